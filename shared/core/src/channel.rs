@@ -1,0 +1,107 @@
+//! The state of a channel, without its events.
+
+use crate::{ContentType, Offset, Start};
+
+/// What must be known of a channel to decide; a handful of numbers, loaded once and kept in memory as a cache of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Creation time in milliseconds since 1970, never at or below that of an earlier channel of the name; 0 while there is none.
+    pub epoch: u64,
+    /// Number of the oldest event kept; `tail + 1` when none is.
+    pub first: u64,
+    /// Number of the newest event ever appended; 0 before the first.
+    pub tail: u64,
+    /// Bytes of the events that retention dropped.
+    pub dropped: u64,
+    /// Bytes of all events, dropped ones included.
+    pub total: u64,
+    /// When the oldest event kept was appended, in milliseconds since 1970.
+    pub first_at_ms: u64,
+    /// What its events hold.
+    pub content_type: ContentType,
+    /// Finished: nothing is appended any more.
+    pub closed: bool,
+    /// Last `Stream-Seq`.
+    pub stream_seq: Option<String>,
+}
+
+/// A resolved start position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Number of the event after which to read.
+    pub after: u64,
+    /// Set when what was asked for is gone; `after` is then the earliest position.
+    pub gap: Option<Gap>,
+}
+
+/// The past that a reader asked for is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// What it asked for.
+    pub requested: Offset,
+    /// What it can go on from.
+    pub earliest: Offset,
+}
+
+impl Channel {
+    /// A new, empty channel.
+    pub fn new(epoch: u64, content_type: ContentType) -> Channel {
+        Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None }
+    }
+
+    /// Stands for a channel that does not exist yet and will by its first publish; each of its offsets is `-1`.
+    pub fn absent(content_type: ContentType) -> Channel {
+        Channel::new(0, content_type)
+    }
+
+    /// Whether it is in the store.
+    pub fn exists(&self) -> bool {
+        self.epoch != 0
+    }
+
+    /// The offset after the event of this number.
+    pub fn offset(&self, seq: u64) -> Offset {
+        Offset { epoch: self.epoch, seq }
+    }
+
+    /// The offset at which nothing newer exists.
+    pub fn tail_offset(&self) -> Offset {
+        self.offset(self.tail)
+    }
+
+    /// The offset before the oldest event kept.
+    pub fn earliest(&self) -> Offset {
+        self.offset(self.first - 1)
+    }
+
+    /// Where a reader that starts here reads on. An offset of an earlier channel of the name, or one ahead of the tail (a store that was set
+    /// back), is a gap like one that retention passed.
+    pub fn position(&self, start: Start) -> Position {
+        let at = |after| Position { after, gap: None };
+        match start {
+            Start::Beginning => at(self.first - 1),
+            Start::Tail => at(self.tail),
+            Start::After(offset) if offset.epoch == self.epoch && (self.first - 1..=self.tail).contains(&offset.seq) => at(offset.seq),
+            Start::After(requested) => Position { after: self.first - 1, gap: Some(Gap { requested, earliest: self.earliest() }) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_a_gap_from_a_beginning() {
+        let channel = Channel { first: 4, tail: 9, ..Channel::new(70, ContentType::json()) };
+        let after = |epoch, seq| channel.position(Start::After(Offset { epoch, seq }));
+        assert_eq!(channel.position(Start::Beginning), Position { after: 3, gap: None });
+        assert_eq!(channel.position(Start::Tail), Position { after: 9, gap: None });
+        assert_eq!(after(70, 3), Position { after: 3, gap: None });
+        assert_eq!(after(70, 9), Position { after: 9, gap: None });
+        for (epoch, seq) in [(70, 2), (70, 10), (69, 5), (71, 5)] {
+            assert_eq!(after(epoch, seq).gap, Some(Gap { requested: Offset { epoch, seq }, earliest: Offset { epoch: 70, seq: 3 } }));
+            assert_eq!(after(epoch, seq).after, 3);
+        }
+    }
+}

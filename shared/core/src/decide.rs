@@ -1,0 +1,436 @@
+//! What to do with a request, given the channel's state and the time.
+
+use http::{StatusCode, header};
+use serde_json::value::RawValue;
+
+use crate::headers::{self, NEXT_OFFSET, Reply, reply, set, set_next_offset};
+use crate::{Channel, ContentType, Error, ErrorKind, Event, Framing, Gap, Offset, Operation, Page, Policy, Read, Result, Row, Transport, next_cursor};
+
+/// The next step of the adapter.
+#[derive(Debug)]
+pub enum Decision {
+    /// Answer; nothing changes.
+    Reply(Reply),
+    /// Write, wake the readers, then answer: the answer acknowledges.
+    Commit(Box<Commit>, Reply),
+    /// Remove the channel whole, end its readers, then answer.
+    Delete(Reply),
+    /// Read a page after a position and answer with [`PagePlan::reply`].
+    Page(PagePlan),
+    /// Keep the reader: send it what [`Framing`] encodes.
+    Subscribe(Subscribe),
+}
+
+/// A write: the rows, and the channel as it is after them.
+#[derive(Debug)]
+pub struct Commit {
+    /// State after the write.
+    pub channel: Channel,
+    /// New events, at explicit positions: a store that finds one taken has a rival and must decide again.
+    pub rows: Vec<Row>,
+    /// Whether something else than its events changed, so that the channel's own row is to be written.
+    pub is_channel_changed: bool,
+}
+
+/// An answer that waits for a page of the store.
+#[derive(Clone, Debug)]
+pub struct PagePlan {
+    /// Position after which to read.
+    pub after: u64,
+    /// Whether there is nothing to read: an answer from memory.
+    pub is_at_tail: bool,
+    if_none_match: Option<String>,
+    cursor: Option<u64>,
+    is_cacheable: bool,
+}
+
+/// A reader to keep.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscribe {
+    /// How its events are encoded.
+    pub framing: Framing,
+    /// Position after which it reads.
+    pub after: u64,
+    /// What it is to be told first.
+    pub gap: Option<Gap>,
+    /// Its first cursor; see [`next_cursor`].
+    pub cursor: u64,
+}
+
+/// When it is, and what chance says.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Milliseconds since 1970.
+    pub now_ms: u64,
+    /// A random number; it only spreads cache keys and reconnects.
+    pub entropy: u32,
+    /// Epoch of a channel that this name had before, as far as is known; 0 if none.
+    pub last_epoch: u64,
+}
+
+impl Moment {
+    fn epoch(&self) -> u64 {
+        self.now_ms.max(self.last_epoch + 1)
+    }
+}
+
+/// Decides one request. `body` is empty for all but `PUT` and `POST`.
+///
+/// # Errors
+///
+/// What Durable Streams says for the request and state; nothing was changed then.
+pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, policy: &Policy, moment: Moment) -> Result<Decision> {
+    let existing = || channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found);
+    match operation {
+        Operation::Create { content_type, closed, location } => create(channel, content_type.as_ref(), *closed, location, body, policy, moment),
+        Operation::Append { content_type, stream_seq, closed } => {
+            append(existing()?, content_type.as_ref(), stream_seq.as_deref(), *closed, body, policy, moment)
+        }
+        Operation::Delete => {
+            channel.ok_or_else(not_found)?;
+            Ok(Decision::Delete(reply(StatusCode::NO_CONTENT, "")))
+        }
+        Operation::Head => Ok(Decision::Reply(head(&existing()?))),
+        Operation::Read(read) => read_from(&existing()?, read, moment),
+    }
+}
+
+/// Decides a publish of one JSON value over a WebSocket.
+///
+/// # Errors
+///
+/// As for an append.
+pub fn decide_publish(data: &RawValue, channel: Option<&Channel>, policy: &Policy, moment: Moment) -> Result<Commit> {
+    let channel = channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found)?;
+    if channel.closed {
+        return Err(Error::closed(channel.tail_offset()));
+    }
+    let event = crate::frame::event_data(data, &channel.content_type)?;
+    write(channel, vec![event], policy, moment)
+}
+
+/// The answer to a long poll at whose deadline nothing had come.
+pub fn timed_out(offset: Offset, cursor: u64) -> Reply {
+    let mut reply = reply(StatusCode::NO_CONTENT, "");
+    set_next_offset(&mut reply, offset);
+    set(&mut reply, headers::UP_TO_DATE, "true");
+    set(&mut reply, headers::CURSOR, &cursor.to_string());
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    reply
+}
+
+fn not_found() -> Error {
+    Error::new(ErrorKind::ChannelNotFound, "create the channel with PUT first")
+}
+
+fn create(
+    channel: Option<&Channel>,
+    content_type: Option<&ContentType>,
+    closed: bool,
+    location: &str,
+    body: &[u8],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Decision> {
+    let content_type = match (content_type, policy.implicit_type()) {
+        (Some(given), Some(fixed)) if given != fixed => {
+            let why = format!("channels of this function hold {}", fixed.as_str());
+            return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
+        }
+        (Some(given), _) => given.clone(),
+        (None, Some(fixed)) => fixed.clone(),
+        (None, None) => ContentType::octet_stream(),
+    };
+    if let Some(channel) = channel {
+        if channel.content_type != content_type || channel.closed != closed {
+            let state = if channel.closed { "closed" } else { "open" };
+            let why = format!("the channel exists, holds {} and is {state}", channel.content_type.as_str());
+            return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
+        }
+        return Ok(Decision::Reply(created(StatusCode::OK, channel, location)));
+    }
+    let events = if body.is_empty() { Vec::new() } else { split(body, &content_type)? };
+    let mut commit = write(Channel::absent(content_type), events, policy, moment)?;
+    commit.channel.closed = closed;
+    let reply = created(StatusCode::CREATED, &commit.channel, location);
+    Ok(Decision::Commit(Box::new(commit), reply))
+}
+
+fn created(status: StatusCode, channel: &Channel, location: &str) -> Reply {
+    let mut reply = reply(status, "");
+    set(&mut reply, header::LOCATION, location);
+    set_state(&mut reply, channel);
+    reply
+}
+
+fn append(
+    channel: Channel,
+    content_type: Option<&ContentType>,
+    stream_seq: Option<&str>,
+    closed: bool,
+    body: &[u8],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Decision> {
+    if channel.closed {
+        if closed && body.is_empty() {
+            return Ok(Decision::Reply(appended(&channel)));
+        }
+        return Err(Error::closed(channel.tail_offset()));
+    }
+    let events = if body.is_empty() {
+        if !closed {
+            return Err(Error::new(ErrorKind::BodyEmpty, "an append without content would be nothing; to finish the channel send `Stream-Closed: true`"));
+        }
+        Vec::new()
+    } else {
+        let given = content_type.ok_or_else(|| Error::new(ErrorKind::ContentTypeMissing, "say with Content-Type what the body holds"))?;
+        if *given != channel.content_type {
+            let why = format!("the channel holds {}, the body is {}", channel.content_type.as_str(), given.as_str());
+            return Err(Error::new(ErrorKind::ContentTypeMismatch, why));
+        }
+        let events = split(body, &channel.content_type)?;
+        if events.is_empty() {
+            return Err(Error::new(ErrorKind::BodyEmpty, "an empty array appends nothing"));
+        }
+        events
+    };
+    if let (Some(given), Some(last)) = (stream_seq, channel.stream_seq.as_deref())
+        && given <= last
+    {
+        return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq {given:?} is not above {last:?}, compared as text")));
+    }
+    let mut commit = write(channel, events, policy, moment)?;
+    if let Some(seq) = stream_seq {
+        commit.channel.stream_seq = Some(seq.into());
+        commit.is_channel_changed = true;
+    }
+    if closed {
+        commit.channel.closed = true;
+        commit.is_channel_changed = true;
+    }
+    let reply = appended(&commit.channel);
+    Ok(Decision::Commit(Box::new(commit), reply))
+}
+
+fn appended(channel: &Channel) -> Reply {
+    let mut reply = reply(StatusCode::NO_CONTENT, "");
+    set_state(&mut reply, channel);
+    reply.headers_mut().remove(header::CONTENT_TYPE);
+    reply
+}
+
+/// The rows for new events and the channel after them; makes the channel when it does not exist.
+fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Moment) -> Result<Commit> {
+    if events.len() as u64 > policy.max_batch_events {
+        let why = format!("{} events in one publish, of at most {}", events.len(), policy.max_batch_events);
+        return Err(Error::new(ErrorKind::BatchTooLarge, why));
+    }
+    if let Some(large) = events.iter().find(|event| event.len() as u64 > policy.max_event_bytes) {
+        let why = format!("an event has {} bytes, of at most {}", large.len(), policy.max_event_bytes);
+        return Err(Error::new(ErrorKind::EventTooLarge, why));
+    }
+    let is_channel_changed = !channel.exists();
+    if is_channel_changed {
+        channel.epoch = moment.epoch();
+    }
+    if channel.first > channel.tail && !events.is_empty() {
+        channel.first_at_ms = moment.now_ms;
+    }
+    let rows = events
+        .into_iter()
+        .map(|data| {
+            channel.tail += 1;
+            channel.total += data.len() as u64;
+            Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
+        })
+        .collect();
+    Ok(Commit { channel, rows, is_channel_changed })
+}
+
+/// The events of a body: each element of a JSON array, one level deep; else the body itself.
+fn split(body: &[u8], content_type: &ContentType) -> Result<Vec<Vec<u8>>> {
+    if !content_type.is_text() {
+        return Ok(vec![body.to_vec()]);
+    }
+    let text =
+        std::str::from_utf8(body).map_err(|error| Error::new(ErrorKind::BodyNotUtf8, format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    if !content_type.is_json() {
+        return Ok(vec![text.into()]);
+    }
+    let not_json = |error: serde_json::Error| Error::new(ErrorKind::BodyNotJson, error.to_string());
+    if text.trim_start().starts_with('[') {
+        let values: Vec<&RawValue> = serde_json::from_str(text).map_err(not_json)?;
+        return Ok(values.into_iter().map(|value| value.get().into()).collect());
+    }
+    let value: &RawValue = serde_json::from_str(text).map_err(not_json)?;
+    Ok(vec![value.get().into()])
+}
+
+fn head(channel: &Channel) -> Reply {
+    let mut reply = reply(StatusCode::OK, "");
+    set_state(&mut reply, channel);
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    reply
+}
+
+fn set_state(reply: &mut Reply, channel: &Channel) {
+    set(reply, header::CONTENT_TYPE, channel.content_type.as_str());
+    set_next_offset(reply, channel.tail_offset());
+    if channel.closed {
+        set(reply, headers::CLOSED, "true");
+    }
+}
+
+fn read_from(channel: &Channel, read: &Read, moment: Moment) -> Result<Decision> {
+    let position = channel.position(read.start);
+    let at_tail = position.after == channel.tail;
+    let finished = channel.closed && at_tail;
+    let cursor = next_cursor(moment.now_ms, read.cursor, moment.entropy);
+    if let (Some(gap), Transport::Poll | Transport::LongPoll) = (position.gap, read.transport) {
+        return Err(Error::gone(gap.requested, gap.earliest));
+    }
+    let subscribe = |framing| Decision::Subscribe(Subscribe { framing, after: position.after, gap: position.gap, cursor });
+    Ok(match read.transport {
+        Transport::Poll => Decision::Page(PagePlan {
+            after: position.after,
+            is_at_tail: at_tail,
+            if_none_match: read.if_none_match.clone(),
+            cursor: None,
+            is_cacheable: read.start != crate::Start::Tail,
+        }),
+        Transport::LongPoll if finished => {
+            let mut reply = timed_out(channel.tail_offset(), cursor);
+            set(&mut reply, headers::CLOSED, "true");
+            Decision::Reply(reply)
+        }
+        Transport::LongPoll if at_tail => subscribe(Framing::News),
+        Transport::LongPoll => {
+            Decision::Page(PagePlan { after: position.after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true })
+        }
+        // Any other status would bring the EventSource back for ever.
+        Transport::EventSource if finished && position.gap.is_none() => Decision::Reply(reply(StatusCode::NO_CONTENT, "")),
+        Transport::EventSource => subscribe(Framing::EventSource),
+        Transport::DurableSse => subscribe(Framing::DurableSse),
+        Transport::WebSocket => subscribe(Framing::TidewireV1),
+    })
+}
+
+impl PagePlan {
+    /// The answer with this page: JSON events as an array, others joined.
+    pub fn reply(&self, channel: &Channel, page: &Page) -> Reply {
+        let is_final = channel.closed && page.is_up_to_date(channel);
+        let etag = format!("\"{}-{}{}\"", channel.offset(page.after), channel.offset(page.end()), if is_final { "-closed" } else { "" });
+        let is_unchanged = self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag));
+        let mut reply = if is_unchanged { reply(StatusCode::NOT_MODIFIED, "") } else { reply(StatusCode::OK, joined(page, &channel.content_type)) };
+        if !is_unchanged {
+            set(&mut reply, header::CONTENT_TYPE, channel.content_type.as_str());
+        }
+        set_next_offset(&mut reply, channel.offset(page.end()));
+        if page.is_up_to_date(channel) {
+            set(&mut reply, headers::UP_TO_DATE, "true");
+        }
+        if is_final {
+            set(&mut reply, headers::CLOSED, "true");
+        }
+        if let Some(cursor) = self.cursor {
+            set(&mut reply, headers::CURSOR, &cursor.to_string());
+        }
+        if self.is_cacheable {
+            set(&mut reply, header::ETAG, &etag);
+        }
+        // A cache may keep the answer but must ask whether it still holds; what is here may be private, and a page at the tail grows.
+        set(&mut reply, header::CACHE_CONTROL, if self.is_cacheable { "private, no-cache" } else { "no-store" });
+        debug_assert!(reply.headers().contains_key(NEXT_OFFSET));
+        reply
+    }
+}
+
+/// `If-None-Match` (RFC 9110, section 13.1.2), compared weakly.
+fn matches(header: &str, etag: &str) -> bool {
+    header.split(',').map(str::trim).any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == etag)
+}
+
+fn joined(page: &Page, content_type: &ContentType) -> Vec<u8> {
+    let size: usize = page.events.iter().map(|event| event.data.len() + 1).sum();
+    let mut body = Vec::with_capacity(size + 2);
+    if !content_type.is_json() {
+        page.events.iter().for_each(|event| body.extend_from_slice(&event.data));
+        return body;
+    }
+    body.push(b'[');
+    for (index, event) in page.events.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&event.data);
+    }
+    body.push(b']');
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Creation, Settings};
+
+    const NOW: Moment = Moment { now_ms: 5_000, entropy: 0, last_epoch: 0 };
+
+    fn policy() -> Policy {
+        Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default())
+    }
+
+    fn appended_to(channel: Option<&Channel>, stream_seq: Option<&str>, closed: bool, moment: Moment) -> Commit {
+        let operation = Operation::Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed };
+        match decide(&operation, b"[1,[22]]", channel, &policy(), moment).unwrap() {
+            Decision::Commit(commit, _) => *commit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rows_stand_at_explicit_positions_with_running_totals() {
+        let channel = Channel { first: 3, tail: 7, total: 100, dropped: 40, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
+        let commit = appended_to(Some(&channel), None, false, NOW);
+        let rows: Vec<_> = commit.rows.iter().map(|row| (row.event.seq, row.event.data.as_slice(), row.at_ms, row.total)).collect();
+        assert_eq!(rows, [(8, b"1".as_slice(), 5_000, 101), (9, b"[22]", 5_000, 105)]);
+        assert_eq!(commit.channel, Channel { tail: 9, total: 105, ..channel });
+    }
+
+    #[test]
+    fn an_append_alone_leaves_the_channels_own_row_as_it_is() {
+        let channel = Channel::new(1, ContentType::json());
+        assert!(!appended_to(Some(&channel), None, false, NOW).is_channel_changed);
+        assert!(appended_to(Some(&channel), Some("a"), false, NOW).is_channel_changed);
+        assert!(appended_to(Some(&channel), None, true, NOW).is_channel_changed);
+        assert!(appended_to(None, None, false, NOW).is_channel_changed);
+    }
+
+    #[test]
+    fn the_first_event_kept_gives_its_time() {
+        let emptied = Channel { first: 8, tail: 7, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
+        assert_eq!(appended_to(Some(&emptied), None, false, NOW).channel.first_at_ms, 5_000);
+        assert_eq!(appended_to(None, None, false, NOW).channel.first_at_ms, 5_000);
+    }
+
+    #[test]
+    fn a_channel_made_anew_has_a_later_epoch_even_within_a_millisecond() {
+        assert_eq!(appended_to(None, None, false, NOW).channel.epoch, 5_000);
+        assert_eq!(appended_to(None, None, false, Moment { last_epoch: 5_000, ..NOW }).channel.epoch, 5_001);
+        assert_eq!(appended_to(None, None, false, Moment { last_epoch: 9_000, ..NOW }).channel.epoch, 9_001);
+    }
+
+    #[test]
+    fn a_publish_over_a_websocket_is_refused_after_the_end() {
+        let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
+        let data = RawValue::from_string("1".into()).unwrap();
+        let error = decide_publish(&data, Some(&channel), &policy(), NOW).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (ErrorKind::ChannelClosed, Some(channel.tail_offset())));
+    }
+
+    #[test]
+    fn compares_etags_weakly() {
+        assert!(matches("\"a\"", "\"a\"") && matches("W/\"a\"", "\"a\"") && matches("\"b\" , \"a\"", "\"a\"") && matches("*", "\"a\""));
+        assert!(!matches("a", "\"a\"") && !matches("\"ab\"", "\"a\"") && !matches("", "\"a\""));
+    }
+}

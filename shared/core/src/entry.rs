@@ -1,0 +1,178 @@
+//! From the head of an HTTP request to what a function does with it.
+
+use http::StatusCode;
+use http::header;
+
+use crate::headers::{preflight, reply, set};
+use crate::{Asset, ChannelName, Error, ErrorKind, Function, Identity, Operation, Reply, Request, Result, Right, Settings};
+
+/// The head of a request, borrowed from the platform.
+#[derive(Clone, Copy)]
+pub struct Visit<'a> {
+    /// Method, in upper case.
+    pub method: &'a str,
+    /// Address as the client gave it, for `Location`.
+    pub url: &'a str,
+    /// Path as it came, still percent-encoded.
+    pub path: &'a str,
+    /// Query without `?`; empty when there is none.
+    pub query: &'a str,
+    /// Looks a header up by its lower-case name. A look-up, so that only the headers that matter cross from the platform.
+    pub headers: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Visit<'_> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        (self.headers)(name)
+    }
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Entry {
+    /// Answer it: a page, a redirect, a preflight.
+    Reply(Reply),
+    /// Hand it to its channel.
+    Channel(Request),
+}
+
+/// Routes a request below the function's base path, parses it, and checks the identity's rights, all before any channel is touched.
+///
+/// # Errors
+///
+/// Whatever is wrong with the request; [`ErrorKind::AccessDenied`] without the right.
+pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Settings) -> Result<Entry> {
+    let base = settings.base_path.as_str();
+    let Some(rest) = visit.path.strip_prefix(base) else {
+        return match base.strip_suffix('/') {
+            Some(bare) if bare == visit.path => Ok(Entry::Reply(redirect(bare))),
+            _ => Err(Error::new(ErrorKind::RouteNotFound, format!("this function is served below {base}"))),
+        };
+    };
+    if visit.method == "OPTIONS" {
+        return Ok(Entry::Reply(preflight()));
+    }
+    if rest.is_empty() || rest.starts_with("-/") {
+        return file(F::ASSETS, rest, visit.method).map(Entry::Reply);
+    }
+    let channel = ChannelName::from_path(rest, F::NAMES)?;
+    let operation = Operation::parse(visit)?;
+    let rights = F::authorize(identity, &channel, settings);
+    if let Some(missing) = operation.rights().iter().find(|right| !rights.allow(**right)) {
+        let verb = match missing {
+            Right::Read => "read",
+            Right::Publish => "publish to",
+            Right::Manage => "manage",
+        };
+        let why = format!(
+            "you may not {verb} the channel {:?}: `authorize` in the function's lib.rs decides; OPEN_ACCESS=\"true\" opens all channels while you try things out",
+            channel.as_str()
+        );
+        return Err(Error::new(ErrorKind::AccessDenied, why));
+    }
+    Ok(Entry::Channel(Request { channel, operation }))
+}
+
+/// Relative, so that it holds under any prefix that a proxy takes away.
+fn redirect(bare: &str) -> Reply {
+    let last = bare.rsplit('/').next().unwrap_or_default();
+    let mut reply = reply(StatusCode::PERMANENT_REDIRECT, "");
+    set(&mut reply, header::LOCATION, &format!("{last}/"));
+    reply
+}
+
+/// A file of a function, or of the gallery: the page and what it loads; `path` is what follows the base path.
+///
+/// # Errors
+///
+/// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
+pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
+    let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
+    if !matches!(method, "GET" | "HEAD") {
+        return Err(Error::new(ErrorKind::MethodNotAllowed, "a file takes GET and HEAD only"));
+    }
+    let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
+    set(&mut reply, header::CONTENT_TYPE, asset.content_type);
+    // The file belongs to the deployment: ask again each time, it is small.
+    set(&mut reply, header::CACHE_CONTROL, "no-cache");
+    Ok(reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Creation, Policy, Rights};
+
+    struct Notes;
+
+    impl Function for Notes {
+        const NAME: &'static str = "notes";
+        const ASSETS: &'static [Asset] =
+            &[Asset { path: "", content_type: "text/html", body: "<p>" }, Asset { path: "-/notes.css", content_type: "text/css", body: "p{}" }];
+
+        fn policy(settings: &Settings) -> Policy {
+            Policy::new(Creation::OnPut, settings)
+        }
+
+        fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
+            if channel.as_str() == "public" { Rights::NONE.with(Right::Read).with(Right::Publish) } else { Rights::NONE }
+        }
+    }
+
+    fn at(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Entry> {
+        let settings = Settings { base_path: "/a/notes/".into(), ..Settings::default() };
+        let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
+        entry::<Notes>(&Visit { method, url: "", path, query: "", headers: &headers }, &Identity::Anonymous, &settings)
+    }
+
+    fn replied(method: &str, path: &str) -> Reply {
+        match at(method, path, &[]).unwrap() {
+            Entry::Reply(reply) => reply,
+            Entry::Channel(request) => panic!("{request:?}"),
+        }
+    }
+
+    fn refused(method: &str, path: &str, headers: &[(&str, &str)]) -> ErrorKind {
+        at(method, path, headers).unwrap_err().kind()
+    }
+
+    #[test]
+    fn serves_files_below_any_prefix() {
+        assert_eq!(replied("GET", "/a/notes/").body(), b"<p>");
+        assert_eq!(replied("GET", "/a/notes/-/notes.css").headers()[header::CONTENT_TYPE], "text/css");
+        assert!(replied("HEAD", "/a/notes/").body().is_empty());
+        assert_eq!(refused("GET", "/a/notes/-/other.css", &[]), ErrorKind::RouteNotFound);
+        assert_eq!(refused("POST", "/a/notes/", &[]), ErrorKind::MethodNotAllowed);
+    }
+
+    #[test]
+    fn knows_only_what_is_below_its_base() {
+        assert_eq!(replied("GET", "/a/notes").headers()[header::LOCATION], "notes/");
+        for other in ["/", "/notes/", "/a/notesx/public", "/public"] {
+            assert_eq!(refused("GET", other, &[]), ErrorKind::RouteNotFound, "{other}");
+        }
+    }
+
+    #[test]
+    fn names_the_channel_below_its_base() {
+        let Ok(Entry::Channel(request)) = at("GET", "/a/notes/pub%6Cic", &[]) else { panic!("refused") };
+        assert_eq!(request.channel.as_str(), "public");
+    }
+
+    #[test]
+    fn demands_every_right_of_an_operation() {
+        assert!(at("POST", "/a/notes/public", &[]).is_ok());
+        assert_eq!(refused("POST", "/a/notes/public", &[("stream-closed", "true")]), ErrorKind::AccessDenied);
+        for method in ["PUT", "DELETE"] {
+            assert_eq!(refused(method, "/a/notes/public", &[]), ErrorKind::AccessDenied, "{method}");
+        }
+        for method in ["GET", "HEAD", "POST"] {
+            assert_eq!(refused(method, "/a/notes/other", &[]), ErrorKind::AccessDenied, "{method}");
+        }
+    }
+
+    #[test]
+    fn answers_a_preflight_to_anyone() {
+        assert_eq!(replied("OPTIONS", "/a/notes/other").status(), StatusCode::NO_CONTENT);
+    }
+}

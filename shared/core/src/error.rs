@@ -1,0 +1,185 @@
+//! The one error type: a kind to match on, a sentence that says what was wrong.
+//!
+//! Over HTTP it becomes problem details (RFC 9457), over WebSocket an `error` frame and, where the connection cannot go on, a close code.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::Offset;
+
+/// Result with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What was wrong, and for whom.
+#[derive(Clone, Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    detail: String,
+    offset: Option<Offset>,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal;)*) => {
+        /// Kind of an [`Error`]; its code is the last part of the problem's `type`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorKind { $($(#[$doc])* $name,)* }
+
+        impl ErrorKind {
+            /// Every kind, for tables and tests.
+            pub const ALL: &'static [ErrorKind] = &[$(ErrorKind::$name,)*];
+
+            /// Stable name of the kind on the wire.
+            pub fn code(self) -> &'static str {
+                match self { $(ErrorKind::$name => $code,)* }
+            }
+
+            /// HTTP status of the kind.
+            pub fn status(self) -> StatusCode {
+                match self { $(ErrorKind::$name => StatusCode::$status,)* }
+            }
+
+            /// One line for people, the same for every error of the kind.
+            pub fn title(self) -> &'static str {
+                match self { $(ErrorKind::$name => $title,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The name in the address cannot be a channel's.
+    ChannelNameInvalid = "channel-name-invalid", BAD_REQUEST, "The channel name is not valid";
+    /// A start position that is neither `-1`, `now` nor an offset.
+    OffsetMalformed = "offset-malformed", BAD_REQUEST, "The offset is malformed";
+    /// A live read of Durable Streams without a start position.
+    OffsetMissing = "offset-missing", BAD_REQUEST, "A live read needs an offset";
+    /// A query parameter stands more than once.
+    ParameterRepeated = "parameter-repeated", BAD_REQUEST, "A parameter stands more than once";
+    /// `live` names no transport.
+    LiveUnknown = "live-unknown", BAD_REQUEST, "The live mode is unknown";
+    /// A header has a value that it cannot have.
+    HeaderInvalid = "header-invalid", BAD_REQUEST, "A header is not valid";
+    /// An append without content.
+    BodyEmpty = "body-empty", BAD_REQUEST, "The body is empty";
+    /// A body for a JSON channel that is not JSON.
+    BodyNotJson = "body-not-json", BAD_REQUEST, "The body is not JSON";
+    /// A body for a text channel that is not UTF-8.
+    BodyNotUtf8 = "body-not-utf8", BAD_REQUEST, "The body is not UTF-8";
+    /// An append that does not say what it holds.
+    ContentTypeMissing = "content-type-missing", BAD_REQUEST, "The content type is missing";
+    /// A WebSocket frame that is not one of `tidewire.v1`.
+    FrameInvalid = "frame-invalid", BAD_REQUEST, "The frame is not valid";
+    /// The identity has no right to do this here.
+    AccessDenied = "access-denied", FORBIDDEN, "Access denied";
+    /// The channel does not exist, and this function does not create it by itself.
+    ChannelNotFound = "channel-not-found", NOT_FOUND, "The channel does not exist";
+    /// The address is not one of this function's.
+    RouteNotFound = "route-not-found", NOT_FOUND, "Nothing is at this address";
+    /// The address does not take this method.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
+    /// The append has another content type than the channel.
+    ContentTypeMismatch = "content-type-mismatch", CONFLICT, "The content type is not the channel's";
+    /// The channel exists with another configuration.
+    ConfigurationMismatch = "configuration-mismatch", CONFLICT, "The channel exists with another configuration";
+    /// `Stream-Seq` is not above the last one.
+    SequenceNotRising = "sequence-not-rising", CONFLICT, "The sequence does not rise";
+    /// The channel is finished.
+    ChannelClosed = "channel-closed", CONFLICT, "The channel is closed";
+    /// The events after this offset are gone.
+    OffsetGone = "offset-gone", GONE, "The offset is gone";
+    /// The body is longer than `MAX_BODY_BYTES`.
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
+    /// An event is longer than `MAX_EVENT_BYTES`.
+    EventTooLarge = "event-too-large", PAYLOAD_TOO_LARGE, "An event is too large";
+    /// A batch has more events than `MAX_BATCH_EVENTS`.
+    BatchTooLarge = "batch-too-large", PAYLOAD_TOO_LARGE, "The batch has too many events";
+    /// A feature of the protocol that this version does not have.
+    NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
+    /// The platform takes no WebSocket.
+    WebSocketUnsupported = "websocket-unsupported", NOT_IMPLEMENTED, "This platform takes no WebSocket";
+    /// The channel has as many readers as the platform allows.
+    TooManyReaders = "too-many-readers", SERVICE_UNAVAILABLE, "The channel has too many readers";
+    /// A setting, the store or the platform is at fault, not the client.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+}
+
+impl Error {
+    /// An error of a kind; `detail` says what was wrong and what would be right.
+    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Error {
+        Error { kind, detail: detail.into(), offset: None }
+    }
+
+    /// [`ErrorKind::OffsetGone`], with the offset to go on from.
+    pub fn gone(requested: Offset, earliest: Offset) -> Error {
+        let detail = format!("the events after {requested} are gone; go on from {earliest}");
+        Error { kind: ErrorKind::OffsetGone, detail, offset: Some(earliest) }
+    }
+
+    /// [`ErrorKind::ChannelClosed`], with the final offset.
+    pub fn closed(tail: Offset) -> Error {
+        Error { kind: ErrorKind::ChannelClosed, detail: "nothing is appended to a finished channel".into(), offset: Some(tail) }
+    }
+
+    /// Kind to match on.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What was wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The offset to go on from, for [`ErrorKind::OffsetGone`]; the final one, for [`ErrorKind::ChannelClosed`].
+    pub fn offset(&self) -> Option<Offset> {
+        self.offset
+    }
+
+    /// HTTP status.
+    pub fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        self.kind.status().is_server_error() && self.kind.status() != StatusCode::NOT_IMPLEMENTED
+    }
+
+    /// Close code for a WebSocket that cannot go on: from 3500 on the client stops (`PROTOCOL.md`).
+    pub fn close_code(&self) -> u16 {
+        match self.kind {
+            ErrorKind::BodyTooLarge => 1009,
+            ErrorKind::AccessDenied => 3507,
+            _ if self.is_retryable() => 1013,
+            _ => 3501,
+        }
+    }
+
+    /// Close reason: the code, which fits the 123 bytes that RFC 6455 leaves for it.
+    pub fn close_reason(&self) -> &'static str {
+        self.kind.code()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.code(), self.detail)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_in_the_protocol() {
+        let protocol = include_str!("../PROTOCOL.md");
+        for kind in ErrorKind::ALL {
+            assert!(protocol.contains(&format!("`{}`", kind.code())), "{}", kind.code());
+            assert!(kind.code().len() <= 123);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The frames of `tidewire.v1`: JSON text over WebSocket. `PROTOCOL.md` has the list.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Channel, ContentType, Error, ErrorKind, Event, Gap, Offset, Result};
+
+/// Value of `Sec-WebSocket-Protocol`.
+pub const SUBPROTOCOL: &str = "tidewire.v1";
+
+/// Longest `id` of a publish, in bytes.
+const MAX_ID_BYTES: usize = 64;
+
+/// A frame from a client.
+#[derive(Debug)]
+pub enum ClientFrame {
+    /// Append one event.
+    Publish {
+        /// The client's own name for this publish, echoed in the answer.
+        id: String,
+        /// The event.
+        data: Box<RawValue>,
+    },
+}
+
+impl ClientFrame {
+    /// Reads a frame. Members that are not known are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::FrameInvalid`]: the connection cannot go on, since client and server disagree about the protocol.
+    pub fn parse(text: &str) -> Result<ClientFrame> {
+        #[derive(Deserialize)]
+        struct Wire {
+            r#type: String,
+            id: Option<String>,
+            // `Option` alone would read `null`, which is an event like any other, as no event.
+            #[serde(default, deserialize_with = "present")]
+            data: Option<Box<RawValue>>,
+        }
+        let invalid = |why: String| Error::new(ErrorKind::FrameInvalid, why);
+        let wire: Wire = serde_json::from_str(text).map_err(|error| invalid(format!("not a frame of {SUBPROTOCOL}: {error}")))?;
+        if wire.r#type != "publish" {
+            let shown: String = wire.r#type.chars().take(40).collect();
+            return Err(invalid(format!("{shown:?} is no frame type that a client sends")));
+        }
+        let id =
+            wire.id.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())).ok_or_else(|| invalid(format!("a publish has an id of 1 to {MAX_ID_BYTES} bytes")))?;
+        let data = wire.data.ok_or_else(|| invalid("a publish has data".into()))?;
+        Ok(ClientFrame::Publish { id, data })
+    }
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// What the store keeps for the `data` of a publish.
+pub(crate) fn event_data(data: &RawValue, content_type: &ContentType) -> Result<Vec<u8>> {
+    if content_type.is_json() {
+        return Ok(data.get().into());
+    }
+    let text: String = serde_json::from_str(data.get())
+        .map_err(|_| Error::new(ErrorKind::FrameInvalid, format!("data is a string on a channel of {}", content_type.as_str())))?;
+    if content_type.is_text() {
+        return Ok(text.into());
+    }
+    BASE64_STANDARD.decode(text).map_err(|error| Error::new(ErrorKind::FrameInvalid, format!("data is not base64: {error}")))
+}
+
+/// `hello`.
+pub(crate) fn hello(channel: &Channel, after: u64) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Hello<'a> {
+        r#type: &'static str,
+        protocol: &'static str,
+        offset: String,
+        content_type: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encoding: Option<&'static str>,
+    }
+    encode(&Hello {
+        r#type: "hello",
+        protocol: SUBPROTOCOL,
+        offset: channel.offset(after).to_string(),
+        content_type: channel.content_type.as_str(),
+        encoding: (!channel.content_type.is_text()).then_some("base64"),
+    })
+}
+
+/// `events`. Written by hand: the data of a JSON channel is JSON already and is not parsed again.
+pub(crate) fn events(channel: &Channel, events: &[Event], is_up_to_date: bool) -> String {
+    let size: usize = events.iter().map(|event| event.data.len() * 4 / 3 + 64).sum();
+    let mut out = String::with_capacity(size + 64);
+    out.push_str(r#"{"type":"events","events":["#);
+    for (index, event) in events.iter().enumerate() {
+        out.push_str(if index > 0 { r#",{"offset":""# } else { r#"{"offset":""# });
+        out.push_str(&channel.offset(event.seq).to_string());
+        out.push_str(r#"","data":"#);
+        if channel.content_type.is_json() {
+            out.push_str(&String::from_utf8_lossy(&event.data));
+        } else if channel.content_type.is_text() {
+            out.push_str(&encode(&String::from_utf8_lossy(&event.data)));
+        } else {
+            out.push('"');
+            BASE64_STANDARD.encode_string(&event.data, &mut out);
+            out.push('"');
+        }
+        out.push('}');
+    }
+    out.push(']');
+    if is_up_to_date {
+        out.push_str(r#","upToDate":true"#);
+    }
+    out.push('}');
+    out
+}
+
+/// `gap`.
+pub(crate) fn gap(gap: Gap) -> String {
+    format!(r#"{{"type":"gap","requested":"{}","earliest":"{}"}}"#, gap.requested, gap.earliest)
+}
+
+/// `closed`.
+pub(crate) fn closed(offset: Offset) -> String {
+    format!(r#"{{"type":"closed","offset":"{offset}"}}"#)
+}
+
+/// `ack`.
+pub fn ack_frame(id: &str, offset: Offset) -> String {
+    #[derive(Serialize)]
+    struct Ack<'a> {
+        r#type: &'static str,
+        id: &'a str,
+        offset: String,
+    }
+    encode(&Ack { r#type: "ack", id, offset: offset.to_string() })
+}
+
+/// `error`, of a publish (with its `id`) or of the connection.
+pub fn error_frame(id: Option<&str>, error: &Error) -> String {
+    #[derive(Serialize)]
+    struct Refusal<'a> {
+        r#type: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        code: &'static str,
+        status: u16,
+        detail: &'a str,
+    }
+    encode(&Refusal { r#type: "error", id, code: error.kind().code(), status: error.status_code().as_u16(), detail: error.detail() })
+}
+
+fn encode(value: &impl Serialize) -> String {
+    // Strings and numbers only: serializing them cannot fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_no_frame() {
+        for bad in [
+            "",
+            "{",
+            "[]",
+            "1",
+            r#"{"type":1}"#,
+            r#"{"type":"subscribe"}"#,
+            r#"{"type":"publish","data":1}"#,
+            r#"{"type":"publish","id":"","data":1}"#,
+            r#"{"type":"publish","id":"a"}"#,
+            r#"{"type":"publish","id":"a","data":}"#,
+        ] {
+            assert_eq!(ClientFrame::parse(bad).unwrap_err().kind(), ErrorKind::FrameInvalid, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ignores_members_it_does_not_know() {
+        let ClientFrame::Publish { id, data } = ClientFrame::parse(r#"{"type":"publish","ch":"x","id":"a","data":{"b": 1},"new":[]}"#).unwrap();
+        assert_eq!((id.as_str(), data.get()), ("a", r#"{"b": 1}"#));
+    }
+
+    #[test]
+    fn takes_null_for_an_event() {
+        let ClientFrame::Publish { data, .. } = ClientFrame::parse(r#"{"type":"publish","id":"a","data":null}"#).unwrap();
+        assert_eq!(data.get(), "null");
+    }
+}

@@ -1,0 +1,180 @@
+//! How events look on each live transport.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::headers::{self, Reply, reply, set};
+use crate::{Channel, ContentType, Event, Gap, Offset, frame, sse};
+
+/// Encoding of what a kept reader is sent. Readers of one framing get the same bytes, so an event is encoded once for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Framing {
+    /// JSON frames over WebSocket.
+    TidewireV1,
+    /// SSE for a native `EventSource`: one unnamed event per message.
+    EventSource,
+    /// SSE of Durable Streams: `data` and `control`.
+    DurableSse,
+    /// A long poll: only that there is news; the waiting request then reads.
+    News,
+}
+
+/// The end of a finished channel for one reader.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    /// Last frame; empty when the last batch said it already.
+    pub frame: String,
+    /// WebSocket close code.
+    pub code: u16,
+    /// WebSocket close reason.
+    pub reason: &'static str,
+}
+
+impl Framing {
+    /// Every framing.
+    pub const ALL: [Framing; 4] = [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
+
+    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half to either side by `entropy`.
+    pub fn greeting(self, channel: &Channel, after: u64, retry_ms: u64, entropy: u32) -> Option<String> {
+        match self {
+            Framing::TidewireV1 => Some(frame::hello(channel, after)),
+            Framing::EventSource => {
+                let mut out = String::new();
+                sse::encode_retry(&mut out, retry_ms / 2 + u64::from(entropy) % retry_ms.max(1));
+                Some(out)
+            }
+            Framing::DurableSse | Framing::News => None,
+        }
+    }
+
+    /// Tells a reader that what it asked for is gone; it goes on from the earliest.
+    pub fn gap(self, gap: Gap, cursor: u64) -> Option<String> {
+        let mut out = String::new();
+        match self {
+            Framing::TidewireV1 => return Some(frame::gap(gap)),
+            Framing::EventSource => {
+                let data = format!(r#"{{"requested":"{}","earliest":"{}"}}"#, gap.requested, gap.earliest);
+                sse::encode_event(&mut out, None, Some("gap"), &data);
+            }
+            Framing::DurableSse => control(&mut out, gap.earliest, cursor, &["streamGap"]),
+            Framing::News => return None,
+        }
+        Some(out)
+    }
+
+    /// A batch of events, the last of which is the reader's new position; `after` is its position before. Empty when there is nothing to send.
+    pub fn batch(self, channel: &Channel, after: u64, events: &[Event], cursor: u64) -> String {
+        let end = events.last().map_or(after, |event| event.seq);
+        let is_up_to_date = end >= channel.tail;
+        match self {
+            Framing::TidewireV1 => frame::events(channel, events, is_up_to_date),
+            Framing::EventSource => {
+                let mut out = String::with_capacity(events.iter().map(|event| event.data.len() + 48).sum());
+                for event in events {
+                    let id = channel.offset(event.seq).to_string();
+                    if channel.content_type.is_text() {
+                        sse::encode_event(&mut out, Some(&id), None, &String::from_utf8_lossy(&event.data));
+                    } else {
+                        sse::encode_event(&mut out, Some(&id), None, &BASE64_STANDARD.encode(&event.data));
+                    }
+                }
+                out
+            }
+            Framing::DurableSse => {
+                let mut out = String::new();
+                let offset = channel.offset(end);
+                if !events.is_empty() {
+                    sse::encode_event(&mut out, Some(&offset.to_string()), Some("data"), &payload(events, &channel.content_type));
+                }
+                let flags: &[&str] = match (is_up_to_date, channel.closed) {
+                    (true, true) => &["upToDate", "streamClosed"],
+                    (true, false) => &["upToDate"],
+                    (false, _) => &[],
+                };
+                control(&mut out, offset, cursor, flags);
+                out
+            }
+            Framing::News => "news".into(),
+        }
+    }
+
+    /// The end, sent after the batch that reached the tail of a closed channel.
+    pub fn closing(self, channel: &Channel) -> Closing {
+        let frame = if self == Framing::TidewireV1 { frame::closed(channel.tail_offset()) } else { String::new() };
+        Closing { frame, code: 1000, reason: "channel-closed" }
+    }
+}
+
+/// Head of an SSE answer.
+pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply {
+    let mut reply = reply(StatusCode::OK, "");
+    set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    // `no-transform` and `x-accel-buffering` keep proxies from holding events back.
+    set(&mut reply, header::CACHE_CONTROL, "no-cache, no-transform");
+    set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    if framing == Framing::DurableSse && !content_type.is_text() {
+        set(&mut reply, headers::SSE_ENCODING, "base64");
+    }
+    reply
+}
+
+/// A flat object, as readers of Durable Streams expect, directly after its event line and without a space.
+fn control(out: &mut String, offset: Offset, cursor: u64, flags: &[&str]) {
+    let mut json = format!(r#"{{"streamNextOffset":"{offset}","streamCursor":"{cursor}""#);
+    for flag in flags {
+        json.push_str(&format!(r#","{flag}":true"#));
+    }
+    json.push('}');
+    sse::encode_event(out, None, Some("control"), &json);
+}
+
+/// A JSON array, the joined text, or the joined bytes as base64.
+fn payload(events: &[Event], content_type: &ContentType) -> String {
+    if content_type.is_text() && !content_type.is_json() {
+        return events.iter().map(|event| String::from_utf8_lossy(&event.data)).collect();
+    }
+    if !content_type.is_json() {
+        let bytes: Vec<u8> = events.iter().flat_map(|event| event.data.iter().copied()).collect();
+        return BASE64_STANDARD.encode(bytes);
+    }
+    let mut out = String::from("[");
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(&String::from_utf8_lossy(&event.data));
+    }
+    out.push(']');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_stream_says_when_data_is_base64() {
+        let encoding = |framing, content_type: &ContentType| event_stream_head(framing, content_type).headers().get(headers::SSE_ENCODING).cloned();
+        let bytes = ContentType::octet_stream();
+        assert_eq!(encoding(Framing::DurableSse, &bytes).unwrap(), "base64");
+        assert_eq!(encoding(Framing::DurableSse, &ContentType::json()), None);
+        assert_eq!(encoding(Framing::EventSource, &bytes), None);
+    }
+
+    #[test]
+    fn the_head_of_a_stream_keeps_proxies_from_holding_it_back() {
+        let head = event_stream_head(Framing::EventSource, &ContentType::json());
+        assert_eq!(head.headers()[header::CONTENT_TYPE], "text/event-stream");
+        assert_eq!(head.headers()[header::CACHE_CONTROL], "no-cache, no-transform");
+        assert_eq!(head.headers()["x-accel-buffering"], "no");
+    }
+
+    #[test]
+    fn spreads_reconnection_by_half_to_either_side() {
+        let channel = Channel::new(1, ContentType::json());
+        let retry = |entropy| Framing::EventSource.greeting(&channel, 0, 2_000, entropy).unwrap();
+        assert_eq!([retry(0), retry(1_999), retry(2_000)], ["retry:1000\n\n", "retry:2999\n\n", "retry:1000\n\n"]);
+    }
+}

@@ -1,0 +1,41 @@
+//! What a function (a template) supplies.
+
+use crate::{ChannelName, ContentType, Identity, NameShape, Policy, Rights, Settings};
+
+/// How a channel comes to be.
+#[derive(Clone, Debug)]
+pub enum Creation {
+    /// By the first publish, with this content type.
+    OnPublish(ContentType),
+    /// By `PUT`, as Durable Streams says.
+    OnPut,
+}
+
+/// A file served from memory: the demo page and what it loads.
+#[derive(Clone, Copy, Debug)]
+pub struct Asset {
+    /// Path below the function's base: empty for the page itself, `-/name` for what it loads, which no channel can be called.
+    pub path: &'static str,
+    /// Value of `Content-Type`.
+    pub content_type: &'static str,
+    /// The file.
+    pub body: &'static str,
+}
+
+/// The choices of one use case. Implemented in a function's `lib.rs`, without state: settings come in.
+pub trait Function {
+    /// Name of the use case: what its channels are stored under where functions share a store. Never changes once released.
+    const NAME: &'static str;
+
+    /// Whether channel names have one segment or several.
+    const NAMES: NameShape = NameShape::Segment;
+
+    /// Files of the function.
+    const ASSETS: &'static [Asset] = &[];
+
+    /// Creation, retention and limits of its channels.
+    fn policy(settings: &Settings) -> Policy;
+
+    /// Who may do what in a channel. The first thing a copier changes.
+    fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights;
+}

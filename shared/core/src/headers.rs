@@ -1,0 +1,102 @@
+//! Headers that answers share.
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Serialize;
+
+use crate::{Error, ErrorKind, Offset};
+
+/// An answer, whole.
+pub type Reply = Response<Vec<u8>>;
+
+pub(crate) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
+pub(crate) const UP_TO_DATE: HeaderName = HeaderName::from_static("stream-up-to-date");
+pub(crate) const CLOSED: HeaderName = HeaderName::from_static("stream-closed");
+pub(crate) const CURSOR: HeaderName = HeaderName::from_static("stream-cursor");
+pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
+
+const ALLOWED: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+/// Request headers that a browser of another origin may send.
+const ALLOWED_HEADERS: &str = "authorization, content-type, if-none-match, last-event-id, stream-seq, stream-closed";
+/// Answer headers that a browser of another origin may read.
+const EXPOSED_HEADERS: &str = "etag, location, retry-after, stream-closed, stream-cursor, stream-next-offset, stream-sse-data-encoding, stream-up-to-date";
+
+/// An answer with what every answer carries: no sniffing, no embedding surprises, CORS without credentials.
+pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
+    let mut reply = Response::new(body.into());
+    *reply.status_mut() = status;
+    add_common(reply.headers_mut());
+    reply
+}
+
+pub(crate) fn add_common(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Sets a header whose value we made; one that cannot be a header value is left out.
+pub(crate) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        reply.headers_mut().insert(name, value);
+    }
+}
+
+pub(crate) fn set_next_offset(reply: &mut Reply, offset: Offset) {
+    set(reply, NEXT_OFFSET, &offset.to_string());
+}
+
+/// CORS preflight.
+pub(crate) fn preflight() -> Reply {
+    let mut reply = reply(StatusCode::NO_CONTENT, "");
+    set(&mut reply, header::ALLOW, ALLOWED);
+    set(&mut reply, header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED);
+    set(&mut reply, header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    set(&mut reply, header::ACCESS_CONTROL_MAX_AGE, "86400");
+    reply
+}
+
+/// An error as problem details (RFC 9457).
+pub fn problem(error: &Error) -> Reply {
+    #[derive(Serialize)]
+    struct Problem<'a> {
+        r#type: String,
+        title: &'a str,
+        status: u16,
+        detail: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        earliest: Option<String>,
+    }
+    let problem = Problem {
+        r#type: format!("urn:tidewire:{}", error.kind().code()),
+        title: error.kind().title(),
+        status: error.status_code().as_u16(),
+        detail: error.detail(),
+        earliest: error.offset().filter(|_| error.kind() == ErrorKind::OffsetGone).map(|offset| offset.to_string()),
+    };
+    let mut reply = reply(error.status_code(), serde_json::to_vec(&problem).unwrap_or_default());
+    set(&mut reply, header::CONTENT_TYPE, "application/problem+json");
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    if let (ErrorKind::ChannelClosed, Some(offset)) = (error.kind(), error.offset()) {
+        set(&mut reply, CLOSED, "true");
+        set_next_offset(&mut reply, offset);
+    }
+    match error.status_code() {
+        StatusCode::METHOD_NOT_ALLOWED => set(&mut reply, header::ALLOW, ALLOWED),
+        StatusCode::SERVICE_UNAVAILABLE => set(&mut reply, header::RETRY_AFTER, "5"),
+        _ => {}
+    }
+    reply
+}
+
+/// Status, headers and body, for adapters whose SDK has types of its own.
+pub fn into_parts(reply: Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let (parts, body) = reply.into_parts();
+    let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    (parts.status.as_u16(), headers.collect(), body)
+}

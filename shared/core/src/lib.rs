@@ -1,0 +1,52 @@
+//! The decisions of Tidewire: channels, offsets, and every byte that goes on a wire.
+//!
+//! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what it read and what time it is, and
+//! carries out what comes back. The wire is written down in `PROTOCOL.md` beside this crate.
+//!
+//! The path of a request: [`entry`] turns it into a [`Request`] for one channel, [`decide`] says what to do with the
+//! channel's state, and a [`Framing`] encodes what readers see.
+
+mod channel;
+mod content_type;
+mod cursor;
+mod decide;
+mod entry;
+mod error;
+mod event;
+mod frame;
+mod framing;
+mod function;
+mod headers;
+mod name;
+mod offset;
+mod page;
+mod policy;
+mod request;
+mod retention;
+mod rights;
+mod settings;
+pub mod sse;
+mod start;
+mod transport;
+
+pub use channel::{Channel, Gap, Position};
+pub use content_type::ContentType;
+pub use cursor::next_cursor;
+pub use decide::{Commit, Decision, Moment, PagePlan, Subscribe, decide, decide_publish, timed_out};
+pub use entry::{Entry, Visit, entry, file};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, Row};
+pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
+pub use framing::{Closing, Framing, event_stream_head};
+pub use function::{Asset, Creation, Function};
+pub use headers::{Reply, into_parts, problem};
+pub use name::{ChannelName, NameShape};
+pub use offset::Offset;
+pub use page::{Page, PageLimit};
+pub use policy::Policy;
+pub use request::{Operation, Read, Request};
+pub use retention::{Retention, RowSize};
+pub use rights::{Identity, Right, Rights};
+pub use settings::{SETTINGS, Setting, Settings};
+pub use start::Start;
+pub use transport::Transport;

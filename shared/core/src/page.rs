@@ -1,0 +1,84 @@
+//! A run of events read from the store.
+
+use crate::{Channel, Event};
+
+/// Where a page ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimit {
+    /// Most events.
+    pub max_events: u64,
+    /// Bytes of data after which it ends; the event that passes the limit is left out unless it is the first.
+    pub max_bytes: u64,
+}
+
+/// Events after a position, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The position.
+    pub after: u64,
+    /// What comes after it.
+    pub events: Vec<Event>,
+}
+
+impl Page {
+    /// Takes events from the store up to the limit. `events` is read at most one further than what is kept.
+    ///
+    /// # Errors
+    ///
+    /// The first that `events` yields.
+    pub fn take<E>(after: u64, limit: PageLimit, events: impl IntoIterator<Item = Result<Event, E>>) -> Result<Page, E> {
+        let mut page = Page { after, events: Vec::new() };
+        let mut bytes = 0u64;
+        for event in events {
+            let event = event?;
+            bytes += event.data.len() as u64;
+            if bytes > limit.max_bytes && !page.events.is_empty() {
+                break;
+            }
+            page.events.push(event);
+            if page.events.len() as u64 >= limit.max_events {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// Number of the last event read: where the next page begins.
+    pub fn end(&self) -> u64 {
+        self.events.last().map_or(self.after, |event| event.seq)
+    }
+
+    /// Whether it goes on right after its position: where others write meanwhile, retention may have passed it.
+    pub fn follows(&self) -> bool {
+        self.events.first().is_none_or(|event| event.seq == self.after + 1)
+    }
+
+    /// The part after a position within the page.
+    pub fn after(&self, after: u64) -> &[Event] {
+        let skipped = self.events.iter().take_while(|event| event.seq <= after).count();
+        self.events.get(skipped..).unwrap_or_default()
+    }
+
+    /// Whether nothing newer exists.
+    pub fn is_up_to_date(&self, channel: &Channel) -> bool {
+        self.end() >= channel.tail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seqs(max_events: u64, max_bytes: u64) -> Vec<u64> {
+        let events = (5..10).map(|seq| Ok::<_, ()>(Event { seq, data: vec![0; 10] }));
+        Page::take(4, PageLimit { max_events, max_bytes }, events).unwrap().events.iter().map(|event| event.seq).collect()
+    }
+
+    #[test]
+    fn ends_at_either_limit_but_never_empty() {
+        assert_eq!(seqs(3, 1000), [5, 6, 7]);
+        assert_eq!(seqs(100, 25), [5, 6]);
+        assert_eq!(seqs(100, 1), [5]);
+        assert_eq!(seqs(100, 1000), [5, 6, 7, 8, 9]);
+    }
+}

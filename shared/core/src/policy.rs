@@ -1,0 +1,44 @@
+//! What a function decides about its channels.
+
+use crate::{Channel, ContentType, Creation, PageLimit, Retention, Settings};
+
+/// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How a channel comes to be.
+    pub creation: Creation,
+    /// How much of it is kept.
+    pub retention: Retention,
+    /// Size of a page.
+    pub page: PageLimit,
+    /// Longest event, in bytes.
+    pub max_event_bytes: u64,
+    /// Most events in one publish.
+    pub max_batch_events: u64,
+}
+
+impl Policy {
+    /// The limits that the settings give, with the function's way of creation.
+    pub fn new(creation: Creation, settings: &Settings) -> Policy {
+        Policy {
+            creation,
+            retention: Retention::from_settings(settings),
+            page: PageLimit { max_events: settings.page_max_events, max_bytes: settings.page_max_bytes },
+            max_event_bytes: settings.max_event_bytes,
+            max_batch_events: settings.max_batch_events,
+        }
+    }
+
+    /// What stands for a channel that does not exist yet; `None` where only `PUT` makes one.
+    pub fn absent(&self) -> Option<Channel> {
+        self.implicit_type().map(|content_type| Channel::absent(content_type.clone()))
+    }
+
+    /// Content type of channels that come to be by themselves.
+    pub(crate) fn implicit_type(&self) -> Option<&ContentType> {
+        match &self.creation {
+            Creation::OnPublish(content_type) => Some(content_type),
+            Creation::OnPut => None,
+        }
+    }
+}

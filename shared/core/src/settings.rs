@@ -1,0 +1,137 @@
+//! Every setting and limit, in one table.
+//!
+//! Workers read them from `[vars]` under these names, Spin from variables of the same name in lower case.
+
+use crate::{Error, ErrorKind, Result};
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Name of the variable.
+    pub name: &'static str,
+    /// What the number counts; `flag` for `true` and `false`, `path` for a path.
+    pub unit: &'static str,
+    /// Value when the variable is not set.
+    pub default: &'static str,
+    /// Why this default, and what happens at the limit.
+    pub reason: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:literal $field:ident: $kind:ty = $default:literal, $unit:literal, $reason:literal;)*) => {
+        /// The table, in the order of the documentation.
+        pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, unit: $unit, default: concat!($default), reason: $reason },)*];
+
+        /// The values in force.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $(#[doc = $reason] #[doc = concat!("\n\nUnit: ", $unit, ". Default: `", $default, "`. Variable: `", $name, "`.")] pub $field: $kind,)*
+        }
+
+        impl Settings {
+            /// Reads each setting by its name; `None` means its default.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Internal`], naming the setting whose value does not parse.
+            pub fn read(mut lookup: impl FnMut(&str) -> Option<String>) -> Result<Settings> {
+                Ok(Settings { $($field: match lookup($name) {
+                    Some(text) => parse($name, $unit, &text)?,
+                    None => Value::literal($default),
+                },)* })
+            }
+        }
+
+        impl Default for Settings {
+            fn default() -> Settings {
+                Settings { $($field: Value::literal($default),)* }
+            }
+        }
+    };
+}
+
+settings! {
+    "OPEN_ACCESS" open_access: bool = false, "flag", "Opens every channel to everyone. Meant for trying out and for tests; without it only channels under `demo-` are open.";
+    "BASE_PATH" base_path: String = "/", "path", "Path prefix at which a function is served. The gateway gives each function its own.";
+    "MAX_BODY_BYTES" max_body_bytes: u64 = 1048576, "bytes", "Longest request body and WebSocket frame, 413 or close code 1009 above. A batch of events; well below what one isolate of 128 MB can hold many of.";
+    "MAX_EVENT_BYTES" max_event_bytes: u64 = 65536, "bytes", "Longest event, 413 above, never truncated. A page of history fits one frame. A stored row of the platform takes 2 MB.";
+    "MAX_BATCH_EVENTS" max_batch_events: u64 = 1000, "events", "Most events in one publish, 413 above. One turn of the channel stores them all.";
+    "RETENTION_MAX_EVENTS" retention_max_events: u64 = 10000, "events", "Events kept for a channel; the oldest are dropped above it. About three hours of one a second.";
+    "RETENTION_MAX_BYTES" retention_max_bytes: u64 = 16777216, "bytes", "Bytes of events kept for a channel; the oldest are dropped above it. Bounds what a reader that catches up over a WebSocket can have in flight.";
+    "RETENTION_MAX_AGE_S" retention_max_age_s: u64 = 604800, "seconds", "Age at which events are dropped, at the next read or publish. A week: who was away longer wants a snapshot.";
+    "PAGE_MAX_EVENTS" page_max_events: u64 = 1000, "events", "Most events in one answer or catch-up frame; readers ask again for the rest.";
+    "PAGE_MAX_BYTES" page_max_bytes: u64 = 1048576, "bytes", "Bytes after which a page ends; one event always fits.";
+    "LONG_POLL_MS" long_poll_ms: u64 = 25000, "milliseconds", "How long a long poll waits before 204. Below the 30 s that proxies allow, and that a Worker has left once its client is gone.";
+    "STORE_POLL_MS" store_poll_ms: u64 = 100, "milliseconds", "Spin only: how often an instance looks at the store for each channel that it has readers of. A delivery takes half of it on average.";
+    "HEARTBEAT_MS" heartbeat_ms: u64 = 15000, "milliseconds", "Silence after which an SSE stream gets a comment. It keeps proxies from cutting the stream and shows clients that left.";
+    "RETRY_MS" retry_ms: u64 = 2000, "milliseconds", "Reconnection time given to an EventSource, spread by half to either side, so that a deploy does not bring all back at once.";
+    "STREAM_MAX_MS" stream_max_ms: u64 = 600000, "milliseconds", "Age at which an SSE stream ends; the client resumes. Long-lived requests pin old code.";
+    "STREAM_MAX_FRAMES" stream_max_frames: u64 = 500, "frames", "Frames after which an SSE stream ends; the client resumes. One invocation has 10 ms of CPU on the Free plan; raise it on Paid.";
+    "STREAM_MAX_QUEUED_BYTES" stream_max_queued_bytes: u64 = 2097152, "UTF-16 units", "What the server holds for an SSE reader that is slower than the channel; the stream ends above it and the client resumes.";
+}
+
+/// A value that a setting can have.
+trait Value: Sized {
+    type Literal;
+    fn literal(literal: Self::Literal) -> Self;
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl Value for bool {
+    type Literal = bool;
+
+    fn literal(literal: bool) -> bool {
+        literal
+    }
+
+    fn parse(text: &str) -> Option<bool> {
+        text.parse().ok()
+    }
+}
+
+impl Value for u64 {
+    type Literal = u64;
+
+    fn literal(literal: u64) -> u64 {
+        literal
+    }
+
+    fn parse(text: &str) -> Option<u64> {
+        // No setting makes sense at 0; a forgotten value must not read as "none".
+        text.parse().ok().filter(|&n| n > 0)
+    }
+}
+
+impl Value for String {
+    type Literal = &'static str;
+
+    fn literal(literal: &'static str) -> String {
+        literal.into()
+    }
+
+    fn parse(text: &str) -> Option<String> {
+        (text.starts_with('/') && text.ends_with('/')).then(|| text.into())
+    }
+}
+
+fn parse<T: Value>(name: &str, unit: &str, text: &str) -> Result<T> {
+    T::parse(text).ok_or_else(|| Error::new(ErrorKind::Internal, format!("setting {name} is {text:?}, which is no {unit}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_its_own_defaults() {
+        let read = Settings::read(|name| SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.default.into())).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn names_the_setting_that_is_wrong() {
+        let error = Settings::read(|name| (name == "LONG_POLL_MS").then(|| "soon".into())).unwrap_err();
+        assert!(error.detail().contains("LONG_POLL_MS"));
+        assert!(Settings::read(|name| (name == "PAGE_MAX_EVENTS").then(|| "0".into())).is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! The smallest adapter there is: channels in memory, and each [`Decision`] carried out as a platform would.
+
+use std::collections::HashMap;
+
+use tidewire_core::{
+    Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Moment, Operation,
+    Page, Policy, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide, decide_publish, entry, error_frame,
+    event_stream_head, into_parts, next_cursor, problem, timed_out,
+};
+
+/// Like `functions/feed`.
+pub(crate) struct Feed;
+
+impl Function for Feed {
+    const NAME: &'static str = "feed";
+
+    fn policy(settings: &Settings) -> Policy {
+        Policy::new(Creation::OnPublish(ContentType::json()), settings)
+    }
+
+    fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
+        if channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
+    }
+}
+
+/// A request as a client makes it.
+#[derive(Default)]
+pub(crate) struct Ask {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+    /// What a client sends over the WebSocket that it asked for.
+    pub(crate) frames: Vec<String>,
+}
+
+/// All that the client gets.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) frames: Vec<String>,
+    pub(crate) close: Option<u16>,
+}
+
+/// A server with one function at `/`.
+pub(crate) struct Memory {
+    pub(crate) now_ms: u64,
+    settings: Settings,
+    policy: Policy,
+    enter: fn(&Visit<'_>, &Identity, &Settings) -> Result<Entry, Error>,
+    logs: HashMap<String, Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    channel: Option<Channel>,
+    rows: Vec<Row>,
+    last_epoch: u64,
+}
+
+impl Memory {
+    pub(crate) fn new<F: Function>(settings: Settings) -> Memory {
+        Memory { now_ms: 1_800_000_000_000, policy: F::policy(&settings), settings, enter: entry::<F>, logs: HashMap::new() }
+    }
+
+    pub(crate) fn fetch(&mut self, ask: &Ask) -> Answer {
+        let url = format!("http://tidewire.test{}", ask.path);
+        let headers = |name: &str| ask.headers.get(name).cloned();
+        let visit = Visit { method: &ask.method, url: &url, path: &ask.path, query: &ask.query, headers: &headers };
+        let asked = match (self.enter)(&visit, &Identity::Anonymous, &self.settings) {
+            Ok(Entry::Reply(reply)) => return answer(reply),
+            Ok(Entry::Channel(request)) => self.carry_out(request, ask),
+            Err(error) => Err(error),
+        };
+        asked.unwrap_or_else(|error| match ask.headers.get("upgrade") {
+            Some(_) => Answer { status: 101, frames: vec![error_frame(None, &error)], close: Some(error.close_code()), ..Answer::default() },
+            None => answer(problem(&error)),
+        })
+    }
+
+    fn carry_out(&mut self, Request { channel: name, operation }: Request, ask: &Ask) -> Result<Answer, Error> {
+        if ask.body.len() as u64 > self.settings.max_body_bytes {
+            return Err(Error::new(ErrorKind::BodyTooLarge, "more than a request may carry"));
+        }
+        let (policy, now_ms) = (&self.policy, self.now_ms);
+        let log = self.logs.entry(name.to_string()).or_default();
+        log.retain(policy, now_ms);
+        match decide(&operation, &ask.body, log.channel.as_ref(), policy, log.moment(now_ms))? {
+            Decision::Reply(reply) => Ok(answer(reply)),
+            Decision::Commit(commit, reply) => {
+                log.commit(*commit);
+                Ok(answer(reply))
+            }
+            Decision::Delete(reply) => {
+                *log = Log { last_epoch: log.channel.as_ref().map_or(0, |channel| channel.epoch), ..Log::default() };
+                Ok(answer(reply))
+            }
+            Decision::Page(plan) => {
+                let channel = log.present(policy)?;
+                assert_eq!(plan.is_at_tail, plan.after == channel.tail);
+                Ok(answer(plan.reply(&channel, &log.page(plan.after, policy))))
+            }
+            Decision::Subscribe(subscribe) => log.subscribe(subscribe, &operation, &ask.frames, policy, now_ms),
+        }
+    }
+}
+
+impl Log {
+    fn moment(&self, now_ms: u64) -> Moment {
+        Moment { now_ms, entropy: 0, last_epoch: self.last_epoch }
+    }
+
+    fn present(&self, policy: &Policy) -> Result<Channel, Error> {
+        let channel = self.channel.clone().or_else(|| policy.absent());
+        channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "no such channel"))
+    }
+
+    fn retain(&mut self, policy: &Policy, now_ms: u64) {
+        let Some(channel) = self.channel.as_mut().filter(|channel| policy.retention.is_exceeded(channel, now_ms)) else { return };
+        let sizes = self.rows.iter().map(|row| RowSize { seq: row.event.seq, at_ms: row.at_ms, total: row.total });
+        *channel = policy.retention.cut(channel, now_ms, sizes);
+        self.rows.retain(|row| row.event.seq >= channel.first);
+    }
+
+    fn commit(&mut self, Commit { channel, rows, .. }: Commit) -> Vec<Event> {
+        self.channel = Some(channel);
+        for row in &rows {
+            assert!(self.rows.last().is_none_or(|last| row.event.seq == last.event.seq + 1), "a position is taken or left out");
+            self.rows.push(row.clone());
+        }
+        rows.into_iter().map(|row| row.event).collect()
+    }
+
+    fn page(&self, after: u64, policy: &Policy) -> Page {
+        let rows = self.rows.iter().filter(|row| row.event.seq > after);
+        let page = Page::take(after, policy.page, rows.map(|row| Ok::<_, ()>(row.event.clone())));
+        page.expect("memory does not fail")
+    }
+
+    /// A reader that stays until it has caught up and has sent its frames.
+    fn subscribe(&mut self, subscribe: Subscribe, operation: &Operation, sent: &[String], policy: &Policy, now_ms: u64) -> Result<Answer, Error> {
+        let Subscribe { framing, after, gap, cursor } = subscribe;
+        let mut channel = self.present(policy)?;
+        if framing == Framing::News {
+            return Ok(answer(timed_out(channel.offset(after), cursor)));
+        }
+        let mut frames: Vec<String> = framing.greeting(&channel, after, 2000, 1000).into_iter().collect();
+        frames.extend(gap.and_then(|gap| framing.gap(gap, cursor)));
+        let mut page = self.page(after, policy);
+        frames.push(framing.batch(&channel, after, &page.events, cursor));
+        while !page.is_up_to_date(&channel) {
+            let after = page.end();
+            page = self.page(after, policy);
+            frames.push(framing.batch(&channel, after, &page.events, cursor));
+        }
+        for text in sent {
+            let ClientFrame::Publish { id, data } = match ClientFrame::parse(text) {
+                Ok(frame) => frame,
+                Err(error) => {
+                    frames.push(error_frame(None, &error));
+                    return Ok(Answer { status: 101, frames, close: Some(error.close_code()), ..Answer::default() });
+                }
+            };
+            let decided = decide_publish(&data, self.channel.as_ref(), policy, self.moment(now_ms));
+            match decided {
+                Ok(commit) => {
+                    let after = channel.tail;
+                    channel = commit.channel.clone();
+                    let events = self.commit(commit);
+                    frames.push(framing.batch(&channel, after, &events, next_cursor(now_ms, None, 0)));
+                    frames.push(ack_frame(&id, channel.tail_offset()));
+                }
+                Err(error) => frames.push(error_frame(Some(&id), &error)),
+            }
+        }
+        let closing = channel.closed.then(|| framing.closing(&channel));
+        frames.extend(closing.iter().map(|closing| closing.frame.clone()).filter(|frame| !frame.is_empty()));
+        if let Operation::Read(read) = operation
+            && read.transport == Transport::WebSocket
+        {
+            return Ok(Answer { status: 101, frames, close: closing.map(|closing| closing.code), ..Answer::default() });
+        }
+        let mut answer = answer(event_stream_head(framing, &channel.content_type));
+        answer.body = frames.concat().into();
+        Ok(answer)
+    }
+}
+
+fn answer(reply: Reply) -> Answer {
+    let (status, headers, body) = into_parts(reply);
+    Answer { status, headers: headers.into_iter().collect(), body, ..Answer::default() }
+}

@@ -1,0 +1,232 @@
+//! The shared vectors against the core, on the smallest adapter there is.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod memory;
+
+use std::collections::{BTreeSet, HashMap};
+
+use memory::{Answer, Ask, Feed, Memory};
+use serde_json::{Map, Value};
+use tidewire_core::sse::{Decoder, encode_event};
+use tidewire_core::{
+    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Identity, Moment, NameShape, Policy, Rights, Settings, ack_frame,
+    decide_publish,
+};
+
+/// Like `functions/streams`.
+struct Streams;
+
+impl Function for Streams {
+    const NAME: &'static str = "streams";
+    const NAMES: NameShape = NameShape::Path;
+
+    fn policy(settings: &Settings) -> Policy {
+        Policy { max_event_bytes: settings.max_body_bytes, ..Policy::new(Creation::OnPut, settings) }
+    }
+
+    fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        Feed::authorize(identity, channel, settings)
+    }
+}
+
+fn cases(file: &'static str, group: &str) -> Vec<Value> {
+    let mut file: Value = serde_json::from_str(file).unwrap();
+    let Value::Array(cases) = file[group].take() else { panic!("no group {group}") };
+    let ids: BTreeSet<_> = cases.iter().map(|case| case["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), cases.len(), "an id stands twice in {group}");
+    cases
+}
+
+fn text(value: &Value) -> Vec<u8> {
+    match (value, value.get("hex")) {
+        (Value::String(text), _) => text.clone().into(),
+        (Value::Array(parts), _) => parts.iter().flat_map(text).collect(),
+        (_, Some(hex)) => hex.as_str().unwrap().split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect(),
+        _ => value["repeat"].as_str().unwrap().repeat(value["times"].as_u64().unwrap() as usize).into(),
+    }
+}
+
+fn string(value: &Value) -> String {
+    String::from_utf8(text(value)).unwrap()
+}
+
+/// Members that are not expected may be there too; in an array nothing may.
+fn includes(actual: &Value, expected: &Value) -> bool {
+    match (actual, expected) {
+        (Value::Object(actual), Value::Object(expected)) => expected.iter().all(|(name, value)| actual.get(name).is_some_and(|found| includes(found, value))),
+        (Value::Array(actual), Value::Array(expected)) => actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, e)| includes(a, e)),
+        _ => actual == expected,
+    }
+}
+
+#[test]
+fn http() {
+    for case in cases(include_str!("../vectors/http.json"), "cases") {
+        let id = case["id"].as_str().unwrap();
+        let settings = Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
+        let mut server = if case["function"] == "feed" { Memory::new::<Feed>(settings) } else { Memory::new::<Streams>(settings) };
+        let mut saved = HashMap::from([("name".to_owned(), "demo-vector".to_owned()), ("channel".to_owned(), "http://tidewire.test/demo-vector".to_owned())]);
+        for (number, step) in case["steps"].as_array().unwrap().iter().enumerate() {
+            let filled = saved.iter().fold(step.to_string(), |step, (name, value)| step.replace(&format!("{{{name}}}"), &value.replace('"', "\\\"")));
+            let step: Value = serde_json::from_str(&filled).unwrap();
+            server.now_ms += 1 + step["afterMs"].as_u64().unwrap_or(0);
+            let answer = server.fetch(&ask(&step["request"]));
+            check(&answer, step["expected"].as_object().unwrap()).unwrap_or_else(|wrong| panic!("{id}, step {number}: {wrong}\n{answer:?}"));
+            for (name, header) in step["save"].as_object().into_iter().flatten() {
+                saved.insert(name.clone(), answer.headers[header.as_str().unwrap()].clone());
+            }
+        }
+    }
+}
+
+fn ask(request: &Value) -> Ask {
+    let word = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+    Ask {
+        method: word("method"),
+        path: format!("/{}", request["path"].as_str().unwrap_or("demo-vector")),
+        query: word("query"),
+        headers: request["headers"].as_object().into_iter().flatten().map(|(name, value)| (name.clone(), string(value))).collect(),
+        body: request.get("body").map(text).unwrap_or_default(),
+        frames: request["frames"].as_array().into_iter().flatten().map(Value::to_string).collect(),
+    }
+}
+
+fn check(answer: &Answer, expected: &Map<String, Value>) -> Result<(), String> {
+    let shown = String::from_utf8_lossy(&answer.body);
+    let json = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    for (name, value) in expected {
+        let holds = match name.as_str() {
+            "status" => value == answer.status,
+            "headers" => value.as_object().unwrap().iter().all(|(name, value)| match (answer.headers.get(name), value) {
+                (found, Value::Null) => found.is_none(),
+                (found, Value::String(value)) => found == Some(value),
+                (found, part) => found.is_some_and(|found| found.contains(part["contains"].as_str().unwrap())),
+            }),
+            "body" => answer.body == text(value),
+            "bodyContains" => in_order(&shown, value),
+            "json" => json == *value,
+            "problem" => {
+                let is_told = answer.headers["content-type"] == "application/problem+json" && !json["detail"].as_str().unwrap().is_empty();
+                is_told && json["type"] == format!("urn:tidewire:{}", value.as_str().unwrap()) && json["status"] == answer.status
+            }
+            "earliest" => json["earliest"] == *value,
+            "frames" => {
+                let mut frames = answer.frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
+                value.as_array().unwrap().iter().all(|expected| frames.any(|frame| includes(&frame, expected)))
+            }
+            "close" => answer.close.is_some_and(|code| value == code),
+            other => panic!("the runner does not know {other:?}"),
+        };
+        if !holds {
+            return Err(format!("{name} is not {value}"));
+        }
+    }
+    Ok(())
+}
+
+fn in_order(text: &str, pieces: &Value) -> bool {
+    let mut rest = text;
+    pieces.as_array().unwrap().iter().all(|piece| match rest.split_once(piece.as_str().unwrap()) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn sse_encodes() {
+    for case in cases(include_str!("../vectors/sse.json"), "encode") {
+        let given = &case["given"];
+        let mut out = String::new();
+        // An event's name is a constant in the program; here it comes from a file.
+        let event = given["event"].as_str().map(|name| &*name.to_owned().leak());
+        encode_event(&mut out, given["id"].as_str(), event, &string(&given["data"]));
+        assert_eq!(out, string(&case["expected"]["bytes"]), "{}", case["id"]);
+    }
+}
+
+#[test]
+fn sse_decodes() {
+    for case in cases(include_str!("../vectors/sse.json"), "decode") {
+        let mut decoder = Decoder::new();
+        let chunks = case["given"]["chunks"].as_array().unwrap();
+        let found: Vec<_> = chunks.iter().flat_map(|chunk| decoder.push(&text(chunk))).map(|event| (event.event, event.data, event.last_event_id)).collect();
+        let events = case["expected"]["events"].as_array().unwrap();
+        let expected: Vec<_> = events.iter().map(|event| (string(&event["event"]), string(&event["data"]), string(&event["lastEventId"]))).collect();
+        assert_eq!(found, expected, "{}", case["id"]);
+        assert_eq!(decoder.retry_ms(), case["expected"]["retry"].as_u64(), "{}", case["id"]);
+    }
+}
+
+fn channel(given: &Value) -> Channel {
+    let number = |name: &str, default| given[name].as_u64().unwrap_or(default);
+    let content_type = ContentType::parse(given["contentType"].as_str().unwrap()).unwrap();
+    Channel { first: number("first", 1), tail: number("tail", 0), closed: given["closed"] == true, ..Channel::new(number("epoch", 0), content_type) }
+}
+
+fn events(given: &Value) -> (u64, Vec<Event>) {
+    let after = given["after"].as_u64().unwrap();
+    let data = given["events"].as_array().unwrap().iter().map(text);
+    (after, (after + 1..).zip(data).map(|(seq, data)| Event { seq, data }).collect())
+}
+
+#[test]
+fn frames_of_events() {
+    for case in cases(include_str!("../vectors/frames.json"), "events") {
+        let (after, events) = events(&case["given"]);
+        let frame = Framing::TidewireV1.batch(&channel(&case["given"]["channel"]), after, &events, 0);
+        assert_eq!(frame, string(&case["expected"]["frame"]), "{}", case["id"]);
+    }
+}
+
+#[test]
+fn frames_of_clients() {
+    let policy = Policy::new(Creation::OnPut, &Settings::default());
+    let moment = Moment { now_ms: 0, entropy: 0, last_epoch: 0 };
+    for case in cases(include_str!("../vectors/frames.json"), "publish") {
+        let (id, expected) = (&case["id"], &case["expected"]);
+        let channel = channel(&case["given"]["channel"]);
+        let refused = match ClientFrame::parse(&string(&case["given"]["frame"])) {
+            Err(error) => serde_json::json!({"code": error.kind().code(), "closeCode": error.close_code()}),
+            Ok(ClientFrame::Publish { id: name, data }) => match decide_publish(&data, Some(&channel), &policy, moment) {
+                Err(error) => serde_json::json!({"code": error.kind().code(), "id": name}),
+                Ok(commit) => {
+                    assert_eq!(commit.rows[0].event.data, text(&expected["stored"]), "{id}");
+                    assert_eq!(ack_frame(&name, commit.channel.tail_offset()), string(&expected["answer"]), "{id}");
+                    Value::Null
+                }
+            },
+        };
+        assert_eq!(refused, expected["error"], "{id}");
+    }
+}
+
+#[test]
+fn framing() {
+    let names = [(Framing::TidewireV1, "tidewire.v1"), (Framing::EventSource, "event-source"), (Framing::DurableSse, "durable-sse"), (Framing::News, "news")];
+    assert_eq!(names.map(|(framing, _)| framing), Framing::ALL);
+    for case in cases(include_str!("../vectors/framing.json"), "cases") {
+        let given = &case["given"];
+        let channel = channel(&given["channel"]);
+        let number = |value: &Value| value.as_u64().unwrap();
+        for (framing, name) in names {
+            let sent = if let Some(greeting) = given.get("greeting") {
+                framing.greeting(&channel, number(&greeting["after"]), number(&greeting["retryMs"]), number(&greeting["entropy"]) as u32)
+            } else if let Some(gap) = given.get("gap") {
+                let offset = |name: &str| gap[name].as_str().unwrap().parse().unwrap();
+                framing.gap(Gap { requested: offset("requested"), earliest: offset("earliest") }, number(&given["cursor"]))
+            } else if let Some(batch) = given.get("batch") {
+                let (after, events) = events(batch);
+                Some(framing.batch(&channel, after, &events, number(&given["cursor"])))
+            } else {
+                let closing = framing.closing(&channel);
+                assert_eq!(serde_json::json!({"code": closing.code, "reason": closing.reason}), given["closing"]);
+                Some(closing.frame)
+            };
+            assert_eq!(sent.as_deref(), case["expected"][name].as_str(), "{} in {name}", case["id"]);
+        }
+    }
+}
