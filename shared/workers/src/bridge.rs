@@ -1,0 +1,177 @@
+//! An SSE stream that the Worker holds, fed by a hibernating WebSocket to the channel's object.
+//!
+//! A stream that the object wrote itself would keep it awake, and billed, for as long as anyone listens. The object encodes; the Worker passes
+//! text through without looking at it, adds heartbeats, and lets back-pressure reach the object while the reader catches up.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::stream::unfold;
+use js_sys::{JsString, Uint8Array};
+use tidewire_core::{Framing, Settings, event_stream_head, sse};
+use wasm_bindgen::prelude::*;
+use wasm_streams::ReadableStream;
+use web_sys::{EventTarget, MessageEvent};
+use worker::{Date, Delay, Response, ResponseBody, Result, WebSocket};
+
+use crate::handover::{Kept, MORE, NEXT_PAGE};
+use crate::respond::respond;
+
+#[wasm_bindgen]
+extern "C" {
+    type TextEncoder;
+    #[wasm_bindgen(constructor)]
+    fn new() -> TextEncoder;
+    #[wasm_bindgen(method)]
+    fn encode(this: &TextEncoder, text: &JsString) -> Uint8Array;
+}
+
+/// Answers with a stream of what the object sends.
+pub(crate) fn hold(socket: WebSocket, framing: Framing, kept: &Kept, settings: &Settings) -> Result<Response> {
+    let head = respond(event_stream_head(framing, &kept.content_type))?;
+    let bridge = Bridge::open(socket, settings)?;
+    let chunks = unfold(bridge, async |mut bridge| {
+        let chunk = bridge.next().await?;
+        Some((Ok(chunk), bridge))
+    });
+    let body = ReadableStream::from_stream(chunks).into_raw();
+    Ok(Response::from_body(ResponseBody::Stream(body.unchecked_into()))?.with_headers(head.headers().clone()))
+}
+
+/// Text that arrived and is not written out yet.
+#[derive(Default)]
+struct Queue {
+    texts: VecDeque<JsString>,
+    /// In UTF-16 units, as JavaScript counts.
+    length: u64,
+    has_ended: bool,
+    waker: Option<Waker>,
+}
+
+struct Bridge {
+    socket: WebSocket,
+    queue: Rc<RefCell<Queue>>,
+    encoder: TextEncoder,
+    heartbeat: Duration,
+    frames_left: u64,
+    ends_at_ms: u64,
+    has_said_farewell: bool,
+    on_message: Closure<dyn FnMut(MessageEvent)>,
+    on_end: Closure<dyn FnMut()>,
+}
+
+impl Bridge {
+    fn open(socket: WebSocket, settings: &Settings) -> Result<Bridge> {
+        let queue = Rc::new(RefCell::new(Queue::default()));
+        let limit = settings.stream_max_queued_bytes;
+        let on_message = Closure::new({
+            let queue = Rc::clone(&queue);
+            move |event: MessageEvent| {
+                let Ok(text) = event.data().dyn_into::<JsString>() else { return };
+                let mut queue = queue.borrow_mut();
+                queue.length += u64::from(text.length());
+                queue.texts.push_back(text);
+                // One text always fits: it is a page that was asked for. What passes the limit is live, and the reader too slow for it.
+                if queue.length > limit && queue.texts.len() > 1 {
+                    queue.texts.clear();
+                    queue.has_ended = true;
+                }
+                queue.wake();
+            }
+        });
+        let on_end = Closure::new({
+            let queue = Rc::clone(&queue);
+            move || {
+                let mut queue = queue.borrow_mut();
+                queue.has_ended = true;
+                queue.wake();
+            }
+        });
+        let target: &EventTarget = socket.as_ref().as_ref();
+        target.add_event_listener_with_callback("message", on_message.as_ref().unchecked_ref())?;
+        target.add_event_listener_with_callback("close", on_end.as_ref().unchecked_ref())?;
+        target.add_event_listener_with_callback("error", on_end.as_ref().unchecked_ref())?;
+        // Listeners first: from here on messages arrive.
+        socket.accept()?;
+        Ok(Bridge {
+            socket,
+            queue,
+            encoder: TextEncoder::new(),
+            heartbeat: Duration::from_millis(settings.heartbeat_ms),
+            frames_left: settings.stream_max_frames,
+            ends_at_ms: Date::now().as_millis() + settings.stream_max_ms,
+            has_said_farewell: false,
+            on_message,
+            on_end,
+        })
+    }
+
+    /// The next chunk, polled only when the reader has taken the last one; `None` ends the stream, between two frames.
+    async fn next(&mut self) -> Option<JsValue> {
+        loop {
+            let now_ms = Date::now().as_millis();
+            if self.has_said_farewell {
+                return None;
+            }
+            if self.frames_left == 0 || now_ms >= self.ends_at_ms {
+                self.has_said_farewell = true;
+                let mut farewell = String::new();
+                sse::encode_retry(&mut farewell, sse::PLANNED_RETRY_MS);
+                return Some(self.encoder.encode(&JsString::from(farewell)).into());
+            }
+            let wait = self.heartbeat.min(Duration::from_millis(self.ends_at_ms - now_ms));
+            let text = match select(Box::pin(self.arrival()), Delay::from(wait)).await {
+                Either::Left((text, _)) => text?,
+                // The heartbeat also shows a reader that left: the write fails and drops this stream.
+                Either::Right(_) => return Some(self.encoder.encode(&JsString::from(sse::HEARTBEAT)).into()),
+            };
+            if text == MORE {
+                // All before it is written out.
+                self.socket.send_with_str(NEXT_PAGE).ok()?;
+                continue;
+            }
+            self.frames_left -= 1;
+            return Some(self.encoder.encode(&text).into());
+        }
+    }
+
+    fn arrival(&self) -> impl Future<Output = Option<JsString>> + use<> {
+        let queue = Rc::clone(&self.queue);
+        poll_fn(move |context| {
+            let mut queue = queue.borrow_mut();
+            if let Some(text) = queue.texts.pop_front() {
+                queue.length -= u64::from(text.length());
+                return Poll::Ready(Some(text));
+            }
+            if queue.has_ended {
+                return Poll::Ready(None);
+            }
+            queue.waker = Some(context.waker().clone());
+            Poll::Pending
+        })
+    }
+}
+
+impl Queue {
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Bridge {
+    /// The reader left, or the stream ended: the object forgets the socket. A socket that is closed already refuses, which is as good.
+    fn drop(&mut self) {
+        let target: &EventTarget = self.socket.as_ref().as_ref();
+        let _ = target.remove_event_listener_with_callback("message", self.on_message.as_ref().unchecked_ref());
+        let _ = target.remove_event_listener_with_callback("close", self.on_end.as_ref().unchecked_ref());
+        let _ = target.remove_event_listener_with_callback("error", self.on_end.as_ref().unchecked_ref());
+        let _ = self.socket.close(Some(1000), Some("reader-left"));
+    }
+}

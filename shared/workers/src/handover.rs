@@ -1,0 +1,87 @@
+//! What the Worker and the channel's object tell each other.
+//!
+//! The Worker parses a request once and hands it over in a header of a request that it makes itself: nothing a client sends arrives there.
+
+use tidewire_core::{ChannelName, ContentType, Offset, Operation, Request};
+use worker::wasm_bindgen::JsValue;
+use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
+
+/// Status of an answer that carries a socket.
+pub(crate) const SWITCHING_PROTOCOLS: u16 = 101;
+
+const REQUEST: &str = "tidewire-request";
+const CONTENT_TYPE: &str = "tidewire-content-type";
+const OFFSET: &str = "tidewire-offset";
+const CURSOR: &str = "tidewire-cursor";
+const SUBPROTOCOL: &str = "sec-websocket-protocol";
+
+/// From the object to the Worker that holds a stream: more history is there, ask for it when this is written out.
+pub(crate) const MORE: &str = "+";
+/// From the Worker to the object: the next page, please.
+pub(crate) const NEXT_PAGE: &str = "next";
+
+/// The stub of one channel, with what to hand to it.
+pub(crate) struct Handover<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) binding: &'a str,
+}
+
+impl Handover<'_> {
+    /// Hands a request to its channel and returns the object's answer.
+    pub(crate) async fn send(&self, request: &Request, body: Vec<u8>, offers_subprotocol: bool) -> Result<Response> {
+        let headers = Headers::new();
+        headers.set(REQUEST, &serde_json::to_string(&request.operation)?)?;
+        if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll) {
+            headers.set("upgrade", "websocket")?;
+        }
+        if offers_subprotocol {
+            headers.set(SUBPROTOCOL, tidewire_core::SUBPROTOCOL)?;
+        }
+        let mut init = RequestInit::new();
+        init.with_headers(headers);
+        if !body.is_empty() {
+            let bytes: JsValue = js_sys::Uint8Array::from(body.as_slice()).into();
+            init.with_method(Method::Post).with_body(Some(bytes));
+        }
+        // The object looks at the handed-over operation only; the address is never resolved.
+        let request_to_object = worker::Request::new_with_init("https://channel.invalid/", &init)?;
+        self.stub(&request.channel)?.fetch_with_request(request_to_object).await
+    }
+
+    fn stub(&self, channel: &ChannelName) -> Result<worker::Stub> {
+        self.env.durable_object(self.binding)?.get_by_name(channel.as_str())
+    }
+}
+
+/// The operation that the Worker handed over.
+pub(crate) fn operation(headers: &Headers) -> Result<Operation> {
+    let text = headers.get(REQUEST)?.ok_or_else(|| Error::RustError("a request without an operation: this object is called by its Worker only".into()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// What the Worker needs to know of a reader that the object keeps.
+pub(crate) struct Kept {
+    pub(crate) content_type: ContentType,
+    pub(crate) offset: Offset,
+    pub(crate) cursor: u64,
+}
+
+impl Kept {
+    pub(crate) fn write(&self) -> Result<Headers> {
+        let headers = Headers::new();
+        headers.set(CONTENT_TYPE, self.content_type.as_str())?;
+        headers.set(OFFSET, &self.offset.to_string())?;
+        headers.set(CURSOR, &self.cursor.to_string())?;
+        Ok(headers)
+    }
+
+    pub(crate) fn read(headers: &Headers) -> Result<Kept> {
+        let get = |name| Ok::<_, Error>(headers.get(name)?.unwrap_or_default());
+        let missing = || Error::RustError("the object's answer to an upgrade lacks a header".into());
+        Ok(Kept {
+            content_type: ContentType::parse(&get(CONTENT_TYPE)?).ok_or_else(missing)?,
+            offset: get(OFFSET)?.parse().map_err(|_| missing())?,
+            cursor: get(CURSOR)?.parse().map_err(|_| missing())?,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Tidewire on Cloudflare Workers.
+//!
+//! A request meets the Worker first ([`serve`]): it is parsed, checked and, for SSE and long poll, held there. Each channel is a
+//! Durable Object ([`channel_object!`]) with the log in its SQLite and hibernating WebSockets for its readers, so that a quiet channel
+//! sleeps however many listen. Empty on other targets than `wasm32-unknown-unknown`.
+#![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+
+mod bridge;
+mod handover;
+mod long_poll;
+mod object;
+mod readers;
+mod refusal;
+mod respond;
+mod serve;
+mod store;
+
+pub use object::ChannelObject;
+pub use serve::{serve, serve_assets};
+
+/// Declares a function's Durable Object class: one instance is one channel.
+///
+/// Wants `worker` and `worker::wasm_bindgen` in scope.
+///
+/// ```ignore
+/// channel_object!(FeedChannel, Feed);
+/// ```
+///
+/// Give each function a class of its own, and never rename it once released: name and migration decide where the data is.
+#[macro_export]
+macro_rules! channel_object {
+    ($class:ident, $function:ty) => {
+        /// The function's channels, one object each.
+        #[worker::durable_object]
+        pub struct $class($crate::ChannelObject<$function>);
+
+        impl worker::DurableObject for $class {
+            fn new(state: worker::State, env: worker::Env) -> Self {
+                $class($crate::ChannelObject::new(stringify!($class), state, &env))
+            }
+
+            async fn fetch(&self, request: worker::Request) -> worker::Result<worker::Response> {
+                self.0.fetch(request).await
+            }
+
+            async fn websocket_message(&self, socket: worker::WebSocket, message: worker::WebSocketIncomingMessage) -> worker::Result<()> {
+                self.0.websocket_message(&socket, message)
+            }
+
+            async fn websocket_close(&self, socket: worker::WebSocket, _: usize, _: String, _: bool) -> worker::Result<()> {
+                self.0.websocket_gone(&socket);
+                Ok(())
+            }
+
+            async fn websocket_error(&self, socket: worker::WebSocket, _: worker::Error) -> worker::Result<()> {
+                self.0.websocket_gone(&socket);
+                Ok(())
+            }
+
+            // No alarm is ever set; the default body of the trait would panic if one were.
+            async fn alarm(&self) -> worker::Result<worker::Response> {
+                worker::Response::empty()
+            }
+        }
+    };
+}

@@ -1,0 +1,337 @@
+//! The Durable Object of one channel.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tidewire_core::{
+    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Moment, Operation, Page, Policy, Settings, Start, Subscribe, Transport,
+    ack_frame, decide, decide_publish, error_frame, next_cursor,
+};
+use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
+
+use crate::handover::{Kept, MORE, NEXT_PAGE, operation};
+use crate::readers::{Reader, Readers};
+use crate::refusal::{offers_subprotocol, refuse_upgrade, upgraded};
+use crate::respond::{internal, refuse, respond};
+use crate::store::Store;
+
+/// One channel: its log, its readers. Made by [`channel_object!`](crate::channel_object) and called by nothing else.
+///
+/// Sleeps whenever no request is under way, however many readers it has; memory is rebuilt from SQLite and the sockets' attachments.
+pub struct ChannelObject<F> {
+    inner: Rc<Inner>,
+    function: PhantomData<F>,
+}
+
+struct Inner {
+    state: State,
+    settings: Settings,
+    policy: Policy,
+    store: Store,
+    readers: Readers,
+    memory: RefCell<Memory>,
+}
+
+/// What was read of the store, until something goes wrong with it.
+#[derive(Default)]
+struct Memory {
+    is_loaded: bool,
+    channel: Option<Channel>,
+    /// Epoch of the channel that was deleted last, so that the next is above it even within a millisecond.
+    last_epoch: u64,
+}
+
+type Answer<T> = std::result::Result<T, Error>;
+
+impl<F: Function> ChannelObject<F> {
+    /// The object of class `class`, which is logged: each construction is a wake from sleep or a first visit.
+    pub fn new(class: &str, state: State, env: &Env) -> Self {
+        worker::console_log!(r#"{{"event":"wake","class":"{class}"}}"#);
+        if let Ok(pair) = WebSocketRequestResponsePair::new("ping", "pong") {
+            state.set_websocket_auto_response(&pair);
+        }
+        // With settings that do not parse the Worker answers 500 and asks no object; sockets that were here before go on with the defaults.
+        let settings = crate::serve::settings(env, None).unwrap_or_default();
+        let (readers, behind) = Readers::restore(&state);
+        let store = Store::new(state.storage());
+        let inner = Rc::new(Inner { policy: F::policy(&settings), state, settings, store, readers, memory: RefCell::default() });
+        for (socket, framing) in behind {
+            // A Worker that was told of more asks by itself.
+            if framing == Framing::TidewireV1 && inner.go_on(&socket, framing).is_err() {
+                inner.readers.remove(&socket);
+            }
+        }
+        ChannelObject { inner, function: PhantomData }
+    }
+
+    /// Carries out what the Worker handed over.
+    pub async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let operation = operation(request.headers())?;
+        let offers_subprotocol = offers_subprotocol(request.headers())?;
+        let body = match operation {
+            Operation::Create { .. } | Operation::Append { .. } => request.bytes().await?,
+            _ => Vec::new(),
+        };
+        let answer = match self.inner.decide(&operation, &body) {
+            Ok(Decision::Reply(reply)) => return respond(reply),
+            Ok(Decision::Commit(commit, reply)) => self.inner.commit(*commit).map(|_| reply),
+            Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
+            Ok(Decision::Page(plan)) => self.inner.page(plan.after).map(|(channel, page)| plan.reply(&channel, &page)),
+            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, offers_subprotocol) {
+                Ok(response) => return Ok(response),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        match (answer, &operation) {
+            (Ok(reply), _) => respond(reply),
+            (Err(error), Operation::Read(read)) if read.transport == Transport::WebSocket => refuse_upgrade(&error, offers_subprotocol),
+            (Err(error), _) => refuse(&error),
+        }
+    }
+
+    /// A frame of a client, or a Worker's request for the next page.
+    pub fn websocket_message(&self, socket: &WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
+        let Some(reader) = Readers::get(socket) else { return Ok(()) };
+        match message {
+            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &text),
+            WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => self.inner.catch_up(socket),
+            WebSocketIncomingMessage::String(_) => Ok(()),
+            WebSocketIncomingMessage::Binary(_) => {
+                let error = Error::new(ErrorKind::FrameInvalid, "frames are text");
+                socket.send_with_str(error_frame(None, &error))?;
+                self.inner.readers.remove(socket);
+                socket.close(Some(1003), Some(error.close_reason()))
+            }
+        }
+    }
+
+    /// A reader left. Not an error.
+    pub fn websocket_gone(&self, socket: &WebSocket) {
+        self.inner.readers.remove(socket);
+    }
+}
+
+impl Inner {
+    fn moment(&self) -> Moment {
+        Moment { now_ms: Date::now().as_millis(), entropy: entropy(), last_epoch: self.memory.borrow().last_epoch }
+    }
+
+    /// The channel as the store has it, and without what retention no longer keeps.
+    fn channel(&self) -> Answer<Option<Channel>> {
+        let mut memory = self.memory.borrow_mut();
+        if !memory.is_loaded {
+            memory.channel = self.store.load().map_err(|cause| internal(&cause))?;
+            memory.is_loaded = true;
+        }
+        let now_ms = Date::now().as_millis();
+        if let Some(channel) = &memory.channel
+            && self.policy.retention.is_exceeded(channel, now_ms)
+        {
+            let kept = self.store.retain(channel, &self.policy.retention, now_ms).map_err(|cause| internal(&cause))?;
+            memory.channel = Some(kept);
+        }
+        Ok(memory.channel.clone())
+    }
+
+    fn decide(&self, operation: &Operation, body: &[u8]) -> Answer<Decision> {
+        let channel = self.channel()?;
+        decide(operation, body, channel.as_ref(), &self.policy, self.moment())
+    }
+
+    /// Stores, then wakes. The platform's output gate holds every send and every answer back until the write is durable.
+    fn commit(&self, commit: Commit) -> Answer<Channel> {
+        if let Err(cause) = self.store.commit(&commit) {
+            // Nothing was written; what memory holds may be why.
+            self.memory.borrow_mut().is_loaded = false;
+            return Err(internal(&cause));
+        }
+        let Commit { channel, rows, .. } = commit;
+        self.memory.borrow_mut().channel = Some(channel.clone());
+        let after = channel.tail - rows.len() as u64;
+        let events: Vec<_> = rows.into_iter().map(|row| row.event).collect();
+        self.fan_out(&channel, &Page { after, events });
+        Ok(channel)
+    }
+
+    fn fan_out(&self, channel: &Channel, page: &Page) {
+        let cursor = self.cursor();
+        for framing in Framing::ALL {
+            let Some(sockets) = self.readers.live(framing) else { continue };
+            let text = framing.batch(channel, page.after, &page.events, cursor);
+            if !text.is_empty() {
+                Readers::send(sockets, &text);
+            }
+            if channel.closed {
+                let closing = framing.closing(channel);
+                if !closing.frame.is_empty() {
+                    Readers::send(sockets, &closing.frame);
+                }
+                Readers::close(sockets, closing.code, closing.reason);
+            }
+        }
+        // A long poll has its news and reads for itself.
+        if let Some(sockets) = self.readers.live(Framing::News) {
+            sockets.clear();
+        }
+    }
+
+    async fn delete(&self) -> Answer<()> {
+        {
+            let mut memory = self.memory.borrow_mut();
+            if let Some(channel) = memory.channel.take() {
+                memory.last_epoch = channel.epoch;
+            }
+        }
+        self.readers.close_everyone(3010, "channel-deleted");
+        self.store.delete().await.map_err(|cause| internal(&cause))
+    }
+
+    fn page(&self, after: u64) -> Answer<(Channel, Page)> {
+        let channel = self.present()?;
+        let page = self.read(&channel, after)?;
+        Ok((channel, page))
+    }
+
+    /// A page, without touching the store when the position is the tail.
+    fn read(&self, channel: &Channel, after: u64) -> Answer<Page> {
+        if after >= channel.tail {
+            return Ok(Page { after, events: Vec::new() });
+        }
+        self.store.page(after, self.policy.page).map_err(|cause| internal(&cause))
+    }
+
+    /// The channel, or what stands for it until its first publish.
+    fn present(&self) -> Answer<Channel> {
+        let channel = self.channel()?;
+        channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
+    }
+
+    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, offers_subprotocol: bool) -> Answer<Response> {
+        if self.readers.count() >= Readers::MAX {
+            return Err(Error::new(ErrorKind::TooManyReaders, format!("the channel has {} readers, as many as it can", Readers::MAX)));
+        }
+        let channel = self.present()?;
+        self.keep(&channel, subscribe, offers_subprotocol).map_err(|cause| internal(&cause))
+    }
+
+    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, offers_subprotocol: bool) -> Result<Response> {
+        let Subscribe { framing, after, gap, cursor } = subscribe;
+        let pair = WebSocketPair::new()?;
+        self.state.accept_web_socket(&pair.server);
+        let greeting = framing.greeting(channel, after, self.settings.retry_ms, entropy());
+        for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))) {
+            pair.server.send_with_str(frame)?;
+        }
+        self.send_page(&pair.server, framing, after, cursor)?;
+        let headers = match framing {
+            // This answer goes to the client as it is.
+            Framing::TidewireV1 => Headers::new(),
+            _ => Kept { content_type: channel.content_type.clone(), offset: channel.offset(after), cursor }.write()?,
+        };
+        upgraded(pair.client, offers_subprotocol, headers)
+    }
+
+    /// The next page of a reader that is catching up, wherever it is.
+    fn catch_up(self: &Rc<Self>, socket: &WebSocket) -> Result<()> {
+        match Readers::get(socket) {
+            Some(Reader { framing, after: Some(after) }) => self.send_page(socket, framing, after, self.cursor()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends one page. The page that reaches the tail and the switch to live are one turn, so nothing can fall between them.
+    fn send_page(self: &Rc<Self>, socket: &WebSocket, framing: Framing, after: u64, cursor: u64) -> Result<()> {
+        if framing == Framing::News {
+            return self.readers.set(socket, Reader { framing, after: None });
+        }
+        let read = self.present().and_then(|channel| {
+            // Retention may have passed the reader since its last page.
+            let position = channel.position(Start::After(channel.offset(after)));
+            let page = self.read(&channel, position.after)?;
+            Ok((channel, position.gap, page))
+        });
+        let (channel, gap, page) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                self.readers.remove(socket);
+                return socket.close(Some(error.close_code()), Some(error.close_reason()));
+            }
+        };
+        if let Some(frame) = gap.and_then(|gap| framing.gap(gap, cursor)) {
+            socket.send_with_str(frame)?;
+        }
+        let batch = framing.batch(&channel, page.after, &page.events, cursor);
+        if !batch.is_empty() {
+            socket.send_with_str(batch)?;
+        }
+        if !page.is_up_to_date(&channel) {
+            self.readers.set(socket, Reader { framing, after: Some(page.end()) })?;
+            return self.go_on(socket, framing);
+        }
+        if channel.closed {
+            let closing = framing.closing(&channel);
+            if !closing.frame.is_empty() {
+                socket.send_with_str(closing.frame)?;
+            }
+            self.readers.remove(socket);
+            return socket.close(Some(closing.code), Some(closing.reason));
+        }
+        self.readers.set(socket, Reader { framing, after: None })
+    }
+
+    /// How a reader that is behind comes to its next page: a Worker asks for it when it has written this one out; a client, which cannot be
+    /// asked, gets it in a later turn, so that others have theirs between.
+    fn go_on(self: &Rc<Self>, socket: &WebSocket, framing: Framing) -> Result<()> {
+        if framing != Framing::TidewireV1 {
+            return socket.send_with_str(MORE);
+        }
+        let (inner, socket) = (Rc::clone(self), socket.clone());
+        self.state.wait_until(async move {
+            Delay::from(Duration::ZERO).await;
+            if let Err(cause) = inner.catch_up(&socket) {
+                // It left in mid-catch-up.
+                inner.readers.remove(&socket);
+                worker::console_debug!("{cause}");
+            }
+        });
+        Ok(())
+    }
+
+    fn client_frame(self: &Rc<Self>, socket: &WebSocket, text: &str) -> Result<()> {
+        let frame = if text.len() as u64 > self.settings.max_body_bytes {
+            Err(Error::new(ErrorKind::BodyTooLarge, format!("a frame of {} bytes, of at most {}", text.len(), self.settings.max_body_bytes)))
+        } else {
+            ClientFrame::parse(text)
+        };
+        match frame {
+            Ok(ClientFrame::Publish { id, data }) => {
+                let published = self.channel().and_then(|channel| {
+                    let commit = decide_publish(&data, channel.as_ref(), &self.policy, self.moment())?;
+                    self.commit(commit)
+                });
+                socket.send_with_str(match published {
+                    Ok(channel) => ack_frame(&id, channel.tail_offset()),
+                    Err(error) => error_frame(Some(&id), &error),
+                })
+            }
+            // Client and server disagree about the protocol: going on would only hide it.
+            Err(error) => {
+                socket.send_with_str(error_frame(None, &error))?;
+                self.readers.remove(socket);
+                socket.close(Some(error.close_code()), Some(error.close_reason()))
+            }
+        }
+    }
+
+    fn cursor(&self) -> u64 {
+        next_cursor(Date::now().as_millis(), None, 0)
+    }
+}
+
+/// Chance for what only has to differ: cache keys and reconnection times.
+fn entropy() -> u32 {
+    (js_sys::Math::random() * f64::from(u32::MAX)) as u32
+}

@@ -1,0 +1,92 @@
+//! The Worker: what happens to a request before and around its channel.
+
+use futures_util::StreamExt;
+use tidewire_core::{
+    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Request as ChannelRequest, Settings, Transport, Visit, entry, file,
+};
+use worker::{Env, Request, Response, Result};
+
+use crate::bridge;
+use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS};
+use crate::long_poll;
+use crate::refusal::{offers_subprotocol, refuse_upgrade};
+use crate::respond::{refuse, respond};
+
+/// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable Object namespace.
+pub async fn serve<F: Function>(mut request: Request, env: &Env, binding: &str, base: Option<&str>) -> Result<Response> {
+    let offers = offers_subprotocol(request.headers())?;
+    let is_upgrade = request.headers().get("upgrade")?.is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
+    let answer = match enter::<F>(&request, env, base) {
+        Ok((Entry::Reply(reply), _)) => return respond(reply),
+        Ok((Entry::Channel(asked), settings)) => match body(&mut request, &asked, &settings).await? {
+            Ok(body) => return hand_over(asked, body, offers, &Handover { env, binding }, &settings).await,
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    match answer {
+        Err(error) if is_upgrade => refuse_upgrade(&error, offers),
+        Err(error) => refuse(&error),
+        Ok(response) => Ok(response),
+    }
+}
+
+/// Serves files at `/`: the gallery.
+pub fn serve_assets(request: &Request, assets: &[Asset]) -> Result<Response> {
+    let path = request.path();
+    match file(assets, path.strip_prefix('/').unwrap_or_default(), request.method().as_ref()) {
+        Ok(reply) => respond(reply),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// The settings that the Worker was deployed with.
+pub(crate) fn settings(env: &Env, base: Option<&str>) -> Result<Settings, Error> {
+    Settings::read(|name| match (name, base) {
+        ("BASE_PATH", Some(base)) => Some(base.into()),
+        _ => env.var(name).ok().map(|value| value.to_string()),
+    })
+}
+
+fn enter<F: Function>(request: &Request, env: &Env, base: Option<&str>) -> Result<(Entry, Settings), Error> {
+    let settings = settings(env, base)?;
+    let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
+    let headers = |name: &str| request.headers().get(name).ok().flatten();
+    let method = request.method();
+    let visit = Visit { method: method.as_ref(), url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &headers };
+    let entry = entry::<F>(&visit, &Identity::Anonymous, &settings)?;
+    Ok((entry, settings))
+}
+
+/// The body of a publish, read no further than it may be long.
+async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings) -> Result<Result<Vec<u8>, Error>> {
+    let mut body = Vec::new();
+    if !matches!(asked.operation, Operation::Create { .. } | Operation::Append { .. }) || request.inner().body().is_none() {
+        return Ok(Ok(body));
+    }
+    let mut chunks = request.stream()?;
+    while let Some(chunk) = chunks.next().await {
+        body.extend(chunk?);
+        if body.len() as u64 > settings.max_body_bytes {
+            return Ok(Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes))));
+        }
+    }
+    Ok(Ok(body))
+}
+
+async fn hand_over(asked: ChannelRequest, body: Vec<u8>, offers: bool, handover: &Handover<'_>, settings: &Settings) -> Result<Response> {
+    let response = handover.send(&asked, body, offers).await?;
+    // Without a socket it is an answer already: history, an error, the end.
+    let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation) else { return Ok(response) };
+    if read.transport == Transport::WebSocket {
+        // From here on client and object talk directly; the Worker is out of it.
+        return Ok(response);
+    }
+    let kept = Kept::read(response.headers())?;
+    let socket = response.websocket().ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))?;
+    match read.transport {
+        Transport::EventSource => bridge::hold(socket, Framing::EventSource, &kept, settings),
+        Transport::DurableSse => bridge::hold(socket, Framing::DurableSse, &kept, settings),
+        _ => long_poll::wait(socket, &kept, (asked.channel, read), handover, settings).await,
+    }
+}

@@ -1,0 +1,208 @@
+//! The log of one channel in its object's SQLite.
+
+use std::cell::Cell;
+
+use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, Retention, RowSize};
+use wasm_bindgen::prelude::*;
+use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
+
+/// Version of the tables below; a store of a newer one is refused, not guessed at.
+const SCHEMA_VERSION: i64 = 1;
+
+/// One row of `channel`, and one row of `events` for each event kept. The newest event tells tail and total, the oldest what was dropped, so an append
+/// writes its events and nothing else; `channel` is written when something else changes, or when no event is left to tell.
+const SCHEMA: &str = "
+CREATE TABLE channel (
+    schema_version INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    closed INTEGER NOT NULL,
+    stream_seq TEXT,
+    tail INTEGER NOT NULL,
+    total INTEGER NOT NULL
+);
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    data BLOB NOT NULL
+);";
+
+#[wasm_bindgen]
+extern "C" {
+    type Transactional;
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(this: &Transactional, work: &mut dyn FnMut() -> Result<(), JsValue>) -> Result<JsValue, JsValue>;
+}
+
+/// The store of one channel. Synchronous, as the platform's SQLite is: between two calls nothing else runs.
+pub(crate) struct Store {
+    storage: Storage,
+    sql: SqlStorage,
+    has_tables: Cell<bool>,
+}
+
+impl Store {
+    pub(crate) fn new(storage: Storage) -> Store {
+        Store { sql: storage.sql(), storage, has_tables: Cell::new(false) }
+    }
+
+    /// The channel, or `None` when there is none. Reads four rows and writes none: a look at an unknown name must cost nothing.
+    pub(crate) fn load(&self) -> Result<Option<Channel>> {
+        let tables = self.first("SELECT 1 FROM sqlite_master WHERE name = 'channel'", vec![])?;
+        self.has_tables.set(tables.is_some());
+        if tables.is_none() {
+            return Ok(None);
+        }
+        let Some(row) = self.first("SELECT schema_version, epoch, content_type, closed, stream_seq, tail, total FROM channel", vec![])? else {
+            return Ok(None);
+        };
+        let mut row = row.into_iter();
+        let version = integer(row.next())?;
+        if version != SCHEMA_VERSION as u64 {
+            return Err(Error::RustError(format!("the store has schema {version}, this code knows {SCHEMA_VERSION}")));
+        }
+        let mut channel = Channel::new(integer(row.next())?, content_type(row.next())?);
+        channel.closed = integer(row.next())? != 0;
+        channel.stream_seq = optional_text(row.next());
+        channel.tail = integer(row.next())?;
+        channel.total = integer(row.next())?;
+        if let Some(row) = self.first("SELECT seq, total FROM events ORDER BY seq DESC LIMIT 1", vec![])? {
+            let mut row = row.into_iter();
+            channel.tail = integer(row.next())?;
+            channel.total = integer(row.next())?;
+        }
+        channel.first = channel.tail + 1;
+        channel.dropped = channel.total;
+        if let Some(row) = self.first("SELECT seq, at_ms, total - length(data) FROM events ORDER BY seq LIMIT 1", vec![])? {
+            let mut row = row.into_iter();
+            channel.first = integer(row.next())?;
+            channel.first_at_ms = integer(row.next())?;
+            channel.dropped = integer(row.next())?;
+        }
+        Ok(Some(channel))
+    }
+
+    /// Writes a commit, whole or not at all.
+    pub(crate) fn commit(&self, commit: &Commit) -> Result<()> {
+        self.atomically(|| {
+            if !self.has_tables.get() {
+                self.sql.exec(SCHEMA, None)?;
+            }
+            for row in &commit.rows {
+                let values = vec![number(row.event.seq), number(row.at_ms), number(row.total), SqlStorageValue::Blob(row.event.data.clone())];
+                self.sql.exec("INSERT INTO events (seq, at_ms, total, data) VALUES (?, ?, ?, ?)", values)?;
+            }
+            if commit.is_channel_changed {
+                self.write_channel(&commit.channel)?;
+            }
+            Ok(())
+        })?;
+        self.has_tables.set(true);
+        Ok(())
+    }
+
+    /// Drops what retention does not keep and returns the channel after it.
+    pub(crate) fn retain(&self, channel: &Channel, retention: &Retention, now_ms: u64) -> Result<Channel> {
+        let oldest = self.sql.exec("SELECT seq, at_ms, total FROM events ORDER BY seq", None)?;
+        let mut fault = None;
+        // The cursor is read no further than the first event that stays.
+        let rows = oldest.raw().map_while(|row| {
+            let row = row.and_then(|row| {
+                let mut row = row.into_iter();
+                Ok(RowSize { seq: integer(row.next())?, at_ms: integer(row.next())?, total: integer(row.next())? })
+            });
+            row.map_err(|error| fault = Some(error)).ok()
+        });
+        let kept = retention.cut(channel, now_ms, rows);
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        self.atomically(|| {
+            self.sql.exec("DELETE FROM events WHERE seq < ?", vec![number(kept.first)])?;
+            if kept.first > kept.tail {
+                self.write_channel(&kept)?;
+            }
+            Ok(())
+        })?;
+        Ok(kept)
+    }
+
+    /// Events after a position. Reads at most one row more than it returns.
+    pub(crate) fn page(&self, after: u64, limit: PageLimit) -> Result<Page> {
+        let values = vec![number(after), number(limit.max_events)];
+        let cursor = self.sql.exec("SELECT seq, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?", values)?;
+        let events = cursor.raw().map(|row| {
+            let mut row = row?.into_iter();
+            Ok::<_, Error>(Event { seq: integer(row.next())?, data: bytes(row.next())? })
+        });
+        Page::take(after, limit, events)
+    }
+
+    /// Removes everything, so that nothing is left to pay for.
+    pub(crate) async fn delete(&self) -> Result<()> {
+        self.has_tables.set(false);
+        self.storage.delete_all().await
+    }
+
+    fn write_channel(&self, channel: &Channel) -> Result<()> {
+        self.sql.exec("DELETE FROM channel", None)?;
+        let values = vec![
+            SqlStorageValue::Integer(SCHEMA_VERSION),
+            number(channel.epoch),
+            SqlStorageValue::String(channel.content_type.as_str().into()),
+            SqlStorageValue::Integer(channel.closed.into()),
+            channel.stream_seq.clone().map_or(SqlStorageValue::Null, SqlStorageValue::String),
+            number(channel.tail),
+            number(channel.total),
+        ];
+        self.sql.exec("INSERT INTO channel (schema_version, epoch, content_type, closed, stream_seq, tail, total) VALUES (?, ?, ?, ?, ?, ?, ?)", values)?;
+        Ok(())
+    }
+
+    /// Runs writes in one transaction that a fault rolls back; the `worker` crate does not bind `transactionSync`.
+    fn atomically(&self, work: impl Fn() -> Result<()>) -> Result<()> {
+        let storage: &JsValue = self.storage.as_raw().as_ref();
+        let mut work = || work().map_err(|error| JsValue::from_str(&error.to_string()));
+        storage.unchecked_ref::<Transactional>().transaction_sync(&mut work)?;
+        Ok(())
+    }
+
+    /// The first row, if any. The platform's own `one()` throws through wasm on an empty result.
+    fn first(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<Vec<SqlStorageValue>>> {
+        let cursor: SqlCursor = self.sql.exec(query, values)?;
+        cursor.raw().next().transpose()
+    }
+}
+
+fn number(value: u64) -> SqlStorageValue {
+    // Sequences, sizes and times of ours stay far below 2^53, up to which integers cross JavaScript exactly.
+    SqlStorageValue::Integer(value as i64)
+}
+
+fn integer(value: Option<SqlStorageValue>) -> Result<u64> {
+    match value {
+        Some(SqlStorageValue::Integer(value)) if value >= 0 => Ok(value as u64),
+        Some(SqlStorageValue::Float(value)) if value >= 0.0 => Ok(value as u64),
+        Some(SqlStorageValue::Boolean(value)) => Ok(value.into()),
+        other => Err(Error::RustError(format!("the store holds {other:?} in the place of a number"))),
+    }
+}
+
+fn optional_text(value: Option<SqlStorageValue>) -> Option<String> {
+    match value {
+        Some(SqlStorageValue::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn content_type(value: Option<SqlStorageValue>) -> Result<ContentType> {
+    optional_text(value).and_then(|text| ContentType::parse(&text)).ok_or_else(|| Error::RustError("the store holds no content type".into()))
+}
+
+fn bytes(value: Option<SqlStorageValue>) -> Result<Vec<u8>> {
+    match value {
+        Some(SqlStorageValue::Blob(data)) => Ok(data),
+        other => Err(Error::RustError(format!("the store holds {other:?} in the place of an event"))),
+    }
+}
