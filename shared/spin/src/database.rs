@@ -1,0 +1,134 @@
+//! The application's SQLite database `default`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use spin_sdk::sqlite::{Connection, Error, Value};
+
+/// A row, by position.
+pub(crate) type Row = Vec<Value>;
+
+/// Version of the tables below; a store of a newer one is refused, not guessed at.
+const SCHEMA_VERSION: u64 = 1;
+
+/// `store` has one row: the version, and the newest epoch of a channel that was deleted, so that a new one is above it. An append writes its events and nothing else; a
+/// channel's own row is written when something else changes, or when no event is left to tell tail and total.
+const SCHEMA: [&str; 4] = [
+    "CREATE TABLE IF NOT EXISTS channels (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        epoch INTEGER NOT NULL,
+        content_type TEXT NOT NULL,
+        closed INTEGER NOT NULL,
+        stream_seq TEXT,
+        tail INTEGER NOT NULL,
+        total INTEGER NOT NULL
+    )",
+    "CREATE TABLE IF NOT EXISTS events (
+        channel INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (channel, seq)
+    ) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL, last_epoch INTEGER NOT NULL)",
+    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 1, 0)",
+];
+
+thread_local! {
+    /// For single statements. Shared by the requests of the instance: they may interleave between statements, never within one.
+    static SHARED: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
+    /// For transactions, each in the hands of one request at a time.
+    static IDLE: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Most connections kept for transactions: as many as requests run at once in an instance.
+const MAX_IDLE: usize = 16;
+
+/// Runs one statement and returns its rows, once it is through: a row can come before an error does.
+pub(crate) async fn execute(connection: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+    let rows = connection.execute(statement, values).await?.collect().await?;
+    Ok(rows.into_iter().map(|row| row.values).collect())
+}
+
+/// The connection for single statements, with the tables made.
+pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
+    if let Some(connection) = SHARED.with_borrow(Clone::clone) {
+        return Ok(connection);
+    }
+    let connection = Rc::new(Connection::open_default().await?);
+    // Readers then go on while a writer writes. The mode stays with the file.
+    execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await?;
+    let tables = execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;
+    if tables.is_empty() {
+        let transaction = Transaction::begin().await?;
+        for statement in SCHEMA {
+            transaction.execute(statement, vec![]).await?;
+        }
+        transaction.commit().await?;
+    }
+    let version = execute(&connection, "SELECT schema_version FROM store", vec![]).await?;
+    let version = version.first().and_then(|row| row.first()).and_then(integer);
+    if version != Some(SCHEMA_VERSION) {
+        return Err(Error::Io(format!("the store has schema {version:?}, this code knows {SCHEMA_VERSION}")));
+    }
+    SHARED.set(Some(Rc::clone(&connection)));
+    Ok(connection)
+}
+
+/// A transaction that holds the database's write lock from its first moment. Dropped without [`commit`](Transaction::commit) it is rolled back, with its
+/// connection.
+pub(crate) struct Transaction {
+    connection: Connection,
+}
+
+impl Transaction {
+    pub(crate) async fn begin() -> Result<Transaction, Error> {
+        let idle = IDLE.with_borrow_mut(Vec::pop);
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open_default().await?,
+        };
+        execute(&connection, "BEGIN IMMEDIATE", vec![]).await?;
+        Ok(Transaction { connection })
+    }
+
+    pub(crate) async fn execute(&self, statement: &str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        execute(&self.connection, statement, values).await
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        self.end("COMMIT").await
+    }
+
+    pub(crate) async fn roll_back(self) -> Result<(), Error> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(self, statement: &str) -> Result<(), Error> {
+        execute(&self.connection, statement, vec![]).await?;
+        IDLE.with_borrow_mut(|idle| {
+            if idle.len() < MAX_IDLE {
+                idle.push(self.connection);
+            }
+        });
+        Ok(())
+    }
+}
+
+pub(crate) fn integer(value: &Value) -> Option<u64> {
+    match value {
+        Value::Integer(value) => u64::try_from(*value).ok(),
+        _ => None,
+    }
+}
+
+pub(crate) fn number(value: u64) -> Value {
+    // Sequences, sizes and times of ours stay far below 2^53.
+    Value::Integer(value as i64)
+}

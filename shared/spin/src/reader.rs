@@ -1,0 +1,181 @@
+//! One reader of a channel: an SSE stream, or a long poll.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use spin_sdk::sqlite::Error;
+use tidewire_core::{Channel, Framing, PageLimit, Settings, Start, Subscribe, next_cursor, sse};
+
+use crate::clock::{elapsed, entropy, now_ms};
+use crate::store::{Store, Stored};
+use crate::watch::Watch;
+
+/// A reader at a position. Its state is its own: nothing another request does wakes it.
+pub(crate) struct Reader {
+    store: Store,
+    limit: PageLimit,
+    watch: Rc<Watch>,
+    settings: Rc<Settings>,
+    framing: Framing,
+    /// Stands for the channel until its first publish.
+    absent: Channel,
+    epoch: u64,
+    after: u64,
+    cursor: u64,
+    /// What is to be said before anything else.
+    opening: Option<String>,
+    /// Whether the present state was told, even if it holds nothing new.
+    has_reported: bool,
+    is_ended: bool,
+    frames_left: u64,
+    ends_at: Duration,
+    last_sent: Duration,
+}
+
+impl Reader {
+    /// A reader of the channel as it was `stored` a moment ago; `absent` stands for it when it was not.
+    pub(crate) fn new(store: Store, limit: PageLimit, settings: Rc<Settings>, subscribe: Subscribe, stored: Option<Stored>, absent: Channel) -> Reader {
+        let Subscribe { framing, after, gap, cursor } = subscribe;
+        let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
+        let greeting = framing.greeting(channel, after, settings.retry_ms, entropy());
+        let opening: String = greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).collect();
+        let now = elapsed();
+        Reader {
+            epoch: channel.epoch,
+            watch: Watch::of(&store, limit, stored),
+            store,
+            limit,
+            framing,
+            absent,
+            after,
+            cursor,
+            opening: Some(opening).filter(|opening| !opening.is_empty()),
+            has_reported: false,
+            is_ended: false,
+            frames_left: settings.stream_max_frames,
+            ends_at: now + Duration::from_millis(settings.stream_max_ms),
+            last_sent: now,
+            settings,
+        }
+    }
+
+    /// Waits until something came after the position, the channel ended or became another, or the time is up; `true` unless it is.
+    pub(crate) async fn wait_for_news(&self) -> bool {
+        let deadline = elapsed() + Duration::from_millis(self.settings.long_poll_ms);
+        loop {
+            self.watch.tick(self.interval()).await;
+            let channel = self.watch.stored().map(|stored| stored.channel);
+            let is_same = channel.as_ref().map_or(0, |channel| channel.epoch) == self.epoch;
+            if !is_same || channel.is_some_and(|channel| channel.tail > self.after || channel.closed) {
+                return true;
+            }
+            if elapsed() >= deadline {
+                return false;
+            }
+        }
+    }
+
+    /// The next chunk of the stream; `None` at its end.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        if let Some(opening) = self.opening.take() {
+            return Some(opening);
+        }
+        loop {
+            if self.is_ended {
+                return None;
+            }
+            if self.frames_left == 0 || elapsed() >= self.ends_at {
+                self.is_ended = true;
+                let mut farewell = String::new();
+                sse::encode_retry(&mut farewell, sse::PLANNED_RETRY_MS);
+                return Some(farewell);
+            }
+            match self.news().await {
+                Ok(text) if !text.is_empty() => {
+                    self.frames_left -= 1;
+                    self.last_sent = elapsed();
+                    return Some(text);
+                }
+                Ok(_) if self.is_ended => return None,
+                Ok(_) => {}
+                Err(cause) => {
+                    // The reader resumes where it is, on a fresh stream.
+                    eprintln!("a stream of {} ends: {cause}", self.store.name());
+                    return None;
+                }
+            }
+            if elapsed() >= self.last_sent + Duration::from_millis(self.settings.heartbeat_ms) {
+                self.last_sent = elapsed();
+                return Some(sse::HEARTBEAT.into());
+            }
+            self.watch.tick(self.interval()).await;
+        }
+    }
+
+    /// What is new after the position, and the position moved past it; empty when nothing is.
+    async fn news(&mut self) -> Result<String, Error> {
+        let stored = self.watch.stored();
+        let channel = stored.as_ref().map_or(&self.absent, |stored| &stored.channel);
+        if self.epoch != 0 && channel.epoch != self.epoch {
+            // Deleted, or made anew: a fresh stream tells what that means.
+            self.is_ended = true;
+            return Ok(String::new());
+        }
+        if self.after < channel.tail {
+            self.has_reported = true;
+            if let Some(batch) = self.watch.recent(self.after) {
+                self.epoch = batch.stored.channel.epoch;
+                let text = batch.encoded(self.framing, self.after, self.cursor());
+                self.moved(batch.page.end(), &batch.stored.channel);
+                return Ok(text.as_ref().into());
+            }
+            return self.catch_up().await;
+        }
+        if !self.has_reported || channel.closed {
+            self.has_reported = true;
+            let channel = channel.clone();
+            let text = self.framing.batch(&channel, self.after, &[], self.cursor());
+            self.moved(self.after, &channel);
+            return Ok(text);
+        }
+        Ok(String::new())
+    }
+
+    /// A page of history from the store.
+    async fn catch_up(&mut self) -> Result<String, Error> {
+        loop {
+            let (look, page) = self.store.look(self.after, self.limit).await?;
+            let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
+                self.is_ended = true;
+                return Ok(String::new());
+            };
+            self.epoch = channel.epoch;
+            let cursor = self.cursor();
+            if !page.follows() {
+                let position = channel.position(Start::After(channel.offset(self.after)));
+                self.after = position.after;
+                match position.gap.and_then(|gap| self.framing.gap(gap, cursor)) {
+                    Some(text) => return Ok(text),
+                    None => continue,
+                }
+            }
+            let text = self.framing.batch(&channel, self.after, &page.events, cursor);
+            self.moved(page.end(), &channel);
+            return Ok(text);
+        }
+    }
+
+    fn moved(&mut self, to: u64, channel: &Channel) {
+        self.after = to;
+        self.is_ended = channel.closed && to >= channel.tail;
+    }
+
+    /// The first cursor answers the one that the client sent; later ones only tell the time.
+    fn cursor(&mut self) -> u64 {
+        std::mem::replace(&mut self.cursor, 0).max(next_cursor(now_ms(), None, 0))
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(self.settings.store_poll_ms)
+    }
+}

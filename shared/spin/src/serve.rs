@@ -1,0 +1,207 @@
+//! What happens to a request on Spin.
+
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use futures_util::stream::unfold;
+use http::HeaderMap;
+use http::request::Parts;
+use spin_sdk::http::Request;
+use spin_sdk::http::body::IncomingBodyExt;
+use tidewire_core::{
+    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Identity, Moment, Offset, Operation, Page, Policy, Read, Reply,
+    Request as ChannelRequest, Settings, Start, Subscribe, Transport, Visit, decide, entry, event_stream_head, file, timed_out,
+};
+
+use crate::clock::{entropy, now_ms};
+use crate::reader::Reader;
+use crate::respond::{Answer, internal, refuse, respond, stream};
+use crate::settings::settings;
+use crate::store::{Look, Store};
+
+/// Appends between two cuts of retention. A read cuts as well, so that no reader sees more than is kept.
+const APPENDS_PER_CUT: u64 = 64;
+
+/// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
+pub async fn serve<F: Function>(request: Request) -> Answer {
+    match answer::<F>(request).await {
+        Ok(answer) => answer,
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Serves files below the component's route: the gallery.
+pub async fn serve_assets(request: Request, assets: &[Asset]) -> Answer {
+    let base = base(request.headers());
+    let path = request.uri().path().strip_prefix(base.as_str()).unwrap_or_default();
+    match file(assets, path, request.method().as_str()) {
+        Ok(reply) => respond(reply),
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
+    let (parts, body) = request.into_parts();
+    let settings = settings(&base(&parts.headers)).await?;
+    let asked = match visit::<F>(&parts, &settings)? {
+        Entry::Reply(reply) => return Ok(respond(reply)),
+        Entry::Channel(asked) => asked,
+    };
+    let policy = F::policy(&settings);
+    let store = Store::new(F::NAME, asked.channel.as_str());
+    if let Operation::Read(read) = &asked.operation {
+        if read.transport == Transport::WebSocket {
+            return Err(Error::new(
+                ErrorKind::WebSocketUnsupported,
+                "Spin takes no WebSocket: read this address as SSE (Accept: text/event-stream), publish with POST",
+            ));
+        }
+        return read_channel(store, read, &policy, settings).await;
+    }
+    let mut bytes = Vec::new();
+    if matches!(asked.operation, Operation::Create { .. } | Operation::Append { .. }) {
+        let mut chunks = body.stream();
+        while let Some(chunk) = chunks.next().await {
+            bytes.extend_from_slice(&chunk.map_err(|cause| Error::new(ErrorKind::BodyEmpty, format!("the body broke off: {cause}")))?);
+            if bytes.len() as u64 > settings.max_body_bytes {
+                return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes)));
+            }
+        }
+    }
+    change(&store, &asked, &bytes, &policy).await.map(respond)
+}
+
+fn visit<F: Function>(parts: &Parts, settings: &Settings) -> Result<Entry, Error> {
+    // Of several values of a header the platform would take the first; joined, they are seen for what they are.
+    let headers = |name: &str| {
+        let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    };
+    let url = headers("spin-full-url").unwrap_or_default();
+    let visit = Visit { method: parts.method.as_str(), url: &url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &headers };
+    entry::<F>(&visit, &Identity::Anonymous, settings)
+}
+
+/// The part of the route before its wildcard: `/feed/` for `/feed/...`.
+fn base(headers: &HeaderMap) -> String {
+    let route = headers.get("spin-matched-route").and_then(|value| value.to_str().ok()).unwrap_or("/...");
+    let base = route.strip_suffix("...").unwrap_or(route);
+    if base.ends_with('/') { base.into() } else { format!("{base}/") }
+}
+
+fn moment(look: &Look) -> Moment {
+    Moment { now_ms: now_ms(), entropy: entropy(), last_epoch: look.last_epoch }
+}
+
+/// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
+async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
+    let look = store.load().await.map_err(internal)?;
+    let decision = decide(&asked.operation, body, look.channel(), policy, moment(&look))?;
+    if let Decision::Reply(reply) = decision {
+        return Ok(reply);
+    }
+    if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
+        && !commit.is_channel_changed
+        && store.append(before, &commit).await.map_err(internal)?
+    {
+        retain(store, &commit, before.id, policy).await;
+        return Ok(reply);
+    }
+    let (transaction, look) = store.lock().await.map_err(internal)?;
+    let reply = match decide(&asked.operation, body, look.channel(), policy, moment(&look)) {
+        Ok(Decision::Commit(commit, reply)) => {
+            store.write(&transaction, look.stored.as_ref(), &commit).await.map_err(internal)?;
+            Ok(reply)
+        }
+        Ok(Decision::Delete(reply)) => {
+            if let Some(stored) = &look.stored {
+                store.delete(&transaction, stored).await.map_err(internal)?;
+            }
+            Ok(reply)
+        }
+        Ok(Decision::Reply(reply)) => Ok(reply),
+        Ok(Decision::Page(_) | Decision::Subscribe(_)) => Err(internal("a change was decided as a read")),
+        Err(error) => Err(error),
+    };
+    match reply {
+        Ok(reply) => {
+            transaction.commit().await.map_err(internal)?;
+            Ok(reply)
+        }
+        Err(error) => {
+            transaction.roll_back().await.map_err(internal)?;
+            Err(error)
+        }
+    }
+}
+
+/// Now and then, since each cut is a write of its own. A failure keeps more than it should, which the next cut mends.
+async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
+    let channel = &commit.channel;
+    let crossed = channel.tail / APPENDS_PER_CUT != (channel.tail - commit.rows.len() as u64) / APPENDS_PER_CUT;
+    if crossed && policy.retention.is_exceeded(channel, now_ms()) {
+        let stored = crate::store::Stored { id, channel: channel.clone() };
+        if let Err(cause) = store.retain(&stored, &policy.retention, now_ms()).await {
+            eprintln!("retention of {} failed: {cause}", store.name());
+        }
+    }
+}
+
+async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<Settings>) -> Result<Answer, Error> {
+    loop {
+        let mut look = store.load().await.map_err(internal)?;
+        if let Some(stored) = &look.stored
+            && policy.retention.is_exceeded(&stored.channel, now_ms())
+        {
+            store.retain(stored, &policy.retention, now_ms()).await.map_err(internal)?;
+            look = store.load().await.map_err(internal)?;
+        }
+        let operation = Operation::Read(read.clone());
+        match decide(&operation, &[], look.channel(), policy, moment(&look))? {
+            Decision::Reply(reply) => return Ok(respond(reply)),
+            Decision::Page(plan) => {
+                let (look, page) = match (plan.is_at_tail, look) {
+                    (true, look) => (look, Page { after: plan.after, events: Vec::new() }),
+                    (false, _) => store.look(plan.after, policy.page).await.map_err(internal)?,
+                };
+                let Some(channel) = look.stored.map(|stored| stored.channel).or_else(|| policy.absent()) else { continue };
+                // Cut or made anew between the two looks: decide again.
+                if page.follows() && page.end() <= channel.tail {
+                    return Ok(respond(plan.reply(&channel, &page)));
+                }
+            }
+            Decision::Subscribe(subscribe) => return subscribed(store, read, policy, settings, look, subscribe).await,
+            Decision::Commit(..) | Decision::Delete(_) => return Err(internal("a read was decided as a change")),
+        }
+    }
+}
+
+async fn subscribed(store: Store, read: &Read, policy: &Policy, settings: Rc<Settings>, look: Look, subscribe: Subscribe) -> Result<Answer, Error> {
+    let absent = policy.absent();
+    let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
+    let (offset, cursor) = (channel.offset(subscribe.after), subscribe.cursor);
+    let head = event_stream_head(subscribe.framing, &channel.content_type);
+    let framing = subscribe.framing;
+    let reader = Reader::new(store.clone(), policy.page, Rc::clone(&settings), subscribe, look.stored, absent.unwrap_or(channel));
+    if framing != Framing::News {
+        return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
+    }
+    if !reader.wait_for_news().await {
+        return Ok(respond(timed_out(offset, cursor)));
+    }
+    // `now` was resolved when the wait began.
+    let start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
+    let again = Read { start, ..read.clone() };
+    let look = store.load().await.map_err(internal)?;
+    match decide(&Operation::Read(again), &[], look.channel(), policy, moment(&look))? {
+        Decision::Page(plan) => {
+            let (look, page) = store.look(plan.after, policy.page).await.map_err(internal)?;
+            let channel =
+                look.channel().cloned().or_else(|| policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))?;
+            if page.follows() { Ok(respond(plan.reply(&channel, &page))) } else { Ok(respond(timed_out(offset, cursor))) }
+        }
+        Decision::Reply(reply) => Ok(respond(reply)),
+        // News that was no event: an empty answer sends the client back.
+        _ => Ok(respond(timed_out(offset, cursor))),
+    }
+}

@@ -1,0 +1,210 @@
+//! The log of one channel, in the database that all share.
+
+use spin_sdk::sqlite::{Connection, Error, Value};
+use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, Retention, RowSize};
+
+use crate::database::{Row, Transaction, execute, integer, number, shared};
+
+/// A channel as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Its row; a channel that is deleted and made anew has another.
+    pub(crate) id: u64,
+    pub(crate) channel: Channel,
+}
+
+/// What a look at the store tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    pub(crate) stored: Option<Stored>,
+    /// Newest epoch of a channel that was deleted.
+    pub(crate) last_epoch: u64,
+}
+
+impl Look {
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        self.stored.as_ref().map(|stored| &stored.channel)
+    }
+}
+
+/// The store of one channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    /// Function and channel name: components of an application share the database.
+    name: String,
+}
+
+/// Rows looked at in one cut of retention.
+const CUT_ROWS: u64 = 1_000;
+
+/// The channel, and with each row of it one of its events after a position; one row without an event when there is none.
+const LOOK: &str = "
+SELECT s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
+       oldest.seq, oldest.at_ms, oldest.total - length(oldest.data), e.seq, e.data
+FROM store s
+LEFT JOIN channels c ON c.name = ?
+LEFT JOIN events newest ON newest.channel = c.id AND newest.seq = (SELECT max(seq) FROM events WHERE channel = c.id)
+LEFT JOIN events oldest ON oldest.channel = c.id AND oldest.seq = (SELECT min(seq) FROM events WHERE channel = c.id)
+LEFT JOIN events e ON e.channel = c.id AND e.seq > ?
+ORDER BY e.seq LIMIT ?";
+
+/// Behind every event: a look at the channel alone.
+const NO_EVENTS: u64 = 1 << 53;
+
+impl Store {
+    pub(crate) fn new(function: &str, channel: &str) -> Store {
+        Store { name: format!("{function}/{channel}") }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The channel alone.
+    pub(crate) async fn load(&self) -> Result<Look, Error> {
+        let connection = shared().await?;
+        Ok(self.look_on(&connection, NO_EVENTS, 1).await?.0)
+    }
+
+    /// The channel and its events after a position, in one statement.
+    pub(crate) async fn look(&self, after: u64, limit: PageLimit) -> Result<(Look, Page), Error> {
+        let connection = shared().await?;
+        let (look, events) = self.look_on(&connection, after, limit.max_events).await?;
+        let page = Page::take(after, limit, events.into_iter().map(Ok::<_, Error>))?;
+        Ok((look, page))
+    }
+
+    async fn look_on(&self, connection: &Connection, after: u64, max_events: u64) -> Result<(Look, Vec<Event>), Error> {
+        let values = vec![Value::Text(self.name.clone()), number(after), number(max_events)];
+        let mut rows = execute(connection, LOOK, values).await?.into_iter();
+        let first = rows.next().ok_or_else(|| damaged("row"))?;
+        let (look, event) = look(first).ok_or_else(|| damaged("value"))?;
+        let more = rows.map(|row| event_of(row).ok_or_else(|| damaged("event")));
+        let events = event.into_iter().map(Ok).chain(more).collect::<Result<_, _>>()?;
+        Ok((look, events))
+    }
+
+    /// Appends to a channel that is as it was when the core decided; `false` when it is not, and nothing was written.
+    ///
+    /// One statement: the head it must still have stands in its condition, and the primary key refuses a rival besides.
+    pub(crate) async fn append(&self, before: &Stored, commit: &Commit) -> Result<bool, Error> {
+        let connection = shared().await?;
+        let places = vec!["(?, ?, ?, ?)"; commit.rows.len()].join(", ");
+        let statement = format!(
+            "INSERT INTO events (channel, seq, at_ms, total, data)
+             SELECT c.id, v.column1, v.column2, v.column3, v.column4 FROM (VALUES {places}) v, channels c
+             WHERE c.id = ? AND c.closed = 0 AND coalesce((SELECT max(seq) FROM events WHERE channel = c.id), c.tail) = ?
+             RETURNING 1"
+        );
+        let mut values: Vec<Value> = Vec::with_capacity(commit.rows.len() * 4 + 2);
+        for row in &commit.rows {
+            values.extend([number(row.event.seq), number(row.at_ms), number(row.total), Value::Blob(row.event.data.clone())]);
+        }
+        values.extend([number(before.id), number(before.channel.tail)]);
+        let written = execute(&connection, &statement, values).await?;
+        Ok(written.len() == commit.rows.len())
+    }
+
+    /// Takes the write lock and looks: what the core then decides cannot be overtaken.
+    pub(crate) async fn lock(&self) -> Result<(Transaction, Look), Error> {
+        // The tables come with the first connection.
+        shared().await?;
+        let transaction = Transaction::begin().await?;
+        let (look, _) = self.look_on(transaction.connection(), NO_EVENTS, 1).await?;
+        Ok((transaction, look))
+    }
+
+    /// Writes a commit under the lock.
+    pub(crate) async fn write(&self, transaction: &Transaction, before: Option<&Stored>, commit: &Commit) -> Result<(), Error> {
+        let channel = &commit.channel;
+        let stream_seq = || channel.stream_seq.clone().map_or(Value::Null, Value::Text);
+        let id = match before {
+            Some(stored) => {
+                if commit.is_channel_changed {
+                    let values = vec![Value::Integer(channel.closed.into()), stream_seq(), number(stored.id)];
+                    transaction.execute("UPDATE channels SET closed = ?, stream_seq = ? WHERE id = ?", values).await?;
+                }
+                stored.id
+            }
+            None => {
+                let values = vec![
+                    Value::Text(self.name.clone()),
+                    number(channel.epoch),
+                    Value::Text(channel.content_type.as_str().into()),
+                    Value::Integer(channel.closed.into()),
+                    stream_seq(),
+                ];
+                let statement = "INSERT INTO channels (name, epoch, content_type, closed, stream_seq, tail, total) VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING id";
+                let made = transaction.execute(statement, values).await?;
+                made.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| damaged("id"))?
+            }
+        };
+        for row in &commit.rows {
+            let values = vec![number(id), number(row.event.seq), number(row.at_ms), number(row.total), Value::Blob(row.event.data.clone())];
+            transaction.execute("INSERT INTO events (channel, seq, at_ms, total, data) VALUES (?, ?, ?, ?, ?)", values).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the channel whole, under the lock. Only its epoch is remembered, as the store's newest.
+    pub(crate) async fn delete(&self, transaction: &Transaction, stored: &Stored) -> Result<(), Error> {
+        transaction.execute("DELETE FROM events WHERE channel = ?", vec![number(stored.id)]).await?;
+        transaction.execute("DELETE FROM channels WHERE id = ?", vec![number(stored.id)]).await?;
+        transaction.execute("UPDATE store SET last_epoch = max(last_epoch, ?)", vec![number(stored.channel.epoch)]).await?;
+        Ok(())
+    }
+
+    /// Drops what retention does not keep. What it cuts stays cut whoever appends meanwhile, so it needs no lock.
+    pub(crate) async fn retain(&self, stored: &Stored, retention: &Retention, now_ms: u64) -> Result<(), Error> {
+        let connection = shared().await?;
+        let values = vec![number(stored.id), number(CUT_ROWS)];
+        let rows = execute(&connection, "SELECT seq, at_ms, total FROM events WHERE channel = ? ORDER BY seq LIMIT ?", values).await?;
+        let kept = retention.cut(
+            &stored.channel,
+            now_ms,
+            rows.iter().filter_map(|row| match row.as_slice() {
+                [seq, at_ms, total] => Some(RowSize { seq: integer(seq)?, at_ms: integer(at_ms)?, total: integer(total)? }),
+                _ => None,
+            }),
+        );
+        if kept.first > kept.tail {
+            // No event is left to tell them.
+            let values = vec![number(kept.tail), number(kept.total), number(stored.id)];
+            execute(&connection, "UPDATE channels SET tail = max(tail, ?), total = max(total, ?) WHERE id = ?", values).await?;
+        }
+        execute(&connection, "DELETE FROM events WHERE channel = ? AND seq < ?", vec![number(stored.id), number(kept.first)]).await?;
+        Ok(())
+    }
+}
+
+fn look(row: Row) -> Option<(Look, Option<Event>)> {
+    let [last_epoch, id, epoch, content_type, closed, stream_seq, tail, total, first, first_at_ms, dropped, seq, data] = row.try_into().ok()?;
+    let last_epoch = integer(&last_epoch)?;
+    let Some(id) = integer(&id) else { return Some((Look { stored: None, last_epoch }, None)) };
+    let Value::Text(content_type) = content_type else { return None };
+    let mut channel = Channel::new(integer(&epoch)?, ContentType::parse(&content_type)?);
+    channel.closed = integer(&closed)? != 0;
+    channel.stream_seq = match stream_seq {
+        Value::Text(seq) => Some(seq),
+        _ => None,
+    };
+    channel.tail = integer(&tail)?;
+    channel.total = integer(&total)?;
+    channel.first = integer(&first).unwrap_or(channel.tail + 1);
+    channel.first_at_ms = integer(&first_at_ms).unwrap_or(0);
+    channel.dropped = integer(&dropped).unwrap_or(channel.total);
+    let event = match (integer(&seq), data) {
+        (Some(seq), Value::Blob(data)) => Some(Event { seq, data }),
+        _ => None,
+    };
+    Some((Look { stored: Some(Stored { id, channel }), last_epoch }, event))
+}
+
+fn event_of(row: Row) -> Option<Event> {
+    let [.., seq, Value::Blob(data)] = <[Value; 13]>::try_from(row).ok()? else { return None };
+    Some(Event { seq: integer(&seq)?, data })
+}
+
+fn damaged(what: &str) -> Error {
+    Error::Io(format!("the store holds a {what} that it cannot have"))
+}

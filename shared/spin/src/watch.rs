@@ -1,0 +1,160 @@
+//! One look at the store per channel, instance and tick, shared by every reader of the instance.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use spin_sdk::sqlite::Error;
+use tidewire_core::{Framing, Page, PageLimit};
+
+use crate::clock::next_tick;
+use crate::store::{Store, Stored};
+
+/// How soon a reader looks again whether another's read has landed.
+const LANDING: Duration = Duration::from_millis(3);
+
+/// Bytes of recent events kept for readers that are a little behind; others read the store.
+const RECENT_BYTES: usize = 1024 * 1024;
+
+thread_local! {
+    static WATCHES: RefCell<HashMap<String, Rc<Watch>>> = RefCell::default();
+}
+
+/// What this instance knows of a channel. A cache: the store is the truth.
+pub(crate) struct Watch {
+    store: Store,
+    limit: PageLimit,
+    /// The tick whose read has landed.
+    landed: Cell<u64>,
+    is_reading: Cell<bool>,
+    known: RefCell<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    stored: Option<Stored>,
+    /// Position up to which events were read.
+    seen: u64,
+    recent: VecDeque<Rc<Batch>>,
+}
+
+/// Events that one read brought, encoded once for each framing that asked.
+pub(crate) struct Batch {
+    pub(crate) page: Page,
+    /// The channel as it was then.
+    pub(crate) stored: Stored,
+    encoded: RefCell<HashMap<Framing, Rc<str>>>,
+}
+
+impl Batch {
+    /// What comes after a position within the batch. Encoded once for all that are at its beginning, which live readers are.
+    pub(crate) fn encoded(&self, framing: Framing, after: u64, cursor: u64) -> Rc<str> {
+        let encode = || framing.batch(&self.stored.channel, after, self.page.after(after), cursor).into();
+        if after != self.page.after {
+            return encode();
+        }
+        Rc::clone(self.encoded.borrow_mut().entry(framing).or_insert_with(encode))
+    }
+
+    fn bytes(&self) -> usize {
+        self.page.events.iter().map(|event| event.data.len()).sum()
+    }
+}
+
+impl Watch {
+    /// The instance's watch of a channel; `stored` is what the reader has just read, and where the watch begins if it is new.
+    pub(crate) fn of(store: &Store, limit: PageLimit, stored: Option<Stored>) -> Rc<Watch> {
+        WATCHES.with_borrow_mut(|watches| {
+            // A watch that no reader holds is stale.
+            watches.retain(|_, watch| Rc::strong_count(watch) > 1);
+            let make = || {
+                let seen = stored.as_ref().map_or(0, |stored| stored.channel.tail);
+                let known = RefCell::new(Known { stored, seen, recent: VecDeque::new() });
+                Rc::new(Watch { store: store.clone(), limit, landed: Cell::new(0), is_reading: Cell::new(false), known })
+            };
+            Rc::clone(watches.entry(store.name().into()).or_insert_with(make))
+        })
+    }
+
+    /// The channel as it was at the last read.
+    pub(crate) fn stored(&self) -> Option<Stored> {
+        self.known.borrow().stored.clone()
+    }
+
+    /// Position up to which events were read.
+    pub(crate) fn seen(&self) -> u64 {
+        self.known.borrow().seen
+    }
+
+    /// The recent batch that holds what comes after a position.
+    pub(crate) fn recent(&self, after: u64) -> Option<Rc<Batch>> {
+        self.known.borrow().recent.iter().find(|batch| (batch.page.after..batch.page.end()).contains(&after)).map(Rc::clone)
+    }
+
+    /// Sleeps to the next tick and returns once its read has landed, whoever made it.
+    pub(crate) async fn tick(&self, interval: Duration) {
+        let tick = next_tick(interval).await;
+        while self.landed.get() < tick {
+            if self.is_reading.replace(true) {
+                spin_sdk::time::sleep(LANDING).await;
+                continue;
+            }
+            // A reader that leaves in mid-read lets the next one read.
+            let _reading = Reading(&self.is_reading);
+            if let Err(cause) = self.read().await {
+                eprintln!("a look at {} failed, the next tick tries again: {cause}", self.store.name());
+            }
+            self.landed.set(tick);
+        }
+    }
+
+    /// Reads up to the tail.
+    async fn read(&self) -> Result<(), Error> {
+        loop {
+            let after = self.seen();
+            let (look, page) = self.store.look(after, self.limit).await?;
+            let mut known = self.known.borrow_mut();
+            let Some(stored) = look.stored else {
+                *known = Known::default();
+                return Ok(());
+            };
+            let is_another = known.stored.as_ref().is_some_and(|before| before.id != stored.id);
+            if is_another || !page.follows() {
+                // Made anew, or cut by retention: each reader finds out for itself what that means to it.
+                *known = Known { seen: stored.channel.tail, stored: Some(stored), recent: VecDeque::new() };
+                return Ok(());
+            }
+            let is_up_to_date = page.is_up_to_date(&stored.channel);
+            known.seen = page.end();
+            known.stored = Some(stored.clone());
+            if !page.events.is_empty() {
+                known.recent.push_back(Rc::new(Batch { page, stored, encoded: RefCell::default() }));
+                known.forget_old();
+            }
+            if is_up_to_date {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Known {
+    fn forget_old(&mut self) {
+        let mut bytes = 0;
+        let kept = self.recent.iter().rev().take_while(|batch| {
+            bytes += batch.bytes();
+            bytes <= RECENT_BYTES
+        });
+        let dropped = self.recent.len() - kept.count().max(1);
+        self.recent.drain(..dropped);
+    }
+}
+
+struct Reading<'a>(&'a Cell<bool>);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
