@@ -1,0 +1,334 @@
+// The live dashboard: one reader per transport, all sharing one offset, and a chart for each series.
+//
+// The readers follow PROTOCOL.md. Whatever transport is on, `feed.offset` is the last event seen; the next
+// reader starts after it, so a change of transport neither loses nor repeats an event.
+
+const SAMPLES = 120; // as many as a chart shows
+const MAX_SERIES = 24; // anybody may publish to an open channel, so the page draws no more charts than this
+const LATENCIES = 30; // the median is taken over so many events
+const QUIET_MS = 3_000; // after this long without an event the page says what to run
+const POLL_MS = 1_000; // short poll
+const PING_MS = 25_000; // below the 30 s and more after which proxies cut a silent connection
+const BACKOFF_MS = 500; // the first delay is up to this, the next up to twice as much
+const MAX_BACKOFF_MS = 10_000;
+
+const channel = new URLSearchParams(location.search).get("channel") || "demo-machine";
+// `./` keeps a colon in the name from being read as a scheme.
+const channelUrl = new URL(`./${channel}`, document.baseURI);
+
+const feed = { transport: "sse", offset: "-1", events: 0, gaps: 0 };
+window.tidewireFeed = feed; // for the console and for tests
+
+// ---- What a reader tells the page
+
+function received(event, offset) {
+  feed.events += 1;
+  feed.offset = offset;
+  draw(event);
+}
+
+/** The past was dropped, or the channel was made anew: go on from the earliest event there is. */
+function gap(earliest) {
+  // A stream that ends before its first event may tell the same gap again.
+  if (earliest === feed.offset) return;
+  feed.gaps += 1;
+  feed.offset = earliest;
+  breakLines();
+}
+
+/** Nothing more will come on any transport: finished, or refused. */
+class Stop extends Error {
+  constructor(state, message) {
+    super(message);
+    this.state = state;
+  }
+}
+
+const finished = () => new Stop("finished", "The channel is finished: no more events will come.");
+
+// ---- Readers: each runs one connection or one request, and returns or throws when it is over
+
+const readers = { websocket, sse, "long-poll": longPoll, poll: shortPoll };
+let failures = 0;
+let current = new AbortController();
+
+async function read(transport) {
+  current.abort();
+  current = new AbortController();
+  const { signal } = current;
+  feed.transport = transport;
+  failures = 0;
+  show("connecting");
+  while (!signal.aborted) {
+    try {
+      await readers[transport](signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Stop) return show(error.state, error.message);
+      show("reconnecting");
+      // Full jitter, so that a thousand pages do not come back in the same moment.
+      await sleep(Math.random() * Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** failures++));
+    }
+  }
+}
+
+function connected() {
+  failures = 0;
+  show("live");
+}
+
+function websocket(signal) {
+  return new Promise((resolve, reject) => {
+    const url = from({});
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url, "tidewire.v1");
+    let refusal = "The server refused the connection.";
+    let heard = true;
+    let pings;
+
+    const end = (error) => {
+      clearInterval(pings);
+      // A socket that is closing may still have frames to give: they belong to the next reader.
+      socket.onmessage = socket.onclose = null;
+      socket.close();
+      error ? reject(error) : resolve();
+    };
+    signal.onabort = () => end();
+    socket.onopen = () => {
+      pings = setInterval(() => {
+        if (!heard) return end(new Error("no answer to ping"));
+        heard = false;
+        socket.send("ping");
+      }, PING_MS);
+    };
+    socket.onmessage = ({ data }) => {
+      heard = true;
+      if (data === "pong") return;
+      const frame = JSON.parse(data);
+      if (frame.type === "hello") connected();
+      else if (frame.type === "events") frame.events.forEach((event) => received(event.data, event.offset));
+      else if (frame.type === "gap") gap(frame.earliest);
+      else if (frame.type === "error") refusal = frame.detail ?? frame.code;
+    };
+    socket.onclose = ({ code }) => {
+      if (code === 1000) end(finished());
+      else if (code === 1003 || code === 1009 || code >= 3500) end(new Stop("refused", refusal));
+      else end(new Error(`closed with ${code}`));
+    };
+  });
+}
+
+function sse(signal) {
+  return new Promise((resolve, reject) => {
+    // Resumes by itself: the browser sends the last id it saw, which beats the offset in the address.
+    const source = new EventSource(from({}));
+    signal.onabort = () => {
+      source.close();
+      resolve();
+    };
+    source.onopen = connected;
+    source.onmessage = ({ data, lastEventId }) => received(JSON.parse(data), lastEventId);
+    source.addEventListener("gap", ({ data }) => gap(JSON.parse(data).earliest));
+    source.onerror = () => {
+      show("reconnecting");
+      if (source.readyState !== EventSource.CLOSED) return;
+      // The browser gave up and does not tell why. A plain read does.
+      page({}, signal).then(() => reject(new Error("the stream was not served")), reject);
+    };
+  });
+}
+
+let cursor; // from the last long poll, for caches on the way
+
+async function longPoll(signal) {
+  // A long poll may be silent for half a minute; a plain read tells at once that the server is there.
+  if (role("state").dataset.state !== "live") await page({}, signal);
+  connected();
+  const response = await page({ live: "long-poll", ...(cursor && { cursor }) }, signal);
+  cursor = response.headers.get("Stream-Cursor");
+}
+
+let seen = {}; // the ETag of the last short poll, and the offset it was for
+
+async function shortPoll(signal) {
+  const { offset } = feed;
+  const headers = seen.offset === offset && seen.etag ? { "If-None-Match": seen.etag } : {};
+  const response = await page({}, signal, headers);
+  connected();
+  if (response.status === 200) seen = { offset, etag: response.headers.get("ETag") };
+  // A page that ends before the tail is followed by the next one at once.
+  if (response.headers.get("Stream-Up-To-Date") || feed.offset === offset) await sleep(POLL_MS);
+}
+
+/** Reads what follows the offset, in one request. */
+async function page(query, signal, headers) {
+  const response = await fetch(from(query), { headers, signal, cache: "no-store" });
+  const body = await response.text();
+  signal.throwIfAborted();
+  if (response.status === 410) {
+    gap(JSON.parse(body).earliest);
+  } else if (response.status === 408 || response.status === 429 || response.status >= 500) {
+    throw new Error(`status ${response.status}`);
+  } else if (response.status >= 400) {
+    throw new Stop("refused", problem(response, body));
+  } else {
+    // A page has one offset, that of its end. No await between here and there, so a page counts whole or not at all.
+    const next = response.headers.get("Stream-Next-Offset") ?? feed.offset;
+    if (response.status === 200) JSON.parse(body).forEach((event) => received(event, next));
+    feed.offset = next;
+    if (response.headers.get("Stream-Closed")) throw finished();
+  }
+  return response;
+}
+
+function from(query) {
+  const url = new URL(channelUrl);
+  url.search = new URLSearchParams({ offset: feed.offset, ...query });
+  return url;
+}
+
+function problem(response, body) {
+  try {
+    const { title, detail } = JSON.parse(body);
+    return detail ?? title;
+  } catch {
+    return `The server answered ${response.status}.`;
+  }
+}
+
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// ---- Charts
+
+const UNITS = { _percent: "%", _kb_s: "kB/s", _ms: "ms", _1m: "1 min" };
+const openedAt = Date.now();
+const series = new Map();
+const latencies = [];
+
+function draw(event) {
+  const { at, values } = event ?? {};
+  // What was published before the page was opened is history: its age is not latency.
+  if (at >= openedAt) latencies.push(Date.now() - at);
+  if (latencies.length > LATENCIES) latencies.shift();
+  for (const [key, value] of Object.entries(values ?? {})) {
+    if (!Number.isFinite(value) || (!series.has(key) && series.size === MAX_SERIES)) continue;
+    if (!series.has(key)) series.set(key, { samples: [], chart: addChart(key) });
+    push(series.get(key).samples, value);
+  }
+  awaitQuiet();
+  repaint();
+}
+
+/** A missing sample: the line stops and begins anew, so that a gap is seen. */
+function breakLines() {
+  for (const { samples } of series.values()) if (samples.at(-1) !== null) push(samples, null);
+  repaint();
+}
+
+function push(samples, value) {
+  samples.push(value);
+  if (samples.length > SAMPLES) samples.shift();
+}
+
+function addChart(key) {
+  const chart = document.querySelector("template").content.firstElementChild.cloneNode(true);
+  const ending = Object.keys(UNITS).find((ending) => key.endsWith(ending)) ?? "";
+  chart.dataset.series = key;
+  chart.querySelector("h2").textContent = key.slice(0, key.length - ending.length).replaceAll("_", " ");
+  chart.querySelector(".unit").textContent = UNITS[ending] ?? "";
+  document.querySelector("main").append(chart);
+  return chart;
+}
+
+function paintChart({ samples, chart }) {
+  const known = samples.filter((sample) => sample !== null);
+  const low = Math.min(0, ...known);
+  const high = roundUp(Math.max(...known));
+  const x = (index) => SAMPLES - samples.length + index;
+  const y = (value) => (100 - (100 * (value - low)) / (high - low)).toFixed(2);
+
+  let line = "";
+  let area = "";
+  samples.forEach((value, index) => {
+    if (value === null) return;
+    const begins = samples[index - 1] == null;
+    const ends = samples[index + 1] == null;
+    line += `${begins ? "M" : "L"}${x(index)} ${y(value)}`;
+    area += `${begins ? `M${x(index)} ${y(0)}` : ""}L${x(index)} ${y(value)}${ends ? `V${y(0)}Z` : ""}`;
+  });
+  const newest = known.at(-1);
+  chart.querySelector(".line").setAttribute("d", line);
+  chart.querySelector(".area").setAttribute("d", area);
+  chart.querySelector(".newest").setAttribute("d", `M${SAMPLES - 1} ${y(newest)}h0`);
+  chart.querySelector("output").textContent = number(newest);
+  chart.querySelector("small").textContent = `${short(low)} – ${short(high)}`;
+}
+
+/** The next of 1, 2, 5, 10, 20, …: a scale that seldom jumps. */
+function roundUp(value) {
+  if (value <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+}
+
+const short = (value) => value.toLocaleString("en", { notation: "compact" });
+
+function number(value) {
+  const size = Math.abs(value);
+  if (size >= 1e6) return short(value);
+  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+// ---- The page
+
+const role = (name) => document.querySelector(`[data-role="${name}"]`);
+const buttons = [...document.querySelectorAll("[data-transport]")];
+let isQuiet;
+let quietTimer;
+let frame = 0;
+
+function awaitQuiet() {
+  isQuiet = false;
+  clearTimeout(quietTimer);
+  quietTimer = setTimeout(() => {
+    isQuiet = true;
+    repaint();
+  }, QUIET_MS);
+}
+
+/** However many events arrive, the page is painted once per frame. */
+function repaint() {
+  frame ||= requestAnimationFrame(paint);
+}
+
+function paint() {
+  frame = 0;
+  for (const each of series.values()) paintChart(each);
+  const sorted = latencies.toSorted((a, b) => a - b);
+  role("latency").textContent = sorted.length ? `${number(sorted[sorted.length >> 1])} ms` : "–";
+  role("events").textContent = feed.events.toLocaleString("en");
+  role("gaps").textContent = number(feed.gaps);
+  role("offset").textContent = role("offset").title = feed.offset;
+  role("hint").hidden = !isQuiet || role("state").dataset.state !== "live";
+}
+
+function show(state, message = "") {
+  role("state").textContent = role("state").dataset.state = state;
+  role("notice").textContent = message;
+  role("notice").hidden = !message;
+  for (const button of buttons) {
+    const isOn = button.dataset.transport === feed.transport;
+    button.ariaPressed = isOn;
+    if (isOn) role("transport").textContent = button.textContent;
+  }
+  repaint();
+}
+
+document.title = `${channel} · Tidewire`;
+role("channel").textContent = channel;
+role("curl").textContent =
+  `curl '${channelUrl}' -H 'content-type: application/json' \\\n  -d '{"values": {"cpu_percent": 12.5}}'`;
+for (const button of buttons) button.onclick = () => read(button.dataset.transport);
+awaitQuiet();
+read(feed.transport);

@@ -1,0 +1,32 @@
+//! Live dashboards and feeds: anyone who may publishes samples, everyone who may watches them.
+//!
+//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+
+use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Rights, Settings};
+
+#[cfg(target_os = "wasi")]
+mod spin;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;
+
+/// The feed.
+pub struct Feed;
+
+impl Function for Feed {
+    const NAME: &'static str = "feed";
+    // What an event looks like is between publishers and page: {"at": ms, "values": {"cpu_percent": 12.5}}.
+    const ASSETS: &'static [Asset] = &[
+        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
+        Asset { path: "-/feed.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/feed.css") },
+        Asset { path: "-/feed.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/feed.js") },
+    ];
+
+    fn policy(settings: &Settings) -> Policy {
+        Policy::new(Creation::OnPublish(ContentType::json()), settings)
+    }
+
+    // Change this first: give `Rights::NONE.with(Right::Read)` to whom may only watch.
+    fn authorize(_: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        if settings.open_access || channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
+    }
+}

@@ -1,0 +1,12 @@
+//! The gallery on Spin. There the manifest's routes choose the function, and each is a component of its own.
+
+use spin_sdk::http::Request;
+use spin_sdk::http_service;
+use tidewire_spin::{Answer, serve_assets};
+
+use crate::GALLERY;
+
+#[http_service]
+async fn handle(request: Request) -> Answer {
+    serve_assets(request, GALLERY).await
+}

@@ -1,0 +1,23 @@
+//! The gateway on Cloudflare Workers. It names every function's module, so that their Durable Object classes are exported.
+
+use tidewire_feed::workers as feed;
+use tidewire_streams::{PATH as STREAMS, workers as streams};
+use tidewire_workers::serve_assets;
+use worker::{Context, Env, Request, Response, Result, event};
+
+use crate::GALLERY;
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    let path = request.path();
+    match path.as_str() {
+        path if path.starts_with(STREAMS) => streams::fetch(request, &env).await,
+        path if below(path, "/feed") => feed::fetch(request, &env, Some("/feed/")).await,
+        _ => serve_assets(&request, GALLERY),
+    }
+}
+
+/// Whether a path is `/name` or below it.
+fn below(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,29 @@
+//! The raw log: Durable Streams over HTTP, for clients that speak that protocol.
+
+use tidewire_core::{ChannelName, Creation, Function, Identity, NameShape, Policy, Rights, Settings};
+
+#[cfg(target_os = "wasi")]
+mod spin;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;
+
+/// Path below which the protocol's clients expect streams.
+pub const PATH: &str = "/v1/stream/";
+
+/// The raw log.
+pub struct Streams;
+
+impl Function for Streams {
+    const NAME: &'static str = "streams";
+    const NAMES: NameShape = NameShape::Path;
+
+    fn policy(settings: &Settings) -> Policy {
+        // The protocol's clients append chunks up to what one request takes.
+        Policy { max_event_bytes: settings.max_body_bytes, ..Policy::new(Creation::OnPut, settings) }
+    }
+
+    // Change this first.
+    fn authorize(_: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        if settings.open_access || channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
+    }
+}

@@ -1,0 +1,20 @@
+//! The raw log on Cloudflare Workers.
+
+use tidewire_workers::{channel_object, serve};
+// `wasm_bindgen` is for the class below.
+use worker::{Env, Request, Response, Result, wasm_bindgen};
+
+use crate::{PATH, Streams};
+
+channel_object!(StreamsChannel, Streams);
+
+/// Serves the log below [`PATH`].
+pub async fn fetch(request: Request, env: &Env) -> Result<Response> {
+    serve::<Streams>(request, env, "STREAMS_CHANNEL", Some(PATH)).await
+}
+
+#[cfg(feature = "entrypoint")]
+#[worker::event(fetch)]
+async fn main(request: Request, env: Env, _: worker::Context) -> Result<Response> {
+    fetch(request, &env).await
+}
