@@ -1,0 +1,186 @@
+// The demo pages in a real browser, with samples arriving.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { OUTPUT } from "../harness/server.ts";
+import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
+
+const SAMPLE_MS = 200;
+const SERIES = [
+  "cpu_percent",
+  "memory_percent",
+  "load_1m",
+  "net_received_kb_s",
+  "net_sent_kb_s",
+  "disk_read_kb_s",
+  "disk_written_kb_s",
+];
+
+/** What the page says about itself. */
+interface Feed {
+  events: number;
+  transport: string;
+  offset: string;
+  gaps: number;
+}
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  mkdirSync(join(OUTPUT, "screenshots"), { recursive: true });
+});
+
+afterAll(() => browser?.close());
+
+/** A page whose errors are collected. */
+async function openPage(url: string): Promise<{ page: Page; errors: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  onTestFinished(() => page.close());
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && errors.push(`${message.text()} (${message.location().url})`));
+  await page.goto(url);
+  return { page, errors };
+}
+
+const feedOf = (page: Page) => page.evaluate(() => (window as unknown as { tidewireFeed: Feed }).tidewireFeed);
+
+function sample(index: number): unknown {
+  const values = SERIES.map((name, which) => [name, 50 + 40 * Math.sin(index / 5 + which)]);
+  return { at: Date.now(), values: Object.fromEntries(values) };
+}
+
+/** Publishes a sample now and then until it is stopped; `stop` answers how many there were. */
+function publishSamples(channel: string): { count(): number; stop(): Promise<number> } {
+  let count = 0;
+  let turn = Promise.resolve();
+  const timer = setInterval(() => {
+    turn = turn.then(async () => {
+      await publish(channel, sample(count));
+      count += 1;
+    });
+  }, SAMPLE_MS);
+  onTestFinished(() => clearInterval(timer));
+  return {
+    count: () => count,
+    async stop() {
+      clearInterval(timer);
+      await turn;
+      return count;
+    },
+  };
+}
+
+describe("the feed page", () => {
+  const server = useServer("browser");
+
+  test("draws what arrives and goes through all four transports without loss", { timeout: 120_000 }, async () => {
+    const name = freshName();
+    const publisher = publishSamples(`${server.url}/feed/${name}`);
+    const { page, errors } = await openPage(`${server.url}/feed/?channel=${name}`);
+
+    for (const transport of ["websocket", "long-poll", "poll", "sse"]) {
+      await page.click(`[data-transport="${transport}"]`);
+      const { events } = await feedOf(page);
+      await eventually(`events by ${transport}`, async () => {
+        const now = await feedOf(page);
+        return now.transport === transport && now.events >= events + 8;
+      });
+      expect(await page.getAttribute(`[data-transport="${transport}"]`, "aria-pressed")).toBe("true");
+      expect(await page.innerText('[data-role="transport"]')).toMatch(
+        { websocket: /websocket/i, "long-poll": /long.poll/i, poll: /short.poll/i, sse: /sse/i }[transport]!,
+      );
+    }
+
+    for (const [theme, colorScheme] of [["light", "light"], ["dark", "dark"]] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
+        await page.setViewportSize({ width, height });
+        const file = join(OUTPUT, "screenshots", `feed-${shape}-${theme}.png`);
+        await page.screenshot({ path: file, fullPage: true });
+        // Nothing is wider than the screen.
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      }
+    }
+
+    const published = await publisher.stop();
+    await eventually("the page has all events", async () => (await feedOf(page)).events >= published);
+    // The page counts what arrives, so one that came twice would be counted too.
+    expect(await feedOf(page)).toMatchObject({ events: published, gaps: 0 });
+
+    for (const name of SERIES) {
+      const path = await page.getAttribute(`[data-series="${name}"] path.line`, "d");
+      // One point per sample, up to the width of the chart.
+      expect(path?.match(/[ML]/g)?.length, name).toBe(Math.min(published, 120));
+    }
+    const { offset } = await feedOf(page);
+    await eventually("the offset is shown", async () => (await page.innerText('[data-role="offset"]')) === offset);
+    expect(await page.innerText('[data-role="latency"]')).toMatch(/^[\d.,]+ ms$/);
+    expect(errors).toEqual([]);
+  });
+
+  test("shows the history to who comes later", async () => {
+    const name = freshName();
+    for (const index of [1, 2, 3]) await publish(`${server.url}/feed/${name}`, sample(index));
+    const { page, errors } = await openPage(`${server.url}/feed/?channel=${name}`);
+    await eventually("three events", async () => (await feedOf(page)).events === 3);
+    expect(errors).toEqual([]);
+  });
+});
+
+describeOwnServer("the pages on a server of their own", () => {
+  const server = useOwnServer("browser-own", { RETRY_MS: "200" });
+
+  test.each(["websocket", "sse", "long-poll", "poll"])("by %s the feed page rides out a cut connection and a killed server", { timeout: 90_000 }, async (transport) => {
+    const proxy = await Proxy.start(server.port);
+    onTestFinished(() => proxy.stop());
+    const name = freshName();
+    const channel = `${server.url}/feed/${name}`;
+    const { page } = await openPage(`${proxy.url}/feed/?channel=${name}`);
+    await page.click(`[data-transport="${transport}"]`);
+    let published = 0;
+    const seesAll = async () => {
+      for (const end = published + 5; published < end; ) await publish(channel, sample(published++));
+      await eventually("the page has all events", async () => (await feedOf(page)).events >= published, 60_000);
+    };
+    await seesAll();
+    proxy.cut();
+    await seesAll();
+    await server.kill9();
+    await server.restart();
+    await seesAll();
+    expect(await feedOf(page)).toMatchObject({ transport, events: published, gaps: 0 });
+  });
+
+  test("the gallery shows the newest sample of the machine", async () => {
+    const { page, errors } = await openPage(`${server.url}/`);
+    await publish(`${server.url}/feed/demo-machine`, { at: Date.now(), values: { cpu_percent: 37.4, memory_percent: 61.8 } });
+    await eventually("the sample is shown", async () => /37[.,]?/.test(await page.innerText("body")));
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
+        await page.setViewportSize({ width, height });
+        await page.screenshot({ path: join(OUTPUT, "screenshots", `gallery-${shape}-${colorScheme}.png`), fullPage: true });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      }
+    }
+    expect(errors).toEqual([]);
+  });
+});

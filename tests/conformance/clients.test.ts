@@ -1,0 +1,158 @@
+// Clients that we did not write, side by side on one channel: each sees the same events, and an offset that one of them
+// got resumes any other.
+
+import { spawn } from "node:child_process";
+import { stream } from "@durable-streams/client";
+import { EventSource } from "eventsource";
+import { createParser } from "eventsource-parser";
+import PartySocket from "partysocket";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { webSocketUrl, type ServerFrame } from "../harness/readers.ts";
+import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
+
+/** What a client has seen so far. */
+interface Seen {
+  events: unknown[];
+  offset: string;
+}
+
+/** Starts a client at an offset; the function returned ends it. */
+type Client = (channel: string, seen: Seen) => () => void;
+
+const CLIENTS: Record<string, Client> = {
+  "npm eventsource": (channel, seen) => {
+    const source = new EventSource(`${channel}?offset=${seen.offset}`);
+    source.addEventListener("message", ({ data, lastEventId }) => {
+      seen.events.push(JSON.parse(data as string));
+      seen.offset = lastEventId;
+    });
+    return () => source.close();
+  },
+
+  "the WebSocket of Node": (channel, seen) => {
+    const socket = new WebSocket(webSocketUrl(channel, { offset: seen.offset }), "tidewire.v1");
+    socket.addEventListener("message", ({ data }) => take(seen, data as string));
+    return () => socket.close();
+  },
+
+  "npm partysocket": (channel, seen) => {
+    const { host, pathname } = new URL(channel);
+    // The query is asked for on every reconnect, so the socket comes back where it was.
+    const socket = new PartySocket({ host, basePath: pathname.slice(1), query: () => ({ offset: seen.offset }) });
+    socket.addEventListener("message", ({ data }) => take(seen, data as string));
+    return () => socket.close();
+  },
+
+  "@durable-streams/client by long poll": (channel, seen) => durableStream(channel, seen, "long-poll"),
+  "@durable-streams/client by SSE": (channel, seen) => durableStream(channel, seen, "sse"),
+
+  "curl -N": (channel, seen) => {
+    const curl = spawn("curl", ["-sN", "-H", "Accept: text/event-stream", `${channel}?offset=${seen.offset}`]);
+    const parser = createParser({
+      onEvent({ data, id }) {
+        seen.events.push(JSON.parse(data));
+        seen.offset = id!;
+      },
+    });
+    curl.stdout.setEncoding("utf8").on("data", (chunk: string) => parser.feed(chunk));
+    return () => curl.kill("SIGKILL");
+  },
+};
+
+function take(seen: Seen, message: string): void {
+  const frame = JSON.parse(message) as ServerFrame;
+  if (frame.type !== "events") return;
+  for (const { data, offset } of frame.events) {
+    seen.events.push(data);
+    seen.offset = offset;
+  }
+}
+
+function durableStream(url: string, seen: Seen, live: "long-poll" | "sse"): () => void {
+  const abort = new AbortController();
+  // Settles with the session, whose end by `abort` is no failure.
+  void stream({ url, offset: seen.offset, live, json: true, signal: abort.signal }).then(
+    (session) => {
+      session.subscribeJson((batch) => {
+        seen.events.push(...batch.items);
+        seen.offset = batch.offset;
+      });
+      session.closed.catch(() => {});
+    },
+    () => {},
+  );
+  return () => abort.abort();
+}
+
+/** Starts every client at the position given for it. */
+function startAll(channel: string, at: (index: number) => string): { name: string; seen: Seen; close: () => void }[] {
+  const started = Object.entries(CLIENTS).map(([name, client], index) => {
+    const seen = { events: [], offset: at(index) };
+    return { name, seen, close: client(channel, seen) };
+  });
+  onTestFinished(() => started.forEach(({ close }) => close()));
+  return started;
+}
+
+const server = useServer("clients");
+
+describe("clients that we did not write", () => {
+  test("each sees history and live events, identical and in order, and all end at one offset", async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    await publishAll(channel, numbers(1, 20));
+    const clients = startAll(channel, () => "-1");
+    // Live means that the history has arrived and more is still to come.
+    for (const { name, seen } of clients) await eventually(`${name} has the history`, () => seen.events.length >= 20);
+    for (const number of numbers(21, 60)) await publish(channel, number);
+    await publishAll(channel, numbers(61, 80));
+    const last = await publish(channel, 81);
+
+    for (const { name, seen } of clients) await eventually(`${name} is at the tail`, () => seen.events.length >= 81);
+    expect(Object.fromEntries(clients.map(({ name, seen }) => [name, seen.events]))).toEqual(
+      Object.fromEntries(clients.map(({ name }) => [name, numbers(1, 81)])),
+    );
+    expect(clients.map(({ seen }) => seen.offset)).toEqual(clients.map(() => last));
+  });
+
+  test("each resumes at its own offset after it was away", async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    await publishAll(channel, numbers(1, 10));
+    const before = startAll(channel, () => "-1");
+    for (const { name, seen } of before) await eventually(`${name} has the history`, () => seen.events.length >= 10);
+    before.forEach(({ close }) => close());
+    await publishAll(channel, numbers(11, 20));
+
+    const after = startAll(channel, (index) => before[index]!.seen.offset);
+    for (const { name, seen } of after) {
+      await eventually(`${name} is at the tail`, () => seen.events.length >= 10);
+      expect(seen.events, name).toEqual(numbers(11, 20));
+    }
+  });
+
+  test("an offset that one client got in mid-stream resumes every other", async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const first = startAll(channel, () => "-1");
+    for (const number of numbers(1, 40)) {
+      await publish(channel, number);
+      // Each leaves at another point.
+      first.forEach(({ seen, close }, index) => seen.events.length >= 5 * (index + 1) && close());
+    }
+    for (const [index, { name, seen, close }] of first.entries()) {
+      await eventually(`${name} has its part`, () => seen.events.length >= 5 * (index + 1));
+      close();
+    }
+    const left = first.map(({ seen }) => ({ count: seen.events.length, offset: seen.offset }));
+
+    for (const distance of numbers(1, first.length - 1)) {
+      const from = (index: number) => left[(index + distance) % left.length]!;
+      const heirs = startAll(channel, (index) => from(index).offset);
+      for (const [index, { name, seen, close }] of heirs.entries()) {
+        const expected = numbers(from(index).count + 1, 40);
+        await eventually(`${name} goes on`, () => seen.events.length >= expected.length);
+        expect(seen.events, `${name} after ${first[(index + distance) % first.length]!.name}`).toEqual(expected);
+        close();
+      }
+    }
+  });
+});

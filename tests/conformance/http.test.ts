@@ -1,0 +1,440 @@
+// What the wire page promises over HTTP besides reading, publishing and refusing.
+
+import { EventSource } from "eventsource";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { read, TRANSPORTS } from "../harness/readers.ts";
+import { Socket } from "../harness/socket.ts";
+import { describeOwnServer, freshName, header, numbers, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
+
+const server = useServer("http");
+const freshChannel = () => `${server.url}/feed/${freshName()}`;
+const freshStream = () => `${server.url}/v1/stream/${freshName()}`;
+const JSON_TYPE = { "content-type": "application/json" };
+const EVENT_STREAM = { accept: "text/event-stream" };
+
+/** The head of an answer whose body does not end by itself. */
+async function peek(url: string, headers: Record<string, string> = {}): Promise<Response> {
+  const abort = new AbortController();
+  onTestFinished(() => abort.abort());
+  return fetch(url, { headers, signal: abort.signal });
+}
+
+async function problem(answer: Response): Promise<Record<string, unknown>> {
+  expect(header(answer, "content-type")).toMatch(/^application\/problem\+json/);
+  return (await answer.json()) as Record<string, unknown>;
+}
+
+describe("a read", () => {
+  test("says where to go on and whether that is the tail", async () => {
+    const channel = freshChannel();
+    const offset = await publishAll(channel, [1, 2]);
+    const answer = await fetch(channel);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual([1, 2]);
+    expect(header(answer, "stream-next-offset")).toBe(offset);
+    expect(header(answer, "stream-up-to-date")).toBe("true");
+    expect(header(answer, "content-type")).toBe("application/json");
+    expect(answer.headers.has("stream-closed")).toBe(false);
+  });
+
+  test("comes in pages, each of which names the next", async () => {
+    const channel = freshChannel();
+    for (const page of numbers(0, 2)) await publishAll(channel, numbers(page * 1000 + 1, page * 1000 + 1000));
+    const seen: unknown[] = [];
+    let pages = 0;
+    for (let offset = "-1", upToDate = false; !upToDate; pages += 1) {
+      const answer = await fetch(`${channel}?offset=${offset}`);
+      seen.push(...((await answer.json()) as unknown[]));
+      offset = header(answer, "stream-next-offset");
+      upToDate = answer.headers.get("stream-up-to-date") === "true";
+    }
+    expect(seen).toEqual(numbers(1, 3000));
+    expect(pages).toBeGreaterThan(1);
+  });
+
+  test("offsets are opaque but sort as text, are URL-safe and under 128 bytes", async () => {
+    const channel = freshChannel();
+    const offsets: string[] = [];
+    for (const number of numbers(1, 20)) offsets.push(await publish(channel, number));
+    expect(offsets).toEqual([...offsets].sort());
+    expect(new Set(offsets).size).toBe(20);
+    for (const offset of offsets) expect(offset).toMatch(/^[A-Za-z0-9._~-]{1,127}$/);
+  });
+
+  test("answers 304 to the ETag of an unchanged page, and 200 once it changed", async () => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    const etag = header(await fetch(channel), "etag");
+    const unchanged = await fetch(channel, { headers: { "if-none-match": etag } });
+    expect(unchanged.status).toBe(304);
+    expect(await unchanged.text()).toBe("");
+    expect(header(unchanged, "etag")).toBe(etag);
+    await publish(channel, 2);
+    const changed = await fetch(channel, { headers: { "if-none-match": etag } });
+    expect(changed.status).toBe(200);
+    expect(header(changed, "etag")).not.toBe(etag);
+  });
+
+  test("by HEAD says where the tail is, is not cached, and has no body", async () => {
+    const channel = freshChannel();
+    const offset = await publish(channel, 1);
+    const answer = await fetch(channel, { method: "HEAD" });
+    expect(answer.status).toBe(200);
+    expect(header(answer, "stream-next-offset")).toBe(offset);
+    expect(header(answer, "content-type")).toBe("application/json");
+    expect(header(answer, "cache-control")).toContain("no-store");
+    expect(await answer.text()).toBe("");
+  });
+
+  test("by long poll answers at once when there is something", async () => {
+    const channel = freshChannel();
+    const offset = await publish(channel, 1);
+    const answer = await fetch(`${channel}?offset=-1&live=long-poll`);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual([1]);
+    expect(header(answer, "stream-next-offset")).toBe(offset);
+    expect(answer.headers.has("stream-cursor")).toBe(true);
+  });
+
+  test("by long poll is woken by a publish", async () => {
+    const channel = freshChannel();
+    const offset = await publish(channel, 1);
+    const waiting = fetch(`${channel}?offset=${offset}&live=long-poll`);
+    const next = await publish(channel, 2);
+    const answer = await waiting;
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual([2]);
+    expect(header(answer, "stream-next-offset")).toBe(next);
+  });
+
+  test("by long poll answers 204 when the time is up", async () => {
+    const channel = freshChannel();
+    const offset = await publish(channel, 1);
+    const answer = await fetch(`${channel}?offset=now&live=long-poll`);
+    expect(answer.status).toBe(204);
+    expect(header(answer, "stream-next-offset")).toBe(offset);
+    expect(header(answer, "stream-up-to-date")).toBe("true");
+    expect(answer.headers.has("stream-cursor")).toBe(true);
+  });
+});
+
+describe("the transport", () => {
+  test("Upgrade beats live and Accept", async () => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    for (const live of ["sse", "long-poll"]) {
+      const socket = await Socket.open(channel, { live, offset: "-1" });
+      await socket.hasEvents(1);
+    }
+  });
+
+  test("live beats Accept", async () => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    const poll = await fetch(`${channel}?offset=-1&live=long-poll`, { headers: EVENT_STREAM });
+    expect(header(poll, "content-type")).toBe("application/json");
+    expect(await poll.json()).toEqual([1]);
+    const durable = await peek(`${channel}?offset=-1&live=sse`, EVENT_STREAM);
+    for await (const chunk of durable.body!) {
+      const text = Buffer.from(chunk).toString();
+      if (!text.includes("data:")) continue;
+      expect(text).toContain("event: data");
+      break;
+    }
+  });
+
+  test.each(["text/event-stream", "text/html, text/event-stream;q=0.9", "Text/Event-Stream; charset=utf-8"])("Accept: %s is SSE", async (accept) => {
+    const answer = await peek(freshChannel(), { accept });
+    expect(header(answer, "content-type")).toMatch(/^text\/event-stream/);
+    expect(header(answer, "cache-control")).toMatch(/no-cache|no-store/);
+  });
+
+  test.each(["*/*", "application/json", "text/*"])("Accept: %s is a plain read", async (accept) => {
+    const answer = await fetch(freshChannel(), { headers: { accept } });
+    expect(header(answer, "content-type")).toBe("application/json");
+  });
+});
+
+describe("the start", () => {
+  test("Last-Event-ID beats last_event_id, which beats offset", async () => {
+    const channel = freshChannel();
+    const [one, two, three] = [await publish(channel, 1), await publish(channel, 2), await publish(channel, 3)];
+    await publish(channel, 4);
+    const page = async (query: string, headers: Record<string, string> = {}) =>
+      (await fetch(`${channel}?${query}`, { headers })).json();
+    expect(await page("")).toEqual([1, 2, 3, 4]);
+    expect(await page(`offset=${one}`)).toEqual([2, 3, 4]);
+    expect(await page(`offset=${one}&last_event_id=${two}`)).toEqual([3, 4]);
+    expect(await page(`offset=${one}&last_event_id=${two}`, { "last-event-id": three! })).toEqual([4]);
+    expect(await page(`last_event_id=${three}`, { "last-event-id": "-1" })).toEqual([1, 2, 3, 4]);
+    expect(await page("offset=now")).toEqual([]);
+  });
+
+  test("unknown parameters are ignored, also when they stand twice", async () => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    expect(await (await fetch(`${channel}?_pk=1&_pk=2&offset=-1`)).json()).toEqual([1]);
+  });
+});
+
+describe("a channel that does not exist yet", () => {
+  test("reads as an empty page", async () => {
+    const channel = freshChannel();
+    const answer = await fetch(channel);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual([]);
+    expect(header(answer, "stream-next-offset")).toBe("-1");
+    expect(header(answer, "stream-up-to-date")).toBe("true");
+  });
+
+  test.each(TRANSPORTS)("lets a reader by %s wait for its first event", async (transport) => {
+    const channel = freshChannel();
+    const reader = read(transport, channel);
+    onTestFinished(() => reader.close());
+    // Another read still finds nothing: waiting creates nothing.
+    expect(header(await fetch(channel), "stream-next-offset")).toBe("-1");
+    await publish(channel, "first");
+    await eventually("the first event", () => reader.events.length === 1);
+    expect(reader.events).toEqual(["first"]);
+    expect(reader.gaps).toEqual([]);
+  });
+
+  test("is 404 for the raw log, which needs PUT", async () => {
+    for (const method of ["GET", "POST", "HEAD", "DELETE"]) {
+      const answer = await fetch(freshStream(), { method, ...(method === "POST" ? { headers: JSON_TYPE, body: "1" } : {}) });
+      expect(answer.status, method).toBe(404);
+      if (method !== "HEAD") expect(await problem(answer), method).toMatchObject({ type: "urn:tidewire:channel-not-found", status: 404 });
+    }
+  });
+});
+
+describe("a finished channel", () => {
+  /** 1 and 2, then the end. */
+  async function finished(): Promise<{ channel: string; offset: string }> {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    const answer = await fetch(channel, { method: "POST", headers: { ...JSON_TYPE, "stream-closed": "true" }, body: "2" });
+    expect(answer.status).toBe(204);
+    expect(header(answer, "stream-closed")).toBe("true");
+    return { channel, offset: header(answer, "stream-next-offset") };
+  }
+
+  test("says so at its end", async () => {
+    const { channel, offset } = await finished();
+    const answer = await fetch(channel);
+    expect(await answer.json()).toEqual([1, 2]);
+    expect(header(answer, "stream-closed")).toBe("true");
+    expect(header(answer, "stream-next-offset")).toBe(offset);
+  });
+
+  test("takes no more events, but may be closed again", async () => {
+    const { channel } = await finished();
+    const answer = await fetch(channel, { method: "POST", headers: JSON_TYPE, body: "3" });
+    expect(answer.status).toBe(409);
+    expect(await problem(answer)).toMatchObject({ type: "urn:tidewire:channel-closed" });
+    const again = await fetch(channel, { method: "POST", headers: { "stream-closed": "true" } });
+    expect(again.status).toBe(204);
+    expect(await (await fetch(channel)).json()).toEqual([1, 2]);
+  });
+
+  test.each(TRANSPORTS)("ends a reader by %s that waits, after its last event", async (transport) => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    const reader = read(transport, channel);
+    onTestFinished(() => reader.close());
+    await eventually("the reader is live", () => reader.events.length === 1);
+    await fetch(channel, { method: "POST", headers: { ...JSON_TYPE, "stream-closed": "true" }, body: "2" });
+    expect(await reader.ended).toBe("finished");
+    expect(reader.events).toEqual([1, 2]);
+  });
+
+  test.each(TRANSPORTS)("ends a reader by %s that comes late, after all its events", async (transport) => {
+    const { channel } = await finished();
+    const reader = read(transport, channel);
+    expect(await reader.ended).toBe("finished");
+    expect(reader.events).toEqual([1, 2]);
+  });
+
+  test("closed without a last event ends its readers too", async () => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    const readers = TRANSPORTS.map((transport) => read(transport, channel));
+    for (const { events } of readers) await eventually("the readers are live", () => events.length === 1);
+    expect((await fetch(channel, { method: "POST", headers: { "stream-closed": "true" } })).status).toBe(204);
+    expect(await Promise.all(readers.map(({ ended }) => ended))).toEqual(readers.map(() => "finished"));
+  });
+
+  test("answers 204 at its end, which stops an EventSource", async () => {
+    const { channel, offset } = await finished();
+    expect((await fetch(`${channel}?offset=${offset}`, { headers: EVENT_STREAM })).status).toBe(204);
+    expect((await fetch(`${channel}?offset=${offset}&live=long-poll`)).status).toBe(204);
+    const source = new EventSource(channel);
+    onTestFinished(() => source.close());
+    const seen: string[] = [];
+    source.addEventListener("message", ({ data }) => seen.push(data as string));
+    await eventually("the EventSource stops by itself", () => source.readyState === source.CLOSED);
+    expect(seen).toEqual(["1", "2"]);
+  });
+
+  test("sends a closed frame with its end, then close code 1000", async () => {
+    const { channel, offset } = await finished();
+    const socket = await Socket.open(channel);
+    expect(await socket.first("closed")).toEqual({ type: "closed", offset });
+    expect(await socket.closed()).toBe(1000);
+    expect(socket.events).toEqual([1, 2]);
+  });
+});
+
+describe("the raw log", () => {
+  test("is created by PUT, again without change, and not otherwise", async () => {
+    const stream = freshStream();
+    const put = (type: string) => fetch(stream, { method: "PUT", headers: { "content-type": type } });
+    expect((await put("text/plain")).status).toBe(201);
+    expect((await put("text/plain")).status).toBe(200);
+    const other = await put("application/json");
+    expect(other.status).toBe(409);
+    expect(await problem(other)).toMatchObject({ type: "urn:tidewire:configuration-mismatch" });
+  });
+
+  test("has names of several segments", async () => {
+    const stream = `${freshStream()}/deep/er`;
+    await fetch(stream, { method: "PUT", headers: { "content-type": "text/plain" }, body: "a" });
+    await fetch(stream, { method: "POST", headers: { "content-type": "text/plain" }, body: "b" });
+    expect(await (await fetch(stream)).text()).toBe("ab");
+  });
+
+  test("refuses a Stream-Seq that does not rise", async () => {
+    const stream = freshStream();
+    await fetch(stream, { method: "PUT", headers: { "content-type": "text/plain" } });
+    const append = (seq: string) =>
+      fetch(stream, { method: "POST", headers: { "content-type": "text/plain", "stream-seq": seq }, body: seq });
+    expect((await append("b")).status).toBe(204);
+    for (const seq of ["b", "a"]) {
+      const answer = await append(seq);
+      expect(answer.status).toBe(409);
+      expect(await problem(answer)).toMatchObject({ type: "urn:tidewire:sequence-not-rising" });
+    }
+    expect(await (await fetch(stream)).text()).toBe("b");
+  });
+
+  test.each([
+    ["PUT", "stream-ttl", "60"],
+    ["PUT", "stream-expires-at", "2999-01-01T00:00:00Z"],
+    ["PUT", "stream-forked-from", "/v1/stream/other"],
+    ["POST", "producer-id", "p"],
+  ])("answers 501 to %s with %s, which it does not have yet", async (method, name, value) => {
+    const stream = freshStream();
+    if (method === "POST") await fetch(stream, { method: "PUT", headers: { "content-type": "text/plain" } });
+    const answer = await fetch(stream, { method, headers: { "content-type": "text/plain", [name]: value }, body: "a" });
+    expect(answer.status).toBe(501);
+    expect(await problem(answer)).toMatchObject({ type: "urn:tidewire:not-supported", status: 501 });
+  });
+
+  test("is deleted by DELETE", async () => {
+    const stream = freshStream();
+    await fetch(stream, { method: "PUT", headers: { "content-type": "text/plain" }, body: "a" });
+    expect((await fetch(stream, { method: "DELETE" })).status).toBe(204);
+    expect((await fetch(stream)).status).toBe(404);
+  });
+});
+
+describe("every answer", () => {
+  test("is nosniff and readable from other origins", async () => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    const answers = {
+      read: await fetch(channel),
+      head: await fetch(channel, { method: "HEAD" }),
+      publish: await fetch(channel, { method: "POST", headers: JSON_TYPE, body: "2" }),
+      "event source": await peek(channel, EVENT_STREAM),
+      "live=sse": await peek(`${channel}?offset=-1&live=sse`),
+      "long poll": await fetch(`${channel}?offset=-1&live=long-poll`),
+      "long poll without news": await fetch(`${channel}?offset=now&live=long-poll`),
+      "bad offset": await fetch(`${channel}?offset=abc`),
+      "bad name": await fetch(`${server.url}/feed/a%20b`),
+      "no such stream": await fetch(freshStream()),
+      "no such address": await fetch(`${server.url}/nothing`),
+      "bad method": await fetch(channel, { method: "PATCH" }),
+      "raw log": await fetch(freshStream(), { method: "PUT", headers: { "content-type": "text/plain" } }),
+    };
+    for (const [what, answer] of Object.entries(answers)) {
+      expect(answer.headers.get("x-content-type-options"), what).toBe("nosniff");
+      expect(answer.headers.get("access-control-allow-origin"), what).toBe("*");
+    }
+    const exposed = header(answers.read, "access-control-expose-headers").toLowerCase();
+    for (const name of ["stream-next-offset", "stream-up-to-date", "stream-closed", "stream-cursor", "etag"]) {
+      expect(exposed).toContain(name);
+    }
+  });
+
+  test("to a preflight names the methods and headers that clients use", async () => {
+    for (const url of [freshChannel(), freshStream()]) {
+      const answer = await fetch(url, {
+        method: "OPTIONS",
+        headers: { origin: "https://app.example", "access-control-request-method": "POST", "access-control-request-headers": "content-type" },
+      });
+      expect(answer.status).toBe(204);
+      expect(header(answer, "access-control-allow-origin")).toBe("*");
+      const methods = header(answer, "access-control-allow-methods");
+      for (const method of ["GET", "POST", "PUT", "DELETE", "HEAD"]) expect(methods).toContain(method);
+      const headers = header(answer, "access-control-allow-headers").toLowerCase();
+      for (const name of ["content-type", "last-event-id", "if-none-match", "stream-closed", "stream-seq"]) expect(headers).toContain(name);
+    }
+  });
+});
+
+describe("the pages", () => {
+  test.each([
+    ["/", "text/html"],
+    ["/feed/", "text/html"],
+    ["/feed/-/feed.js", "text/javascript"],
+    ["/feed/-/feed.css", "text/css"],
+  ])("%s is %s", async (path, type) => {
+    const answer = await fetch(`${server.url}${path}`);
+    expect(answer.status).toBe(200);
+    expect(header(answer, "content-type")).toContain(type);
+    expect(header(answer, "x-content-type-options")).toBe("nosniff");
+    expect((await answer.text()).length).toBeGreaterThan(100);
+  });
+
+  test("/feed leads to /feed/, where its relative links work", async () => {
+    const answer = await fetch(`${server.url}/feed`, { redirect: "manual" });
+    expect(answer.status).toBeGreaterThanOrEqual(301);
+    expect(answer.status).toBeLessThanOrEqual(308);
+    expect(new URL(header(answer, "location"), `${server.url}/feed`).pathname).toBe("/feed/");
+  });
+});
+
+describeOwnServer("without open access", () => {
+  const closed = useOwnServer("http-closed", { OPEN_ACCESS: "false" });
+
+  test("channels are closed to reading and publishing", async () => {
+    for (const url of [`${closed.url}/feed/private`, `${closed.url}/v1/stream/private`]) {
+      const answers = {
+        read: await fetch(url),
+        "event source": await fetch(url, { headers: EVENT_STREAM }),
+        "long poll": await fetch(`${url}?offset=-1&live=long-poll`),
+        publish: await fetch(url, { method: "POST", headers: JSON_TYPE, body: "1" }),
+        create: await fetch(url, { method: "PUT", headers: JSON_TYPE }),
+        delete: await fetch(url, { method: "DELETE" }),
+      };
+      for (const [what, answer] of Object.entries(answers)) {
+        expect(answer.status, what).toBe(403);
+        expect(await problem(answer), what).toMatchObject({ type: "urn:tidewire:access-denied", status: 403 });
+      }
+    }
+  });
+
+  test("a WebSocket is told so and closed with 3507", async () => {
+    const socket = await Socket.open(`${closed.url}/feed/private`);
+    expect(await socket.first("error")).toMatchObject({ code: "access-denied", status: 403 });
+    expect(await socket.closed()).toBe(3507);
+  });
+
+  test("channels of the demo are open", async () => {
+    const channel = `${closed.url}/feed/${freshName()}`;
+    await publish(channel, 1);
+    expect(await (await fetch(channel)).json()).toEqual([1]);
+  });
+});

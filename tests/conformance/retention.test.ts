@@ -1,0 +1,135 @@
+// The past can be gone: a reader whose events were dropped, or whose channel was made anew, is told so on each transport.
+
+import { EventSource } from "eventsource";
+import { createParser } from "eventsource-parser";
+import { expect, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { read, TRANSPORTS, type Gap } from "../harness/readers.ts";
+import { Socket } from "../harness/socket.ts";
+import { describeOwnServer, freshName, header, head, numbers, publish, publishAll, useOwnServer } from "../harness/suite.ts";
+
+const KEPT = 50;
+
+describeOwnServer("retention", () => {
+  const server = useOwnServer("retention", { RETENTION_MAX_EVENTS: String(KEPT) });
+
+  /** A channel that held 1..100 and keeps 51..100, the offset after event 10, and the one to go on from. */
+  async function channelWithPast(): Promise<{ channel: string; gone: string; earliest: string }> {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const gone = await publishAll(channel, numbers(1, 10));
+    const earliest = await publishAll(channel, numbers(11, 50));
+    await publishAll(channel, numbers(51, 100));
+    return { channel, gone, earliest };
+  }
+
+  test("no more than the limit is kept", async () => {
+    const { channel } = await channelWithPast();
+    expect(await (await fetch(channel)).json()).toEqual(numbers(51, 100));
+  });
+
+  test.each(["", "&live=long-poll"])("GET%s answers 410 and names the earliest offset", async (live) => {
+    const { channel, gone, earliest } = await channelWithPast();
+    const answer = await fetch(`${channel}?offset=${gone}${live}`);
+    expect(answer.status).toBe(410);
+    expect(header(answer, "content-type")).toMatch(/^application\/problem\+json/);
+    expect(await answer.json()).toMatchObject({ type: "urn:tidewire:offset-gone", status: 410, earliest });
+    expect(await (await fetch(`${channel}?offset=${earliest}${live}`)).json()).toEqual(numbers(51, 100));
+  });
+
+  test("an EventSource opens, gets one gap event without an id, and goes on from the earliest", async () => {
+    const { channel, gone, earliest } = await channelWithPast();
+    const source = new EventSource(`${channel}?offset=${gone}`);
+    onTestFinished(() => source.close());
+    const order: unknown[] = [];
+    source.addEventListener("gap", ({ data, lastEventId }) => order.push([JSON.parse(data as string), lastEventId]));
+    source.addEventListener("message", ({ data }) => order.push(JSON.parse(data as string)));
+    await eventually("all is there", () => order.length >= KEPT + 1);
+    expect(order).toEqual([[{ requested: gone, earliest }, ""], ...numbers(51, 100)]);
+  });
+
+  test("live=sse opens, sends one control event with streamGap, and goes on from the earliest", async () => {
+    const { channel, gone } = await channelWithPast();
+    const abort = new AbortController();
+    onTestFinished(() => abort.abort());
+    const answer = await fetch(`${channel}?offset=${gone}&live=sse`, { signal: abort.signal });
+    expect(answer.status).toBe(200);
+    const controls: Record<string, unknown>[] = [];
+    const data: unknown[] = [];
+    const order: string[] = [];
+    const parser = createParser({
+      onEvent(event) {
+        order.push(event.event ?? "message");
+        if (event.event === "control") controls.push(JSON.parse(event.data) as Record<string, unknown>);
+        if (event.event === "data") data.push(...(JSON.parse(event.data) as unknown[]));
+      },
+    });
+    const decoder = new TextDecoder();
+    for await (const chunk of answer.body!) {
+      parser.feed(decoder.decode(chunk, { stream: true }));
+      if (controls.some((control) => control["upToDate"])) break;
+    }
+    expect(order[0]).toBe("control");
+    expect(controls.filter((control) => control["streamGap"])).toEqual([controls[0]]);
+    expect(data).toEqual(numbers(51, 100));
+  });
+
+  test("a WebSocket opens, gets one gap frame, and goes on from the earliest", async () => {
+    const { channel, gone, earliest } = await channelWithPast();
+    const socket = await Socket.open(channel, { offset: gone });
+    await socket.hasEvents(KEPT);
+    expect(socket.frames[0]).toMatchObject({ type: "hello", offset: earliest });
+    expect(socket.all("gap")).toEqual([{ type: "gap", requested: gone, earliest }]);
+    expect(socket.frames.findIndex(({ type }) => type === "gap")).toBeLessThan(socket.frames.findIndex(({ type }) => type === "events"));
+    expect(socket.events).toEqual(numbers(51, 100));
+  });
+
+  test.each(TRANSPORTS)("%s: reading from -1 is no gap", async (transport) => {
+    const { channel } = await channelWithPast();
+    const reader = read(transport, channel, "-1");
+    onTestFinished(() => reader.close());
+    await eventually("all is there", () => reader.events.length >= KEPT);
+    expect(reader.events).toEqual(numbers(51, 100));
+    expect(reader.gaps).toEqual([]);
+  });
+
+  test.each(TRANSPORTS)("%s: the offset just before the earliest event is no gap", async (transport) => {
+    const { channel, earliest } = await channelWithPast();
+    const reader = read(transport, channel, earliest);
+    onTestFinished(() => reader.close());
+    await eventually("all is there", () => reader.events.length >= KEPT);
+    expect(reader.events).toEqual(numbers(51, 100));
+    expect(reader.gaps).toEqual([]);
+  });
+
+  test.each(TRANSPORTS)("%s: an offset of a channel that was deleted and made anew is stale", async (transport) => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const old = await publishAll(channel, numbers(1, 3));
+    expect((await fetch(channel, { method: "DELETE" })).status).toBe(204);
+    // More than before, so that the old position would exist in the new channel too.
+    await publishAll(channel, numbers(11, 20));
+    const reader = read(transport, channel, old);
+    onTestFinished(() => reader.close());
+    await eventually("all is there", () => reader.events.length >= 10);
+    expect(reader.events).toEqual(numbers(11, 20));
+    expect(reader.gaps.map(({ requested }: Gap) => requested)).toEqual([old]);
+  });
+
+  test("a recreated channel never takes an offset of the old one for its own", async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const old = await publish(channel, 1);
+    await fetch(channel, { method: "DELETE" });
+    await publish(channel, 1);
+    expect(await head(channel)).not.toBe(old);
+  });
+
+  test("a reader that stays connected is told nothing: it misses nothing", async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const readers = (["websocket", "sse"] as const).map((transport) => read(transport, channel));
+    onTestFinished(() => readers.forEach((reader) => reader.close()));
+    for (const start of [1, 41, 81, 121]) {
+      await publishAll(channel, numbers(start, start + 39));
+      for (const reader of readers) await eventually(`${reader.transport} has them`, () => reader.events.length >= start + 39);
+    }
+    for (const { events, gaps } of readers) expect([events, gaps]).toEqual([numbers(1, 160), []]);
+  });
+});

@@ -1,0 +1,154 @@
+// One reader per transport behind one interface, written from PROTOCOL.md alone.
+//
+// A reader follows a channel over one transport from an offset on and stops when its connection breaks.
+// Whoever holds it goes on from `offset` with another reader, of any transport.
+
+import { createParser } from "eventsource-parser";
+import { setTimeout as delay } from "node:timers/promises";
+
+export const TRANSPORTS = ["websocket", "sse", "long-poll", "poll"] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+export interface Gap {
+  requested: string;
+  earliest: string;
+}
+
+/** What a server sends over `tidewire.v1`. */
+export type ServerFrame =
+  | { type: "hello"; protocol: string; offset: string; contentType: string }
+  | { type: "events"; events: { offset: string; data: unknown }[]; upToDate?: boolean }
+  | { type: "ack"; id: string; offset: string }
+  | { type: "error"; id?: string; code: string; status: number; detail: string }
+  | ({ type: "gap" } & Gap)
+  | { type: "closed"; offset: string };
+
+export interface Reader {
+  readonly transport: Transport;
+  /** The data of the events received, in order of arrival. */
+  readonly events: unknown[];
+  readonly gaps: Gap[];
+  /** How often it connected, or asked; an SSE stream that the server ended is opened again. */
+  readonly requests: number;
+  /** Comments seen on SSE streams. */
+  readonly heartbeats: number;
+  /** Where to go on from: the offset of the newest event received. */
+  readonly offset: string;
+  /** How it ended: `finished`, `closed CODE`, `status CODE`, or the error of a broken connection. */
+  readonly ended: Promise<string>;
+  close(): void;
+}
+
+/** Time between two short polls. */
+const POLL_MS = 50;
+
+class State implements Reader {
+  readonly transport: Transport;
+  readonly events: unknown[] = [];
+  readonly gaps: Gap[] = [];
+  readonly abort = new AbortController();
+  requests = 0;
+  heartbeats = 0;
+  offset: string;
+  ended!: Promise<string>;
+
+  constructor(transport: Transport, offset: string) {
+    this.transport = transport;
+    this.offset = offset;
+  }
+
+  close(): void {
+    this.abort.abort(new Error("closed by the reader"));
+  }
+
+  gap(gap: Gap): void {
+    this.gaps.push({ requested: gap.requested, earliest: gap.earliest });
+    this.offset = gap.earliest;
+  }
+}
+
+/** Reads `channel` (its URL) from `offset` on. */
+export function read(transport: Transport, channel: string, offset = "-1"): Reader {
+  const reader = new State(transport, offset);
+  const follow = { websocket: followSocket, sse: followStream, "long-poll": followPolls, poll: followPolls }[transport];
+  reader.ended = follow(reader, channel).catch(brokenBy);
+  return reader;
+}
+
+export function webSocketUrl(channel: string, query: Record<string, string> = {}): string {
+  const url = new URL(channel);
+  url.protocol = url.protocol.replace("http", "ws");
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+function followSocket(reader: State, channel: string): Promise<string> {
+  return new Promise((ended) => {
+    reader.requests += 1;
+    const socket = new WebSocket(webSocketUrl(channel, { offset: reader.offset }), "tidewire.v1");
+    reader.abort.signal.addEventListener("abort", () => socket.close());
+    // Node fires no `close` when the connection breaks within the handshake.
+    socket.addEventListener("error", () => ended("broken: the WebSocket failed"));
+    socket.addEventListener("close", ({ code }) => ended(`closed ${code}`));
+    socket.addEventListener("message", ({ data }) => {
+      const frame = JSON.parse(data as string) as ServerFrame;
+      if (frame.type === "gap") reader.gap(frame);
+      if (frame.type === "closed") ended("finished");
+      if (frame.type !== "events") return;
+      for (const event of frame.events) {
+        reader.events.push(event.data);
+        reader.offset = event.offset;
+      }
+    });
+  });
+}
+
+async function followStream(reader: State, channel: string): Promise<string> {
+  // The server ends a stream cleanly after a while; as an EventSource does, the reader comes back where it was.
+  for (;;) {
+    reader.requests += 1;
+    const answer = await fetch(`${channel}?offset=${reader.offset}`, {
+      headers: { accept: "text/event-stream" },
+      signal: reader.abort.signal,
+    });
+    if (answer.status === 204) return "finished";
+    if (answer.status !== 200) return `status ${answer.status}`;
+    const parser = createParser({
+      onEvent({ event, id, data }) {
+        if (event === "gap") reader.gap(JSON.parse(data) as Gap);
+        if (event !== undefined) return;
+        reader.events.push(JSON.parse(data));
+        reader.offset = id!;
+      },
+      onComment: () => (reader.heartbeats += 1),
+    });
+    const decoder = new TextDecoder();
+    for await (const chunk of answer.body!) parser.feed(decoder.decode(chunk, { stream: true }));
+  }
+}
+
+async function followPolls(reader: State, channel: string): Promise<string> {
+  const live = reader.transport === "long-poll" ? "&live=long-poll" : "";
+  for (;;) {
+    reader.requests += 1;
+    const answer = await fetch(`${channel}?offset=${reader.offset}${live}`, { signal: reader.abort.signal });
+    if (answer.status === 410) {
+      const { earliest } = (await answer.json()) as { earliest: string };
+      reader.gap({ requested: reader.offset, earliest });
+      continue;
+    }
+    if (answer.status !== 200 && answer.status !== 204) return `status ${answer.status}`;
+    // The whole body first: half a page moves nothing.
+    const page = answer.status === 200 ? ((await answer.json()) as unknown[]) : [];
+    reader.events.push(...page);
+    reader.offset = answer.headers.get("stream-next-offset") ?? reader.offset;
+    if (answer.headers.has("stream-closed")) return "finished";
+    if (!live) await delay(POLL_MS, undefined, { signal: reader.abort.signal });
+  }
+}
+
+/** The innermost cause tells more than fetch's `TypeError: fetch failed`. */
+function brokenBy(error: unknown): string {
+  const cause = (error as Error).cause;
+  return cause instanceof Error ? brokenBy(cause) : `broken: ${(error as Error).message}`;
+}

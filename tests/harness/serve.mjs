@@ -1,0 +1,114 @@
+// Runs the built Worker in Miniflare (real workerd) and stays in the foreground.
+//
+//   node serve.mjs --build DIR [--port P] [--state DIR] [--var K=V ...] [--until-stdin-ends]
+//
+// Standard output: `control URL`, `ready URL`, then everything the Worker logs, one line per call.
+// The control port is loopback only: POST /evict?class=FeedChannel&name=demo-machine[&sockets=close].
+// SIGTERM and SIGINT end it together with workerd; with --until-stdin-ends so does the end of whoever started it.
+
+import { createServer } from "node:http";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Miniflare, convertV4MiniflareOptions } from "miniflare";
+
+const SCRIPT = "tidewire";
+// One per template that exists; the names of bindings and classes never change once released.
+const DURABLE_OBJECTS = { FEED_CHANNEL: "FeedChannel", STREAMS_CHANNEL: "StreamsChannel" };
+
+const { values: options } = parseArgs({
+  options: {
+    build: { type: "string" },
+    port: { type: "string", default: "0" },
+    state: { type: "string" },
+    var: { type: "string", multiple: true, default: [] },
+    "until-stdin-ends": { type: "boolean", default: false },
+  },
+});
+if (!options.build || !existsSync(join(options.build, "index.js"))) {
+  console.error("serve: --build must name the folder with the built index.js");
+  process.exit(2);
+}
+
+const miniflare = new Miniflare(
+  convertV4MiniflareOptions({
+    host: "127.0.0.1",
+    port: Number(options.port),
+    cf: false,
+    handleStructuredLogs: ({ level, message }) => console.log(level === "error" ? `error: ${message}` : message),
+    workers: [
+      {
+        name: SCRIPT,
+        modules: [
+          {
+            type: "ESModule",
+            path: resolve(options.build, "index.js"),
+            contents: await readFile(join(options.build, "index.js"), "utf8"),
+          },
+          {
+            type: "CompiledWasm",
+            path: resolve(options.build, "index_bg.wasm"),
+            contents: await readFile(join(options.build, "index_bg.wasm")),
+          },
+        ],
+        modulesRoot: resolve(options.build),
+        compatibilityDate: "2026-11-01",
+        compatibilityFlags: ["enable_request_signal"],
+        bindings: Object.fromEntries(options.var.map((pair) => splitOnce(pair, "="))),
+        durableObjects: Object.fromEntries(
+          Object.entries(DURABLE_OBJECTS).map(([binding, className]) => [binding, { className, useSQLite: true }]),
+        ),
+      },
+    ],
+    ...(options.state ? { resourcePersistencePath: resolve(options.state) } : {}),
+  }),
+);
+
+// Miniflare gives no exit code of its own when workerd refuses the Worker.
+const url = await miniflare.ready.catch((error) => {
+  console.error(`serve: ${error.stack ?? error}`);
+  process.exit(1);
+});
+
+const control = createServer(async (request, response) => {
+  const { pathname, searchParams } = new URL(request.url, "http://control");
+  if (request.method !== "POST" || pathname !== "/evict") {
+    response.writeHead(404).end();
+    return;
+  }
+  try {
+    await miniflare.unsafeEvictDurableObject(SCRIPT, searchParams.get("class"), {
+      name: searchParams.get("name"),
+      webSockets: searchParams.get("sockets") === "close" ? "close" : "hibernate",
+    });
+    response.writeHead(204).end();
+  } catch (error) {
+    response.writeHead(500).end(String(error));
+  }
+});
+await new Promise((listening) => control.listen(0, "127.0.0.1", listening));
+
+let stopping = false;
+async function stop() {
+  if (stopping) return;
+  stopping = true;
+  control.close();
+  await miniflare.dispose();
+  process.exit(0);
+}
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  // Miniflare's own hook exits at once with 128 + the signal; ours waits for workerd and exits with 0.
+  process.removeAllListeners(signal);
+  process.on(signal, stop);
+}
+if (options["until-stdin-ends"]) process.stdin.on("end", stop).resume();
+
+console.log(`control http://127.0.0.1:${control.address().port}`);
+console.log(`ready ${url.origin}`);
+
+function splitOnce(text, separator) {
+  const at = text.indexOf(separator);
+  if (at < 0) throw new Error(`serve: --var needs NAME=VALUE, not ${text}`);
+  return [text.slice(0, at), text.slice(at + separator.length)];
+}

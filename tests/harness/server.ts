@@ -1,0 +1,170 @@
+// Control of one server: start, stop, SIGKILL of its whole process group, restart on the same state, eviction.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { basename, join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { eventually } from "./eventually.ts";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+/** Folder with `index.js` and `index_bg.wasm`. */
+export const BUILD = resolve(process.env.TIDEWIRE_WORKERS_BUILD ?? join(HERE, "../../functions/gateway/build"));
+
+/** Folder for logs, screenshots and the state of running servers. */
+export const OUTPUT = resolve(process.env.TIDEWIRE_OUTPUT ?? join(HERE, "../../target/harness"));
+
+export interface ServerOptions {
+  /** Variables of the Worker. */
+  vars?: Record<string, string>;
+  /** Name of the log file in `OUTPUT/logs`. */
+  name?: string;
+}
+
+const running = new Set<Server>();
+
+// The last net when a test run ends without its hooks.
+process.on("exit", () => {
+  for (const server of running) server.signalGroup("SIGKILL");
+});
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #state: string;
+  readonly #logFile: string;
+  #child: ChildProcess | undefined;
+  #log = "";
+  #control = "";
+  #port = 0;
+
+  private constructor(options: ServerOptions) {
+    this.#options = options;
+    const name = options.name ?? "server";
+    mkdirSync(join(OUTPUT, "state"), { recursive: true });
+    mkdirSync(join(OUTPUT, "logs"), { recursive: true });
+    this.#state = mkdtempSync(join(OUTPUT, "state", `${name}-`));
+    this.#logFile = join(OUTPUT, "logs", `${basename(this.#state)}.log`);
+  }
+
+  static async start(options: ServerOptions = {}): Promise<Server> {
+    const server = new Server(options);
+    try {
+      await server.#launch();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Starts again on the same state and the same port, after `kill9`. */
+  async restart(): Promise<void> {
+    await this.#launch();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** All that the Worker and its Durable Objects have logged, over restarts. */
+  log(): string {
+    return this.#log;
+  }
+
+  /** How often an object of this class was constructed. */
+  wakes(className: string): number {
+    return this.#log.split(`{"event":"wake","class":"${className}"}`).length - 1;
+  }
+
+  /** Takes the object out of memory, as hibernation does; `close` also cuts its sockets. */
+  async evict(className: string, name: string, sockets: "hibernate" | "close" = "hibernate"): Promise<void> {
+    const query = new URLSearchParams({ class: className, name, sockets });
+    const answer = await fetch(`${this.#control}/evict?${query}`, { method: "POST" });
+    if (answer.status !== 204) throw new Error(`evict ${className} ${name}: ${await answer.text()}`);
+  }
+
+  /** SIGKILL of the whole group: node and workerd. Returns when the port refuses connections. */
+  async kill9(): Promise<void> {
+    this.signalGroup("SIGKILL");
+    await this.#gone();
+    await eventually("the port refuses connections", () => refuses(this.#port));
+  }
+
+  /** Ends the server and removes its state. */
+  async stop(): Promise<void> {
+    if (this.#child) {
+      this.signalGroup("SIGTERM");
+      const ended = await Promise.race([this.#gone().then(() => true), delay(10_000, false, { ref: false })]);
+      if (!ended) {
+        this.signalGroup("SIGKILL");
+        await this.#gone();
+      }
+    }
+    rmSync(this.#state, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  signalGroup(signal: NodeJS.Signals): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch (error) {
+      // The group has ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+
+  async #gone(): Promise<void> {
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    this.#child = undefined;
+    running.delete(this);
+  }
+
+  async #launch(): Promise<void> {
+    const vars = Object.entries(this.#options.vars ?? {}).flatMap(([name, value]) => ["--var", `${name}=${value}`]);
+    const child = spawn(
+      process.execPath,
+      [join(HERE, "serve.mjs"), "--build", BUILD, "--state", this.#state, "--port", String(this.#port), "--until-stdin-ends", ...vars],
+      // A group of its own, so that one signal reaches node and workerd. TMPDIR: what SIGKILL leaves behind goes with the state.
+      { detached: true, stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, TMPDIR: this.#state } },
+    );
+    this.#child = child;
+    running.add(this);
+    let lines = "";
+    const append = (chunk: string) => {
+      lines += chunk;
+      this.#log += chunk;
+      appendFileSync(this.#logFile, chunk);
+    };
+    child.stdout!.setEncoding("utf8").on("data", append);
+    child.stderr!.setEncoding("utf8").on("data", append);
+
+    const ready = /^ready (\S+)\n/m;
+    await eventually("the server is ready", () => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server did not start:\n${lines}`);
+      return ready.test(lines);
+    });
+    this.#port = Number(new URL(ready.exec(lines)![1]!).port);
+    this.#control = /^control (\S+)$/m.exec(lines)![1]!;
+  }
+}
+
+/** Whether nothing listens on this port of the loopback. */
+function refuses(port: number): Promise<boolean> {
+  return new Promise((answer) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => {
+      socket.destroy();
+      answer(false);
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => answer(error.code === "ECONNREFUSED"));
+  });
+}

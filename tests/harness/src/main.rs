@@ -1,0 +1,81 @@
+//! `cargo harness`: sets up, runs and tests every function of this repository.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tidewire_harness::demo::{self, Demo};
+use tidewire_harness::project::Project;
+use tidewire_harness::signal::{self, Interrupted};
+use tidewire_harness::test::{self, Test};
+use tidewire_harness::up::{self, Up};
+use tidewire_harness::{doctor, optimizer, setup};
+
+/// What a shell reports for a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Sets up, runs and tests the functions of this repository.
+#[derive(Parser)]
+#[command(name = "cargo harness", bin_name = "cargo harness")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what is missing, into ignored folders of the project.
+    #[command(after_help = "Example:\n  cargo harness setup")]
+    Setup,
+    /// Shows what is there, and what to do about what is not.
+    #[command(after_help = "Example:\n  cargo harness doctor")]
+    Doctor,
+    /// Serves all functions on this machine until Ctrl-C.
+    #[command(after_help = "Example:\n  cargo harness up workers --port 8787 --var RETRY_MS=500")]
+    Up(Up),
+    /// Publishes what this machine is doing to the feed, each second.
+    #[command(after_help = "Example:\n  cargo harness demo\n  cargo harness demo --url http://127.0.0.1:8787 --count 60")]
+    Demo(Demo),
+    /// Runs the tests; ends with `N passed, N failed`.
+    #[command(
+        after_help = "Example:\n  cargo harness test\n  cargo harness test --suite order --suite unit\n  cargo harness test --base-url http://127.0.0.1:8787"
+    )]
+    Test(Test),
+}
+
+fn main() -> ExitCode {
+    let outcome = if optimizer::is_called() { optimize() } else { run(&Cli::parse().command) };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says whether all is well.
+fn run(command: &Command) -> Result<bool> {
+    signal::listen()?;
+    let project = Project::here();
+    match command {
+        Command::Setup => {
+            setup::ensure(&project)?;
+            setup::require_chromium()?;
+            println!("ready");
+            Ok(true)
+        }
+        Command::Doctor => doctor::print(&project),
+        Command::Up(up) => up::run(&project, up).map(|()| true),
+        Command::Demo(demo) => demo::run(&project, demo).map(|()| true),
+        Command::Test(test) => test::run(&project, test),
+    }
+}
+
+fn optimize() -> Result<bool> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    optimizer::run(&Project::here(), &arguments).map(|()| true)
+}

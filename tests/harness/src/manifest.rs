@@ -1,0 +1,195 @@
+//! The lint of `wrangler.toml`: what wrangler accepts and what fails only after a deploy.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::project::Project;
+
+/// Settings that open what is closed by default. Tests pass them at start; no file may.
+const OPENING: [&str; 1] = ["OPEN_ACCESS"];
+
+/// One `wrangler.toml`.
+pub struct Manifest {
+    /// Where it lies, for messages.
+    pub place: String,
+    wrangler: Wrangler,
+    /// The whole file, for what may stand anywhere in it.
+    table: Table,
+}
+
+#[derive(Deserialize)]
+struct Wrangler {
+    name: String,
+    compatibility_date: String,
+    #[serde(default)]
+    compatibility_flags: Vec<String>,
+    #[serde(default)]
+    durable_objects: DurableObjects,
+    #[serde(default)]
+    migrations: Vec<Migration>,
+    build: Option<Build>,
+}
+
+#[derive(Deserialize)]
+struct Build {
+    command: String,
+}
+
+#[derive(Default, Deserialize)]
+struct DurableObjects {
+    bindings: Vec<Binding>,
+}
+
+#[derive(Deserialize)]
+struct Binding {
+    name: String,
+    class_name: String,
+}
+
+#[derive(Deserialize)]
+struct Migration {
+    tag: String,
+    #[serde(default)]
+    new_sqlite_classes: Vec<String>,
+}
+
+/// The folders that have a manifest: the root first, then each function.
+pub fn folders(project: &Project) -> Result<Vec<PathBuf>> {
+    let mut functions = Vec::new();
+    for entry in fs::read_dir(project.root().join("functions"))? {
+        let folder = entry?.path();
+        if folder.join("wrangler.toml").is_file() {
+            functions.push(folder);
+        }
+    }
+    functions.sort();
+    functions.insert(0, project.root().to_path_buf());
+    Ok(functions)
+}
+
+impl Manifest {
+    pub fn parse(place: &str, text: &str) -> Result<Self> {
+        let table: Table = toml::from_str(text).with_context(|| place.to_owned())?;
+        let wrangler = table.clone().try_into().with_context(|| place.to_owned())?;
+        Ok(Self { place: place.to_owned(), wrangler, table })
+    }
+
+    /// The manifest of the root, and those of the functions.
+    pub fn read_all(project: &Project) -> Result<(Self, Vec<Self>)> {
+        let mut manifests = Vec::new();
+        for folder in folders(project)? {
+            let file = folder.join("wrangler.toml");
+            let place = file.strip_prefix(project.root())?.display().to_string();
+            let text = fs::read_to_string(&file).with_context(|| place.clone())?;
+            manifests.push(Self::parse(&place, &text)?);
+        }
+        let root = manifests.remove(0);
+        Ok((root, manifests))
+    }
+
+    /// The version of worker-build that the build command installs where there is none.
+    pub fn pinned_worker_build(&self) -> Option<&str> {
+        let (_, rest) = self.wrangler.build.as_ref()?.command.split_once("worker-build@")?;
+        rest.split([';', ' ']).next()
+    }
+
+    fn bindings(&self) -> BTreeMap<&str, &str> {
+        let bindings = &self.wrangler.durable_objects.bindings;
+        bindings.iter().map(|binding| (binding.class_name.as_str(), binding.name.as_str())).collect()
+    }
+}
+
+/// Everything that is wrong, a sentence each.
+pub fn lint(root: &Manifest, functions: &[Manifest]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for manifest in [root].into_iter().chain(functions) {
+        problems.extend(migrations(manifest));
+        problems.extend(settings(manifest));
+    }
+    for function in functions {
+        problems.extend(agreement(root, function));
+    }
+    problems
+}
+
+/// A class without its migration deploys, and fails at its first use.
+fn migrations(manifest: &Manifest) -> Vec<String> {
+    let Manifest { place, wrangler, .. } = manifest;
+    let mut problems = Vec::new();
+    let mut migrated: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut tags: BTreeMap<&str, usize> = BTreeMap::new();
+    for migration in &wrangler.migrations {
+        *tags.entry(&migration.tag).or_default() += 1;
+        for class in &migration.new_sqlite_classes {
+            *migrated.entry(class).or_default() += 1;
+        }
+    }
+    for class in manifest.bindings().into_keys() {
+        match migrated.remove(class).unwrap_or(0) {
+            1 => {}
+            0 => problems.push(format!("{place}: {class} stands in no new_sqlite_classes")),
+            _ => problems.push(format!("{place}: {class} stands in two migrations")),
+        }
+    }
+    for class in migrated.into_keys() {
+        problems.push(format!("{place}: {class} has a migration but no binding"));
+    }
+    for (tag, _) in tags.into_iter().filter(|(_, times)| *times > 1) {
+        problems.push(format!("{place}: two migrations have the tag {tag}"));
+    }
+    problems
+}
+
+/// No file may open what is closed by default, in any environment.
+fn settings(manifest: &Manifest) -> Vec<String> {
+    let place = &manifest.place;
+    let is_opening = |name: &&String| OPENING.contains(&name.to_uppercase().as_str());
+    tables_named("vars", &manifest.table)
+        .iter()
+        .flat_map(|vars| vars.keys().filter(is_opening))
+        .map(|name| format!("{place}: [vars] holds {name}, which only tests may set"))
+        .collect()
+}
+
+fn tables_named<'a>(name: &str, table: &'a Table) -> Vec<&'a Table> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        if let Value::Table(inner) = value {
+            if key == name {
+                found.push(inner);
+            }
+            found.extend(tables_named(name, inner));
+        }
+    }
+    found
+}
+
+/// The root serves every function, so it must behave as each of them does alone.
+fn agreement(root: &Manifest, function: &Manifest) -> Vec<String> {
+    let place = &function.place;
+    let (ours, its) = (&root.wrangler, &function.wrangler);
+    let mut problems = Vec::new();
+    if its.compatibility_date != ours.compatibility_date {
+        problems.push(format!("{place}: compatibility_date differs from the root's"));
+    }
+    if its.compatibility_flags != ours.compatibility_flags {
+        problems.push(format!("{place}: compatibility_flags differ from the root's"));
+    }
+    let folder = place.split('/').rev().nth(1).unwrap_or_default();
+    let name = format!("{}-{folder}", ours.name);
+    if its.name != name {
+        problems.push(format!("{place}: the name is {}, not {name}", its.name));
+    }
+    let bound = root.bindings();
+    for (class, binding) in function.bindings() {
+        if bound.get(class) != Some(&binding) {
+            problems.push(format!("{place}: {class} is not bound as {binding} in the root"));
+        }
+    }
+    problems
+}

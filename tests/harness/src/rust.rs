@@ -1,0 +1,36 @@
+//! What rustup brings: the targets that functions are compiled for.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::project::Project;
+use crate::step;
+
+/// Targets that functions are compiled for: Workers.
+pub const TARGETS: [&str; 1] = ["wasm32-unknown-unknown"];
+
+/// Adds the targets that are missing.
+pub fn ensure_targets(project: &Project) -> Result<()> {
+    let installed = installed_targets()?;
+    for target in TARGETS {
+        if !installed.iter().any(|name| name == target) {
+            let mut command = Command::new("rustup");
+            command.args(["target", "add", target]).current_dir(project.root());
+            step::run(&format!("rustup target add {target}"), &mut command, &project.log(target))?;
+        }
+    }
+    Ok(())
+}
+
+pub fn installed_targets() -> Result<Vec<String>> {
+    let output = Command::new("rustup")
+        .args(["target", "list", "--installed"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("rustup is missing: install it from https://rustup.rs")?;
+    if !output.status.success() {
+        bail!("`rustup target list --installed` failed ({})", output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+}

@@ -1,0 +1,37 @@
+//! `cargo harness setup`: everything that a run needs, installed into ignored folders.
+
+use std::fs::{self, File};
+
+use anyhow::{Context, Result, bail};
+
+use crate::lock::Lock;
+use crate::project::Project;
+use crate::tool::TOOLS;
+use crate::{node, optimizer, program, rust};
+
+/// Names under which machines have Chromium.
+pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// Installs what is missing for building and running Workers. Quick and silent when nothing is.
+pub fn ensure(project: &Project) -> Result<()> {
+    // Two runs at once would install into the same folders; the second waits and then finds all.
+    fs::create_dir_all(project.output())?;
+    let turn = File::create(project.output().join("setup.lock"))?;
+    turn.lock().context("cannot take turns with another setup")?;
+
+    rust::ensure_targets(project)?;
+    node::ensure_packages(project)?;
+    let lock = Lock::read(project)?;
+    for tool in TOOLS {
+        tool.ensure(project, &lock)?;
+    }
+    optimizer::ensure(project)
+}
+
+/// Says what to install when there is no browser for the suites of the pages.
+pub fn require_chromium() -> Result<()> {
+    if program::find(&CHROMIUM).is_none() {
+        bail!("chromium is missing: install it, for example `apt-get install chromium`");
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! One step of work: a command with a spinner, its time, and a log that is shown when it fails.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::group::Group;
+
+/// Lines shown of the beginning of a log when its command failed: npm says there what is wrong.
+const FIRST_LINES: usize = 10;
+/// Lines shown of its end: a compiler says it there, with the surroundings.
+const LAST_LINES: usize = 60;
+
+/// Runs the command to its end, its output in `log`, and prints the time it took.
+///
+/// # Errors
+/// When the command fails, with what it said.
+pub fn run(name: &str, command: &mut Command, log: &Path) -> Result<()> {
+    let status = status(name, command, log)?;
+    if !status.success() {
+        bail!("{name} failed ({status}):\n{}", excerpt(log));
+    }
+    Ok(())
+}
+
+/// [`run`] for callers that make their own sense of a failure.
+pub fn status(name: &str, command: &mut Command, log: &Path) -> Result<ExitStatus> {
+    let start = Instant::now();
+    let spinner = spinner(name);
+    let mut group = Group::spawn(output_to(command, log)?)?;
+    let status = group.wait(|| show_last_line(&spinner, log))?;
+    spinner.finish_and_clear();
+    eprintln!("{}", line(name, start.elapsed()));
+    Ok(status)
+}
+
+/// A line that says what was done and how long it took.
+pub fn line(name: &str, time: Duration) -> String {
+    format!("  {name:<44} {:>7.1} s", time.as_secs_f64())
+}
+
+/// A spinner on stderr; draws nothing when that is no terminal.
+pub fn spinner(name: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}");
+    let spinner = ProgressBar::new_spinner().with_style(style.expect("the template is a constant")).with_prefix(name.to_owned());
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+/// Sends the output of the command to a new file at `log`, and gives it no input.
+pub fn output_to<'a>(command: &'a mut Command, log: &Path) -> Result<&'a mut Command> {
+    if let Some(folder) = log.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    // Appending, so that what two writers say does not overwrite each other.
+    let file = File::options().append(true).open(log)?;
+    Ok(command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file))
+}
+
+/// Shows on the spinner what the command said last.
+pub fn show_last_line(spinner: &ProgressBar, log: &Path) {
+    if spinner.is_hidden() {
+        return;
+    }
+    if let Some(line) = read(log).lines().rev().find(|line| !line.trim().is_empty()) {
+        spinner.set_message(line.trim().to_owned());
+    }
+}
+
+/// The log without colours; of a long one its beginning and its end.
+pub fn excerpt(log: &Path) -> String {
+    let text = read(log);
+    let lines = relevant(&text);
+    let Some(left_out) = lines.len().checked_sub(FIRST_LINES + LAST_LINES + 1) else {
+        return lines.join("\n");
+    };
+    let last = &lines[lines.len() - LAST_LINES..];
+    format!("{}\n... ({} lines more)\n{}", lines[..FIRST_LINES].join("\n"), left_out + 1, last.join("\n"))
+}
+
+/// All lines, or those of the build when it was the build that failed inside wrangler: wrangler
+/// prints its own internals after them, a screen long.
+fn relevant(text: &str) -> Vec<&str> {
+    let build: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("[custom build] ")).collect();
+    let build_failed = text.contains("Running custom build") && text.contains(" failed");
+    if build_failed && !build.is_empty() {
+        return build;
+    }
+    text.lines().collect()
+}
+
+fn read(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    console::strip_ansi_codes(&String::from_utf8_lossy(&bytes)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(name: &str) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("tidewire-step-{name}-{}.log", std::process::id()))
+    }
+
+    #[test]
+    fn a_failing_step_shows_what_the_command_said() {
+        let log = log("fails");
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; printf '\\033[31merr\\033[0m\\n' >&2; exit 3"]);
+        let error = run("brew tea", &mut command, &log).unwrap_err().to_string();
+        assert_eq!(error, "brew tea failed (exit status: 3):\nout\nerr");
+        fs::remove_file(log).unwrap();
+    }
+
+    #[test]
+    fn a_long_log_is_cut_in_the_middle() {
+        let log = log("long");
+        let text = |lines: std::ops::RangeInclusive<usize>| lines.map(|line| line.to_string()).collect::<Vec<_>>().join("\n");
+        fs::write(&log, text(1..=70)).unwrap();
+        assert_eq!(excerpt(&log), text(1..=70));
+        fs::write(&log, text(1..=72)).unwrap();
+        assert_eq!(excerpt(&log), format!("{}\n... (2 lines more)\n{}", text(1..=10), text(13..=72)));
+        fs::remove_file(log).unwrap();
+    }
+
+    #[test]
+    fn a_failed_build_inside_wrangler_shows_the_build_only() {
+        let text = "[custom build] Running: x\n[custom build] error: no such type\nat I2._wait\nRunning custom build `x` failed.";
+        assert_eq!(relevant(text), ["Running: x", "error: no such type"]);
+        assert_eq!(relevant("one\ntwo"), ["one", "two"]);
+    }
+}

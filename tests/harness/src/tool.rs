@@ -1,0 +1,54 @@
+//! Build tools written in Rust, installed under `target/tools` at the versions of the lock file.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::lock::Lock;
+use crate::project::Project;
+use crate::{program, step};
+
+/// A tool that has to match a crate of the lock file.
+pub struct Tool {
+    pub binary: &'static str,
+    package: &'static str,
+    /// The crate whose version the tool must have.
+    follows: &'static str,
+}
+
+/// Released together with `worker`, same version.
+pub const WORKER_BUILD: Tool = Tool { binary: "worker-build", package: "worker-build", follows: "worker" };
+
+/// Reads what the crate wrote into the module, and refuses that of any other version.
+pub const WASM_BINDGEN: Tool = Tool { binary: "wasm-bindgen", package: "wasm-bindgen-cli", follows: "wasm-bindgen" };
+
+pub const TOOLS: [&Tool; 2] = [&WORKER_BUILD, &WASM_BINDGEN];
+
+impl Tool {
+    pub fn wanted(&self, lock: &Lock) -> Result<String> {
+        lock.version(self.follows).map(str::to_owned)
+    }
+
+    /// The version that is installed, if any.
+    pub fn installed(&self, project: &Project) -> Option<String> {
+        program::version(project.tools().join("bin").join(self.binary))
+    }
+
+    /// Installs the version of the lock file, unless it is there.
+    pub fn ensure(&self, project: &Project, lock: &Lock) -> Result<()> {
+        let wanted = self.wanted(lock)?;
+        if self.installed(project).as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        let mut command = Command::new("cargo");
+        // Not `--locked`: the lock file of a released tool may name a crate yanked since.
+        command
+            .args(["install", "--force", "--root"])
+            .arg(project.tools())
+            .args([self.package, "--version", &format!("={wanted}")])
+            .current_dir(project.root())
+            // The two tools share most of what they are built from.
+            .env("CARGO_TARGET_DIR", project.root().join("target/tools-build"));
+        step::run(&format!("install {} {wanted}", self.package), &mut command, &project.log(self.binary))
+    }
+}

@@ -1,0 +1,92 @@
+//! The commands of the Workers platform, with the environment that keeps them inside the project.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::node::Packages;
+use crate::optimizer;
+use crate::project::Project;
+use crate::tool::{WASM_BINDGEN, WORKER_BUILD};
+
+/// Nothing here may need the network or an account, ask a question, or write outside the project.
+const WRANGLER: [(&str, &str); 6] = [
+    ("CI", "1"),
+    ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
+    ("NO_COLOR", "1"),
+    ("WRANGLER_HIDE_BANNER", "true"),
+    ("WRANGLER_SEND_ERROR_REPORTS", "false"),
+    ("WRANGLER_SEND_METRICS", "false"),
+];
+
+/// Builds the gateway's Worker into `functions/gateway/build`.
+pub fn build(project: &Project) -> Result<Command> {
+    let mut command = command(project, tool(project, WORKER_BUILD.binary))?;
+    command.arg("--release").current_dir(project.gateway());
+    Ok(command)
+}
+
+/// Serves the root configuration on this port of the loopback address.
+pub fn dev(project: &Project, port: u16, state: &Path, variables: &[String]) -> Result<Command> {
+    let mut command = wrangler(project)?;
+    command
+        .args(["dev", "--local", "--ip", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--inspector-port", "0", "--show-interactive-dev-session=false"])
+        // `console.log` of a function needs this level.
+        .args(["--log-level", "log"])
+        .arg("--persist-to")
+        .arg(state)
+        .current_dir(project.root());
+    for variable in variables {
+        // Ours is K=V, as everywhere; wrangler's is K:V.
+        command.args(["--var", &variable.replacen('=', ":", 1)]);
+    }
+    Ok(command)
+}
+
+/// Does all of `wrangler deploy` that needs no account, for the configuration in this folder.
+pub fn dry_run(project: &Project, folder: &Path, output: &Path) -> Result<Command> {
+    let mut command = wrangler(project)?;
+    command.args(["deploy", "--dry-run", "--outdir"]).arg(output).current_dir(folder);
+    Ok(command)
+}
+
+fn wrangler(project: &Project) -> Result<Command> {
+    let packages = Packages::of(project);
+    let mut command = command(project, packages.node())?;
+    command
+        .arg(packages.wrangler())
+        .envs(WRANGLER)
+        .env("WRANGLER_LOG_PATH", project.output().join("wrangler"))
+        .env("WRANGLER_REGISTRY_PATH", project.output().join("registry"));
+    Ok(command)
+}
+
+/// A command that finds the project's own tools first.
+fn command(project: &Project, program: impl AsRef<OsStr>) -> Result<Command> {
+    let packages = Packages::of(project);
+    let mut command = Command::new(program);
+    command
+        .env("PATH", path(project)?)
+        .env("WASM_BINDGEN_BIN", tool(project, WASM_BINDGEN.binary))
+        .env("WASM_OPT_BIN", optimizer::program(project))
+        .env("ESBUILD_BIN", packages.program("esbuild"))
+        // A build command that runs `cargo install` finds what `setup` installed.
+        .env("CARGO_INSTALL_ROOT", project.tools());
+    Ok(command)
+}
+
+/// PATH with the project's own Node and tools in front.
+pub fn path(project: &Project) -> Result<OsString> {
+    let mut folders = vec![project.tools().join("bin")];
+    folders.extend(Packages::of(project).node_folder());
+    folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    Ok(env::join_paths(folders)?)
+}
+
+fn tool(project: &Project, binary: &str) -> PathBuf {
+    project.tools().join("bin").join(binary)
+}

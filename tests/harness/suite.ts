@@ -1,0 +1,74 @@
+// What every suite needs: a server, a fresh channel name, and a way to publish.
+
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { Server } from "./server.ts";
+
+/** Set when the suites run against a server that they do not control. */
+export const BASE_URL = process.env.TIDEWIRE_BASE_URL?.replace(/\/$/, "") || undefined;
+
+/** For suites that restart their server, evict objects, read its log or need other limits. */
+export const describeOwnServer = BASE_URL
+  ? (title: string, suite: () => void) => describe.skip(`${title} (skipped: needs a server of its own, not TIDEWIRE_BASE_URL)`, suite)
+  : describe;
+
+/** The server under test: the one named by TIDEWIRE_BASE_URL, or one that is started for this file. */
+export function useServer(name: string): { readonly url: string } {
+  return BASE_URL ? { url: BASE_URL } : useOwnServer(name);
+}
+
+/** A server started for this block with these variables and ended after it, also when a test fails. */
+export function useOwnServer(name: string, vars: Record<string, string> = {}): Server {
+  let server: Server | undefined;
+  beforeAll(async () => {
+    server = await Server.start({ name, vars: { OPEN_ACCESS: "true", LONG_POLL_MS: "2000", ...vars } });
+  });
+  afterAll(() => server?.stop());
+  // The server starts after the suite was collected; until then this stands for it.
+  return new Proxy({} as Server, {
+    get: (_, member) => {
+      if (!server) throw new Error("the server is used before it was started");
+      const value = Reflect.get(server, member, server) as unknown;
+      return typeof value === "function" ? value.bind(server) : value;
+    },
+  });
+}
+
+/** A name nobody used before; `demo-` channels are open on every deployment. */
+export function freshName(): string {
+  return `demo-test-${randomUUID()}`;
+}
+
+/** Publishes one event and returns its offset. */
+export async function publish(channel: string, data: unknown): Promise<string> {
+  return publishAll(channel, [data]);
+}
+
+/** Publishes a batch and returns the offset of its last event. */
+export async function publishAll(channel: string, batch: unknown[]): Promise<string> {
+  const answer = await fetch(channel, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(batch),
+  });
+  expect(answer.status, await answer.text()).toBe(204);
+  return header(answer, "stream-next-offset");
+}
+
+/** The offset of the newest event, or `undefined` where the channel does not exist. */
+export async function head(channel: string): Promise<string | undefined> {
+  const answer = await fetch(channel, { method: "HEAD" });
+  return answer.status === 404 ? undefined : header(answer, "stream-next-offset");
+}
+
+/** The value of a header that has to be there. */
+export function header(answer: Response, name: string): string {
+  const value = answer.headers.get(name);
+  expect(value, `header ${name}`).not.toBeNull();
+  return value!;
+}
+
+/** `from`, `from + 1`, ... up to and with `to`. */
+export function numbers(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}

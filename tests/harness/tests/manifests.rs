@@ -1,0 +1,104 @@
+//! The manifests of this repository pass the lint, and the lint can fail.
+
+use tidewire_harness::lock::Lock;
+use tidewire_harness::manifest::{Manifest, lint};
+use tidewire_harness::project::Project;
+use tidewire_harness::tool::WORKER_BUILD;
+
+const ROOT: &str = r#"
+    name = "tidewire"
+    compatibility_date = "2026-11-01"
+    compatibility_flags = ["enable_request_signal"]
+    [[durable_objects.bindings]]
+    name = "FEED_CHANNEL"
+    class_name = "FeedChannel"
+    [[migrations]]
+    tag = "v1"
+    new_sqlite_classes = ["FeedChannel"]
+"#;
+
+/// What the lint says when the first text of the feed's manifest is replaced by the second.
+fn problems_of_feed_with(old: &str, new: &str) -> Vec<String> {
+    let feed = ROOT.replace("\"tidewire\"", "\"tidewire-feed\"");
+    assert!(feed.contains(old), "nothing to replace");
+    problems(ROOT, &feed.replace(old, new))
+}
+
+fn problems(root: &str, feed: &str) -> Vec<String> {
+    let root = Manifest::parse("wrangler.toml", root).unwrap();
+    let feed = Manifest::parse("functions/feed/wrangler.toml", feed).unwrap();
+    lint(&root, &[feed])
+}
+
+#[test]
+fn the_manifests_of_this_repository_are_right() {
+    let (root, functions) = Manifest::read_all(&Project::here()).unwrap();
+    assert!(!functions.is_empty(), "no function has a manifest");
+    assert_eq!(lint(&root, &functions), Vec::<String>::new());
+}
+
+#[test]
+fn the_manifests_pin_the_worker_build_that_fits_the_lock_file() {
+    let project = Project::here();
+    let wanted = WORKER_BUILD.wanted(&Lock::read(&project).unwrap()).unwrap();
+    let (root, functions) = Manifest::read_all(&project).unwrap();
+    for manifest in [root].iter().chain(&functions) {
+        assert_eq!(manifest.pinned_worker_build(), Some(wanted.as_str()), "{}", manifest.place);
+    }
+}
+
+#[test]
+fn a_right_manifest_has_no_problem() {
+    assert!(problems_of_feed_with("v1", "v1").is_empty());
+}
+
+#[test]
+fn a_binding_without_its_migration_is_found() {
+    assert_eq!(problems_of_feed_with(r#"["FeedChannel"]"#, "[]"), ["functions/feed/wrangler.toml: FeedChannel stands in no new_sqlite_classes"]);
+}
+
+#[test]
+fn a_class_in_two_migrations_is_found() {
+    let twice = "new_sqlite_classes = [\"FeedChannel\"]\n[[migrations]]\ntag = \"v2\"\nnew_sqlite_classes = [\"FeedChannel\"]";
+    assert_eq!(problems_of_feed_with(r#"new_sqlite_classes = ["FeedChannel"]"#, twice), ["functions/feed/wrangler.toml: FeedChannel stands in two migrations"]);
+}
+
+#[test]
+fn a_tag_used_twice_is_found() {
+    let twice = "tag = \"v1\"\n[[migrations]]\ntag = \"v1\"";
+    assert_eq!(problems_of_feed_with(r#"tag = "v1""#, twice), ["functions/feed/wrangler.toml: two migrations have the tag v1"]);
+}
+
+#[test]
+fn a_migration_without_its_binding_is_found() {
+    assert_eq!(
+        problems_of_feed_with(r#"["FeedChannel"]"#, r#"["FeedChannel", "OldChannel"]"#),
+        ["functions/feed/wrangler.toml: OldChannel has a migration but no binding"]
+    );
+}
+
+#[test]
+fn a_class_that_the_root_does_not_bind_is_found() {
+    assert_eq!(problems_of_feed_with("FeedChannel", "RoomChannel"), ["functions/feed/wrangler.toml: RoomChannel is not bound as FEED_CHANNEL in the root"]);
+}
+
+#[test]
+fn another_date_other_flags_and_another_name_are_found() {
+    for (old, new, problem) in [
+        ("2026-11-01", "2026-10-01", "compatibility_date differs from the root's"),
+        ("enable_request_signal", "nodejs_compat", "compatibility_flags differ from the root's"),
+        ("tidewire-feed", "my-feed", "the name is my-feed, not tidewire-feed"),
+    ] {
+        let problem = format!("functions/feed/wrangler.toml: {problem}");
+        assert_eq!(problems_of_feed_with(old, new), [problem]);
+    }
+}
+
+#[test]
+fn a_setting_that_opens_channels_is_found_in_any_environment() {
+    for table in ["vars", "env.preview.vars"] {
+        let root = format!("{ROOT}\n[{table}]\nOPEN_ACCESS = \"true\"");
+        let feed = ROOT.replace("\"tidewire\"", "\"tidewire-feed\"");
+        assert_eq!(problems(&root, &feed), ["wrangler.toml: [vars] holds OPEN_ACCESS, which only tests may set"]);
+    }
+}
