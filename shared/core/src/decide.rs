@@ -320,7 +320,13 @@ impl PagePlan {
     /// The answer with this page: JSON events as an array, others joined.
     pub fn reply(&self, channel: &Channel, page: &Page) -> Reply {
         let is_final = channel.closed && page.is_up_to_date(channel);
-        let etag = format!("\"{}-{}{}\"", channel.offset(page.after), channel.offset(page.end()), if is_final { "-closed" } else { "" });
+        // What the headers say belongs to the answer, so it is in its tag: the same events are another answer once they are no longer the newest.
+        let state = match (is_final, page.is_up_to_date(channel)) {
+            (true, _) => "-closed",
+            (false, true) => "",
+            (false, false) => "-more",
+        };
+        let etag = format!("\"{}-{}{state}\"", channel.offset(page.after), channel.offset(page.end()));
         let is_unchanged = self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag));
         let mut reply = if is_unchanged { reply(StatusCode::NOT_MODIFIED, "") } else { reply(StatusCode::OK, joined(page, &channel.content_type)) };
         if !is_unchanged {

@@ -56,7 +56,8 @@ impl Framing {
             Framing::TidewireV1 => return Some(frame::gap(gap)),
             Framing::EventSource => {
                 let data = format!(r#"{{"requested":"{}","earliest":"{}"}}"#, gap.requested, gap.earliest);
-                sse::encode_event(&mut out, None, Some("gap"), &data);
+                // With an id, or an EventSource that gets no event after it would come back with the lost one for ever.
+                sse::encode_event(&mut out, Some(&gap.earliest.to_string()), Some("gap"), &data);
             }
             Framing::DurableSse => control(&mut out, gap.earliest, cursor, &["streamGap"]),
             Framing::News => return None,

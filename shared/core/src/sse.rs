@@ -125,7 +125,7 @@ impl Decoder {
                 self.data.push('\n');
             }
             "id" if !value.contains('\0') => self.last_event_id = value.into(),
-            "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => self.retry_ms = value.parse().ok(),
+            "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => self.retry_ms = value.parse().ok().or(self.retry_ms),
             _ => {}
         }
         None

@@ -26,7 +26,7 @@ impl Transport {
     ///
     /// [`ErrorKind::LiveUnknown`].
     pub fn choose(upgrade: Option<&str>, live: Option<&str>, accept: Option<&str>) -> Result<Transport> {
-        if upgrade.is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"))) {
+        if Transport::is_upgrade(upgrade) {
             return Ok(Transport::WebSocket);
         }
         match live {
@@ -42,6 +42,11 @@ impl Transport {
             value.split(',').any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream")))
         });
         Ok(if event_stream { Transport::EventSource } else { Transport::Poll })
+    }
+
+    /// Whether the value of `Upgrade` asks for a WebSocket.
+    pub fn is_upgrade(upgrade: Option<&str>) -> bool {
+        upgrade.is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket")))
     }
 
     /// Whether Durable Streams demands a start position.

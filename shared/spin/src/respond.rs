@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::StreamExt;
-use http::Response;
+use http::{Response, header};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use spin_sdk::http::IntoResponse;
@@ -16,7 +16,12 @@ use tidewire_core::{Error, ErrorKind, Reply, problem};
 pub type Answer = Result<types::Response, types::ErrorCode>;
 
 /// An answer of the core.
-pub(crate) fn respond(reply: Reply) -> Answer {
+pub(crate) fn respond(mut reply: Reply) -> Answer {
+    // The platform would send a body of known length in chunks.
+    if !reply.body().is_empty() {
+        let length = reply.body().len().into();
+        reply.headers_mut().insert(header::CONTENT_LENGTH, length);
+    }
     reply.map(|body| Full::new(Bytes::from(body))).into_response()
 }
 

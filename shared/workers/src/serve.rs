@@ -15,7 +15,7 @@ use crate::respond::{refuse, respond};
 /// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable Object namespace.
 pub async fn serve<F: Function>(mut request: Request, env: &Env, binding: &str, base: Option<&str>) -> Result<Response> {
     let offers = offers_subprotocol(request.headers())?;
-    let is_upgrade = request.headers().get("upgrade")?.is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
+    let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
     let answer = match enter::<F>(&request, env, base) {
         Ok((Entry::Reply(reply), _)) => return respond(reply),
         Ok((Entry::Channel(asked), settings)) => match body(&mut request, &asked, &settings).await? {
