@@ -62,6 +62,8 @@ kinds! {
     HeaderInvalid = "header-invalid", BAD_REQUEST, "A header is not valid";
     /// An append without content.
     BodyEmpty = "body-empty", BAD_REQUEST, "The body is empty";
+    /// The body broke off before its end.
+    BodyIncomplete = "body-incomplete", BAD_REQUEST, "The body broke off";
     /// A body for a JSON channel that is not JSON.
     BodyNotJson = "body-not-json", BAD_REQUEST, "The body is not JSON";
     /// A body for a text channel that is not UTF-8.

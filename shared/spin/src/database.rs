@@ -58,8 +58,10 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
         return Ok(connection);
     }
     let connection = Rc::new(Connection::open_default().await?);
-    // Readers then go on while a writer writes. The mode stays with the file.
-    execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await?;
+    // Readers then go on while a writer writes. The mode stays with the file; where another instance is about to set it, this may fail.
+    if let Err(cause) = execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await {
+        eprintln!("the journal mode is left as it is: {cause}");
+    }
     let tables = execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;
     if tables.is_empty() {
         let transaction = Transaction::begin().await?;

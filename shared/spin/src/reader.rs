@@ -42,7 +42,7 @@ impl Reader {
         let now = elapsed();
         Reader {
             epoch: channel.epoch,
-            watch: Watch::of(&store, limit, stored),
+            watch: Watch::of(&store, limit, stored.as_ref()),
             store,
             limit,
             framing,

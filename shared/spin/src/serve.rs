@@ -10,7 +10,7 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_core::{
     Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Identity, Moment, Offset, Operation, Page, Policy, Read, Reply,
-    Request as ChannelRequest, Settings, Start, Subscribe, Transport, Visit, decide, entry, event_stream_head, file, timed_out,
+    Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, timed_out,
 };
 
 use crate::clock::{entropy, now_ms};
@@ -62,7 +62,7 @@ async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
     if matches!(asked.operation, Operation::Create { .. } | Operation::Append { .. }) {
         let mut chunks = body.stream();
         while let Some(chunk) = chunks.next().await {
-            bytes.extend_from_slice(&chunk.map_err(|cause| Error::new(ErrorKind::BodyEmpty, format!("the body broke off: {cause}")))?);
+            bytes.extend_from_slice(&chunk.map_err(|cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}")))?);
             if bytes.len() as u64 > settings.max_body_bytes {
                 return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes)));
             }
@@ -148,60 +148,55 @@ async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
 }
 
 async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<Settings>) -> Result<Answer, Error> {
+    let mut read = read.clone();
+    let mut has_waited = false;
     loop {
-        let mut look = store.load().await.map_err(internal)?;
-        if let Some(stored) = &look.stored
-            && policy.retention.is_exceeded(&stored.channel, now_ms())
-        {
-            store.retain(stored, &policy.retention, now_ms()).await.map_err(internal)?;
-            look = store.load().await.map_err(internal)?;
-        }
-        let operation = Operation::Read(read.clone());
-        match decide(&operation, &[], look.channel(), policy, moment(&look))? {
+        let look = kept(&store, policy).await?;
+        match decide(&Operation::Read(read.clone()), &[], look.channel(), policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
             Decision::Page(plan) => {
-                let (look, page) = match (plan.is_at_tail, look) {
-                    (true, look) => (look, Page { after: plan.after, events: Vec::new() }),
-                    (false, _) => store.look(plan.after, policy.page).await.map_err(internal)?,
+                let (seen, page) = if plan.is_at_tail {
+                    (look.clone(), Page { after: plan.after, events: Vec::new() })
+                } else {
+                    store.look(plan.after, policy.page).await.map_err(internal)?
                 };
-                let Some(channel) = look.stored.map(|stored| stored.channel).or_else(|| policy.absent()) else { continue };
-                // Cut or made anew between the two looks: decide again.
-                if page.follows() && page.end() <= channel.tail {
+                let is_same = seen.stored.as_ref().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id);
+                // Cut, deleted or made anew between the two looks: decide again.
+                if is_same && page.follows() {
+                    let channel = seen.channel().cloned().or_else(|| policy.absent()).ok_or_else(|| internal("a page without a channel"))?;
                     return Ok(respond(plan.reply(&channel, &page)));
                 }
             }
-            Decision::Subscribe(subscribe) => return subscribed(store, read, policy, settings, look, subscribe).await,
+            Decision::Subscribe(subscribe) => {
+                let absent = policy.absent();
+                let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
+                let (offset, cursor, framing) = (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
+                let head = event_stream_head(framing, &channel.content_type);
+                let reader = Reader::new(store.clone(), policy.page, Rc::clone(&settings), subscribe, look.stored, absent.unwrap_or(channel));
+                if framing != Framing::News {
+                    return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
+                }
+                // News that was no event sends the client back like none.
+                if has_waited || !reader.wait_for_news().await {
+                    return Ok(respond(timed_out(offset, cursor)));
+                }
+                has_waited = true;
+                // `now` was resolved when the wait began.
+                read.start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
+            }
             Decision::Commit(..) | Decision::Delete(_) => return Err(internal("a read was decided as a change")),
         }
     }
 }
 
-async fn subscribed(store: Store, read: &Read, policy: &Policy, settings: Rc<Settings>, look: Look, subscribe: Subscribe) -> Result<Answer, Error> {
-    let absent = policy.absent();
-    let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
-    let (offset, cursor) = (channel.offset(subscribe.after), subscribe.cursor);
-    let head = event_stream_head(subscribe.framing, &channel.content_type);
-    let framing = subscribe.framing;
-    let reader = Reader::new(store.clone(), policy.page, Rc::clone(&settings), subscribe, look.stored, absent.unwrap_or(channel));
-    if framing != Framing::News {
-        return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
-    }
-    if !reader.wait_for_news().await {
-        return Ok(respond(timed_out(offset, cursor)));
-    }
-    // `now` was resolved when the wait began.
-    let start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
-    let again = Read { start, ..read.clone() };
+/// The channel without what retention no longer keeps.
+async fn kept(store: &Store, policy: &Policy) -> Result<Look, Error> {
     let look = store.load().await.map_err(internal)?;
-    match decide(&Operation::Read(again), &[], look.channel(), policy, moment(&look))? {
-        Decision::Page(plan) => {
-            let (look, page) = store.look(plan.after, policy.page).await.map_err(internal)?;
-            let channel =
-                look.channel().cloned().or_else(|| policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))?;
-            if page.follows() { Ok(respond(plan.reply(&channel, &page))) } else { Ok(respond(timed_out(offset, cursor))) }
+    match &look.stored {
+        Some(stored) if policy.retention.is_exceeded(&stored.channel, now_ms()) => {
+            store.retain(stored, &policy.retention, now_ms()).await.map_err(internal)?;
+            store.load().await.map_err(internal)
         }
-        Decision::Reply(reply) => Ok(respond(reply)),
-        // News that was no event: an empty answer sends the client back.
-        _ => Ok(respond(timed_out(offset, cursor))),
+        _ => Ok(look),
     }
 }

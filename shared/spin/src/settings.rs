@@ -1,6 +1,6 @@
 //! The settings of this component.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -8,13 +8,14 @@ use spin_sdk::variables;
 use tidewire_core::{Error, SETTINGS, Settings};
 
 thread_local! {
-    static SETTINGS_OF_INSTANCE: OnceCell<Rc<Settings>> = const { OnceCell::new() };
+    /// By route: a component may have several.
+    static KNOWN: RefCell<HashMap<String, Rc<Settings>>> = RefCell::default();
 }
 
 /// Spin variables of the settings' names in lower case, read once for each instance; one that the manifest does not declare has its default.
-/// `base` stands for `BASE_PATH` unless that is set.
+/// `base`, the route's, stands for `BASE_PATH` unless that is set.
 pub(crate) async fn settings(base: &str) -> Result<Rc<Settings>, Error> {
-    if let Some(settings) = SETTINGS_OF_INSTANCE.with(|cell| cell.get().cloned()) {
+    if let Some(settings) = KNOWN.with_borrow(|known| known.get(base).cloned()) {
         return Ok(settings);
     }
     let mut values = HashMap::from([("BASE_PATH", base.to_string())]);
@@ -24,5 +25,6 @@ pub(crate) async fn settings(base: &str) -> Result<Rc<Settings>, Error> {
         }
     }
     let settings = Rc::new(Settings::read(|name| values.remove(name))?);
-    Ok(SETTINGS_OF_INSTANCE.with(|cell| Rc::clone(cell.get_or_init(|| settings))))
+    KNOWN.with_borrow_mut(|known| known.insert(base.into(), Rc::clone(&settings)));
+    Ok(settings)
 }

@@ -37,6 +37,9 @@ pub(crate) struct Store {
 /// Rows looked at in one cut of retention.
 const CUT_ROWS: u64 = 1_000;
 
+/// Most events of one statement: well below what its 32,766 parameters allow. Larger batches go under the lock.
+const STATEMENT_ROWS: usize = 1_000;
+
 /// The channel, and with each row of it one of its events after a position; one row without an event when there is none.
 const LOOK: &str = "
 SELECT s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
@@ -88,6 +91,9 @@ impl Store {
     ///
     /// One statement: the head it must still have stands in its condition, and the primary key refuses a rival besides.
     pub(crate) async fn append(&self, before: &Stored, commit: &Commit) -> Result<bool, Error> {
+        if commit.rows.len() > STATEMENT_ROWS {
+            return Ok(false);
+        }
         let connection = shared().await?;
         let places = vec!["(?, ?, ?, ?)"; commit.rows.len()].join(", ");
         let statement = format!(

@@ -63,17 +63,18 @@ impl Batch {
 }
 
 impl Watch {
-    /// The instance's watch of a channel; `stored` is what the reader has just read, and where the watch begins if it is new.
-    pub(crate) fn of(store: &Store, limit: PageLimit, stored: Option<Stored>) -> Rc<Watch> {
+    /// The instance's watch of a channel; `stored` is what the reader has just read.
+    pub(crate) fn of(store: &Store, limit: PageLimit, stored: Option<&Stored>) -> Rc<Watch> {
         WATCHES.with_borrow_mut(|watches| {
             // A watch that no reader holds is stale.
             watches.retain(|_, watch| Rc::strong_count(watch) > 1);
             let make = || {
-                let seen = stored.as_ref().map_or(0, |stored| stored.channel.tail);
-                let known = RefCell::new(Known { stored, seen, recent: VecDeque::new() });
+                let known = RefCell::new(Known::at_tail_of(stored));
                 Rc::new(Watch { store: store.clone(), limit, landed: Cell::new(0), is_reading: Cell::new(false), known })
             };
-            Rc::clone(watches.entry(store.name().into()).or_insert_with(make))
+            let watch = watches.entry(store.name().into()).or_insert_with(make);
+            watch.known.borrow_mut().learn(stored);
+            Rc::clone(watch)
         })
     }
 
@@ -122,7 +123,7 @@ impl Watch {
             let is_another = known.stored.as_ref().is_some_and(|before| before.id != stored.id);
             if is_another || !page.follows() {
                 // Made anew, or cut by retention: each reader finds out for itself what that means to it.
-                *known = Known { seen: stored.channel.tail, stored: Some(stored), recent: VecDeque::new() };
+                *known = Known::at_tail_of(Some(&stored));
                 return Ok(());
             }
             let is_up_to_date = page.is_up_to_date(&stored.channel);
@@ -140,6 +141,22 @@ impl Watch {
 }
 
 impl Known {
+    fn at_tail_of(stored: Option<&Stored>) -> Known {
+        let seen = stored.map_or(0, |stored| stored.channel.tail);
+        Known { stored: stored.cloned(), seen, recent: VecDeque::new() }
+    }
+
+    /// Takes what a reader has read since the last tick where it is another channel: else the reader would be held to one that is gone. News of the
+    /// same channel are left to the tick, which brings them to all at once.
+    fn learn(&mut self, stored: Option<&Stored>) {
+        match (&self.stored, stored) {
+            // Those who waited for it are at the beginning, which the next tick reads from.
+            (None, Some(stored)) => self.stored = Some(stored.clone()),
+            (Some(known), Some(stored)) if known.id != stored.id => *self = Known::at_tail_of(Some(stored)),
+            _ => {}
+        }
+    }
+
     fn forget_old(&mut self) {
         let mut bytes = 0;
         let kept = self.recent.iter().rev().take_while(|batch| {

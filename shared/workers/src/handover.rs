@@ -24,17 +24,18 @@ pub(crate) const NEXT_PAGE: &str = "next";
 pub(crate) struct Handover<'a> {
     pub(crate) env: &'a Env,
     pub(crate) binding: &'a str,
+    pub(crate) offers_subprotocol: bool,
 }
 
 impl Handover<'_> {
     /// Hands a request to its channel and returns the object's answer.
-    pub(crate) async fn send(&self, request: &Request, body: Vec<u8>, offers_subprotocol: bool) -> Result<Response> {
+    pub(crate) async fn send(&self, request: &Request, body: Vec<u8>) -> Result<Response> {
         let headers = Headers::new();
         headers.set(REQUEST, &serde_json::to_string(&request.operation)?)?;
         if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll) {
             headers.set("upgrade", "websocket")?;
         }
-        if offers_subprotocol {
+        if self.offers_subprotocol {
             headers.set(SUBPROTOCOL, tidewire_core::SUBPROTOCOL)?;
         }
         let mut init = RequestInit::new();

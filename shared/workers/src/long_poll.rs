@@ -39,7 +39,7 @@ pub(crate) async fn wait(
     // `now` was resolved when the wait began.
     let start = if kept.offset == Offset::BEGINNING { Start::Beginning } else { Start::After(kept.offset) };
     let again = Request { channel, operation: Operation::Read(Read { start, ..read }) };
-    let response = handover.send(&again, Vec::new(), false).await?;
+    let response = handover.send(&again, Vec::new()).await?;
     if response.status_code() != SWITCHING_PROTOCOLS {
         return Ok(response);
     }

@@ -43,12 +43,16 @@ struct Memory {
     last_epoch: u64,
 }
 
+/// Longest event whatever the settings say, in bytes: the platform's row of 2 MB, less the other columns. Longer ones are refused with 413 like those above the setting.
+const MAX_EVENT_BYTES: u64 = 2_000_000 - 1_024;
+
 type Answer<T> = std::result::Result<T, Error>;
 
 impl<F: Function> ChannelObject<F> {
     /// The object of class `class`, which is logged: each construction is a wake from sleep or a first visit.
     pub fn new(class: &str, state: State, env: &Env) -> Self {
         worker::console_log!(r#"{{"event":"wake","class":"{class}"}}"#);
+        // Answered by the platform: the object sleeps through it.
         if let Ok(pair) = WebSocketRequestResponsePair::new("ping", "pong") {
             state.set_websocket_auto_response(&pair);
         }
@@ -56,7 +60,9 @@ impl<F: Function> ChannelObject<F> {
         let settings = crate::serve::settings(env, None).unwrap_or_default();
         let (readers, behind) = Readers::restore(&state);
         let store = Store::new(state.storage());
-        let inner = Rc::new(Inner { policy: F::policy(&settings), state, settings, store, readers, memory: RefCell::default() });
+        let mut policy = F::policy(&settings);
+        policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
+        let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default() });
         for (socket, framing) in behind {
             // A Worker that was told of more asks by itself.
             if framing == Framing::TidewireV1 && inner.go_on(&socket, framing).is_err() {
@@ -98,14 +104,10 @@ impl<F: Function> ChannelObject<F> {
         match message {
             WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &text),
             WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => self.inner.catch_up(socket),
-            WebSocketIncomingMessage::String(_) => Ok(()),
-            WebSocketIncomingMessage::Binary(_) => {
-                let error = Error::new(ErrorKind::FrameInvalid, "frames are text");
-                socket.send_with_str(error_frame(None, &error))?;
-                self.inner.readers.remove(socket);
-                socket.close(Some(1003), Some(error.close_reason()))
-            }
+            WebSocketIncomingMessage::String(_) => {}
+            WebSocketIncomingMessage::Binary(_) => self.inner.refuse_frame(socket, &Error::new(ErrorKind::FrameInvalid, "frames are text"), 1003),
         }
+        Ok(())
     }
 
     /// A reader left. Not an error.
@@ -186,7 +188,10 @@ impl Inner {
             }
         }
         self.readers.close_everyone(3010, "channel-deleted");
-        self.store.delete().await.map_err(|cause| internal(&cause))
+        self.store.delete().await.map_err(|cause| {
+            self.memory.borrow_mut().is_loaded = false;
+            internal(&cause)
+        })
     }
 
     fn page(&self, after: u64) -> Answer<(Channel, Page)> {
@@ -235,10 +240,11 @@ impl Inner {
     }
 
     /// The next page of a reader that is catching up, wherever it is.
-    fn catch_up(self: &Rc<Self>, socket: &WebSocket) -> Result<()> {
-        match Readers::get(socket) {
-            Some(Reader { framing, after: Some(after) }) => self.send_page(socket, framing, after, self.cursor()),
-            _ => Ok(()),
+    fn catch_up(self: &Rc<Self>, socket: &WebSocket) {
+        let Some(Reader { framing, after: Some(after) }) = Readers::get(socket) else { return };
+        if self.send_page(socket, framing, after, self.cursor()).is_err() {
+            // It left in mid-catch-up.
+            self.readers.remove(socket);
         }
     }
 
@@ -291,39 +297,39 @@ impl Inner {
         let (inner, socket) = (Rc::clone(self), socket.clone());
         self.state.wait_until(async move {
             Delay::from(Duration::ZERO).await;
-            if let Err(cause) = inner.catch_up(&socket) {
-                // It left in mid-catch-up.
-                inner.readers.remove(&socket);
-                worker::console_debug!("{cause}");
-            }
+            inner.catch_up(&socket);
         });
         Ok(())
     }
 
-    fn client_frame(self: &Rc<Self>, socket: &WebSocket, text: &str) -> Result<()> {
-        let frame = if text.len() as u64 > self.settings.max_body_bytes {
-            Err(Error::new(ErrorKind::BodyTooLarge, format!("a frame of {} bytes, of at most {}", text.len(), self.settings.max_body_bytes)))
-        } else {
-            ClientFrame::parse(text)
-        };
-        match frame {
+    fn client_frame(self: &Rc<Self>, socket: &WebSocket, text: &str) {
+        let longest = self.settings.max_body_bytes;
+        if text.len() as u64 > longest {
+            let error = Error::new(ErrorKind::BodyTooLarge, format!("a frame has at most {longest} bytes, this one {}", text.len()));
+            return self.refuse_frame(socket, &error, error.close_code());
+        }
+        match ClientFrame::parse(text) {
             Ok(ClientFrame::Publish { id, data }) => {
                 let published = self.channel().and_then(|channel| {
                     let commit = decide_publish(&data, channel.as_ref(), &self.policy, self.moment())?;
                     self.commit(commit)
                 });
-                socket.send_with_str(match published {
+                let answer = match published {
                     Ok(channel) => ack_frame(&id, channel.tail_offset()),
                     Err(error) => error_frame(Some(&id), &error),
-                })
+                };
+                // Whoever left meanwhile finds its event in the log.
+                let _ = socket.send_with_str(answer);
             }
-            // Client and server disagree about the protocol: going on would only hide it.
-            Err(error) => {
-                socket.send_with_str(error_frame(None, &error))?;
-                self.readers.remove(socket);
-                socket.close(Some(error.close_code()), Some(error.close_reason()))
-            }
+            Err(error) => self.refuse_frame(socket, &error, error.close_code()),
         }
+    }
+
+    /// Client and server disagree about the protocol: going on would only hide it.
+    fn refuse_frame(&self, socket: &WebSocket, error: &Error, close_code: u16) {
+        self.readers.remove(socket);
+        // It may have left already.
+        let _ = socket.send_with_str(error_frame(None, error)).and_then(|()| socket.close(Some(close_code), Some(error.close_reason())));
     }
 
     fn cursor(&self) -> u64 {

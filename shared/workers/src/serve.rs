@@ -10,22 +10,14 @@ use crate::bridge;
 use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS};
 use crate::long_poll;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
-use crate::respond::{refuse, respond};
+use crate::respond::{internal, refuse, respond};
 
 /// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable Object namespace.
 pub async fn serve<F: Function>(mut request: Request, env: &Env, binding: &str, base: Option<&str>) -> Result<Response> {
-    let offers = offers_subprotocol(request.headers())?;
+    let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
-    let answer = match enter::<F>(&request, env, base) {
-        Ok((Entry::Reply(reply), _)) => return respond(reply),
-        Ok((Entry::Channel(asked), settings)) => match body(&mut request, &asked, &settings).await? {
-            Ok(body) => return hand_over(asked, body, offers, &Handover { env, binding }, &settings).await,
-            Err(error) => Err(error),
-        },
-        Err(error) => Err(error),
-    };
-    match answer {
-        Err(error) if is_upgrade => refuse_upgrade(&error, offers),
+    match answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base).await {
+        Err(error) if is_upgrade => refuse_upgrade(&error, offers_subprotocol),
         Err(error) => refuse(&error),
         Ok(response) => Ok(response),
     }
@@ -48,34 +40,44 @@ pub(crate) fn settings(env: &Env, base: Option<&str>) -> Result<Settings, Error>
     })
 }
 
-fn enter<F: Function>(request: &Request, env: &Env, base: Option<&str>) -> Result<(Entry, Settings), Error> {
-    let settings = settings(env, base)?;
+async fn answer<F: Function>(request: &mut Request, handover: &Handover<'_>, base: Option<&str>) -> Result<Response, Error> {
+    let settings = settings(handover.env, base)?;
+    match visit::<F>(request, &settings)? {
+        Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
+        Entry::Channel(asked) => {
+            let body = body(request, &asked, &settings).await?;
+            hand_over(asked, body, handover, &settings).await.map_err(|cause| internal(&cause))
+        }
+    }
+}
+
+fn visit<F: Function>(request: &Request, settings: &Settings) -> Result<Entry, Error> {
     let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
     let headers = |name: &str| request.headers().get(name).ok().flatten();
     let method = request.method();
     let visit = Visit { method: method.as_ref(), url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &headers };
-    let entry = entry::<F>(&visit, &Identity::Anonymous, &settings)?;
-    Ok((entry, settings))
+    entry::<F>(&visit, &Identity::Anonymous, settings)
 }
 
 /// The body of a publish, read no further than it may be long.
-async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings) -> Result<Result<Vec<u8>, Error>> {
+async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     if !matches!(asked.operation, Operation::Create { .. } | Operation::Append { .. }) || request.inner().body().is_none() {
-        return Ok(Ok(body));
+        return Ok(body);
     }
-    let mut chunks = request.stream()?;
+    let broke_off = |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"));
+    let mut chunks = request.stream().map_err(broke_off)?;
     while let Some(chunk) = chunks.next().await {
-        body.extend(chunk?);
+        body.extend(chunk.map_err(broke_off)?);
         if body.len() as u64 > settings.max_body_bytes {
-            return Ok(Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes))));
+            return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes)));
         }
     }
-    Ok(Ok(body))
+    Ok(body)
 }
 
-async fn hand_over(asked: ChannelRequest, body: Vec<u8>, offers: bool, handover: &Handover<'_>, settings: &Settings) -> Result<Response> {
-    let response = handover.send(&asked, body, offers).await?;
+async fn hand_over(asked: ChannelRequest, body: Vec<u8>, handover: &Handover<'_>, settings: &Settings) -> Result<Response> {
+    let response = handover.send(&asked, body).await?;
     // Without a socket it is an answer already: history, an error, the end.
     let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation) else { return Ok(response) };
     if read.transport == Transport::WebSocket {
