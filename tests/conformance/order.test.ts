@@ -22,55 +22,71 @@ describeOwnServer("order", () => {
 
     const received: unknown[] = [];
     const used = new Set<Transport>();
+    let published = 0;
     let offset = "-1";
     let reader: Reader | undefined;
 
-    /** Reads until the connection is cut, `bytes` bytes from now. */
-    async function readUntilCut(transport: Transport, bytes: number): Promise<void> {
+    /** How many events were received; throws once one is missing, doubled or out of order, which is when the newest is not the count. */
+    function inOrder(): number {
+      const count = received.length + (reader?.events.length ?? 0);
+      const newest = reader?.events.at(-1) ?? received.at(-1) ?? 0;
+      if (newest !== count) throw new Error(`event ${newest} came as number ${count}`);
+      return count;
+    }
+
+    const publishing = (async () => {
+      const direct = `${server.url}/feed/${name}`;
+      while (published < EVENTS) {
+        const size = Math.min(between(random, 1, 5), EVENTS - published);
+        await publishAll(direct, numbers(published + 1, published + size));
+        published += size;
+        // A little ahead of the reader, so that it meets live events as well as history.
+        const ahead = between(random, 0, 20);
+        await eventually("the reader keeps up", () => inOrder() >= published - ahead);
+      }
+    })();
+
+    function take(): void {
+      received.push(...reader!.events);
+      offset = reader!.offset;
+      reader = undefined;
+    }
+
+    /** Reads until `count` events are published, and on until `bytes` more bytes came through; there the connection is cut. */
+    async function readUntilCut(transport: Transport, count: number, bytes: number): Promise<void> {
       const before = proxy.cuts;
-      const cut = proxy.cutAfter(bytes);
+      const due = eventually(`${count} events are published`, () => published >= count);
+      const cut = due.then(() => proxy.cutAfter(bytes));
       do {
         reader = read(transport, channel, offset);
         await Promise.race([cut, reader.ended]);
         // Between two polls there is no connection to cut.
         if (transport === "poll" || transport === "long-poll") reader.close();
         expect(await reader.ended).toMatch(/^broken|^closed 1006$/);
-        received.push(...reader.events);
-        offset = reader.offset;
-        reader = undefined;
+        take();
         // A pooled connection that the cut before killed may break only when it is used again: come back once more.
       } while (proxy.cuts === before);
       used.add(transport);
     }
 
-    const publishing = (async () => {
-      const direct = `${server.url}/feed/${name}`;
-      for (let next = 1; next <= EVENTS; ) {
-        const size = Math.min(between(random, 1, 5), EVENTS - next + 1);
-        await publishAll(direct, numbers(next, next + size - 1));
-        next += size;
-        // No faster than the reader is cut, so that cuts fall on live events and not only on history; a reader that has
-        // all there is waits for more bytes, so it gets them.
-        const due = () => proxy.cuts >= CUTS || next <= (EVENTS * (proxy.cuts + 1)) / CUTS;
-        await eventually("the reader keeps up", () => due() || received.length + (reader?.events.length ?? 0) >= next - 1);
+    const reading = (async () => {
+      let transport: Transport = pick(random, TRANSPORTS);
+      for (const cut of numbers(1, CUTS)) {
+        // Somewhere in the cut's share of the events. A few bytes further is in the head of an answer or inside an event.
+        const count = Math.floor((EVENTS * (cut - random())) / (CUTS + 1));
+        await readUntilCut(transport, count, between(random, 1, 300));
+        transport = pick(random, TRANSPORTS.filter((other) => other !== transport));
       }
+      reader = read(transport, channel, offset);
     })();
 
-    let transport: Transport = pick(random, TRANSPORTS);
-    for (let cut = 0; cut < CUTS; cut += 1) {
-      // Answers carry some hundred bytes of headers: many cuts fall there, some in the middle of an event.
-      await Promise.race([readUntilCut(transport, between(random, 1, 1_200)), publishing.then(() => new Promise(() => {}))]);
-      transport = pick(random, TRANSPORTS.filter((other) => other !== transport));
-    }
-    await publishing;
-
-    const last = read(transport, channel, offset);
-    onTestFinished(() => last.close());
-    await eventually("the reader reaches the tail", () => received.length + last.events.length >= EVENTS);
+    onTestFinished(() => reader?.close());
+    await Promise.all([publishing, reading]);
+    await eventually("the reader reaches the tail", () => inOrder() >= EVENTS);
     // One more, so that an event which came twice at the end is seen too.
     await publish(`${server.url}/feed/${name}`, EVENTS + 1);
-    await eventually("the reader has the last event", () => last.events.at(-1) === EVENTS + 1);
-    received.push(...last.events);
+    await eventually("the reader has the last event", () => reader!.events.at(-1) === EVENTS + 1);
+    take();
 
     expect(received).toEqual(numbers(1, EVENTS + 1));
     expect(proxy.cuts).toBe(CUTS);
