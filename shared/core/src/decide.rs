@@ -3,7 +3,7 @@
 use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
-use crate::headers::{self, NEXT_OFFSET, Reply, reply, set, set_next_offset};
+use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::{Channel, ContentType, Error, ErrorKind, Event, Framing, Gap, Offset, Operation, Page, Policy, Read, Result, Row, Transport, next_cursor};
 
 /// The next step of the adapter.
@@ -305,9 +305,7 @@ fn read_from(channel: &Channel, read: &Read, moment: Moment) -> Result<Decision>
             Decision::Reply(reply)
         }
         Transport::LongPoll if at_tail => subscribe(Framing::News),
-        Transport::LongPoll => {
-            Decision::Page(PagePlan { after: position.after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true })
-        }
+        Transport::LongPoll => Decision::Page(PagePlan::after_wait(position.after, cursor)),
         // Any other status would bring the EventSource back for ever.
         Transport::EventSource if finished && position.gap.is_none() => Decision::Reply(reply(StatusCode::NO_CONTENT, "")),
         Transport::EventSource => subscribe(Framing::EventSource),
@@ -317,37 +315,76 @@ fn read_from(channel: &Channel, read: &Read, moment: Moment) -> Result<Decision>
 }
 
 impl PagePlan {
+    /// The answer to a long poll that waited at a position, once something came after it.
+    pub fn after_wait(after: u64, cursor: u64) -> PagePlan {
+        PagePlan { after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true }
+    }
+
     /// The answer with this page: JSON events as an array, others joined.
     pub fn reply(&self, channel: &Channel, page: &Page) -> Reply {
-        let is_final = channel.closed && page.is_up_to_date(channel);
-        // What the headers say belongs to the answer, so it is in its tag: the same events are another answer once they are no longer the newest.
-        let state = match (is_final, page.is_up_to_date(channel)) {
+        let head = PageHead::new(channel, page.after, page.end());
+        let etag = head.etag();
+        if self.is_cacheable && self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag)) {
+            let mut reply = head.reply(StatusCode::NOT_MODIFIED, self.cursor, Vec::new());
+            reply.headers_mut().remove(header::CONTENT_TYPE);
+            return reply;
+        }
+        let mut reply = head.reply(StatusCode::OK, self.cursor, joined(&page.events, &channel.content_type));
+        if !self.is_cacheable {
+            reply.headers_mut().remove(header::ETAG);
+            set(&mut reply, header::CACHE_CONTROL, "no-store");
+        }
+        reply
+    }
+}
+
+/// What the headers of a page say.
+pub(crate) struct PageHead {
+    pub(crate) content_type: ContentType,
+    pub(crate) after: Offset,
+    pub(crate) end: Offset,
+    pub(crate) is_up_to_date: bool,
+    pub(crate) is_final: bool,
+}
+
+impl PageHead {
+    pub(crate) fn new(channel: &Channel, after: u64, end: u64) -> PageHead {
+        let is_up_to_date = end >= channel.tail;
+        PageHead {
+            content_type: channel.content_type.clone(),
+            after: channel.offset(after),
+            end: channel.offset(end),
+            is_up_to_date,
+            is_final: is_up_to_date && channel.closed,
+        }
+    }
+
+    /// What the headers say belongs to the answer, so it is in its tag: the same events are another answer once they are no longer the newest.
+    fn etag(&self) -> String {
+        let state = match (self.is_final, self.is_up_to_date) {
             (true, _) => "-closed",
             (false, true) => "",
             (false, false) => "-more",
         };
-        let etag = format!("\"{}-{}{state}\"", channel.offset(page.after), channel.offset(page.end()));
-        let is_unchanged = self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag));
-        let mut reply = if is_unchanged { reply(StatusCode::NOT_MODIFIED, "") } else { reply(StatusCode::OK, joined(page, &channel.content_type)) };
-        if !is_unchanged {
-            set(&mut reply, header::CONTENT_TYPE, channel.content_type.as_str());
-        }
-        set_next_offset(&mut reply, channel.offset(page.end()));
-        if page.is_up_to_date(channel) {
+        format!("\"{}-{}{state}\"", self.after, self.end)
+    }
+
+    pub(crate) fn reply(&self, status: StatusCode, cursor: Option<u64>, body: Vec<u8>) -> Reply {
+        let mut reply = reply(status, body);
+        set(&mut reply, header::CONTENT_TYPE, self.content_type.as_str());
+        set_next_offset(&mut reply, self.end);
+        if self.is_up_to_date {
             set(&mut reply, headers::UP_TO_DATE, "true");
         }
-        if is_final {
+        if self.is_final {
             set(&mut reply, headers::CLOSED, "true");
         }
-        if let Some(cursor) = self.cursor {
+        if let Some(cursor) = cursor {
             set(&mut reply, headers::CURSOR, &cursor.to_string());
         }
-        if self.is_cacheable {
-            set(&mut reply, header::ETAG, &etag);
-        }
+        set(&mut reply, header::ETAG, &self.etag());
         // A cache may keep the answer but must ask whether it still holds; what is here may be private, and a page at the tail grows.
-        set(&mut reply, header::CACHE_CONTROL, if self.is_cacheable { "private, no-cache" } else { "no-store" });
-        debug_assert!(reply.headers().contains_key(NEXT_OFFSET));
+        set(&mut reply, header::CACHE_CONTROL, "private, no-cache");
         reply
     }
 }
@@ -357,15 +394,16 @@ fn matches(header: &str, etag: &str) -> bool {
     header.split(',').map(str::trim).any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == etag)
 }
 
-fn joined(page: &Page, content_type: &ContentType) -> Vec<u8> {
-    let size: usize = page.events.iter().map(|event| event.data.len() + 1).sum();
+/// Events as one body: a JSON array, or their bytes one after another.
+pub(crate) fn joined(events: &[Event], content_type: &ContentType) -> Vec<u8> {
+    let size: usize = events.iter().map(|event| event.data.len() + 1).sum();
     let mut body = Vec::with_capacity(size + 2);
     if !content_type.is_json() {
-        page.events.iter().for_each(|event| body.extend_from_slice(&event.data));
+        events.iter().for_each(|event| body.extend_from_slice(&event.data));
         return body;
     }
     body.push(b'[');
-    for (index, event) in page.events.iter().enumerate() {
+    for (index, event) in events.iter().enumerate() {
         if index > 0 {
             body.push(b',');
         }

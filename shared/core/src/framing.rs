@@ -6,6 +6,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use crate::headers::{self, Reply, reply, set};
+use crate::news::news;
 use crate::{Channel, ContentType, Event, Gap, Offset, frame, sse};
 
 /// Encoding of what a kept reader is sent. Readers of one framing get the same bytes, so an event is encoded once for all of them.
@@ -17,7 +18,7 @@ pub enum Framing {
     EventSource,
     /// SSE of Durable Streams: `data` and `control`.
     DurableSse,
-    /// A long poll: only that there is news; the waiting request then reads.
+    /// A long poll: the answer, for [`news_reply`](crate::news_reply).
     News,
 }
 
@@ -97,7 +98,7 @@ impl Framing {
                 control(&mut out, offset, cursor, flags);
                 out
             }
-            Framing::News => "news".into(),
+            Framing::News => news(channel, after, events),
         }
     }
 

@@ -4,11 +4,21 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, PageLimit, Settings, Start, Subscribe, next_cursor, sse};
+use tidewire_core::{Channel, Framing, Page, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, sse};
 
 use crate::clock::{elapsed, entropy, now_ms};
 use crate::store::{Store, Stored};
 use crate::watch::Watch;
+
+/// What a long poll waited for.
+pub(crate) enum News {
+    /// The answer, from memory: what one look brought is news to all that wait.
+    Reply(Reply),
+    /// Something that only the store can tell.
+    InStore,
+    /// The time is up.
+    None,
+}
 
 /// A reader at a position. Its state is its own: nothing another request does wakes it.
 pub(crate) struct Reader {
@@ -59,18 +69,23 @@ impl Reader {
         }
     }
 
-    /// Waits until something came after the position, the channel ended or became another, or the time is up; `true` unless it is.
-    pub(crate) async fn wait_for_news(&self) -> bool {
+    /// Waits until something came after the position, the channel ended or became another, or the time is up.
+    pub(crate) async fn wait_for_news(&self) -> News {
         let deadline = elapsed() + Duration::from_millis(self.settings.long_poll_ms);
         loop {
             self.watch.tick(self.interval()).await;
+            if let Some(batch) = self.watch.recent(self.after).filter(|batch| self.epoch == 0 || batch.stored.channel.epoch == self.epoch) {
+                let plan = PagePlan::after_wait(self.after, self.cursor);
+                let page = Page { after: self.after, events: batch.page.after(self.after).to_vec() };
+                return News::Reply(plan.reply(&batch.stored.channel, &page));
+            }
             let channel = self.watch.stored().map(|stored| stored.channel);
             let is_same = channel.as_ref().map_or(0, |channel| channel.epoch) == self.epoch;
             if !is_same || channel.is_some_and(|channel| channel.tail > self.after || channel.closed) {
-                return true;
+                return News::InStore;
             }
             if elapsed() >= deadline {
-                return false;
+                return News::None;
             }
         }
     }

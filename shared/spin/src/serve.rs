@@ -14,7 +14,7 @@ use tidewire_core::{
 };
 
 use crate::clock::{entropy, now_ms};
-use crate::reader::Reader;
+use crate::reader::{News, Reader};
 use crate::respond::{Answer, internal, refuse, respond, stream};
 use crate::settings::settings;
 use crate::store::{Look, Store};
@@ -177,10 +177,14 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
                     return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
                 }
                 // News that was no event sends the client back like none.
-                if has_waited || !reader.wait_for_news().await {
+                if has_waited {
                     return Ok(respond(timed_out(offset, cursor)));
                 }
-                has_waited = true;
+                match reader.wait_for_news().await {
+                    News::Reply(reply) => return Ok(respond(reply)),
+                    News::None => return Ok(respond(timed_out(offset, cursor))),
+                    News::InStore => has_waited = true,
+                }
                 // `now` was resolved when the wait began.
                 read.start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
             }

@@ -1,52 +1,34 @@
 //! A long poll that the Worker holds.
 //!
-//! The object has no news and sleeps; its socket tells when there is some, and the Worker then reads. Nothing else of the channel is in this
-//! invocation, so no request ever wakes another's.
+//! The object has no news and sleeps; its socket brings the answer when there is some. Nothing else of the channel is in this invocation, so no
+//! request ever wakes another's.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use tidewire_core::{ChannelName, Offset, Operation, Read, Request, Settings, Start, timed_out};
+use tidewire_core::{Settings, news_reply, timed_out};
 use worker::{Delay, Response, Result, WebSocket, WebsocketEvent};
 
-use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS};
-use crate::respond::respond;
+use crate::handover::Kept;
+use crate::respond::{refuse, respond};
 
-/// Waits for news, then reads after the position at which the wait began; 204 at the deadline.
-pub(crate) async fn wait(
-    socket: WebSocket,
-    kept: &Kept,
-    (channel, read): (ChannelName, Read),
-    handover: &Handover<'_>,
-    settings: &Settings,
-) -> Result<Response> {
-    let has_news = {
+/// Waits for news at the position at which the wait began; 204 at the deadline.
+pub(crate) async fn wait(socket: WebSocket, kept: &Kept, settings: &Settings) -> Result<Response> {
+    let news = {
         let mut events = socket.events()?;
         socket.accept()?;
         match select(events.next(), Delay::from(Duration::from_millis(settings.long_poll_ms))).await {
-            Either::Left((Some(Ok(WebsocketEvent::Message(_))), _)) => true,
-            // The object went away, with or without news: what it left is in the store.
-            Either::Left(_) => true,
-            Either::Right(_) => false,
+            Either::Left((Some(Ok(WebsocketEvent::Message(message))), _)) => message.text(),
+            // The deadline; or the object went away or the channel was deleted, which the client's next request finds out.
+            _ => None,
         }
     };
     // Closed already when the object ended it.
     let _ = socket.close(Some(1000), Some("poll-ended"));
-    if !has_news {
-        return respond(timed_out(kept.offset, kept.cursor));
+    match news.map(|text| news_reply(&text, &kept.content_type, kept.cursor)) {
+        Some(Ok(reply)) => respond(reply),
+        Some(Err(error)) => refuse(&error),
+        None => respond(timed_out(kept.offset, kept.cursor)),
     }
-    // `now` was resolved when the wait began.
-    let start = if kept.offset == Offset::BEGINNING { Start::Beginning } else { Start::After(kept.offset) };
-    let again = Request { channel, operation: Operation::Read(Read { start, ..read }) };
-    let response = handover.send(&again, Vec::new()).await?;
-    if response.status_code() != SWITCHING_PROTOCOLS {
-        return Ok(response);
-    }
-    // News that was no event: an empty answer sends the client back.
-    if let Some(socket) = response.websocket() {
-        socket.accept()?;
-        socket.close(Some(1000), Some("poll-ended"))?;
-    }
-    respond(timed_out(kept.offset, kept.cursor))
 }

@@ -89,6 +89,6 @@ async fn hand_over(asked: ChannelRequest, body: Vec<u8>, handover: &Handover<'_>
     match read.transport {
         Transport::EventSource => bridge::hold(socket, Framing::EventSource, &kept, settings),
         Transport::DurableSse => bridge::hold(socket, Framing::DurableSse, &kept, settings),
-        _ => long_poll::wait(socket, &kept, (asked.channel, read), handover, settings).await,
+        _ => long_poll::wait(socket, &kept, settings).await,
     }
 }

@@ -1,0 +1,41 @@
+// How long to wait before the next attempt: full jitter, so that readers that were cut together do not come back together.
+
+/** Numbers of a {@link Backoff}, in milliseconds. */
+export interface BackoffOptions {
+  /** The first wait is between 0 and this (250); the span doubles with each failure. */
+  baseMs?: number;
+  /** The span grows no further than this (30,000). */
+  capMs?: number;
+  /** A connection that held so long starts the count anew (5,000). */
+  stableMs?: number;
+}
+
+/** Counts failures and says how long to wait. Has no clock of its own. */
+export class Backoff {
+  readonly #baseMs: number;
+  readonly #capMs: number;
+  readonly #stableMs: number;
+  readonly #random: () => number;
+  #failures = 0;
+
+  /** `random` gives numbers in [0, 1). */
+  constructor({ baseMs = 250, capMs = 30_000, stableMs = 5_000 }: BackoffOptions = {}, random: () => number = Math.random) {
+    this.#baseMs = baseMs;
+    this.#capMs = capMs;
+    this.#stableMs = stableMs;
+    this.#random = random;
+  }
+
+  /** Milliseconds to wait after a connection that held for `heldMs`; never less than `floorMs`, which the server asked for. */
+  next(heldMs = 0, floorMs = 0): number {
+    if (heldMs >= this.#stableMs) this.reset();
+    const spanMs = Math.min(this.#capMs, this.#baseMs * 2 ** this.#failures);
+    this.#failures += 1;
+    return Math.max(floorMs, this.#random() * spanMs);
+  }
+
+  /** Starts the count anew. */
+  reset(): void {
+    this.#failures = 0;
+  }
+}

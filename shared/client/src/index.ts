@@ -1,0 +1,8 @@
+// The client of Tidewire channels.
+
+export type { BackoffOptions } from "./backoff.ts";
+export { TidewireError, type ErrorContext } from "./error.ts";
+export type { ChannelEvent, Gap, State, Transport } from "./event.ts";
+export { publish, type PublishOptions } from "./publish.ts";
+export type { RequestOptions } from "./request.ts";
+export { subscribe, type SubscribeOptions, type Subscription } from "./subscription.ts";

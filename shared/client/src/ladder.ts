@@ -1,0 +1,69 @@
+// Which transport to try: the first that gets through, and now and then a better one again.
+
+import type { Transport } from "./event.ts";
+
+/** A stream that ends sooner than this without an event is a miss: something on the way does not let it live. */
+const SHORT_MS = 1_000;
+
+/** Misses in a row after which a transport that has worked before is left; one that never has is left at the first. */
+const MISSES = 3;
+
+/** Time on a lesser transport after which the better ones get another chance. */
+const CLIMB_MS = 300_000;
+
+/** Steps down a list of transports as they fail, and back to its top after a while. */
+export class Ladder {
+  readonly #transports: readonly Transport[];
+  readonly #misses: number[];
+  readonly #worked: boolean[];
+  #at = 0;
+  /** Where an attempt starts: the transport that worked last. */
+  #start = 0;
+  #since = 0;
+
+  constructor(transports: readonly Transport[]) {
+    this.#transports = transports;
+    this.#misses = transports.map(() => 0);
+    this.#worked = transports.map(() => false);
+  }
+
+  /** The one to try now. */
+  get transport(): Transport {
+    return this.#transports[this.#at]!;
+  }
+
+  /** It got through. */
+  opened(now: number): void {
+    this.#worked[this.#at] = true;
+    if (this.#at === this.#start) return;
+    this.#start = this.#at;
+    this.#since = now;
+  }
+
+  /** Whether it is time to try a better one again. */
+  mayClimb(now: number): boolean {
+    return this.#start > 0 && now - this.#since >= CLIMB_MS;
+  }
+
+  /** Goes back to the top. */
+  climb(): void {
+    this.#at = this.#start = 0;
+    this.#misses.fill(0);
+  }
+
+  /** It ended after `heldMs` (0: never got through) and `events` events. Returns whether the next one is to be tried at once. */
+  ended(heldMs: number, events: number): boolean {
+    const isSound = heldMs >= SHORT_MS || events > 0;
+    const misses = (this.#misses[this.#at] = isSound ? 0 : this.#misses[this.#at]! + 1);
+    if (misses >= (this.#worked[this.#at] ? MISSES : 1) && this.descend()) return true;
+    this.#at = this.#start;
+    return false;
+  }
+
+  /** Goes to the next one; `false` when there is none. */
+  descend(): boolean {
+    if (this.#at === this.#transports.length - 1) return false;
+    this.#at += 1;
+    return true;
+  }
+}

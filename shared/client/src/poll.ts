@@ -1,0 +1,89 @@
+// Reading page by page: the short poll and the long poll.
+
+import { readPage, type Content } from "./content.ts";
+import { lost, TidewireError } from "./error.ts";
+import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+import { wait } from "./wait.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** Longest wait for the answer to a long poll: twice what servers hold it. */
+const LONG_POLL_MS = 60_000;
+
+/** What an answer tells beside its events. */
+interface Page {
+  isUpToDate: boolean;
+  isFinished: boolean;
+  /** For the next long poll, so that caches on the way can tell it from the last. */
+  cursor: Record<string, string>;
+}
+
+/** Asks again every `pollMs`, and at once while there is more. */
+export async function readPolls(reader: Reader): Promise<Outcome> {
+  for (;;) {
+    const { isUpToDate, isFinished } = await takePage(reader);
+    reader.sink.opened();
+    if (isFinished) return "finished";
+    if (isUpToDate) await wait(reader.pollMs, reader.signal, true);
+    await reader.sink.room();
+    if (reader.signal.aborted || reader.sink.mayClimb()) return "again";
+  }
+}
+
+/** Asks again as soon as there was an answer. */
+export async function readLongPolls(reader: Reader): Promise<Outcome> {
+  // A long poll may be silent for half a minute; a plain read tells at once that the server is there, and where `now` is.
+  let page = await takePage(reader);
+  for (;;) {
+    reader.sink.opened();
+    if (page.isFinished) return "finished";
+    await reader.sink.room();
+    if (reader.signal.aborted || reader.sink.mayClimb()) return "again";
+    page = await takePage(reader, { live: "long-poll", ...page.cursor }, LONG_POLL_MS);
+  }
+}
+
+/** Learns what the channel holds and where its tail is, without reading it. */
+export function takeTail(reader: Reader): Promise<Content> {
+  return withAnswer(reader, { offset: "now" }, OPEN_MS, async (answer) => {
+    const tail = nextOffset(answer);
+    if (reader.position === "now") reader.position = tail;
+    return reader.learn(answer);
+  });
+}
+
+async function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = OPEN_MS): Promise<Page> {
+  try {
+    return await withAnswer(reader, query, limitMs, async (answer) => {
+      // The whole body first: half a page moves nothing.
+      const events = answer.status === 204 ? [] : await readPage(answer, reader.learn(answer));
+      const { headers } = answer;
+      const end = nextOffset(answer);
+      const cursor = headers.get("stream-cursor");
+      reader.batch(events, end);
+      return { isUpToDate: headers.has("stream-up-to-date"), isFinished: headers.has("stream-closed"), cursor: cursor === null ? {} : { cursor } };
+    });
+  } catch (error) {
+    if (!(error instanceof TidewireError && error.status === 410)) throw error;
+    const earliest = error.earliest ?? "-1";
+    if (earliest === reader.position) throw error;
+    reader.gap(earliest);
+    return { isUpToDate: false, isFinished: false, cursor: {} };
+  }
+}
+
+async function withAnswer<T>(reader: Reader, query: Record<string, string>, limitMs: number, use: (answer: Response) => Promise<T>): Promise<T> {
+  const watchdog = new Watchdog(reader.signal);
+  watchdog.within(limitMs);
+  try {
+    return await use(await reader.get(query, watchdog.signal));
+  } finally {
+    watchdog.stop();
+  }
+}
+
+function nextOffset(answer: Response): string {
+  const offset = answer.headers.get("stream-next-offset");
+  // Some other server's answer, such as a login page.
+  if (offset === null) throw lost("the answer is not a channel's: it names no offset");
+  return offset;
+}

@@ -1,0 +1,88 @@
+// What a transport reads with and delivers to: the one position that all transports of a subscription share.
+
+import { contentOf, type Content } from "./content.ts";
+import type { Gap } from "./event.ts";
+import { address, request, type RequestOptions } from "./request.ts";
+
+/** How a connection came to an end that is no error: the channel is finished, or the client comes back. */
+export type Outcome = "finished" | "again";
+
+/** Where a reader delivers to. */
+export interface Sink {
+  /** An event; `position` is where this transport goes on from. */
+  event(offset: string, data: unknown): void;
+  gap(gap: Gap): void;
+  opened(): void;
+  /** Whether no more is wanted for now. */
+  isFull(): boolean;
+  /** Resolves when more is wanted. */
+  room(): Promise<void>;
+  /** Whether to leave this transport, since it is time to try a better one. */
+  mayClimb(): boolean;
+}
+
+/** Time for a connection to open, and for a page to come, in milliseconds. */
+export const OPEN_MS = 10_000;
+
+/** One subscription's position, and the way from a transport to its sink. */
+export class Reader {
+  readonly sink: Sink;
+  readonly signal: AbortSignal;
+  readonly pollMs: number;
+  readonly #url: URL;
+  readonly #options: RequestOptions;
+  /** Everything up to here was delivered. */
+  position: string;
+  /** What the channel holds, once an answer has told it. */
+  content: Content | undefined;
+  /** The server knows SSE by `live=sse` alone. */
+  needsLive = false;
+
+  constructor(url: string | URL, position: string, sink: Sink, signal: AbortSignal, pollMs: number, options: RequestOptions) {
+    this.#url = address(url);
+    this.position = position;
+    this.sink = sink;
+    this.signal = signal;
+    this.pollMs = pollMs;
+    this.#options = options;
+  }
+
+  /** The channel's address with the position, or whatever `query` says instead. */
+  address(query: Record<string, string> = {}): URL {
+    const url = new URL(this.#url);
+    for (const [name, value] of Object.entries({ offset: this.position, ...query })) url.searchParams.set(name, value);
+    return url;
+  }
+
+  /** A GET from the position on. */
+  get(query: Record<string, string>, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
+    // Never from a cache on this side: at the tail the same address has another answer soon.
+    return request(this.address(query), { signal, headers, cache: "no-store" }, this.#options);
+  }
+
+  /** Learns from an answer what the channel holds. */
+  learn(answer: Response): Content {
+    return (this.content = contentOf(answer.headers.get("content-type")));
+  }
+
+  /** Events of which only the end of the last is known. Before it one can only go on from where they begin. */
+  batch(events: unknown[], end: string): void {
+    const begin = this.position;
+    events.forEach((data, index) => {
+      const isLast = index === events.length - 1;
+      if (isLast) this.position = end;
+      this.sink.event(isLast ? end : begin, data);
+    });
+    this.position = end;
+  }
+
+  /** The past after `requested` is gone. */
+  gap(earliest: string, requested: string = this.position): void {
+    // A stream that ends before its first event may tell the same gap again.
+    if (earliest === this.position) return;
+    this.position = earliest;
+    // The channel may have been made anew, and for something else.
+    this.content = undefined;
+    this.sink.gap({ requested, earliest });
+  }
+}

@@ -1,0 +1,80 @@
+// Reading a stream of server-sent events, by `fetch`: an `EventSource` cannot send headers and hides what it was answered.
+
+import { parseData, type Content } from "./content.ts";
+import { TidewireError } from "./error.ts";
+import { takeTail } from "./poll.ts";
+import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+import { SseParser, type SseEvent } from "./sse-parser.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** Silence after which a stream counts as dead: three heartbeats. */
+const SILENCE_MS = 45_000;
+
+/** The `data` of a `control` event of Durable Streams. */
+interface Control {
+  streamNextOffset: string;
+  streamGap?: boolean;
+  streamClosed?: boolean;
+}
+
+/** Reads until the stream ends. */
+export async function readSse(reader: Reader): Promise<Outcome> {
+  // A stream tells neither what the channel holds nor, before its first event, where it is.
+  const isKnown = reader.content !== undefined && reader.position !== "now";
+  const content = isKnown ? reader.content! : await takeTail(reader);
+  const watchdog = new Watchdog(reader.signal);
+  watchdog.within(OPEN_MS);
+  try {
+    const answer = await open(reader, watchdog.signal);
+    if (answer.status === 204) return "finished";
+    const body = answer.body!.getReader();
+    const parser = new SseParser();
+    const take = taker(reader, content);
+    for (;;) {
+      const { done, value } = await body.read();
+      if (done) return "again";
+      // Not before the first byte: a proxy that hoards a stream passes on its head alone.
+      reader.sink.opened();
+      if (parser.push(value).some(take)) return "finished";
+      watchdog.pause();
+      await reader.sink.room();
+      watchdog.within(SILENCE_MS);
+    }
+  } finally {
+    watchdog.stop();
+  }
+}
+
+/** Asks as an `EventSource` does, which gives each event its offset; servers that do not know that are asked by `live=sse`. */
+async function open(reader: Reader, signal: AbortSignal): Promise<Response> {
+  const answer = await reader.get(reader.needsLive ? { live: "sse" } : {}, signal, { accept: "text/event-stream" });
+  if (answer.status === 204 || answer.headers.get("content-type")?.startsWith("text/event-stream")) return answer;
+  await answer.body?.cancel();
+  if (reader.needsLive) throw new TidewireError("not-supported", 501, "the server answered without an event stream");
+  reader.needsLive = true;
+  return open(reader, signal);
+}
+
+/** Takes the events of one stream; returns whether the channel is finished. */
+function taker(reader: Reader, content: Content): (event: SseEvent) => boolean {
+  // Events of Durable Streams count once their `control` has told the position after them.
+  let pending: unknown[] = [];
+  return ({ event, data, lastEventId }) => {
+    if (event === "message") {
+      reader.batch([parseData(data, content)], lastEventId);
+    } else if (event === "gap") {
+      const { earliest, requested } = JSON.parse(data) as { earliest: string; requested: string };
+      reader.gap(earliest, requested);
+    } else if (event === "data") {
+      const parsed = parseData(data, content);
+      pending.push(...(content === "json" ? (parsed as unknown[]) : [parsed]));
+    } else if (event === "control") {
+      const { streamNextOffset, streamGap, streamClosed } = JSON.parse(data) as Control;
+      if (streamGap) reader.gap(streamNextOffset);
+      else reader.batch(pending, streamNextOffset);
+      pending = [];
+      return streamClosed === true;
+    }
+    return false;
+  };
+}

@@ -1,0 +1,221 @@
+// One reader of a channel over as many connections as it takes.
+
+import { Backoff, type BackoffOptions } from "./backoff.ts";
+import { asError, type TidewireError } from "./error.ts";
+import type { ChannelEvent, Gap, State, Transport } from "./event.ts";
+import { Ladder } from "./ladder.ts";
+import { readLongPolls, readPolls } from "./poll.ts";
+import { Queue } from "./queue.ts";
+import { Reader, type Outcome } from "./reader.ts";
+import type { RequestOptions } from "./request.ts";
+import { readSse } from "./sse.ts";
+import { wait } from "./wait.ts";
+import { readWebSocket } from "./websocket.ts";
+
+/** Choices of a subscription. */
+export interface SubscribeOptions<T = unknown> extends RequestOptions {
+  /** Read after this offset; `-1` is the beginning (the default), `now` the tail. */
+  offset?: string;
+  /**
+   * Transports in the order of trying. By default WebSocket, SSE, long poll, short poll; without WebSocket where `token` or `headers`
+   * are given, since it can send neither.
+   */
+  transports?: readonly Transport[];
+  /** Time between two short polls at the tail, in milliseconds (5,000). */
+  pollMs?: number;
+  /** Waits between attempts. */
+  backoff?: BackoffOptions;
+  /** Ends the subscription, as `close` does. */
+  signal?: AbortSignal;
+  /** Called for each event, which then does not wait for the iteration. */
+  onEvent?: (event: ChannelEvent<T>) => void;
+  /** Called when a part of the past is gone, in its place among the events. */
+  onGap?: (gap: Gap) => void;
+  /** Called when the state changes. */
+  onState?: (state: State, transport: Transport) => void;
+  /** Called for each error. After one that is not `retryable` the state is `failed`; any other is mended by trying again. */
+  onError?: (error: TidewireError) => void;
+}
+
+const TRANSPORTS: readonly Transport[] = ["websocket", "sse", "long-poll", "poll"];
+
+const READ: Record<Transport, (reader: Reader) => Promise<Outcome>> = {
+  websocket: readWebSocket,
+  sse: readSse,
+  "long-poll": readLongPolls,
+  poll: readPolls,
+};
+
+/**
+ * The events of a channel, each once and in order, whatever breaks in between.
+ *
+ * Iterate over it, or give `onEvent`. The iteration ends when the channel is finished or the subscription closed, and throws the
+ * {@link TidewireError} of a failed one. Leaving the iteration closes the subscription. While the application does not keep up, at
+ * most some ten thousand events wait; then reading pauses.
+ */
+export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>> {
+  readonly #options: SubscribeOptions<T>;
+  readonly #reader: Reader;
+  readonly #ladder: Ladder;
+  readonly #queue = new Queue<ChannelEvent<T> | Gap>();
+  readonly #stop = new AbortController();
+  /** Offset of the newest event that the application has. */
+  #taken: string;
+  #state: State = "connecting";
+  /** When this connection got through; 0 before. */
+  #openedAt = 0;
+  /** Events of this connection. */
+  #events = 0;
+
+  /** Starts to read. Use {@link subscribe}. */
+  constructor(url: string | URL, options: SubscribeOptions<T>) {
+    const { offset = "-1", signal, pollMs = 5_000, token, headers } = options;
+    const transports = options.transports ?? (token || headers ? TRANSPORTS.slice(1) : TRANSPORTS);
+    if (transports.length === 0) throw new TypeError("a subscription needs a transport");
+    this.#options = options;
+    this.#taken = offset;
+    this.#ladder = new Ladder(transports);
+    const sink = {
+      event: (offset: string, data: unknown) => {
+        this.#events += 1;
+        this.#deliver({ offset, data: data as T });
+      },
+      gap: (gap: Gap) => this.#deliver(gap),
+      opened: () => this.#opened(),
+      room: () => this.#queue.room(),
+      mayClimb: () => this.#ladder.mayClimb(Date.now()),
+      isFull: () => this.#queue.isFull,
+    };
+    this.#reader = new Reader(url, offset, sink, this.#stop.signal, pollMs, { token, headers });
+    if (signal?.aborted) this.close();
+    signal?.addEventListener("abort", () => this.close(), { signal: this.#stop.signal });
+    void this.#run();
+  }
+
+  /** Where to go on from to miss nothing: the offset of the newest event that the application was given. */
+  get offset(): string {
+    return this.#queue.isEmpty ? this.#reader.position : this.#taken;
+  }
+
+  /** The transport in use, or being tried. */
+  get transport(): Transport {
+    return this.#ladder.transport;
+  }
+
+  /** Where the subscription is. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Ends the subscription; nothing more is delivered. */
+  close(): void {
+    if (this.#stop.signal.aborted) return;
+    this.#queue.clear();
+    this.#end("closed");
+  }
+
+  /** The events that arrive; without any where `onEvent` takes them. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ChannelEvent<T>, void, void> {
+    try {
+      for (;;) {
+        const entry = await this.#queue.next();
+        if (entry === undefined) return;
+        if ("data" in entry) {
+          this.#taken = entry.offset;
+          yield entry;
+        } else this.#tell(entry);
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(this.#options.backoff);
+    // The caller has the subscription before it hears of it.
+    await Promise.resolve();
+    while (!this.#stop.signal.aborted) {
+      await this.#queue.room();
+      if (this.#ladder.mayClimb(Date.now())) this.#ladder.climb();
+      this.#enter("connecting");
+      this.#openedAt = this.#events = 0;
+      let error: TidewireError | undefined;
+      try {
+        if ((await READ[this.transport](this.#reader)) === "finished") return this.#end("finished");
+      } catch (cause) {
+        error = asError(cause);
+      }
+      if (this.#stop.signal.aborted) return;
+      // Not served here at all: that is no failure while there is another way.
+      const isUnserved = error?.status === 501;
+      if (isUnserved && this.#ladder.descend()) continue;
+      if (error && !error.retryable) return this.#end("failed", error);
+      if (error) call(this.#options.onError, error);
+      const heldMs = this.#openedAt > 0 ? Date.now() - this.#openedAt : 0;
+      // A server that ends a stream which did its work is not in trouble.
+      if (!error && this.#events > 0) backoff.reset();
+      // A server that answered and asks for time would say the same on another transport.
+      const isAsked = error?.retryAfterMs !== undefined || (this.transport === "websocket" && error !== undefined && error.status > 0);
+      if (!isAsked && this.#ladder.ended(heldMs, this.#events)) continue;
+      this.#enter("waiting");
+      await wait(backoff.next(heldMs, error?.retryAfterMs), this.#stop.signal, error?.retryAfterMs === undefined);
+    }
+  }
+
+  #opened(): void {
+    if (this.#openedAt > 0) return;
+    this.#openedAt = Date.now();
+    this.#ladder.opened(this.#openedAt);
+    this.#enter("live");
+  }
+
+  #deliver(entry: ChannelEvent<T> | Gap): void {
+    // A hook may have closed the subscription in the middle of a page.
+    if (this.#stop.signal.aborted) return;
+    if (!this.#options.onEvent) return this.#queue.push(entry);
+    if ("data" in entry) call(this.#options.onEvent, entry);
+    else this.#tell(entry);
+  }
+
+  #tell(gap: Gap): void {
+    this.#taken = gap.earliest;
+    call(this.#options.onGap, gap);
+  }
+
+  #enter(state: State): void {
+    if (this.#state === state && state !== "connecting") return;
+    this.#state = state;
+    call(this.#options.onState, state, this.transport);
+  }
+
+  #end(state: State, error?: TidewireError): void {
+    this.#stop.abort();
+    this.#queue.end(error);
+    if (error) call(this.#options.onError, error);
+    this.#enter(state);
+  }
+}
+
+/** An error in a hook is the application's: it is reported as uncaught and keeps nothing from being delivered. */
+function call<A extends unknown[]>(hook: ((...given: A) => void) | undefined, ...given: A): void {
+  try {
+    hook?.(...given);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/**
+ * Reads a channel over the first transport that gets through, and comes back by itself from where it was.
+ *
+ * ```ts
+ * for await (const { offset, data } of subscribe("https://example.com/feed/demo-machine")) console.log(offset, data);
+ * ```
+ *
+ * @throws TypeError when the address is none.
+ */
+export function subscribe<T = unknown>(url: string | URL, options: SubscribeOptions<T> = {}): Subscription<T> {
+  return new Subscription<T>(url, options);
+}

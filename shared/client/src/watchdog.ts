@@ -1,0 +1,40 @@
+// A limit on silence.
+
+import { TidewireError } from "./error.ts";
+
+/** Aborts its `signal` when its parent does, or when nothing was heard for too long. */
+export class Watchdog {
+  readonly #controller = new AbortController();
+  readonly #parent: AbortSignal | undefined;
+  readonly #bark = () => this.#controller.abort(this.#parent?.reason);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parent?: AbortSignal) {
+    this.#parent = parent;
+    if (parent?.aborted) this.#bark();
+    parent?.addEventListener("abort", this.#bark);
+  }
+
+  /** For the `fetch` that is watched. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Something was heard: the next has to come within `ms`. */
+  within(ms: number): void {
+    this.pause();
+    this.#timer = setTimeout(() => this.#controller.abort(new TidewireError("timeout", 0, `nothing was heard for ${ms} ms`)), ms);
+  }
+
+  /** Nothing is expected for now. */
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Ends the watch, and with it a body that is still open. */
+  stop(): void {
+    this.pause();
+    this.#parent?.removeEventListener("abort", this.#bark);
+    this.#controller.abort();
+  }
+}

@@ -1,0 +1,98 @@
+// Reading over `tidewire.v1`.
+
+import { fromBase64 } from "./content.ts";
+import { asError, lost, TidewireError } from "./error.ts";
+import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+
+/** Silence after which the client asks whether the server is there: below the 30 s and more after which proxies cut a connection. */
+const PING_MS = 25_000;
+
+/** Time for the answer. */
+const PONG_MS = 10_000;
+
+/** What a server sends, as far as a reader looks at it. */
+interface Frame {
+  type: string;
+  id?: string;
+  offset: string;
+  encoding?: string;
+  events: { offset: string; data: unknown }[];
+  requested: string;
+  earliest: string;
+  code: string;
+  status: number;
+  detail: string;
+}
+
+/** Reads until the connection ends. */
+export function readWebSocket(reader: Reader): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const url = reader.address();
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url, "tidewire.v1");
+    let isBase64 = false;
+    let refusal: TidewireError | undefined;
+    let timer: ReturnType<typeof setTimeout>;
+
+    const end = (how: Outcome | TidewireError) => {
+      clearTimeout(timer);
+      reader.signal.removeEventListener("abort", leave);
+      // A socket that is closing may still have frames to give: they belong to the next one.
+      socket.onmessage = socket.onclose = socket.onerror = null;
+      socket.close();
+      if (how instanceof TidewireError) reject(how);
+      else resolve(how);
+    };
+    const leave = () => end("again");
+    const expect = (ms: number, otherwise: () => void) => {
+      clearTimeout(timer);
+      timer = setTimeout(otherwise, ms);
+    };
+    const ping = () => {
+      socket.send("ping");
+      expect(PONG_MS, () => end(lost("no answer to a ping")));
+    };
+
+    const take = (frame: Frame) => {
+      if (frame.type === "hello") {
+        isBase64 = frame.encoding === "base64";
+        // Any other position stays until its events have come: `hello` may be past a gap that is yet to be told.
+        if (reader.position === "now") reader.position = frame.offset;
+        reader.sink.opened();
+      } else if (frame.type === "events") {
+        for (const { offset, data } of frame.events) {
+          reader.position = offset;
+          reader.sink.event(offset, isBase64 ? fromBase64(data as string) : data);
+        }
+        if (reader.sink.isFull()) end("again");
+      } else if (frame.type === "gap") {
+        reader.gap(frame.earliest, frame.requested);
+      } else if (frame.type === "error") {
+        refusal = new TidewireError(frame.code, frame.status, frame.detail);
+      } else if (frame.type === "closed") {
+        end("finished");
+      }
+    };
+
+    reader.signal.addEventListener("abort", leave);
+    expect(OPEN_MS, () => end(lost("the WebSocket did not open")));
+    socket.onmessage = ({ data }) => {
+      expect(PING_MS, ping);
+      try {
+        if (data !== "pong") take(JSON.parse(data as string) as Frame);
+      } catch (error) {
+        end(asError(error));
+      }
+    };
+    socket.onclose = ({ code }) => {
+      if (code === 1000) end("finished");
+      else if (code === 1003 || code === 1009 || code >= 3500) {
+        end(refusal ?? new TidewireError(`close-${code}`, 0, "the server closed the WebSocket for good", { retryable: false }));
+      } else if (refusal) end(refusal);
+      else if (code >= 3000) end("again");
+      else end(lost(`the WebSocket closed with ${code}`));
+    };
+    // Node fires no `close` when the connection breaks within the handshake.
+    socket.onerror = () => end(lost("the WebSocket failed"));
+  });
+}
