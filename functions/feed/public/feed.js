@@ -44,6 +44,9 @@ class Stop extends Error {
   }
 }
 
+/** The server is there but takes no WebSocket: a browser cannot tell the two apart by the failure alone. */
+class NoWebSocket extends Error {}
+
 const finished = () => new Stop("finished", "The channel is finished: no more events will come.");
 
 // ---- Readers: each runs one connection or one request, and returns or throws when it is over
@@ -65,6 +68,7 @@ async function read(transport) {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Stop) return show(error.state, error.message);
+      if (error instanceof NoWebSocket) return read("sse");
       show("reconnecting");
       // Full jitter, so that a thousand pages do not come back in the same moment.
       await sleep(Math.random() * Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** failures++));
@@ -83,6 +87,7 @@ function websocket(signal) {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
     let refusal = "The server refused the connection.";
+    let greeted = false;
     let heard = true;
     let pings;
 
@@ -105,15 +110,18 @@ function websocket(signal) {
       heard = true;
       if (data === "pong") return;
       const frame = JSON.parse(data);
-      if (frame.type === "hello") connected();
-      else if (frame.type === "events") frame.events.forEach((event) => received(event.data, event.offset));
+      if (frame.type === "hello") {
+        greeted = true;
+        connected();
+      } else if (frame.type === "events") frame.events.forEach((event) => received(event.data, event.offset));
       else if (frame.type === "gap") gap(frame.earliest);
       else if (frame.type === "error") refusal = frame.detail ?? frame.code;
     };
     socket.onclose = ({ code }) => {
       if (code === 1000) end(finished());
       else if (code === 1003 || code === 1009 || code >= 3500) end(new Stop("refused", refusal));
-      else end(new Error(`closed with ${code}`));
+      else if (greeted) end(new Error(`closed with ${code}`));
+      else page({}, signal).then(() => end(new NoWebSocket()), end);
     };
   });
 }
