@@ -4,7 +4,11 @@ use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
 use crate::headers::{self, Reply, reply, set, set_next_offset};
-use crate::{Channel, ContentType, Error, ErrorKind, Event, Framing, Gap, Offset, Operation, Page, Policy, Read, Result, Row, Transport, next_cursor};
+use crate::producer::Turn;
+use crate::{
+    Append, Channel, ContentType, Error, ErrorKind, Event, Framing, Gap, Offset, Operation, Page, Policy, Producer, ProducerState, Read, Result, Row,
+    Transport, next_cursor,
+};
 
 /// The next step of the adapter.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Commit {
     pub rows: Vec<Row>,
     /// Whether something else than its events changed, so that the channel's own row is to be written.
     pub is_channel_changed: bool,
+    /// The producer that appended. What is known of it is kept as long as the channel, whatever retention drops.
+    pub producer: Option<Producer>,
 }
 
 /// An answer that waits for a page of the store.
@@ -74,18 +80,23 @@ impl Moment {
     }
 }
 
-/// Decides one request. `body` is empty for all but `PUT` and `POST`.
+/// Decides one request. `body` is empty for all but `PUT` and `POST`; `producer` is what the channel knows of [`Operation::producer`].
 ///
 /// # Errors
 ///
 /// What Durable Streams says for the request and state; nothing was changed then.
-pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, policy: &Policy, moment: Moment) -> Result<Decision> {
+pub fn decide(
+    operation: &Operation,
+    body: &[u8],
+    channel: Option<&Channel>,
+    producer: Option<ProducerState>,
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Decision> {
     let existing = || channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found);
     match operation {
         Operation::Create { content_type, closed, location } => create(channel, content_type.as_ref(), *closed, location, body, policy, moment),
-        Operation::Append { content_type, stream_seq, closed } => {
-            append(existing()?, content_type.as_ref(), stream_seq.as_deref(), *closed, body, policy, moment)
-        }
+        Operation::Append(asked) => append(existing()?, asked, producer, body, policy, moment),
         Operation::Delete => {
             channel.ok_or_else(not_found)?;
             Ok(Decision::Delete(reply(StatusCode::NO_CONTENT, "")))
@@ -163,28 +174,26 @@ fn created(status: StatusCode, channel: &Channel, location: &str) -> Reply {
     reply
 }
 
-fn append(
-    channel: Channel,
-    content_type: Option<&ContentType>,
-    stream_seq: Option<&str>,
-    closed: bool,
-    body: &[u8],
-    policy: &Policy,
-    moment: Moment,
-) -> Result<Decision> {
+fn append(channel: Channel, asked: &Append, known: Option<ProducerState>, body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
+    // Before all else: what was stored is acknowledged again, even when the channel was finished since, and who is fenced off learns that.
+    if let Some(producer) = &asked.producer
+        && let Turn::Duplicate(last) = producer.turn(known, channel.closed)?
+    {
+        return Ok(Decision::Reply(appended(&channel, Some(last), StatusCode::NO_CONTENT)));
+    }
     if channel.closed {
-        if closed && body.is_empty() {
-            return Ok(Decision::Reply(appended(&channel)));
+        if asked.closed && body.is_empty() && asked.producer.is_none() {
+            return Ok(Decision::Reply(appended(&channel, None, StatusCode::NO_CONTENT)));
         }
         return Err(Error::closed(channel.tail_offset()));
     }
     let events = if body.is_empty() {
-        if !closed {
+        if !asked.closed {
             return Err(Error::new(ErrorKind::BodyEmpty, "an append without content would be nothing; to finish the channel send `Stream-Closed: true`"));
         }
         Vec::new()
     } else {
-        let given = content_type.ok_or_else(|| Error::new(ErrorKind::ContentTypeMissing, "say with Content-Type what the body holds"))?;
+        let given = asked.content_type.as_ref().ok_or_else(|| Error::new(ErrorKind::ContentTypeMissing, "say with Content-Type what the body holds"))?;
         if *given != channel.content_type {
             let why = format!("the channel holds {}, the body is {}", channel.content_type.as_str(), given.as_str());
             return Err(Error::new(ErrorKind::ContentTypeMismatch, why));
@@ -195,28 +204,35 @@ fn append(
         }
         events
     };
-    if let (Some(given), Some(last)) = (stream_seq, channel.stream_seq.as_deref())
+    if let (Some(given), Some(last)) = (&asked.stream_seq, &channel.stream_seq)
         && given <= last
     {
         return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq {given:?} is not above {last:?}, compared as text")));
     }
     let mut commit = write(channel, events, policy, moment)?;
-    if let Some(seq) = stream_seq {
-        commit.channel.stream_seq = Some(seq.into());
+    if let Some(seq) = &asked.stream_seq {
+        commit.channel.stream_seq = Some(seq.clone());
         commit.is_channel_changed = true;
     }
-    if closed {
+    if asked.closed {
         commit.channel.closed = true;
         commit.is_channel_changed = true;
     }
-    let reply = appended(&commit.channel);
+    commit.producer = asked.producer.clone();
+    // Durable Streams tells a producer's first time from a repetition by the status.
+    let status = if asked.producer.is_some() && !body.is_empty() { StatusCode::OK } else { StatusCode::NO_CONTENT };
+    let reply = appended(&commit.channel, asked.producer.as_ref().map(Producer::state), status);
     Ok(Decision::Commit(Box::new(commit), reply))
 }
 
-fn appended(channel: &Channel) -> Reply {
-    let mut reply = reply(StatusCode::NO_CONTENT, "");
+fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCode) -> Reply {
+    let mut reply = reply(status, "");
     set_state(&mut reply, channel);
     reply.headers_mut().remove(header::CONTENT_TYPE);
+    if let Some(state) = producer {
+        set(&mut reply, headers::PRODUCER_EPOCH, &state.epoch.to_string());
+        set(&mut reply, headers::PRODUCER_SEQ, &state.seq.to_string());
+    }
     reply
 }
 
@@ -245,7 +261,7 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
             Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
         })
         .collect();
-    Ok(Commit { channel, rows, is_channel_changed })
+    Ok(Commit { channel, rows, is_channel_changed, producer: None })
 }
 
 /// The events of a body: each element of a JSON array, one level deep; else the body itself.
@@ -425,8 +441,8 @@ mod tests {
     }
 
     fn appended_to(channel: Option<&Channel>, stream_seq: Option<&str>, closed: bool, moment: Moment) -> Commit {
-        let operation = Operation::Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed };
-        match decide(&operation, b"[1,[22]]", channel, &policy(), moment).unwrap() {
+        let operation = Operation::Append(Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed, producer: None });
+        match decide(&operation, b"[1,[22]]", channel, None, &policy(), moment).unwrap() {
             Decision::Commit(commit, _) => *commit,
             other => panic!("{other:?}"),
         }
@@ -469,7 +485,8 @@ mod tests {
         let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
         let data = RawValue::from_string("1".into()).unwrap();
         let error = decide_publish(&data, Some(&channel), &policy(), NOW).unwrap_err();
-        assert_eq!((error.kind(), error.offset()), (ErrorKind::ChannelClosed, Some(channel.tail_offset())));
+        assert_eq!(error.kind(), ErrorKind::ChannelClosed);
+        assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
     }
 
     #[test]

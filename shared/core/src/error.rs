@@ -16,7 +16,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     kind: ErrorKind,
     detail: String,
-    offset: Option<Offset>,
+    /// The offset to go on from, where that is what was asked.
+    earliest: Option<Offset>,
+    /// Headers that tell a program what the sentence tells people.
+    headers: Vec<(&'static str, String)>,
 }
 
 macro_rules! kinds {
@@ -86,6 +89,10 @@ kinds! {
     ConfigurationMismatch = "configuration-mismatch", CONFLICT, "The channel exists with another configuration";
     /// `Stream-Seq` is not above the last one.
     SequenceNotRising = "sequence-not-rising", CONFLICT, "The sequence does not rise";
+    /// An append of a producer came before one that it should follow.
+    ProducerGap = "producer-gap", CONFLICT, "An append of the producer is missing";
+    /// A producer of a later epoch has taken over.
+    ProducerFenced = "producer-fenced", FORBIDDEN, "The producer's epoch is over";
     /// The channel is finished.
     ChannelClosed = "channel-closed", CONFLICT, "The channel is closed";
     /// The events after this offset are gone.
@@ -109,18 +116,25 @@ kinds! {
 impl Error {
     /// An error of a kind; `detail` says what was wrong and what would be right.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Error {
-        Error { kind, detail: detail.into(), offset: None }
+        Error { kind, detail: detail.into(), earliest: None, headers: Vec::new() }
     }
 
     /// [`ErrorKind::OffsetGone`], with the offset to go on from.
     pub fn gone(requested: Offset, earliest: Offset) -> Error {
         let detail = format!("the events after {requested} are gone; go on from {earliest}");
-        Error { kind: ErrorKind::OffsetGone, detail, offset: Some(earliest) }
+        Error { earliest: Some(earliest), ..Error::new(ErrorKind::OffsetGone, detail) }
     }
 
     /// [`ErrorKind::ChannelClosed`], with the final offset.
     pub fn closed(tail: Offset) -> Error {
-        Error { kind: ErrorKind::ChannelClosed, detail: "nothing is appended to a finished channel".into(), offset: Some(tail) }
+        let error = Error::new(ErrorKind::ChannelClosed, "nothing is appended to a finished channel");
+        error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
+    }
+
+    /// The error with a header for its answer.
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl ToString) -> Error {
+        self.headers.push((name, value.to_string()));
+        self
     }
 
     /// Kind to match on.
@@ -133,9 +147,14 @@ impl Error {
         &self.detail
     }
 
-    /// The offset to go on from, for [`ErrorKind::OffsetGone`]; the final one, for [`ErrorKind::ChannelClosed`].
-    pub fn offset(&self) -> Option<Offset> {
-        self.offset
+    /// The offset to go on from, for [`ErrorKind::OffsetGone`].
+    pub fn earliest(&self) -> Option<Offset> {
+        self.earliest
+    }
+
+    /// Headers of its answer, besides those of every problem.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
     /// HTTP status.

@@ -124,7 +124,11 @@ pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply 
 
 /// A flat object, as readers of Durable Streams expect, directly after its event line and without a space.
 fn control(out: &mut String, offset: Offset, cursor: u64, flags: &[&str]) {
-    let mut json = format!(r#"{{"streamNextOffset":"{offset}","streamCursor":"{cursor}""#);
+    let mut json = format!(r#"{{"streamNextOffset":"{offset}""#);
+    // After the end there is nothing to collapse requests for.
+    if !flags.contains(&"streamClosed") {
+        json.push_str(&format!(r#","streamCursor":"{cursor}""#));
+    }
     for flag in flags {
         json.push_str(&format!(r#","{flag}":true"#));
     }

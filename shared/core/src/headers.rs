@@ -4,7 +4,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
-use crate::{Error, ErrorKind, Offset};
+use crate::{Error, Offset};
 
 /// An answer, whole.
 pub type Reply = Response<Vec<u8>>;
@@ -13,13 +13,15 @@ pub(crate) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-
 pub(crate) const UP_TO_DATE: HeaderName = HeaderName::from_static("stream-up-to-date");
 pub(crate) const CLOSED: HeaderName = HeaderName::from_static("stream-closed");
 pub(crate) const CURSOR: HeaderName = HeaderName::from_static("stream-cursor");
+pub(crate) const PRODUCER_EPOCH: HeaderName = HeaderName::from_static("producer-epoch");
+pub(crate) const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
 pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
 
 const ALLOWED: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 /// Request headers that a browser of another origin may send.
-const ALLOWED_HEADERS: &str = "authorization, content-type, if-none-match, last-event-id, stream-seq, stream-closed";
+const ALLOWED_HEADERS: &str = "authorization, content-type, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, stream-closed, stream-seq";
 /// Answer headers that a browser of another origin may read.
-const EXPOSED_HEADERS: &str = "etag, location, retry-after, stream-closed, stream-cursor, stream-next-offset, stream-sse-data-encoding, stream-up-to-date";
+const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-next-offset, stream-sse-data-encoding, stream-up-to-date";
 
 /// An answer with what every answer carries: no sniffing, no embedding surprises, CORS without credentials.
 pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
@@ -77,14 +79,13 @@ pub fn problem(error: &Error) -> Reply {
         title: error.kind().title(),
         status: error.status_code().as_u16(),
         detail: error.detail(),
-        earliest: error.offset().filter(|_| error.kind() == ErrorKind::OffsetGone).map(|offset| offset.to_string()),
+        earliest: error.earliest().map(|offset| offset.to_string()),
     };
     let mut reply = reply(error.status_code(), serde_json::to_vec(&problem).unwrap_or_default());
     set(&mut reply, header::CONTENT_TYPE, "application/problem+json");
     set(&mut reply, header::CACHE_CONTROL, "no-store");
-    if let (ErrorKind::ChannelClosed, Some(offset)) = (error.kind(), error.offset()) {
-        set(&mut reply, CLOSED, "true");
-        set_next_offset(&mut reply, offset);
+    for (name, value) in error.headers() {
+        set(&mut reply, HeaderName::from_static(name), value);
     }
     match error.status_code() {
         StatusCode::METHOD_NOT_ALLOWED => set(&mut reply, header::ALLOW, ALLOWED),

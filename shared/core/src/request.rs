@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Result, Right, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Producer, Result, Right, Start, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -29,20 +29,26 @@ pub enum Operation {
         location: String,
     },
     /// `POST`.
-    Append {
-        /// `Content-Type`, if given.
-        content_type: Option<ContentType>,
-        /// `Stream-Seq`: must rise as text from append to append.
-        stream_seq: Option<String>,
-        /// `Stream-Closed: true`: finished after this append.
-        closed: bool,
-    },
+    Append(Append),
     /// `DELETE`.
     Delete,
     /// `HEAD`.
     Head,
     /// `GET`, on any transport.
     Read(Read),
+}
+
+/// An append.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Append {
+    /// `Content-Type`, if given.
+    pub content_type: Option<ContentType>,
+    /// `Stream-Seq`: must rise as text from append to append.
+    pub stream_seq: Option<String>,
+    /// `Stream-Closed: true`: finished after this append.
+    pub closed: bool,
+    /// Who appends, where it is to be stored once however often it is sent.
+    pub producer: Option<Producer>,
 }
 
 /// A read.
@@ -59,20 +65,32 @@ pub struct Read {
 }
 
 impl Operation {
+    /// The producer whose state is to be known, if any.
+    pub fn producer(&self) -> Option<&Producer> {
+        match self {
+            Operation::Append(append) => append.producer.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether a body belongs to it.
+    pub fn has_body(&self) -> bool {
+        matches!(self, Operation::Create { .. } | Operation::Append(_))
+    }
+
     /// The rights that it takes, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
             Operation::Create { .. } | Operation::Delete => &[Right::Manage],
-            Operation::Append { closed: true, .. } => &[Right::Publish, Right::Manage],
-            Operation::Append { .. } => &[Right::Publish],
+            Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
+            Operation::Append(_) => &[Right::Publish],
             Operation::Head | Operation::Read(_) => &[Right::Read],
         }
     }
 }
 
 /// Headers of Durable Streams that this version refuses rather than ignores, since ignoring them would break a promise.
-const NOT_SUPPORTED: &[&str] =
-    &["producer-id", "producer-epoch", "producer-seq", "stream-ttl", "stream-expires-at", "stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
+const NOT_SUPPORTED: &[&str] = &["stream-ttl", "stream-expires-at", "stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
 
 impl Operation {
     /// Reads the operation from method, query and headers.
@@ -91,7 +109,7 @@ impl Operation {
                 if stream_seq.as_ref().is_some_and(|seq| seq.is_empty() || seq.len() > 255) {
                     return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq has 1 to 255 bytes"));
                 }
-                Ok(Operation::Append { content_type: content_type(visit)?, stream_seq, closed: closed(visit) })
+                Ok(Operation::Append(Append { content_type: content_type(visit)?, stream_seq, closed: closed(visit), producer: Producer::parse(visit)? }))
             }
             other => Err(Error::new(ErrorKind::MethodNotAllowed, format!("a channel takes no {other:?}"))),
         }

@@ -13,7 +13,7 @@ const SCHEMA_VERSION: u64 = 1;
 
 /// `store` has one row: the version, and the newest epoch of a channel that was deleted, so that a new one is above it. An append writes its events and nothing else; a
 /// channel's own row is written when something else changes, or when no event is left to tell tail and total.
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS channels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -31,6 +31,13 @@ const SCHEMA: [&str; 4] = [
         total INTEGER NOT NULL,
         data BLOB NOT NULL,
         PRIMARY KEY (channel, seq)
+    ) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS producers (
+        channel INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (channel, id)
     ) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL, last_epoch INTEGER NOT NULL)",
     "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 1, 0)",
@@ -62,6 +69,7 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
     if let Err(cause) = execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await {
         eprintln!("the journal mode is left as it is: {cause}");
     }
+    // The last of the tables: with it all are there.
     let tables = execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;
     if tables.is_empty() {
         let transaction = Transaction::begin().await?;

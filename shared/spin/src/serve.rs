@@ -59,7 +59,7 @@ async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
         return read_channel(store, read, &policy, settings).await;
     }
     let mut bytes = Vec::new();
-    if matches!(asked.operation, Operation::Create { .. } | Operation::Append { .. }) {
+    if asked.operation.has_body() {
         let mut chunks = body.stream();
         while let Some(chunk) = chunks.next().await {
             bytes.extend_from_slice(&chunk.map_err(|cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}")))?);
@@ -96,19 +96,22 @@ fn moment(look: &Look) -> Moment {
 /// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
 async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
     let look = store.load().await.map_err(internal)?;
-    let decision = decide(&asked.operation, body, look.channel(), policy, moment(&look))?;
+    let producer = store.producer(&look, &asked.operation).await.map_err(internal)?;
+    let decision = decide(&asked.operation, body, look.channel(), producer, policy, moment(&look))?;
     if let Decision::Reply(reply) = decision {
         return Ok(reply);
     }
     if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
         && !commit.is_channel_changed
+        && commit.producer.is_none()
         && store.append(before, &commit).await.map_err(internal)?
     {
         retain(store, &commit, before.id, policy).await;
         return Ok(reply);
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
-    let reply = match decide(&asked.operation, body, look.channel(), policy, moment(&look)) {
+    let producer = store.producer_on(transaction.connection(), &look, &asked.operation).await.map_err(internal)?;
+    let reply = match decide(&asked.operation, body, look.channel(), producer, policy, moment(&look)) {
         Ok(Decision::Commit(commit, reply)) => {
             store.write(&transaction, look.stored.as_ref(), &commit).await.map_err(internal)?;
             Ok(reply)
@@ -152,7 +155,7 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
     let mut has_waited = false;
     loop {
         let look = kept(&store, policy).await?;
-        match decide(&Operation::Read(read.clone()), &[], look.channel(), policy, moment(&look))? {
+        match decide(&Operation::Read(read.clone()), &[], look.channel(), None, policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
             Decision::Page(plan) => {
                 let (seen, page) = if plan.is_at_tail {

@@ -1,7 +1,7 @@
 //! The log of one channel, in the database that all share.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, Retention, RowSize};
+use tidewire_core::{Channel, Commit, ContentType, Event, Operation, Page, PageLimit, ProducerState, Retention, RowSize};
 
 use crate::database::{Row, Transaction, execute, integer, number, shared};
 
@@ -120,6 +120,23 @@ impl Store {
         Ok((transaction, look))
     }
 
+    /// What the channel knows of the producer of an operation.
+    pub(crate) async fn producer(&self, look: &Look, operation: &Operation) -> Result<Option<ProducerState>, Error> {
+        let connection = shared().await?;
+        self.producer_on(&connection, look, operation).await
+    }
+
+    pub(crate) async fn producer_on(&self, connection: &Connection, look: &Look, operation: &Operation) -> Result<Option<ProducerState>, Error> {
+        let (Some(producer), Some(stored)) = (operation.producer(), &look.stored) else { return Ok(None) };
+        let values = vec![number(stored.id), Value::Text(producer.id.clone())];
+        let rows = execute(connection, "SELECT epoch, seq FROM producers WHERE channel = ? AND id = ?", values).await?;
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        match row.as_slice() {
+            [epoch, seq] => Ok(integer(epoch).zip(integer(seq)).map(|(epoch, seq)| ProducerState { epoch, seq })),
+            _ => Err(damaged("producer")),
+        }
+    }
+
     /// Writes a commit under the lock.
     pub(crate) async fn write(&self, transaction: &Transaction, before: Option<&Stored>, commit: &Commit) -> Result<(), Error> {
         let channel = &commit.channel;
@@ -145,6 +162,10 @@ impl Store {
                 made.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| damaged("id"))?
             }
         };
+        if let Some(producer) = &commit.producer {
+            let values = vec![number(id), Value::Text(producer.id.clone()), number(producer.epoch), number(producer.seq)];
+            transaction.execute("INSERT OR REPLACE INTO producers (channel, id, epoch, seq) VALUES (?, ?, ?, ?)", values).await?;
+        }
         for row in &commit.rows {
             let values = vec![number(id), number(row.event.seq), number(row.at_ms), number(row.total), Value::Blob(row.event.data.clone())];
             transaction.execute("INSERT INTO events (channel, seq, at_ms, total, data) VALUES (?, ?, ?, ?, ?)", values).await?;
@@ -155,6 +176,7 @@ impl Store {
     /// Removes the channel whole, under the lock. Only its epoch is remembered, as the store's newest.
     pub(crate) async fn delete(&self, transaction: &Transaction, stored: &Stored) -> Result<(), Error> {
         transaction.execute("DELETE FROM events WHERE channel = ?", vec![number(stored.id)]).await?;
+        transaction.execute("DELETE FROM producers WHERE channel = ?", vec![number(stored.id)]).await?;
         transaction.execute("DELETE FROM channels WHERE id = ?", vec![number(stored.id)]).await?;
         transaction.execute("UPDATE store SET last_epoch = max(last_epoch, ?)", vec![number(stored.channel.epoch)]).await?;
         Ok(())

@@ -76,10 +76,7 @@ impl<F: Function> ChannelObject<F> {
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
         let operation = operation(request.headers())?;
         let offers_subprotocol = offers_subprotocol(request.headers())?;
-        let body = match operation {
-            Operation::Create { .. } | Operation::Append { .. } => request.bytes().await?,
-            _ => Vec::new(),
-        };
+        let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         let answer = match self.inner.decide(&operation, &body) {
             Ok(Decision::Reply(reply)) => return respond(reply),
             Ok(Decision::Commit(commit, reply)) => self.inner.commit(*commit).map(|_| reply),
@@ -140,7 +137,11 @@ impl Inner {
 
     fn decide(&self, operation: &Operation, body: &[u8]) -> Answer<Decision> {
         let channel = self.channel()?;
-        decide(operation, body, channel.as_ref(), &self.policy, self.moment())
+        let producer = match operation.producer() {
+            Some(producer) => self.store.producer(&producer.id).map_err(|cause| internal(&cause))?,
+            None => None,
+        };
+        decide(operation, body, channel.as_ref(), producer, &self.policy, self.moment())
     }
 
     /// Stores, then wakes. The platform's output gate holds every send and every answer back until the write is durable.

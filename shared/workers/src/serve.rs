@@ -62,7 +62,7 @@ fn visit<F: Function>(request: &Request, settings: &Settings) -> Result<Entry, E
 /// The body of a publish, read no further than it may be long.
 async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
-    if !matches!(asked.operation, Operation::Create { .. } | Operation::Append { .. }) || request.inner().body().is_none() {
+    if !asked.operation.has_body() || request.inner().body().is_none() {
         return Ok(body);
     }
     let broke_off = |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"));

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, Retention, RowSize};
+use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, ProducerState, Retention, RowSize};
 use wasm_bindgen::prelude::*;
 use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
@@ -28,6 +28,14 @@ CREATE TABLE events (
     data BLOB NOT NULL
 );";
 
+/// One row for each idempotent producer, made with the first of them. Not subject to retention: a late repetition must still be known.
+const PRODUCERS: &str = "
+CREATE TABLE producers (
+    id TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) WITHOUT ROWID";
+
 #[wasm_bindgen]
 extern "C" {
     type Transactional;
@@ -40,20 +48,22 @@ pub(crate) struct Store {
     storage: Storage,
     sql: SqlStorage,
     has_tables: Cell<bool>,
+    has_producers: Cell<bool>,
 }
 
 impl Store {
     pub(crate) fn new(storage: Storage) -> Store {
-        Store { sql: storage.sql(), storage, has_tables: Cell::new(false) }
+        Store { sql: storage.sql(), storage, has_tables: Cell::new(false), has_producers: Cell::new(false) }
     }
 
-    /// The channel, or `None` when there is none. Reads four rows and writes none: a look at an unknown name must cost nothing.
+    /// The channel, or `None` when there is none. Reads a handful of rows and writes none: a look at an unknown name must cost nothing.
     pub(crate) fn load(&self) -> Result<Option<Channel>> {
-        let tables = self.first("SELECT 1 FROM sqlite_master WHERE name = 'channel'", vec![])?;
-        self.has_tables.set(tables.is_some());
-        if tables.is_none() {
+        let has_table = |name: &str| Ok::<_, Error>(self.first("SELECT 1 FROM sqlite_master WHERE name = ?", vec![name.into()])?.is_some());
+        self.has_tables.set(has_table("channel")?);
+        if !self.has_tables.get() {
             return Ok(None);
         }
+        self.has_producers.set(has_table("producers")?);
         let Some(row) = self.first("SELECT schema_version, epoch, content_type, closed, stream_seq, tail, total FROM channel", vec![])? else {
             return Ok(None);
         };
@@ -96,10 +106,28 @@ impl Store {
             if commit.is_channel_changed {
                 self.write_channel(&commit.channel)?;
             }
+            if let Some(producer) = &commit.producer {
+                if !self.has_producers.get() {
+                    self.sql.exec(PRODUCERS, None)?;
+                }
+                let values = vec![producer.id.as_str().into(), number(producer.epoch), number(producer.seq)];
+                self.sql.exec("INSERT OR REPLACE INTO producers (id, epoch, seq) VALUES (?, ?, ?)", values)?;
+            }
             Ok(())
         })?;
         self.has_tables.set(true);
+        self.has_producers.set(self.has_producers.get() || commit.producer.is_some());
         Ok(())
+    }
+
+    /// What is known of a producer.
+    pub(crate) fn producer(&self, id: &str) -> Result<Option<ProducerState>> {
+        if !self.has_producers.get() {
+            return Ok(None);
+        }
+        let Some(row) = self.first("SELECT epoch, seq FROM producers WHERE id = ?", vec![id.into()])? else { return Ok(None) };
+        let mut row = row.into_iter();
+        Ok(Some(ProducerState { epoch: integer(row.next())?, seq: integer(row.next())? }))
     }
 
     /// Drops what retention does not keep and returns the channel after it.
@@ -142,6 +170,7 @@ impl Store {
     /// Removes everything, so that nothing is left to pay for.
     pub(crate) async fn delete(&self) -> Result<()> {
         self.has_tables.set(false);
+        self.has_producers.set(false);
         self.storage.delete_all().await
     }
 

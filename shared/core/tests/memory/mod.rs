@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use tidewire_core::{
     Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Moment, Operation,
-    Page, Policy, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide, decide_publish, entry, error_frame,
-    event_stream_head, into_parts, next_cursor, problem, timed_out,
+    Page, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide, decide_publish, entry,
+    error_frame, event_stream_head, into_parts, next_cursor, problem, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -58,6 +58,7 @@ pub(crate) struct Memory {
 struct Log {
     channel: Option<Channel>,
     rows: Vec<Row>,
+    producers: HashMap<String, ProducerState>,
     last_epoch: u64,
 }
 
@@ -88,7 +89,7 @@ impl Memory {
         let (policy, now_ms) = (&self.policy, self.now_ms);
         let log = self.logs.entry(name.to_string()).or_default();
         log.retain(policy, now_ms);
-        match decide(&operation, &ask.body, log.channel.as_ref(), policy, log.moment(now_ms))? {
+        match decide(&operation, &ask.body, log.channel.as_ref(), log.producer(&operation), policy, log.moment(now_ms))? {
             Decision::Reply(reply) => Ok(answer(reply)),
             Decision::Commit(commit, reply) => {
                 log.commit(*commit);
@@ -125,8 +126,15 @@ impl Log {
         self.rows.retain(|row| row.event.seq >= channel.first);
     }
 
-    fn commit(&mut self, Commit { channel, rows, .. }: Commit) -> Vec<Event> {
+    fn producer(&self, operation: &Operation) -> Option<ProducerState> {
+        self.producers.get(&operation.producer()?.id).copied()
+    }
+
+    fn commit(&mut self, Commit { channel, rows, producer, .. }: Commit) -> Vec<Event> {
         self.channel = Some(channel);
+        if let Some(producer) = producer {
+            self.producers.insert(producer.id, ProducerState { epoch: producer.epoch, seq: producer.seq });
+        }
         for row in &rows {
             assert!(self.rows.last().is_none_or(|last| row.event.seq == last.event.seq + 1), "a position is taken or left out");
             self.rows.push(row.clone());
