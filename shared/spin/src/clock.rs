@@ -14,12 +14,20 @@ pub(crate) fn elapsed() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
 }
 
+/// Number of the tick that the present moment follows.
+pub(crate) fn last_tick(interval: Duration) -> u64 {
+    monotonic_clock::now() / interval_ns(interval)
+}
+
 /// Sleeps to the next multiple of the interval and returns its number: every stream of the instance wakes at the same ticks.
 pub(crate) async fn next_tick(interval: Duration) -> u64 {
-    let interval = interval.as_nanos().max(1) as u64;
-    let tick = monotonic_clock::now() / interval + 1;
-    monotonic_clock::wait_until(tick * interval).await;
+    let tick = last_tick(interval) + 1;
+    monotonic_clock::wait_until(tick * interval_ns(interval)).await;
     tick
+}
+
+fn interval_ns(interval: Duration) -> u64 {
+    interval.as_nanos().max(1) as u64
 }
 
 /// Chance for what only has to differ: cache keys and reconnection times.

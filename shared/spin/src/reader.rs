@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Page, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, sse};
+use tidewire_core::{Channel, Framing, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, sse};
 
 use crate::clock::{elapsed, entropy, now_ms};
 use crate::store::{Store, Stored};
@@ -75,9 +75,7 @@ impl Reader {
         loop {
             self.watch.tick(self.interval()).await;
             if let Some(batch) = self.watch.recent(self.after).filter(|batch| self.epoch == 0 || batch.stored.channel.epoch == self.epoch) {
-                let plan = PagePlan::after_wait(self.after, self.cursor);
-                let page = Page { after: self.after, events: batch.page.after(self.after).to_vec() };
-                return News::Reply(plan.reply(&batch.stored.channel, &page));
+                return News::Reply(batch.reply(&PagePlan::after_wait(self.after, self.cursor)));
             }
             let channel = self.watch.stored().map(|stored| stored.channel);
             let is_same = channel.as_ref().map_or(0, |channel| channel.epoch) == self.epoch;

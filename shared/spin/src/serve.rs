@@ -1,6 +1,7 @@
 //! What happens to a request on Spin.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
@@ -18,6 +19,7 @@ use crate::reader::{News, Reader};
 use crate::respond::{Answer, internal, refuse, respond, stream};
 use crate::settings::settings;
 use crate::store::{Look, Store};
+use crate::watch::Watch;
 
 /// Appends between two cuts of retention. A read cuts as well, so that no reader sees more than is kept.
 const APPENDS_PER_CUT: u64 = 64;
@@ -153,11 +155,25 @@ async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
 async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<Settings>) -> Result<Answer, Error> {
     let mut read = read.clone();
     let mut has_waited = false;
+    let interval = Duration::from_millis(settings.store_poll_ms);
+    // A poll that returns, or a stream that resumes, beside others: the look that they share is as new as what it would wait for.
+    let mut watch = match (read.transport, read.start) {
+        (Transport::Poll, _) => None,
+        (_, Start::After(offset)) => Watch::fresh(&store, interval, offset),
+        _ => None,
+    };
     loop {
-        let look = kept(&store, policy).await?;
+        let watch = watch.take();
+        let look = match &watch {
+            Some(watch) => Look { stored: watch.stored(), last_epoch: 0 },
+            None => kept(&store, policy).await?,
+        };
         match decide(&Operation::Read(read.clone()), &[], look.channel(), None, policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
             Decision::Page(plan) => {
+                if let Some(batch) = watch.and_then(|watch| watch.recent(plan.after)) {
+                    return Ok(respond(batch.reply(&plan)));
+                }
                 let (seen, page) = if plan.is_at_tail {
                     (look.clone(), Page { after: plan.after, events: Vec::new() })
                 } else {

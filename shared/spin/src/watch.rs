@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Framing, Page, PageLimit};
+use tidewire_core::{Framing, Offset, Page, PageLimit, PagePlan, Reply, Start};
 
-use crate::clock::next_tick;
+use crate::clock::{last_tick, next_tick};
 use crate::store::{Store, Stored};
 
 /// How soon a reader looks again whether another's read has landed.
@@ -57,6 +57,12 @@ impl Batch {
         Rc::clone(self.encoded.borrow_mut().entry(framing).or_insert_with(encode))
     }
 
+    /// The answer to a long poll at a position within the batch.
+    pub(crate) fn reply(&self, plan: &PagePlan) -> Reply {
+        let page = Page { after: plan.after, events: self.page.after(plan.after).to_vec() };
+        plan.reply(&self.stored.channel, &page)
+    }
+
     fn bytes(&self) -> usize {
         self.page.events.iter().map(|event| event.data.len()).sum()
     }
@@ -76,6 +82,15 @@ impl Watch {
             watch.known.borrow_mut().learn(stored);
             Rc::clone(watch)
         })
+    }
+
+    /// The watch of a channel that other readers keep fresh, for one that goes on from `offset`: it need not look at the store for itself. `None` for an offset that
+    /// the last look does not hold; what that means only the store can tell.
+    pub(crate) fn fresh(store: &Store, interval: Duration, offset: Offset) -> Option<Rc<Watch>> {
+        let watch = WATCHES.with_borrow(|watches| watches.get(store.name()).cloned())?;
+        let channel = watch.stored()?.channel;
+        let holds = channel.position(Start::After(offset)).gap.is_none();
+        (holds && watch.landed.get() >= last_tick(interval)).then_some(watch)
     }
 
     /// The channel as it was at the last read.
