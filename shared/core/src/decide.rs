@@ -3,6 +3,7 @@
 use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
+use crate::body::joined;
 use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::producer::Turn;
 use crate::{
@@ -408,25 +409,6 @@ impl PageHead {
 /// `If-None-Match` (RFC 9110, section 13.1.2), compared weakly.
 fn matches(header: &str, etag: &str) -> bool {
     header.split(',').map(str::trim).any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == etag)
-}
-
-/// Events as one body: a JSON array, or their bytes one after another.
-pub(crate) fn joined(events: &[Event], content_type: &ContentType) -> Vec<u8> {
-    let size: usize = events.iter().map(|event| event.data.len() + 1).sum();
-    let mut body = Vec::with_capacity(size + 2);
-    if !content_type.is_json() {
-        events.iter().for_each(|event| body.extend_from_slice(&event.data));
-        return body;
-    }
-    body.push(b'[');
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(&event.data);
-    }
-    body.push(b']');
-    body
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
+use crate::body::joined_text;
 use crate::headers::{self, Reply, reply, set};
 use crate::news::news;
 use crate::{Channel, ContentType, Event, Gap, Offset, frame, sse};
@@ -88,7 +89,7 @@ impl Framing {
                 let mut out = String::new();
                 let offset = channel.offset(end);
                 if !events.is_empty() {
-                    sse::encode_event(&mut out, Some(&offset.to_string()), Some("data"), &payload(events, &channel.content_type));
+                    sse::encode_event(&mut out, Some(&offset.to_string()), Some("data"), &joined_text(events, &channel.content_type));
                 }
                 let flags: &[&str] = match (is_up_to_date, channel.closed) {
                     (true, true) => &["upToDate", "streamClosed"],
@@ -134,26 +135,6 @@ fn control(out: &mut String, offset: Offset, cursor: u64, flags: &[&str]) {
     }
     json.push('}');
     sse::encode_event(out, None, Some("control"), &json);
-}
-
-/// A JSON array, the joined text, or the joined bytes as base64.
-fn payload(events: &[Event], content_type: &ContentType) -> String {
-    if content_type.is_text() && !content_type.is_json() {
-        return events.iter().map(|event| String::from_utf8_lossy(&event.data)).collect();
-    }
-    if !content_type.is_json() {
-        let bytes: Vec<u8> = events.iter().flat_map(|event| event.data.iter().copied()).collect();
-        return BASE64_STANDARD.encode(bytes);
-    }
-    let mut out = String::from("[");
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        out.push_str(&String::from_utf8_lossy(&event.data));
-    }
-    out.push(']');
-    out
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! The path of a request: [`entry`] turns it into a [`Request`] for one channel, [`decide`] says what to do with the
 //! channel's state, and a [`Framing`] encodes what readers see.
 
+mod body;
 mod channel;
 mod content_type;
 mod cursor;

@@ -7,7 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{PageHead, joined};
+use crate::body::joined_text;
+use crate::decide::PageHead;
 use crate::{Channel, ContentType, Error, ErrorKind, Event, Offset, Reply, Result};
 
 #[derive(Serialize, Deserialize)]
@@ -23,8 +24,7 @@ struct News {
 /// Encodes the events after a position; what [`news_reply`] reads.
 pub(crate) fn news(channel: &Channel, after: u64, events: &[Event]) -> String {
     let head = PageHead::new(channel, after, events.last().map_or(after, |event| event.seq));
-    let bytes = joined(events, &channel.content_type);
-    let body = if channel.content_type.is_text() { String::from_utf8_lossy(&bytes).into_owned() } else { BASE64_STANDARD.encode(bytes) };
+    let body = joined_text(events, &channel.content_type);
     let news = News { after: head.after.to_string(), end: head.end.to_string(), is_up_to_date: head.is_up_to_date, is_final: head.is_final, body };
     // Strings and booleans only: serializing them cannot fail.
     serde_json::to_string(&news).unwrap_or_default()
