@@ -1,6 +1,6 @@
 // Publish-to-receive latency per transport with 1, 100 and 1,000 readers, as a Markdown table.
 //
-//   node bench/latency.mjs
+//   TIDEWIRE_PLATFORM=spin node bench/latency.mjs
 //
 // One server, one publisher, and all readers in this process on sockets of their own, so the clock is one and the figures
 // include this process's share of the work. An event is published when everyone has the one before.
@@ -10,6 +10,7 @@ import http from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { eventually } from "../harness/eventually.ts";
+import { offers } from "../harness/platform.ts";
 import { Server } from "../harness/server.ts";
 
 const READERS = [1, 100, 1_000];
@@ -139,7 +140,7 @@ const server = await Server.start({
 try {
   console.log("| transport | readers | p50 ms | p99 ms | deliveries |");
   console.log("|---|--:|--:|--:|--:|");
-  for (const transport of Object.keys(FOLLOW)) {
+  for (const transport of Object.keys(FOLLOW).filter((name) => name !== "WebSocket" || offers("websocket"))) {
     for (const readers of READERS) {
       const { p50, p99, samples } = await measure(server.url, transport, readers);
       console.log(`| ${transport} | ${readers} | ${p50} | ${p99} | ${samples} |`);

@@ -8,6 +8,7 @@ import { createParser } from "eventsource-parser";
 import PartySocket from "partysocket";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { offers } from "../harness/platform.ts";
 import { webSocketUrl, type ServerFrame } from "../harness/readers.ts";
 import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
 
@@ -20,16 +21,7 @@ interface Seen {
 /** Starts a client at an offset; the function returned ends it. */
 type Client = (channel: string, seen: Seen) => () => void;
 
-const CLIENTS: Record<string, Client> = {
-  "npm eventsource": (channel, seen) => {
-    const source = new EventSource(`${channel}?offset=${seen.offset}`);
-    source.addEventListener("message", ({ data, lastEventId }) => {
-      seen.events.push(JSON.parse(data as string));
-      seen.offset = lastEventId;
-    });
-    return () => source.close();
-  },
-
+const SOCKETS: Record<string, Client> = {
   "the WebSocket of Node": (channel, seen) => {
     const socket = new WebSocket(webSocketUrl(channel, { offset: seen.offset }), "tidewire.v1");
     socket.addEventListener("message", ({ data }) => take(seen, data as string));
@@ -42,6 +34,20 @@ const CLIENTS: Record<string, Client> = {
     const socket = new PartySocket({ host, basePath: pathname.slice(1), query: () => ({ offset: seen.offset }) });
     socket.addEventListener("message", ({ data }) => take(seen, data as string));
     return () => socket.close();
+  },
+};
+
+/** Those that the platform serves. */
+const CLIENTS: Record<string, Client> = {
+  ...(offers("websocket") ? SOCKETS : {}),
+
+  "npm eventsource": (channel, seen) => {
+    const source = new EventSource(`${channel}?offset=${seen.offset}`);
+    source.addEventListener("message", ({ data, lastEventId }) => {
+      seen.events.push(JSON.parse(data as string));
+      seen.offset = lastEventId;
+    });
+    return () => source.close();
   },
 
   "@durable-streams/client by long poll": (channel, seen) => durableStream(channel, seen, "long-poll"),

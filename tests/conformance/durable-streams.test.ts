@@ -4,15 +4,8 @@ import { runConformanceTests } from "@durable-streams/server-conformance-tests";
 import { beforeAll, describe, TestRunner } from "vitest";
 import { BASE_URL, freshName, useServer } from "../harness/suite.ts";
 
-const GROUPS = [
-  "Basic Stream Operations",
-  "Append Operations",
-  "Read Operations",
-  "Offset Validation and Resumability",
-  "Long-Poll Operations",
-  "Long-Poll Edge Cases",
-  "SSE Mode",
-];
+/** What PROTOCOL.md does not support yet, and a group whose point is the TTL that HEAD tells. */
+const LEFT_OUT = /^(TTL|Fork|HEAD Metadata Edge Cases|Reserved subscription APIs)\b/;
 
 const server = useServer("durable-streams");
 
@@ -34,7 +27,7 @@ suite("durable streams", () => {
   // The groups are registered but not yet collected here: those left out never become tests, so none counts as skipped.
   const { tasks } = TestRunner.getCurrentSuite();
   const all = tasks.splice(0);
-  tasks.push(...all.filter((group) => GROUPS.includes(group.name)));
-  if (tasks.length !== GROUPS.length) throw new Error("a group was renamed by the suite");
-  console.log(`durable streams: ${tasks.length} of ${all.length} groups run (${GROUPS.join(", ")}); the rest belongs to a later issue`);
+  tasks.push(...all.filter(({ name }) => !LEFT_OUT.test(name)));
+  const leftOut = all.filter((group) => !tasks.includes(group)).map(({ name }) => name);
+  console.log(`durable streams: ${tasks.length} of ${all.length} groups run; left out: ${leftOut.join(", ")}`);
 });

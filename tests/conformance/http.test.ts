@@ -3,6 +3,7 @@
 import { EventSource } from "eventsource";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { sendRaw } from "../harness/raw.ts";
 import { read, TRANSPORTS } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, freshName, header, numbers, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
@@ -120,13 +121,24 @@ describe("a read", () => {
 });
 
 describe("the transport", () => {
-  test("Upgrade beats live and Accept", async () => {
+  test("Upgrade beats live and Accept", { tags: ["websocket"] }, async () => {
     const channel = freshChannel();
     await publish(channel, 1);
     for (const live of ["sse", "long-poll"]) {
       const socket = await Socket.open(channel, { live, offset: "-1" });
       await socket.hasEvents(1);
     }
+  });
+
+  test("Upgrade is answered 501 where no WebSocket can be", { tags: ["websocket-refused"] }, async () => {
+    const answer = await sendRaw(server.url, [
+      `GET ${new URL(freshChannel()).pathname} HTTP/1.1`,
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]);
+    expect(answer.status).toBe(501);
+    expect(JSON.parse(answer.body)).toMatchObject({ type: "urn:tidewire:websocket-unsupported", status: 501 });
   });
 
   test("live beats Accept", async () => {
@@ -277,7 +289,7 @@ describe("a finished channel", () => {
     expect(seen).toEqual(["1", "2"]);
   });
 
-  test("sends a closed frame with its end, then close code 1000", async () => {
+  test("sends a closed frame with its end, then close code 1000", { tags: ["websocket"] }, async () => {
     const { channel, offset } = await finished();
     const socket = await Socket.open(channel);
     expect(await socket.first("closed")).toEqual({ type: "closed", offset });
@@ -319,14 +331,11 @@ describe("the raw log", () => {
   });
 
   test.each([
-    ["PUT", "stream-ttl", "60"],
-    ["PUT", "stream-expires-at", "2999-01-01T00:00:00Z"],
-    ["PUT", "stream-forked-from", "/v1/stream/other"],
-    ["POST", "producer-id", "p"],
-  ])("answers 501 to %s with %s, which it does not have yet", async (method, name, value) => {
-    const stream = freshStream();
-    if (method === "POST") await fetch(stream, { method: "PUT", headers: { "content-type": "text/plain" } });
-    const answer = await fetch(stream, { method, headers: { "content-type": "text/plain", [name]: value }, body: "a" });
+    ["stream-ttl", "60"],
+    ["stream-expires-at", "2999-01-01T00:00:00Z"],
+    ["stream-forked-from", "/v1/stream/other"],
+  ])("answers 501 to PUT with %s, which it does not have yet", async (name, value) => {
+    const answer = await fetch(freshStream(), { method: "PUT", headers: { "content-type": "text/plain", [name]: value }, body: "a" });
     expect(answer.status).toBe(501);
     expect(await problem(answer)).toMatchObject({ type: "urn:tidewire:not-supported", status: 501 });
   });
@@ -426,7 +435,7 @@ describeOwnServer("without open access", () => {
     }
   });
 
-  test("a WebSocket is told so and closed with 3507", async () => {
+  test("a WebSocket is told so and closed with 3507", { tags: ["websocket"] }, async () => {
     const socket = await Socket.open(`${closed.url}/feed/private`);
     expect(await socket.first("error")).toMatchObject({ code: "access-denied", status: 403 });
     expect(await socket.closed()).toBe(3507);

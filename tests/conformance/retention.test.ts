@@ -4,11 +4,13 @@ import { EventSource } from "eventsource";
 import { createParser } from "eventsource-parser";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { shiftClock } from "../harness/host.ts";
 import { read, TRANSPORTS, type Gap } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, freshName, header, head, numbers, publish, publishAll, useOwnServer } from "../harness/suite.ts";
 
 const KEPT = 50;
+const DAY_MS = 86_400_000;
 
 describeOwnServer("retention", () => {
   const server = useOwnServer("retention", { RETENTION_MAX_EVENTS: String(KEPT) });
@@ -73,7 +75,7 @@ describeOwnServer("retention", () => {
     expect(data).toEqual(numbers(51, 100));
   });
 
-  test("a WebSocket opens, gets one gap frame, and goes on from the earliest", async () => {
+  test("a WebSocket opens, gets one gap frame, and goes on from the earliest", { tags: ["websocket"] }, async () => {
     const { channel, gone, earliest } = await channelWithPast();
     const socket = await Socket.open(channel, { offset: gone });
     await socket.hasEvents(KEPT);
@@ -122,9 +124,35 @@ describeOwnServer("retention", () => {
     expect(await head(channel)).not.toBe(old);
   });
 
+  test("events above the age limit are gone at the next read", { tags: ["host-counters"] }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    onTestFinished(() => shiftClock(server, 0));
+    const gone = await publish(channel, 1);
+    const earliest = await publish(channel, 2);
+    await shiftClock(server, 6 * DAY_MS);
+    expect(await (await fetch(channel)).json()).toEqual([1, 2]);
+    await publish(channel, 3);
+    await publish(channel, 4);
+    await shiftClock(server, 8 * DAY_MS);
+    expect(await (await fetch(channel)).json()).toEqual([3, 4]);
+    const answer = await fetch(`${channel}?offset=${gone}`);
+    expect(answer.status).toBe(410);
+    expect(await answer.json()).toMatchObject({ earliest });
+  });
+
+  test("a channel made anew while the clock goes backwards never takes an old offset for its own", { tags: ["host-counters"] }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    onTestFinished(() => shiftClock(server, 0));
+    const old = await publishAll(channel, numbers(1, 3));
+    await fetch(channel, { method: "DELETE" });
+    await shiftClock(server, -DAY_MS);
+    expect(await publishAll(channel, numbers(11, 20)) > old, "offsets rise").toBe(true);
+    expect((await fetch(`${channel}?offset=${old}`)).status).toBe(410);
+  });
+
   test("a reader that stays connected is told nothing: it misses nothing", async () => {
     const channel = `${server.url}/feed/${freshName()}`;
-    const readers = (["websocket", "sse"] as const).map((transport) => read(transport, channel));
+    const readers = TRANSPORTS.filter((transport) => transport === "websocket" || transport === "sse").map((transport) => read(transport, channel));
     onTestFinished(() => readers.forEach((reader) => reader.close()));
     for (const start of [1, 41, 81, 121]) {
       await publishAll(channel, numbers(start, start + 39));

@@ -65,21 +65,25 @@ function bytes(text: Text): Buffer<ArrayBuffer> {
 describe("http vector", () => {
   const cases = http.cases.filter(({ requires }) => !requires.includes("settings"));
 
-  test.each(cases)("$id: $purpose", async ({ function: name, steps }) => {
-    const channel = freshName();
-    const saved: Record<string, string> = { name: channel, channel: `${server.url}${PREFIX[name]}${channel}` };
-    for (const [number, given] of steps.entries()) {
-      const filled = Object.entries(saved).reduce((text, [key, value]) => text.replaceAll(`{${key}}`, value.replaceAll('"', '\\"')), JSON.stringify(given));
-      const { request, expected, save } = JSON.parse(filled) as Step;
-      const url = `${server.url}${PREFIX[name]}${request.path ?? channel}${request.query ? `?${request.query}` : ""}`;
-      if (request.headers?.upgrade === "websocket") await checkSocket(url, request, expected);
-      else {
-        const answer = await checkAnswer(`step ${number}`, url, request, expected);
-        for (const [key, header] of Object.entries(save ?? {})) saved[key] = answer.headers.get(header)!;
-      }
-    }
-  });
+  for (const { id, purpose, requires, function: name, steps } of cases) {
+    test(`${id}: ${purpose}`, { tags: requires }, () => follow(name, steps));
+  }
 });
+
+async function follow(name: HttpVector["function"], steps: Step[]): Promise<void> {
+  const channel = freshName();
+  const saved: Record<string, string> = { name: channel, channel: `${server.url}${PREFIX[name]}${channel}` };
+  for (const [number, given] of steps.entries()) {
+    const filled = Object.entries(saved).reduce((text, [key, value]) => text.replaceAll(`{${key}}`, value.replaceAll('"', '\\"')), JSON.stringify(given));
+    const { request, expected, save } = JSON.parse(filled) as Step;
+    const url = `${server.url}${PREFIX[name]}${request.path ?? channel}${request.query ? `?${request.query}` : ""}`;
+    if (request.headers?.upgrade === "websocket") await checkSocket(url, request, expected);
+    else {
+      const answer = await checkAnswer(`step ${number}`, url, request, expected);
+      for (const [key, header] of Object.entries(save ?? {})) saved[key] = answer.headers.get(header)!;
+    }
+  }
+}
 
 async function checkSocket(url: string, request: Step["request"], expected: Step["expected"]): Promise<void> {
   const socket = await Socket.open(url);

@@ -29,7 +29,7 @@ async function handshake(channel: string, headers: Record<string, string>): Prom
   return answer;
 }
 
-describe("tidewire.v1", () => {
+describe("tidewire.v1", { tags: ["websocket"] }, () => {
   test("begins with hello, then sends the history, then says that nothing newer exists", async () => {
     const channel = freshChannel();
     await publishAll(channel, [{ a: 1 }, "two", null, [3]]);
@@ -195,7 +195,7 @@ describe("catch-up", () => {
     expect(reader.gaps).toEqual([]);
   });
 
-  test("comes in several frames, none of which holds everything", async () => {
+  test("comes in several frames, none of which holds everything", { tags: ["websocket"] }, async () => {
     const channel = freshChannel();
     for (const page of numbers(0, 2)) await publishAll(channel, numbers(page * 1000 + 1, page * 1000 + 1000));
     const socket = await Socket.open(channel);

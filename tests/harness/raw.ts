@@ -15,8 +15,10 @@ export async function sendRaw(base: string, head: string[], body: Uint8Array | s
   const socket = connect(Number(port), hostname);
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
-  socket.write(Buffer.from([head[0], `Host: ${hostname}:${port}`, "Connection: close", ...head.slice(1), "", ""].join("\r\n"), "latin1"));
-  socket.write(body);
+  // A server that refuses the head may close before it has the rest.
+  socket.on("error", () => {});
+  const lines = [head[0], `Host: ${hostname}:${port}`, "Connection: close", ...head.slice(1), "", ""];
+  socket.write(Buffer.concat([Buffer.from(lines.join("\r\n"), "latin1"), Buffer.from(body)]));
   await once(socket, "close");
   return parse(Buffer.concat(chunks).toString("latin1"));
 }

@@ -5,9 +5,12 @@
 
 import { createParser } from "eventsource-parser";
 import { setTimeout as delay } from "node:timers/promises";
+import { offers } from "./platform.ts";
 
-export const TRANSPORTS = ["websocket", "sse", "long-poll", "poll"] as const;
-export type Transport = (typeof TRANSPORTS)[number];
+export type Transport = "websocket" | "sse" | "long-poll" | "poll";
+
+/** Those that the platform under test has. */
+export const TRANSPORTS: readonly Transport[] = [...(offers("websocket") ? (["websocket"] as const) : []), "sse", "long-poll", "poll"];
 
 export interface Gap {
   requested: string;

@@ -8,21 +8,41 @@ import { basename, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
+import { PLATFORM, type Platform } from "./platform.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /** Folder with `index.js` and `index_bg.wasm`. */
 export const BUILD = resolve(process.env.TIDEWIRE_WORKERS_BUILD ?? join(HERE, "../../functions/gateway/build"));
 
+/** Program of tests/spin-host. */
+const SPIN_HOST = resolve(process.env.TIDEWIRE_SPIN_HOST ?? join(HERE, "../../target/spin-host/debug/tidewire-spin-host"));
+
 /** Folder for logs, screenshots and the state of running servers. */
 export const OUTPUT = resolve(process.env.TIDEWIRE_OUTPUT ?? join(HERE, "../../target/harness"));
 
 export interface ServerOptions {
-  /** Variables of the Worker. */
+  /** Settings of the functions, by the names of the table. */
   vars?: Record<string, string>;
   /** Name of the log file in `OUTPUT/logs`. */
   name?: string;
 }
+
+/** Each prints `control URL` and `ready URL`, then what the functions log. */
+const COMMANDS: Record<Platform, (port: number, state: string, vars: [string, string][]) => string[]> = {
+  workers: (port, state, vars) => [
+    process.execPath,
+    join(HERE, "serve.mjs"),
+    ...["--build", BUILD, "--state", state, "--port", String(port), "--until-stdin-ends"],
+    ...vars.flatMap(([name, value]) => ["--var", `${name}=${value}`]),
+  ],
+  spin: (port, state, vars) => [
+    SPIN_HOST,
+    ...["--manifest", join(HERE, "../../spin.toml"), "--state", state],
+    ...["--listen", `127.0.0.1:${port}`, "--control", "127.0.0.1:0", "--until-stdin-ends"],
+    ...vars.flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]),
+  ],
+};
 
 const running = new Set<Server>();
 
@@ -73,7 +93,16 @@ export class Server {
     return this.#port;
   }
 
-  /** All that the Worker and its Durable Objects have logged, over restarts. */
+  /** Address of the port for tests, and the process that has it. */
+  get control(): string {
+    return this.#control;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** All that the functions have logged, over restarts. */
   log(): string {
     return this.#log;
   }
@@ -90,7 +119,7 @@ export class Server {
     if (answer.status !== 204) throw new Error(`evict ${className} ${name}: ${await answer.text()}`);
   }
 
-  /** SIGKILL of the whole group: node and workerd. Returns when the port refuses connections. */
+  /** SIGKILL of the whole group. Returns when the port refuses connections. */
   async kill9(): Promise<void> {
     this.signalGroup("SIGKILL");
     await this.#gone();
@@ -129,13 +158,13 @@ export class Server {
   }
 
   async #launch(): Promise<void> {
-    const vars = Object.entries(this.#options.vars ?? {}).flatMap(([name, value]) => ["--var", `${name}=${value}`]);
-    const child = spawn(
-      process.execPath,
-      [join(HERE, "serve.mjs"), "--build", BUILD, "--state", this.#state, "--port", String(this.#port), "--until-stdin-ends", ...vars],
+    const [command, ...args] = COMMANDS[PLATFORM](this.#port, this.#state, Object.entries(this.#options.vars ?? {}));
+    const child = spawn(command!, args, {
       // A group of its own, so that one signal reaches node and workerd. TMPDIR: what SIGKILL leaves behind goes with the state.
-      { detached: true, stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, TMPDIR: this.#state } },
-    );
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, TMPDIR: this.#state },
+    });
     this.#child = child;
     running.add(this);
     let lines = "";

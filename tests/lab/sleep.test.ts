@@ -12,7 +12,7 @@ const SILENCE_MS = 30_000;
 describeOwnServer("sleep", () => {
   const server = useOwnServer("sleep", { HEARTBEAT_MS: "2000" });
 
-  test(`${READERS} SSE readers and ${READERS} WebSockets that ping let the channel sleep, and the next publish reaches all`, { timeout: 120_000 }, async () => {
+  test(`${READERS} SSE readers and ${READERS} WebSockets that ping let the channel sleep, and the next publish reaches all`, { timeout: 120_000, tags: ["durable-objects"] }, async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     await publish(channel, "before");
 

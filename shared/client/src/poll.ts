@@ -1,7 +1,7 @@
 // Reading page by page: the short poll and the long poll.
 
 import { readPage, type Content } from "./content.ts";
-import { lost, TidewireError } from "./error.ts";
+import { lost } from "./error.ts";
 import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
 import { wait } from "./wait.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -14,14 +14,13 @@ interface Page {
   isUpToDate: boolean;
   isFinished: boolean;
   /** For the next long poll, so that caches on the way can tell it from the last. */
-  cursor: Record<string, string>;
+  cursor: string;
 }
 
 /** Asks again every `pollMs`, and at once while there is more. */
 export async function readPolls(reader: Reader): Promise<Outcome> {
   for (;;) {
     const { isUpToDate, isFinished } = await takePage(reader);
-    reader.sink.opened();
     if (isFinished) return "finished";
     if (isUpToDate) await wait(reader.pollMs, reader.signal, true);
     await reader.sink.room();
@@ -34,41 +33,33 @@ export async function readLongPolls(reader: Reader): Promise<Outcome> {
   // A long poll may be silent for half a minute; a plain read tells at once that the server is there, and where `now` is.
   let page = await takePage(reader);
   for (;;) {
-    reader.sink.opened();
     if (page.isFinished) return "finished";
     await reader.sink.room();
     if (reader.signal.aborted || reader.sink.mayClimb()) return "again";
-    page = await takePage(reader, { live: "long-poll", ...page.cursor }, LONG_POLL_MS);
+    page = await takePage(reader, { live: "long-poll", cursor: page.cursor }, LONG_POLL_MS);
   }
 }
 
 /** Learns what the channel holds and where its tail is, without reading it. */
 export function takeTail(reader: Reader): Promise<Content> {
   return withAnswer(reader, { offset: "now" }, OPEN_MS, async (answer) => {
-    const tail = nextOffset(answer);
-    if (reader.position === "now") reader.position = tail;
+    reader.resolveNow(nextOffset(answer));
     return reader.learn(answer);
   });
 }
 
-async function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = OPEN_MS): Promise<Page> {
-  try {
-    return await withAnswer(reader, query, limitMs, async (answer) => {
-      // The whole body first: half a page moves nothing.
-      const events = answer.status === 204 ? [] : await readPage(answer, reader.learn(answer));
-      const { headers } = answer;
-      const end = nextOffset(answer);
-      const cursor = headers.get("stream-cursor");
-      reader.batch(events, end);
-      return { isUpToDate: headers.has("stream-up-to-date"), isFinished: headers.has("stream-closed"), cursor: cursor === null ? {} : { cursor } };
-    });
-  } catch (error) {
-    if (!(error instanceof TidewireError && error.status === 410)) throw error;
-    const earliest = error.earliest ?? "-1";
-    if (earliest === reader.position) throw error;
-    reader.gap(earliest);
-    return { isUpToDate: false, isFinished: false, cursor: {} };
-  }
+function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = OPEN_MS): Promise<Page> {
+  return withAnswer(reader, query, limitMs, async (answer) => {
+    const end = nextOffset(answer);
+    // The whole body first: half a page moves nothing.
+    const events = answer.status === 204 ? [] : await readPage(answer, reader.learn(answer));
+    reader.resolveNow(end);
+    reader.sink.opened();
+    reader.batch(events, end);
+    const { headers } = answer;
+    const cursor = headers.get("stream-cursor") ?? "";
+    return { isUpToDate: headers.has("stream-up-to-date"), isFinished: headers.has("stream-closed"), cursor };
+  });
 }
 
 async function withAnswer<T>(reader: Reader, query: Record<string, string>, limitMs: number, use: (answer: Response) => Promise<T>): Promise<T> {

@@ -28,7 +28,7 @@ export interface PublishOptions extends RequestOptions {
  * `contentType` the data is a string or a `Uint8Array`.
  *
  * Sends again when the network fails or the server has a fault. If only the answer was lost, the events are then stored twice: HTTP
- * has nothing yet by which a server could tell. Where that matters put an id of your own into the data, or set `attempts` to 1.
+ * has nothing yet by which a server could tell (a publish over WebSocket has an `id`, which this function does not use). Where that matters put an id of your own into the data, or set `attempts` to 1.
  *
  * @throws TidewireError when the server refuses, or when the last attempt failed; the signal's reason when it aborts.
  */

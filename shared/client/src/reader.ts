@@ -1,6 +1,7 @@
 // What a transport reads with and delivers to: the one position that all transports of a subscription share.
 
 import { contentOf, type Content } from "./content.ts";
+import { TidewireError } from "./error.ts";
 import type { Gap } from "./event.ts";
 import { address, request, type RequestOptions } from "./request.ts";
 
@@ -9,9 +10,11 @@ export type Outcome = "finished" | "again";
 
 /** Where a reader delivers to. */
 export interface Sink {
-  /** An event; `position` is where this transport goes on from. */
+  /** An event, and the offset to go on from after it. */
   event(offset: string, data: unknown): void;
+  /** A part of the past is gone. */
   gap(gap: Gap): void;
+  /** The connection got through; before its first event, and any number of times. */
   opened(): void;
   /** Whether no more is wanted for now. */
   isFull(): boolean;
@@ -54,10 +57,24 @@ export class Reader {
     return url;
   }
 
-  /** A GET from the position on. */
-  get(query: Record<string, string>, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
-    // Never from a cache on this side: at the tail the same address has another answer soon.
-    return request(this.address(query), { signal, headers, cache: "no-store" }, this.#options);
+  /** A GET from the position on, or from the earliest if what follows the position is gone. */
+  async get(query: Record<string, string>, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
+    try {
+      // Never from a cache on this side: at the tail the same address has another answer soon.
+      return await request(this.address(query), { signal, headers, cache: "no-store" }, this.#options);
+    } catch (error) {
+      if (!(error instanceof TidewireError && error.status === 410)) throw error;
+      const earliest = error.earliest ?? "-1";
+      // Told to go on from where it is, it would ask for ever.
+      if (earliest === this.position) throw error;
+      this.gap(earliest);
+      return this.get(query, signal, headers);
+    }
+  }
+
+  /** `now` is here: from now on the position is an offset, so that a break loses nothing. */
+  resolveNow(offset: string): void {
+    if (this.position === "now") this.position = offset;
   }
 
   /** Learns from an answer what the channel holds. */

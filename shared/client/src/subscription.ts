@@ -163,8 +163,9 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
   }
 
   #opened(): void {
-    if (this.#openedAt > 0) return;
+    if (this.#openedAt > 0 || this.#stop.signal.aborted) return;
     this.#openedAt = Date.now();
+    if (this.#taken === "now") this.#taken = this.#reader.position;
     this.#ladder.opened(this.#openedAt);
     this.#enter("live");
   }

@@ -57,7 +57,7 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
       if (frame.type === "hello") {
         isBase64 = frame.encoding === "base64";
         // Any other position stays until its events have come: `hello` may be past a gap that is yet to be told.
-        if (reader.position === "now") reader.position = frame.offset;
+        reader.resolveNow(frame.offset);
         reader.sink.opened();
       } else if (frame.type === "events") {
         for (const { offset, data } of frame.events) {

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use ureq::Agent;
 
 use crate::machine::{Machine, Sample};
+use crate::platform::Platform;
 use crate::project::Project;
 use crate::signal;
-use crate::up::{self, Platform, Server, Up};
+use crate::up::{self, Place, Server};
 
 const PERIOD: Duration = Duration::from_secs(1);
 const CHANNEL: &str = "feed/demo-machine";
@@ -24,6 +25,9 @@ pub struct Demo {
     /// Number of samples; without it the demo runs until Ctrl-C.
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
+    /// Platform of the demo's own server.
+    #[arg(long, value_enum, default_value_t = Platform::Workers, conflicts_with = "url")]
+    pub platform: Platform,
     /// Port of the demo's own server.
     #[arg(long, default_value_t = 8787, conflicts_with = "url")]
     pub port: u16,
@@ -34,17 +38,13 @@ pub fn run(project: &Project, demo: &Demo) -> Result<()> {
     let (base, mut server) = match &demo.url {
         Some(url) => (url.trim_end_matches('/').to_owned(), None),
         None => {
-            let server = Server::start(project, &own_server(demo.port))?;
+            let server = Server::start(project, &Place::on(project, demo.platform, demo.port))?;
             (server.url(), Some(server))
         }
     };
     println!("page {base}/feed/");
     publish_samples(&base, demo.count, server.as_mut())?;
     server.map_or(Ok(()), Server::stop)
-}
-
-fn own_server(port: u16) -> Up {
-    Up { platform: Platform::Workers, port, state: None, variables: Vec::new() }
 }
 
 fn publish_samples(base: &str, count: Option<u64>, mut server: Option<&mut Server>) -> Result<()> {

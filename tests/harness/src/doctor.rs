@@ -5,8 +5,9 @@ use anyhow::Result;
 use crate::lock::Lock;
 use crate::node::{self, Packages};
 use crate::project::Project;
+use crate::spin::Runtime;
 use crate::tool::TOOLS;
-use crate::{program, rust, setup};
+use crate::{program, rust, setup, spin};
 
 const SETUP: &str = "run `cargo harness setup`";
 
@@ -55,6 +56,10 @@ fn examine(project: &Project) -> Result<Vec<Finding>> {
         let wanted = tool.wanted(&lock)?;
         let version = tool.installed(project).filter(|version| *version == wanted);
         add(tool.binary, version, &format!("{wanted} is needed; {SETUP}"));
+    }
+    match Runtime::here() {
+        Runtime::Spin(_, version) => add("spin", Some(version), ""),
+        Runtime::OurHost => add("tests/spin-host", spin::host(project).is_file().then(|| "built".to_owned()), SETUP),
     }
     let chromium = program::find(&setup::CHROMIUM).and_then(program::version);
     add("chromium", chromium, "`apt-get install chromium`");

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tidewire_harness::demo::{self, Demo};
+use tidewire_harness::platform::Choice;
 use tidewire_harness::project::Project;
 use tidewire_harness::signal::{self, Interrupted};
 use tidewire_harness::test::{self, Test};
@@ -31,15 +32,15 @@ enum Command {
     /// Shows what is there, and what to do about what is not.
     #[command(after_help = "Example:\n  cargo harness doctor")]
     Doctor,
-    /// Serves all functions on this machine until Ctrl-C.
-    #[command(after_help = "Example:\n  cargo harness up workers --port 8787 --var RETRY_MS=500")]
+    /// Serves all functions on this machine, on both platforms or one, until Ctrl-C.
+    #[command(after_help = "Example:\n  cargo harness up\n  cargo harness up spin --port 8788 --var RETRY_MS=500")]
     Up(Up),
     /// Publishes what this machine is doing to the feed, each second.
-    #[command(after_help = "Example:\n  cargo harness demo\n  cargo harness demo --url http://127.0.0.1:8787 --count 60")]
+    #[command(after_help = "Example:\n  cargo harness demo\n  cargo harness demo --platform spin\n  cargo harness demo --url http://127.0.0.1:8787 --count 60")]
     Demo(Demo),
     /// Runs the tests; ends with `N passed, N failed`.
     #[command(
-        after_help = "Example:\n  cargo harness test\n  cargo harness test --suite order --suite unit\n  cargo harness test --base-url http://127.0.0.1:8787"
+        after_help = "Example:\n  cargo harness test\n  cargo harness test --platform spin --suite order\n  cargo harness test --base-url http://127.0.0.1:8787"
     )]
     Test(Test),
 }
@@ -63,7 +64,7 @@ fn run(command: &Command) -> Result<bool> {
     let project = Project::here();
     match command {
         Command::Setup => {
-            setup::ensure(&project)?;
+            setup::ensure(&project, Choice::Both)?;
             setup::require_chromium()?;
             println!("ready");
             Ok(true)

@@ -7,8 +7,11 @@ use anyhow::{Context, Result, bail};
 use crate::project::Project;
 use crate::step;
 
-/// Targets that functions are compiled for: Workers.
-pub const TARGETS: [&str; 1] = ["wasm32-unknown-unknown"];
+/// What Spin runs.
+pub const WASI: &str = "wasm32-wasip2";
+
+/// Targets that functions are compiled for: Workers and Spin.
+pub const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", WASI];
 
 /// Adds the targets that are missing.
 pub fn ensure_targets(project: &Project) -> Result<()> {

@@ -5,27 +5,35 @@ use std::fs::{self, File};
 use anyhow::{Context, Result, bail};
 
 use crate::lock::Lock;
+use crate::platform::{Choice, Platform};
 use crate::project::Project;
+use crate::spin::Runtime;
 use crate::tool::TOOLS;
 use crate::{node, optimizer, program, rust};
 
 /// Names under which machines have Chromium.
 pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// Installs what is missing for building and running Workers. Quick and silent when nothing is.
-pub fn ensure(project: &Project) -> Result<()> {
+/// Installs what is missing for building and running functions on these platforms. Quick when nothing is.
+pub fn ensure(project: &Project, choice: Choice) -> Result<()> {
     // Two runs at once would install into the same folders; the second waits and then finds all.
     fs::create_dir_all(project.output())?;
     let turn = File::create(project.output().join("setup.lock"))?;
     turn.lock().context("cannot take turns with another setup")?;
 
     rust::ensure_targets(project)?;
-    node::ensure_packages(project)?;
-    let lock = Lock::read(project)?;
-    for tool in TOOLS {
-        tool.ensure(project, &lock)?;
+    if choice.has(Platform::Workers) {
+        node::ensure_packages(project)?;
+        let lock = Lock::read(project)?;
+        for tool in TOOLS {
+            tool.ensure(project, &lock)?;
+        }
+        optimizer::ensure(project)?;
     }
-    optimizer::ensure(project)
+    if choice.has(Platform::Spin) {
+        Runtime::here().ensure(project)?;
+    }
+    Ok(())
 }
 
 /// Says what to install when there is no browser for the suites of the pages.

@@ -1,18 +1,28 @@
-//! `cargo harness test`: all suites in order, and one table at the end.
+//! `cargo harness test`: all suites in order, and one matrix at the end.
+
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::report::{Report, Row};
-use crate::suites::{deploy, leftovers, node, unit};
-use crate::{node as npm, setup, signal, step, workers};
+use crate::spin::Runtime;
+use crate::suites::{deploy, leftovers, node, spin_host, unit};
+use crate::{node as npm, setup, signal, skips, spin, step, workers};
+
+/// Suites that need no Node; the others are files under tests/.
+const OWN: [&str; 4] = [unit::NAME, spin_host::NAME, deploy::NAME, leftovers::NAME];
 
 #[derive(Args)]
 pub struct Test {
-    /// Run only this suite: `unit`, `deploy`, `up`, or the stem of a file under tests/. May be repeated.
+    /// Run only this suite: `unit`, `spin-host`, `deploy`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
+    /// Platforms to test [default: both; with --base-url: workers].
+    #[arg(long, value_enum)]
+    pub platform: Option<Choice>,
     /// Run the black-box suites against this server; nothing is built.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -23,20 +33,32 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     let plan = Plan::new(project, test)?;
     let mut report = Report::default();
     report.attempt("setup", || set_up(project, &plan))?;
-    if plan.unit {
+    if plan.runs(unit::NAME) {
         report.attempt(unit::NAME, || unit::run(project))?;
     }
-    if plan.needs_build() {
-        report.attempt("build", || build(project))?;
+    if plan.runs(spin_host::NAME) && plan.choice.has(Platform::Spin) {
+        report.attempt(spin_host::NAME, || spin_host::run(project))?;
     }
-    if plan.deploy {
+    if plan.needs_build() {
+        for &platform in plan.choice.platforms() {
+            report.attempt("build", || build(project, platform))?;
+        }
+    }
+    if plan.runs(deploy::NAME) && plan.choice.has(Platform::Workers) {
         report.attempt(deploy::NAME, || deploy::run(project))?;
     }
-    if plan.up {
-        report.attempt(leftovers::NAME, || leftovers::run(project))?;
+    if plan.runs(leftovers::NAME) {
+        report.attempt(leftovers::NAME, || leftovers::run(project, plan.choice))?;
     }
     if let Some(suites) = &plan.node {
-        report.attempt("node", || node::run(project, suites, test.base_url.as_deref()))?;
+        for &platform in plan.choice.platforms() {
+            report.attempt("node", || node::run(project, platform, suites, test.base_url.as_deref()))?;
+        }
+    }
+    // A server of somebody else's may lack more than its platform does.
+    if plan.is_local {
+        let skips = check_skips(project, &report.rows);
+        report.attempt("skipped.json", || skips)?;
     }
     println!("\n{report}");
     Ok(report.is_green())
@@ -44,40 +66,45 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
 
 /// What is to run.
 struct Plan {
-    unit: bool,
-    deploy: bool,
-    up: bool,
+    choice: Choice,
+    /// Those of [`OWN`].
+    own: Vec<&'static str>,
     /// Files of the suites on Node; empty means all of them.
-    node: Option<Vec<std::path::PathBuf>>,
+    node: Option<Vec<PathBuf>>,
     is_local: bool,
 }
 
 impl Plan {
     fn new(project: &Project, test: &Test) -> Result<Self> {
         let is_local = test.base_url.is_none();
-        let runs = |name| is_local && (test.suites.is_empty() || test.suites.iter().any(|suite| suite == name));
+        let choice = test.platform.unwrap_or(if is_local { Choice::Both } else { Choice::Workers });
+        if !is_local && choice == Choice::Both {
+            bail!("--base-url names one server: say which --platform it is");
+        }
         let files = node::list(project)?;
         let mut node = Vec::new();
         for suite in &test.suites {
-            match files.get(suite) {
-                Some(file) => node.push(file.clone()),
-                None if is_local && [unit::NAME, deploy::NAME, leftovers::NAME].contains(&suite.as_str()) => {}
-                None => {
-                    let names: Vec<&str> = files.keys().map(String::as_str).collect();
-                    bail!("there is no suite {suite} to run here; there are: {}", names.join(", "));
-                }
+            let before = node.len();
+            node.extend(files.iter().filter(|(name, _)| node::is_meant(name, suite)).map(|(_, file)| file.clone()));
+            if node.len() == before && !(is_local && OWN.contains(&suite.as_str())) {
+                let names: Vec<&str> = files.keys().map(String::as_str).collect();
+                bail!("there is no suite {suite} to run here; there are: {}", names.join(", "));
             }
         }
+        let is_named = |name: &&str| test.suites.is_empty() || test.suites.iter().any(|suite| suite == name);
         Ok(Self {
-            unit: runs(unit::NAME),
-            deploy: runs(deploy::NAME),
-            up: runs(leftovers::NAME),
+            choice,
+            own: OWN.into_iter().filter(|name| is_local && is_named(name)).collect(),
             node: (test.suites.is_empty() || !node.is_empty()).then_some(node),
             is_local,
         })
     }
 
-    /// `up` and `deploy` build by themselves, as wrangler's configuration says.
+    fn runs(&self, name: &str) -> bool {
+        self.own.contains(&name)
+    }
+
+    /// `up` and `deploy` build by themselves, as the manifests say.
     fn needs_build(&self) -> bool {
         self.is_local && self.node.is_some()
     }
@@ -86,17 +113,34 @@ impl Plan {
 fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
     if !plan.is_local {
         npm::ensure_packages(project)?;
-    } else if plan.deploy || plan.up || plan.node.is_some() {
-        setup::ensure(project)?;
+    } else if plan.own != [unit::NAME] || plan.node.is_some() {
+        setup::ensure(project, plan.choice)?;
     }
     if plan.node.is_some() {
+        // The suites run on the Node of the packages, whatever they test.
+        npm::ensure_packages(project)?;
         setup::require_chromium()?;
     }
     Ok(Vec::new())
 }
 
-fn build(project: &Project) -> Result<Vec<Row>> {
-    step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?;
+fn build(project: &Project, platform: Platform) -> Result<Vec<Row>> {
+    match platform {
+        Platform::Workers => step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?,
+        Platform::Spin => {
+            step::run("build the Spin components", &mut spin::build(project), &project.log("build-spin"))?;
+            // The suites look into the host and disturb it, which the real Spin does not offer.
+            Runtime::OurHost.ensure(project)?;
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn check_skips(project: &Project, rows: &[Row]) -> Result<Vec<Row>> {
+    let differences = skips::differences(&skips::read(project)?, rows);
+    if !differences.is_empty() {
+        bail!("\n{}", differences.join("\n"));
+    }
     Ok(Vec::new())
 }
 
@@ -109,7 +153,7 @@ impl Report {
             Err(error) if error.is::<signal::Interrupted>() => return Err(error),
             Err(error) => {
                 eprintln!("{name}: {error:#}");
-                self.rows.push(Row::could_not_run(name));
+                self.rows.push(Row::could_not_run(name, None));
             }
         }
         Ok(())

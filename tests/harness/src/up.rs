@@ -1,42 +1,68 @@
-//! `cargo harness up`: the root Worker in `wrangler dev`, until it is told to end.
+//! `cargo harness up`: all functions on both platforms or one, until it is told to end.
 
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ureq::Agent;
 
 use crate::group::Group;
+use crate::platform::{Choice, Platform};
 use crate::project::Project;
-use crate::{port, setup, signal, step, workers};
+use crate::spin::Runtime;
+use crate::{port, setup, signal, spin, step, workers};
 
 /// How often a server that starts is asked whether it answers.
 const ASK: Duration = Duration::from_millis(100);
 /// Time to build and to start. A cold build on a slow machine takes minutes.
 const START: Duration = Duration::from_secs(15 * 60);
 
-/// Where functions run.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Platform {
-    /// Cloudflare Workers, locally in workerd.
-    Workers,
-}
-
 #[derive(Args)]
 pub struct Up {
-    #[arg(value_enum, default_value = "workers")]
-    pub platform: Platform,
-    /// Port on 127.0.0.1; 0 takes a free one.
+    #[arg(value_enum, default_value_t = Choice::Both)]
+    pub platform: Choice,
+    /// Port on 127.0.0.1; 0 takes a free one. With both platforms Spin has the next.
     #[arg(long, default_value_t = 8787)]
     pub port: u16,
-    /// Folder for what the channels store [default: target/harness/state].
+    /// Folder for what the channels store, with one folder for each platform [default: target/harness/state].
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Variable of the Worker; may be repeated.
+    /// Setting of the functions; may be repeated.
     #[arg(long = "var", value_name = "K=V", value_parser = variable)]
     pub variables: Vec<String>,
+}
+
+impl Up {
+    fn places(&self, project: &Project) -> Result<Vec<Place>> {
+        let mut places = Vec::new();
+        for (index, &platform) in (0..).zip(self.platform.platforms()) {
+            let port = if self.port == 0 { 0 } else { self.port.saturating_add(index) };
+            let mut place = Place::on(project, platform, port);
+            if let Some(state) = &self.state {
+                place.state = std::path::absolute(state)?.join(platform.to_string());
+            }
+            place.variables.clone_from(&self.variables);
+            places.push(place);
+        }
+        Ok(places)
+    }
+}
+
+/// Where one server runs, and with what.
+pub struct Place {
+    platform: Platform,
+    port: u16,
+    state: PathBuf,
+    variables: Vec<String>,
+}
+
+impl Place {
+    /// On this platform and port, with the state of earlier runs.
+    pub fn on(project: &Project, platform: Platform, port: u16) -> Self {
+        Self { platform, port, state: project.output().join("state").join(platform.to_string()), variables: Vec::new() }
+    }
 }
 
 fn variable(text: &str) -> Result<String> {
@@ -48,6 +74,7 @@ fn variable(text: &str) -> Result<String> {
 
 /// A running server. Dropping it ends it.
 pub struct Server {
+    platform: Platform,
     group: Group,
     port: u16,
     log: PathBuf,
@@ -55,19 +82,26 @@ pub struct Server {
 
 impl Server {
     /// Sets up, builds, starts, and returns when the server answers.
-    pub fn start(project: &Project, up: &Up) -> Result<Self> {
-        let Platform::Workers = up.platform;
-        let port = port::claim(up.port)?;
-        setup::ensure(project)?;
-        let state = match &up.state {
-            Some(state) => std::path::absolute(state)?,
-            None => project.output().join("state"),
+    pub fn start(project: &Project, place: &Place) -> Result<Self> {
+        let Place { platform, state, variables, .. } = place;
+        let port = port::claim(place.port)?;
+        fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+        let mut command = match platform {
+            Platform::Workers => {
+                setup::ensure(project, Choice::Workers)?;
+                workers::dev(project, port, state, variables)?
+            }
+            Platform::Spin => {
+                setup::ensure(project, Choice::Spin)?;
+                let runtime = Runtime::here();
+                eprintln!("spin is {runtime}");
+                step::run("build the Spin components", &mut spin::build(project), &project.log("build-spin"))?;
+                runtime.serve(project, port, state, variables)
+            }
         };
-        fs::create_dir_all(&state).with_context(|| format!("cannot make {}", state.display()))?;
-        let log = state.join("wrangler.log");
-        let mut command = workers::dev(project, port, &state, &up.variables)?;
+        let log = state.join("server.log");
         let group = Group::spawn(step::output_to(&mut command, &log)?)?;
-        let mut server = Self { group, port, log };
+        let mut server = Self { platform: *platform, group, port, log };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -84,7 +118,7 @@ impl Server {
         while agent.get(&url).call().is_err() {
             self.check()?;
             if Instant::now() > deadline {
-                bail!("the server does not answer:\n{}", step::excerpt(&self.log));
+                bail!("the {} server does not answer:\n{}", self.platform, step::excerpt(&self.log));
             }
             step::show_last_line(&spinner, &self.log);
             signal::wait_or_interrupted(ASK)?;
@@ -98,7 +132,7 @@ impl Server {
     /// When the server has ended by itself, with the last that it said.
     pub fn check(&mut self) -> Result<()> {
         match self.group.try_wait()? {
-            Some(status) => bail!("the server ended by itself ({status}):\n{}", step::excerpt(&self.log)),
+            Some(status) => bail!("the {} server ended by itself ({status}):\n{}", self.platform, step::excerpt(&self.log)),
             None => Ok(()),
         }
     }
@@ -118,13 +152,21 @@ pub fn agent() -> Agent {
     Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(10))).build().into()
 }
 
-/// Runs the server until a signal arrives.
+/// Runs the servers until a signal arrives.
 pub fn run(project: &Project, up: &Up) -> Result<()> {
-    let mut server = Server::start(project, up)?;
-    println!("ready {}", server.url());
-    eprintln!("log {} (Ctrl-C ends)", server.log.display());
-    while !signal::wait(Duration::from_millis(200)) {
-        server.check()?;
+    let mut servers = Vec::new();
+    for place in up.places(project)? {
+        let server = Server::start(project, &place)?;
+        println!("ready {} {}", server.url(), server.platform);
+        eprintln!("log {} (Ctrl-C ends)", server.log.display());
+        servers.push(server);
     }
-    server.stop()
+    while !signal::wait(Duration::from_millis(200)) {
+        for server in &mut servers {
+            server.check()?;
+        }
+    }
+    // One that does not end is reported once the others have.
+    let ends: Vec<Result<()>> = servers.into_iter().map(Server::stop).collect();
+    ends.into_iter().collect()
 }

@@ -1,5 +1,7 @@
 //! The manifests of this repository pass the lint, and the lint can fail.
 
+use tidewire_core::SETTINGS;
+use tidewire_harness::application::{self, Application};
 use tidewire_harness::lock::Lock;
 use tidewire_harness::manifest::{Manifest, lint};
 use tidewire_harness::project::Project;
@@ -100,5 +102,66 @@ fn a_setting_that_opens_channels_is_found_in_any_environment() {
         let root = format!("{ROOT}\n[{table}]\nOPEN_ACCESS = \"true\"");
         let feed = ROOT.replace("\"tidewire\"", "\"tidewire-feed\"");
         assert_eq!(problems(&root, &feed), ["wrangler.toml: [vars] holds OPEN_ACCESS, which only tests may set"]);
+    }
+}
+
+const SPIN_ROOT: &str = r#"
+    spin_manifest_version = 2
+    [application]
+    name = "tidewire"
+    version = "0.1.0"
+    description = "Channels"
+    [variables]
+    retry_ms = { default = "2000" }
+    [[trigger.http]]
+    route = "/feed/..."
+    component = "feed"
+    [component.feed]
+    source = "target/feed.wasm"
+    sqlite_databases = ["default"]
+    variables = { retry_ms = "{{ retry_ms }}" }
+    build = { command = "cargo build", watch = [] }
+"#;
+
+/// What the lint says when the first text of the feed's application is replaced by the second.
+fn problems_of_spin_feed_with(old: &str, new: &str) -> Vec<String> {
+    let feed = SPIN_ROOT.replace("\"tidewire\"", "\"tidewire-feed\"").replace("target/", "../../target/");
+    assert!(feed.contains(old), "nothing to replace");
+    let root = Application::parse("spin.toml", SPIN_ROOT).unwrap();
+    let feed = Application::parse("functions/feed/spin.toml", &feed.replace(old, new)).unwrap();
+    application::lint(&root, &[feed], &[("retry_ms".to_owned(), "2000")])
+}
+
+#[test]
+fn the_applications_of_this_repository_are_right() {
+    // On Spin the base path of a function is its route.
+    let settings = SETTINGS.iter().filter(|setting| setting.name != "BASE_PATH").map(|setting| (setting.name.to_lowercase(), setting.default));
+    let (root, functions) = Application::read_all(&Project::here()).unwrap();
+    assert!(!functions.is_empty(), "no function has an application");
+    assert_eq!(application::lint(&root, &functions, &settings.collect::<Vec<_>>()), Vec::<String>::new());
+}
+
+#[test]
+fn a_field_that_spin_does_not_know_is_refused() {
+    for (old, new) in [("sqlite_databases", "sqlite_database"), ("route =", "path ="), ("description", "summary")] {
+        assert!(Application::parse("spin.toml", &SPIN_ROOT.replace(old, new)).is_err(), "{new}");
+    }
+}
+
+#[test]
+fn each_fault_of_an_application_is_found() {
+    assert!(problems_of_spin_feed_with("feed", "feed").is_empty());
+    for (old, new, problem) in [
+        ("component = \"feed\"", "component = \"chat\"", "the route /feed/... leads to chat, which is no component"),
+        ("\"2000\"", "\"1000\"", "the default of retry_ms is 1000, not 2000"),
+        ("retry_ms = { default", "retry = { default", "the variable retry_ms is missing"),
+        ("{{ retry_ms }}", "500", "feed is not given all variables under their own names"),
+        ("[\"default\"]", "[]", "feed lacks sqlite_databases = [\"default\"]"),
+        ("tidewire-feed", "my-feed", "the name is my-feed, not tidewire-feed"),
+        ("../../target", "target", "the source of feed is not the root's"),
+        ("cargo build", "make", "feed differs from the root's"),
+    ] {
+        let problem = format!("functions/feed/spin.toml: {problem}");
+        assert!(problems_of_spin_feed_with(old, new).contains(&problem), "{problem}");
     }
 }

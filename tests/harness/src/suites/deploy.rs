@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::platform::Platform;
 use crate::project::Project;
 use crate::report::Row;
 use crate::{manifest, signal, step, workers};
@@ -9,7 +10,7 @@ use crate::{manifest, signal, step, workers};
 pub const NAME: &str = "deploy";
 
 pub fn run(project: &Project) -> Result<Vec<Row>> {
-    let mut row = Row::new(NAME);
+    let mut row = Row::new(NAME, Some(Platform::Workers));
     for folder in manifest::folders(project)? {
         let name = match folder.file_name() {
             Some(name) if folder != project.root() => name.to_string_lossy().into_owned(),

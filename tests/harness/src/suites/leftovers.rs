@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
 use crate::group::Group;
+use crate::platform::Choice;
 use crate::project::Project;
 use crate::report::Row;
 use crate::{port, signal, step, up};
@@ -18,45 +19,58 @@ pub const NAME: &str = "up";
 
 const ASK: Duration = Duration::from_millis(50);
 
-pub fn run(project: &Project) -> Result<Vec<Row>> {
+pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     let start = Instant::now();
-    let mut row = Row::new(NAME);
-    check(project)?;
-    row.passed = 1;
+    check(project, choice)?;
     eprintln!("{}", step::line(NAME, start.elapsed()));
-    Ok(vec![row])
+    Ok(choice.platforms().iter().map(|&platform| Row { passed: 1, ..Row::new(NAME, Some(platform)) }).collect())
 }
 
-fn check(project: &Project) -> Result<()> {
+fn check(project: &Project, choice: Choice) -> Result<()> {
     let log = project.log("up");
+    let platforms = choice.platforms();
     // What a user types. cargo replaces itself by the harness, so the group's leader is the harness.
     let mut command = Command::new("cargo");
-    command.args(["harness", "up", "workers", "--port", "0", "--state"]).arg(project.output().join("up-state")).current_dir(project.root());
+    command.args(["harness", "up"]);
+    if let [platform] = platforms {
+        command.arg(platform.to_string());
+    }
+    command.args(["--port", "0", "--state"]).arg(project.output().join("up-state")).current_dir(project.root());
     let mut group = Group::spawn(step::output_to(&mut command, &log)?)?;
 
-    let url = loop {
+    let urls = loop {
         let output = fs::read_to_string(&log)?;
-        if let Some(url) = output.lines().find_map(|line| line.strip_prefix("ready ")) {
-            break url.to_owned();
+        let urls: Vec<String> = output.lines().filter_map(ready).collect();
+        if urls.len() == platforms.len() {
+            break urls;
         }
         if let Some(status) = group.try_wait()? {
             bail!("`up` ended by itself ({status}):\n{}", step::excerpt(&log));
         }
         signal::wait_or_interrupted(ASK)?;
     };
-    let answer = up::agent().get(&url).call().context("the server does not answer")?;
-    ensure!(answer.status().is_success(), "GET / answers {}", answer.status());
+    for url in &urls {
+        let answer = up::agent().get(url).call().context("the server does not answer")?;
+        ensure!(answer.status().is_success(), "GET / answers {}", answer.status());
+    }
 
     let processes = descendants(group.id())?;
-    ensure!(processes.len() > 1, "no process of the server was found");
+    ensure!(processes.len() > platforms.len(), "no process of the server was found");
     kill(Pid::from_raw(i32::try_from(group.id())?), Signal::SIGTERM)?;
     let status = group.wait(|| {})?;
     ensure!(status.success(), "`up` ended with {status}:\n{}", step::excerpt(&log));
-    let port = url.rsplit(':').next().context("the address names a port")?;
-    ensure!(!port::is_open(port.parse()?), "port {port} still answers");
+    for url in &urls {
+        let port = url.rsplit(':').next().context("the address names a port")?;
+        ensure!(!port::is_open(port.parse()?), "port {port} still answers");
+    }
     let left = alive(&processes)?;
     ensure!(left.is_empty(), "processes are left: {}", left.join(", "));
     Ok(())
+}
+
+/// The address in a line `ready URL PLATFORM`.
+fn ready(line: &str) -> Option<String> {
+    line.strip_prefix("ready ")?.split(' ').next().map(str::to_owned)
 }
 
 /// A process id, and the name that tells it from a later process of the same id.

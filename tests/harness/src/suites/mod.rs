@@ -3,4 +3,5 @@
 pub mod deploy;
 pub mod leftovers;
 pub mod node;
+pub mod spin_host;
 pub mod unit;

@@ -8,48 +8,57 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::group::Group;
 use crate::node::Packages;
+use crate::platform::Platform;
 use crate::project::Project;
-use crate::report::Row;
-use crate::{program, setup, step, workers};
+use crate::report::{Row, Skipped};
+use crate::{program, setup, spin, step, workers};
 
 /// Name of the row for failures that belong to no file.
 const NAME: &str = "node";
 const SUFFIX: &str = ".test.ts";
 
-/// The suites by name: the stem of their file.
+/// The suites: their names, as `conformance/http`, and their files.
 pub fn list(project: &Project) -> Result<BTreeMap<String, PathBuf>> {
+    let tests = project.tests();
     let mut suites = BTreeMap::new();
-    collect(&project.tests(), &mut suites)?;
+    collect(&tests, &tests, &mut suites)?;
     Ok(suites)
 }
 
-fn collect(folder: &Path, suites: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+fn collect(tests: &Path, folder: &Path, suites: &mut BTreeMap<String, PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type()?.is_dir() {
-            if name != "node_modules" {
-                collect(&entry.path(), suites)?;
+            if entry.file_name() != "node_modules" {
+                collect(tests, &entry.path(), suites)?;
             }
-        } else if let Some(stem) = name.strip_suffix(SUFFIX)
-            && suites.insert(stem.to_owned(), entry.path()).is_some()
-        {
-            bail!("two suites have the name {stem}");
+        } else if let Some(name) = name(tests, &entry.path()) {
+            suites.insert(name, entry.path());
         }
     }
     Ok(())
 }
 
-/// Runs these suites, or all when none is named.
-pub fn run(project: &Project, suites: &[PathBuf], base_url: Option<&str>) -> Result<Vec<Row>> {
+/// The name of the suite in this file, if it is one.
+fn name(tests: &Path, file: &Path) -> Option<String> {
+    Some(file.strip_prefix(tests).ok()?.to_str()?.strip_suffix(SUFFIX)?.to_owned())
+}
+
+/// Whether a suite is meant: by its name, its folder, or its name without the folder.
+pub fn is_meant(name: &str, said: &str) -> bool {
+    name == said || name.split_once('/').is_some_and(|(folder, stem)| folder == said || stem == said)
+}
+
+/// Runs these suites on one platform, or all when none is named.
+pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: Option<&str>) -> Result<Vec<Row>> {
     let start = Instant::now();
     let packages = Packages::of(project);
-    let results = project.output().join("vitest.json");
+    let results = project.output().join(format!("vitest-{platform}.json"));
     // Never take the results of an earlier run for those of this one.
     if results.exists() {
         fs::remove_file(&results)?;
@@ -65,7 +74,9 @@ pub fn run(project: &Project, suites: &[PathBuf], base_url: Option<&str>) -> Res
         .stdin(Stdio::null())
         .env("PATH", workers::path(project)?)
         .env("TIDEWIRE_OUTPUT", project.output())
-        .env("TIDEWIRE_WORKERS_BUILD", project.gateway().join("build"));
+        .env("TIDEWIRE_PLATFORM", platform.to_string())
+        .env("TIDEWIRE_WORKERS_BUILD", project.gateway().join("build"))
+        .env("TIDEWIRE_SPIN_HOST", spin::host(project));
     if let Some(url) = base_url {
         command.env("TIDEWIRE_BASE_URL", url);
     }
@@ -78,13 +89,13 @@ pub fn run(project: &Project, suites: &[PathBuf], base_url: Option<&str>) -> Res
         command.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
     }
     let status = Group::spawn(&mut command)?.wait(|| {})?;
-    eprintln!("{}", step::line("suites on Node", start.elapsed()));
+    eprintln!("{}", step::line(&format!("suites on {platform}"), start.elapsed()));
 
     let json = fs::read(&results).with_context(|| format!("vitest left no results ({status})"))?;
-    let mut rows = rows(&json)?;
+    let mut rows = rows(&json, &project.tests(), platform)?;
     // An error outside any test fails the run, but no test.
     if !status.success() && rows.iter().all(|row| row.failed == 0) {
-        rows.push(Row::could_not_run(NAME));
+        rows.push(Row::could_not_run(NAME, Some(platform)));
     }
     Ok(rows)
 }
@@ -108,23 +119,25 @@ struct File {
 struct Test {
     full_name: String,
     status: String,
+    /// What it needs of a platform.
+    tags: Vec<String>,
 }
 
-fn rows(json: &[u8]) -> Result<Vec<Row>> {
+fn rows(json: &[u8], tests: &Path, platform: Platform) -> Result<Vec<Row>> {
     let results: Results = serde_json::from_slice(json).context("the results of vitest")?;
-    let mut rows: Vec<Row> = results.test_results.iter().map(row).collect();
+    let mut rows: Vec<Row> = results.test_results.iter().map(|file| row(file, tests, platform)).collect();
     rows.sort_by(|one, other| one.suite.cmp(&other.suite));
     Ok(rows)
 }
 
-fn row(file: &File) -> Row {
-    let name = file.name.file_name().unwrap_or_default().to_string_lossy();
-    let mut row = Row::new(name.strip_suffix(SUFFIX).unwrap_or(&name));
+fn row(file: &File, tests: &Path, platform: Platform) -> Row {
+    let name = name(tests, &file.name).unwrap_or_else(|| file.name.display().to_string());
+    let mut row = Row::new(name, Some(platform));
     for test in &file.assertion_results {
         match test.status.as_str() {
             "passed" => row.passed += 1,
             "failed" => row.failed += 1,
-            _ => row.skipped.push(test.full_name.clone()),
+            _ => row.skipped.push(skipped(test)),
         }
     }
     // The file itself failed, for example by a wrong import or in a hook.
@@ -134,6 +147,12 @@ fn row(file: &File) -> Row {
     row
 }
 
+/// A test without a tag says itself why it does not run.
+fn skipped(test: &Test) -> Skipped {
+    let requirement = if test.tags.is_empty() { test.full_name.clone() } else { test.tags.join(" and ") };
+    Skipped { test: test.full_name.clone(), requirement }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,13 +160,21 @@ mod tests {
     #[test]
     fn counts_tests_and_files_that_cannot_run() {
         let json = r#"{"testResults": [
-            {"name": "/x/order.test.ts", "status": "passed", "assertionResults": [
-                {"fullName": "order none is lost", "status": "passed"},
-                {"fullName": "order websocket", "status": "skipped"}]},
-            {"name": "/x/broken.test.ts", "status": "failed", "assertionResults": []}]}"#;
-        let rows = rows(json.as_bytes()).unwrap();
-        assert_eq!(rows[0], Row::could_not_run("broken"));
+            {"name": "/x/lab/order.test.ts", "status": "passed", "assertionResults": [
+                {"fullName": "order none is lost", "status": "passed", "tags": []},
+                {"fullName": "order frames", "status": "skipped", "tags": ["websocket"]}]},
+            {"name": "/x/lab/broken.test.ts", "status": "failed", "assertionResults": []}]}"#;
+        let rows = rows(json.as_bytes(), Path::new("/x"), Platform::Spin).unwrap();
+        assert_eq!(rows[0], Row::could_not_run("lab/broken", Some(Platform::Spin)));
         assert_eq!((rows[1].passed, rows[1].failed), (1, 0));
-        assert_eq!(rows[1].skipped, ["order websocket"]);
+        assert_eq!(rows[1].wants(), [("websocket", 1)].into());
+    }
+
+    #[test]
+    fn a_suite_is_meant_by_its_name_its_folder_or_its_last_part() {
+        for said in ["client/order", "client", "order"] {
+            assert!(is_meant("client/order", said), "{said}");
+        }
+        assert!(!is_meant("client/order", "clients"));
     }
 }

@@ -6,18 +6,27 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::project::Project;
-use crate::report::Row;
+use crate::report::{Row, Skipped};
 use crate::step;
 
 pub const NAME: &str = "unit";
 
+/// What an ignored test needs: somebody who runs it by hand.
+const IGNORED: &str = "ignored";
+
 pub fn run(project: &Project) -> Result<Vec<Row>> {
-    let log = project.log(NAME);
     let mut command = Command::new("cargo");
+    command.args(["test", "--workspace"]).current_dir(project.root());
+    count(project, &mut command, Row::new(NAME, None))
+}
+
+/// Runs this `cargo test` and counts its tests.
+pub fn count(project: &Project, command: &mut Command, row: Row) -> Result<Vec<Row>> {
+    let log = project.log(&row.suite);
     // Not quiet: the terse output does not name the tests that are ignored.
-    command.args(["test", "--workspace", "--no-fail-fast"]).env("RUST_BACKTRACE", "0").current_dir(project.root());
-    let status = step::status(NAME, &mut command, &log)?;
-    let mut row = counts(&fs::read_to_string(&log)?);
+    command.arg("--no-fail-fast").env("RUST_BACKTRACE", "0");
+    let status = step::status(&row.suite, command, &log)?;
+    let mut row = counts(row, &fs::read_to_string(&log)?);
     if !status.success() {
         eprintln!("{}", step::excerpt(&log));
         // A crate that does not compile has no tests to count.
@@ -26,22 +35,21 @@ pub fn run(project: &Project) -> Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-fn counts(output: &str) -> Row {
-    let mut row = Row::new(NAME);
+fn counts(mut row: Row, output: &str) -> Row {
     for line in output.lines() {
         if let Some(counts) = line.strip_prefix("test result: ") {
-            row.passed += count(counts, " passed");
-            row.failed += count(counts, " failed");
+            row.passed += number(counts, " passed");
+            row.failed += number(counts, " failed");
         } else if let Some(test) = line.strip_prefix("test ")
             && let Some((name, _)) = test.split_once(" ... ignored")
         {
-            row.skipped.push(name.to_owned());
+            row.skipped.push(Skipped { test: name.to_owned(), requirement: IGNORED.to_owned() });
         }
     }
     row
 }
 
-fn count(counts: &str, what: &str) -> usize {
+fn number(counts: &str, what: &str) -> usize {
     counts.split([';', '.']).find_map(|part| part.trim().strip_suffix(what)?.parse().ok()).unwrap_or(0)
 }
 
@@ -59,8 +67,8 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
 
 test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s
 ";
-        let row = counts(output);
+        let row = counts(Row::new(NAME, None), output);
         assert_eq!((row.passed, row.failed), (12, 2));
-        assert_eq!(row.skipped, ["offset::tests::slow"]);
+        assert_eq!(row.skipped[0].test, "offset::tests::slow");
     }
 }

@@ -1,0 +1,72 @@
+// The client's `publish`: against our server, and against servers in trouble.
+
+import { expect, test } from "vitest";
+import { publish, subscribe } from "../../shared/client/src/index.ts";
+import { freshName, useServer } from "../harness/suite.ts";
+import { dataOf, take } from "./events.ts";
+import { serve } from "./middlebox.ts";
+
+const server = useServer("client-publish");
+const FAST = { backoff: { baseMs: 1, capMs: 2 } };
+
+test("stores a value, a batch, and an array that is one event; and returns where they end", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  await publish(channel, { a: 1 });
+  await publish(channel, [1, 2]);
+  const last = await publish(channel, [[3]]);
+  const events = await take(subscribe(channel), 4);
+  expect(dataOf(events)).toEqual([{ a: 1 }, 1, 2, [3]]);
+  expect(events.at(-1)!.offset).toBe(last);
+});
+
+test("throws what the server refuses, at once", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  const refusal = (data: unknown, options = {}) => publish(channel, data, options).catch((error: unknown) => error);
+  expect(await refusal([])).toMatchObject({ name: "TidewireError", code: "body-empty", status: 400, retryable: false });
+  expect(await refusal("x".repeat(70_000))).toMatchObject({ code: "event-too-large", status: 413, retryable: false, detail: expect.stringMatching(/./) });
+  await publish(channel, 1);
+  expect(await refusal("text", { contentType: "text/plain" })).toMatchObject({ code: "content-type-mismatch", status: 409 });
+});
+
+test("sends again after a fault of the server and a broken connection", async () => {
+  const bodies: string[] = [];
+  const base = await serve(async (asked, answer) => {
+    bodies.push(Buffer.concat(await asked.toArray()).toString());
+    if (bodies.length === 1) answer.writeHead(500).end();
+    else if (bodies.length === 2) asked.socket.resetAndDestroy();
+    else answer.writeHead(204, { "stream-next-offset": "7" }).end();
+  });
+  expect(await publish(base, { a: 1 }, FAST)).toBe("7");
+  expect(bodies).toEqual(['{"a":1}', '{"a":1}', '{"a":1}']);
+});
+
+test("gives up after as many attempts as it may make", async () => {
+  let requests = 0;
+  const base = await serve((_, answer) => {
+    requests += 1;
+    answer.writeHead(503, { "content-type": "application/problem+json" });
+    answer.end(JSON.stringify({ type: "urn:tidewire:too-many-readers", title: "t", status: 503, detail: "d" }));
+  });
+  await expect(publish(base, 1, { ...FAST, attempts: 3 })).rejects.toMatchObject({ code: "too-many-readers", status: 503, detail: "d", retryable: true });
+  expect(requests).toBe(3);
+});
+
+test("does not send again where the feature is not there, or to an address that is no channel's", async () => {
+  let requests = 0;
+  const base = await serve((asked, answer) => {
+    requests += 1;
+    answer.writeHead(asked.url === "/501" ? 501 : 200).end("<html>");
+  });
+  await expect(publish(`${base}/501`, 1, FAST)).rejects.toMatchObject({ code: "http-501", detail: "<html>", retryable: false });
+  await expect(publish(`${base}/login`, 1, FAST)).rejects.toMatchObject({ code: "connection-lost", retryable: false });
+  expect(requests).toBe(2);
+});
+
+test("stops by a signal, also while it waits", async () => {
+  const abort = new AbortController();
+  const base = await serve((_, answer) => {
+    answer.writeHead(503, { "retry-after": "3600" }).end();
+    setImmediate(() => abort.abort(new Error("enough")));
+  });
+  await expect(publish(base, 1, { signal: abort.signal })).rejects.toThrow("enough");
+});

@@ -1,0 +1,44 @@
+// The control port of tests/spin-host: what the host counts, and how a test disturbs it.
+
+import { execFileSync } from "node:child_process";
+import type { Server } from "./server.ts";
+
+export interface Counters {
+  instances_active: number;
+  instances_started: number;
+  /** Requests that reached a component, and those of them whose answer has not ended. */
+  requests: number;
+  open_requests: number;
+  sqlite: { open: number; execute_read: number; execute_write: number; execute_other: number };
+  traps: number;
+}
+
+export async function counters(server: Server): Promise<Counters> {
+  return (await ask(server, "GET", "/counters")) as Counters;
+}
+
+/** Ends the feed's instance that has had most requests, as a panic would. */
+export async function trap(server: Server): Promise<void> {
+  await ask(server, "POST", "/trap?component=feed");
+}
+
+/** No instance alive takes another request; their streams go on. */
+export async function recycle(server: Server): Promise<void> {
+  await ask(server, "POST", "/recycle");
+}
+
+/** Moves the wall clock that components see this far from the real one. */
+export async function shiftClock(server: Server, milliseconds: number): Promise<void> {
+  await ask(server, "POST", `/clock?shift_ms=${milliseconds}`);
+}
+
+/** Memory that the host has in RAM, in bytes. */
+export function residentBytes(server: Server): number {
+  return Number(execFileSync("ps", ["-o", "rss=", "-p", String(server.pid)], { encoding: "utf8" })) * 1024;
+}
+
+async function ask(server: Server, method: string, path: string): Promise<unknown> {
+  const answer = await fetch(`${server.control}${path}`, { method });
+  if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}

@@ -1,0 +1,194 @@
+//! The lint of `spin.toml`: its documented fields and no other, and what Spin accepts and what fails only at run time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::manifest;
+use crate::project::Project;
+
+/// One `spin.toml`.
+pub struct Application {
+    /// Where it lies, for messages.
+    pub place: String,
+    manifest: Manifest,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    spin_manifest_version: u32,
+    application: Header,
+    #[serde(default)]
+    variables: BTreeMap<String, Variable>,
+    trigger: Triggers,
+    component: BTreeMap<String, Component>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    name: String,
+    #[serde(rename = "version")]
+    _version: String,
+    #[serde(rename = "description")]
+    _description: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Variable {
+    default: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Triggers {
+    http: Vec<Trigger>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trigger {
+    route: String,
+    component: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Component {
+    source: String,
+    #[serde(default)]
+    sqlite_databases: Vec<String>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    build: Build,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Build {
+    command: String,
+    #[serde(rename = "watch")]
+    _watch: Vec<String>,
+}
+
+impl Application {
+    pub fn parse(place: &str, text: &str) -> Result<Self> {
+        let manifest = toml::from_str(text).with_context(|| place.to_owned())?;
+        Ok(Self { place: place.to_owned(), manifest })
+    }
+
+    /// The application of the root, and those of the functions: each that Workers has, Spin has too.
+    pub fn read_all(project: &Project) -> Result<(Self, Vec<Self>)> {
+        let mut applications = Vec::new();
+        for folder in manifest::folders(project)? {
+            let file = folder.join("spin.toml");
+            let place = file.strip_prefix(project.root())?.display().to_string();
+            let text = fs::read_to_string(&file).with_context(|| place.clone())?;
+            applications.push(Self::parse(&place, &text)?);
+        }
+        let root = applications.remove(0);
+        Ok((root, applications))
+    }
+}
+
+/// A setting: the name of its variable, and its default.
+pub type Setting<'a> = (String, &'a str);
+
+/// Everything that is wrong, a sentence each.
+pub fn lint(root: &Application, functions: &[Application], settings: &[Setting<'_>]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for application in [root].into_iter().chain(functions) {
+        problems.extend(routes(application));
+        problems.extend(variables(application, settings));
+    }
+    for function in functions {
+        problems.extend(store(function));
+        problems.extend(agreement(root, function));
+    }
+    problems
+}
+
+fn routes(application: &Application) -> Vec<String> {
+    let Application { place, manifest } = application;
+    let mut problems = Vec::new();
+    if manifest.spin_manifest_version != 2 {
+        problems.push(format!("{place}: spin_manifest_version is {}, not 2", manifest.spin_manifest_version));
+    }
+    let mut routed = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for Trigger { route, component } in &manifest.trigger.http {
+        routed.insert(component);
+        if !seen.insert(route) {
+            problems.push(format!("{place}: two triggers have the route {route}"));
+        }
+        if !manifest.component.contains_key(component) {
+            problems.push(format!("{place}: the route {route} leads to {component}, which is no component"));
+        }
+    }
+    for id in manifest.component.keys().filter(|id| !routed.contains(id)) {
+        problems.push(format!("{place}: no route leads to {id}"));
+    }
+    problems
+}
+
+/// The variables are the settings, and each component that stores something is given all of them.
+fn variables(application: &Application, settings: &[Setting<'_>]) -> Vec<String> {
+    let Application { place, manifest } = application;
+    let mut problems = Vec::new();
+    for (name, default) in settings {
+        match manifest.variables.get(name) {
+            None => problems.push(format!("{place}: the variable {name} is missing")),
+            Some(variable) if variable.default != *default => {
+                problems.push(format!("{place}: the default of {name} is {}, not {default}", variable.default));
+            }
+            Some(_) => {}
+        }
+    }
+    for name in manifest.variables.keys().filter(|name| settings.iter().all(|(setting, _)| setting != *name)) {
+        problems.push(format!("{place}: the variable {name} is no setting"));
+    }
+    let given: BTreeMap<String, String> = settings.iter().map(|(name, _)| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
+    for (id, component) in &manifest.component {
+        if !component.sqlite_databases.is_empty() && component.variables != given {
+            problems.push(format!("{place}: {id} is not given all variables under their own names"));
+        }
+    }
+    problems
+}
+
+/// A function keeps its channels in the store; without the grant each request fails.
+fn store(function: &Application) -> Vec<String> {
+    let Application { place, manifest } = function;
+    let lacks = manifest.component.iter().filter(|(_, component)| component.sqlite_databases != ["default"]);
+    lacks.map(|(id, _)| format!("{place}: {id} lacks sqlite_databases = [\"default\"]")).collect()
+}
+
+/// The root serves every function, so it must behave as each of them does alone.
+fn agreement(root: &Application, function: &Application) -> Vec<String> {
+    let place = &function.place;
+    let mut problems = Vec::new();
+    let folder = Path::new(place).parent().and_then(Path::file_name).unwrap_or_default().display();
+    let name = format!("{}-{folder}", root.manifest.application.name);
+    if function.manifest.application.name != name {
+        problems.push(format!("{place}: the name is {}, not {name}", function.manifest.application.name));
+    }
+    for (id, its) in &function.manifest.component {
+        let Some(ours) = root.manifest.component.get(id) else {
+            problems.push(format!("{place}: the root has no component {id}"));
+            continue;
+        };
+        // The manifest of a function lies two folders deeper.
+        if its.source != format!("../../{}", ours.source) {
+            problems.push(format!("{place}: the source of {id} is not the root's"));
+        }
+        if (&its.sqlite_databases, &its.variables, &its.build.command) != (&ours.sqlite_databases, &ours.variables, &ours.build.command) {
+            problems.push(format!("{place}: {id} differs from the root's"));
+        }
+    }
+    problems
+}

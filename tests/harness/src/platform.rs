@@ -1,0 +1,46 @@
+//! The platforms that functions run on.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
+pub enum Platform {
+    /// Cloudflare Workers, locally in workerd.
+    Workers,
+    /// Spin: the `spin` on PATH, or tests/spin-host.
+    Spin,
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Workers => "workers",
+            Self::Spin => "spin",
+        })
+    }
+}
+
+/// One platform or both, as said on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Choice {
+    /// Cloudflare Workers, locally in workerd.
+    Workers,
+    /// Spin: the `spin` on PATH, or tests/spin-host.
+    Spin,
+    Both,
+}
+
+impl Choice {
+    pub fn platforms(self) -> &'static [Platform] {
+        match self {
+            Self::Workers => &[Platform::Workers],
+            Self::Spin => &[Platform::Spin],
+            Self::Both => &[Platform::Workers, Platform::Spin],
+        }
+    }
+
+    pub fn has(self, platform: Platform) -> bool {
+        self.platforms().contains(&platform)
+    }
+}

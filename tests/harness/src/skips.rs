@@ -1,0 +1,73 @@
+//! `tests/skipped.json`: the tests that may be skipped, and why. Any other skip fails the run, and so does one that is listed and did not happen.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::project::Project;
+use crate::report::{Row, place};
+
+/// Tests of a suite that need what a platform does not have.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skip {
+    suite: String,
+    platform: String,
+    requirement: String,
+    tests: usize,
+}
+
+pub fn read(project: &Project) -> Result<Vec<Skip>> {
+    let json = fs::read(project.tests().join("skipped.json")).context("cannot read tests/skipped.json")?;
+    serde_json::from_slice(&json).context("tests/skipped.json")
+}
+
+/// Where the list and what was skipped differ, a sentence each. Only suites that ran are looked at.
+pub fn differences(list: &[Skip], rows: &[Row]) -> Vec<String> {
+    let mut counts: BTreeMap<(&str, String, &str), (usize, usize)> = BTreeMap::new();
+    for row in rows {
+        for (requirement, tests) in row.wants() {
+            counts.entry((&row.suite, place(row.platform), requirement)).or_default().0 += tests;
+        }
+    }
+    for skip in list {
+        if rows.iter().any(|row| row.suite == skip.suite && place(row.platform) == skip.platform) {
+            counts.entry((&skip.suite, skip.platform.clone(), &skip.requirement)).or_default().1 += skip.tests;
+        }
+    }
+    counts.retain(|_, (found, listed)| found != listed);
+    let sentence = |((suite, place, requirement), (found, listed)): (&(&str, String, &str), &(usize, usize))| {
+        format!("{suite} on {place}: {found} tests were skipped ({requirement}), tests/skipped.json says {listed}")
+    };
+    counts.iter().map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::Platform;
+    use crate::report::Skipped;
+
+    fn skip(suite: &str, tests: usize) -> Skip {
+        Skip { suite: suite.to_owned(), platform: "spin".to_owned(), requirement: "websocket".to_owned(), tests }
+    }
+
+    fn row(skipped: usize) -> Row {
+        let one = Skipped { test: "a frame".to_owned(), requirement: "websocket".to_owned() };
+        Row { skipped: vec![one; skipped], ..Row::new("input", Some(Platform::Spin)) }
+    }
+
+    #[test]
+    fn the_list_holds_what_was_skipped_and_what_did_not_run() {
+        assert!(differences(&[skip("input", 2), skip("order", 1)], &[row(2)]).is_empty());
+    }
+
+    #[test]
+    fn a_skip_too_many_and_one_too_few_are_found() {
+        for (listed, found) in [(vec![], 1), (vec![skip("input", 2)], 1), (vec![skip("input", 1)], 0)] {
+            assert_eq!(differences(&listed, &[row(found)]).len(), 1);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The commands of the Spin platform: the components, and what serves them.
+//!
+//! `spin` is no package of any registry, so a machine without it serves the same manifest by tests/spin-host.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::project::Project;
+use crate::rust::WASI;
+use crate::{program, step};
+
+/// The first release that runs components of spin-sdk 7.
+const OLDEST: (u64, u64) = (4, 1);
+
+/// What serves a Spin application on this machine.
+pub enum Runtime {
+    /// The `spin` on PATH, with its version.
+    Spin(PathBuf, String),
+    /// tests/spin-host.
+    OurHost,
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spin(program, version) => write!(f, "{} {version}", program.display()),
+            Self::OurHost => f.write_str("tests/spin-host, since no spin 4.1 or newer is on PATH"),
+        }
+    }
+}
+
+impl Runtime {
+    pub fn here() -> Self {
+        let Some(program) = program::find(&["spin"]) else { return Self::OurHost };
+        match program::version(&program).filter(|version| is_new_enough(version)) {
+            Some(version) => Self::Spin(program, version),
+            None => Self::OurHost,
+        }
+    }
+
+    /// Builds it, if it is ours.
+    pub fn ensure(&self, project: &Project) -> Result<()> {
+        match self {
+            Self::Spin(..) => Ok(()),
+            Self::OurHost => step::run("build the Spin host", &mut build_host(project), &project.log("build-spin-host")),
+        }
+    }
+
+    /// Serves the root manifest on this port of the loopback address.
+    pub fn serve(&self, project: &Project, port: u16, state: &Path, variables: &[String]) -> Command {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
+        let manifest = project.root().join("spin.toml");
+        let mut command = match self {
+            Self::Spin(program, _) => {
+                let mut command = Command::new(program);
+                command.args(["up", "--from"]).arg(manifest).args(["--listen", &address, "--state-dir"]).arg(state);
+                command
+            }
+            Self::OurHost => {
+                let mut command = Command::new(host(project));
+                command.arg("--manifest").arg(manifest).args(["--listen", &address, "--state"]).arg(state);
+                command
+            }
+        };
+        for variable in variables {
+            command.args(["--variable", &lower_case_name(variable)]);
+        }
+        command.current_dir(project.root());
+        command
+    }
+}
+
+/// The program of tests/spin-host.
+pub fn host(project: &Project) -> PathBuf {
+    host_target(project).join("debug/tidewire-spin-host")
+}
+
+/// A cargo command of tests/spin-host, which is a workspace of its own: wasmtime is in nobody else's lock file or build.
+pub fn host_cargo(project: &Project, subcommand: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .args([subcommand, "--locked", "--manifest-path", "tests/spin-host/Cargo.toml", "--target-dir"])
+        .arg(host_target(project))
+        .current_dir(project.root());
+    command
+}
+
+fn host_target(project: &Project) -> PathBuf {
+    project.root().join("target/spin-host")
+}
+
+fn build_host(project: &Project) -> Command {
+    host_cargo(project, "build")
+}
+
+/// Builds the components where the manifests look for them.
+pub fn build(project: &Project) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--release", "--target", WASI]);
+    for package in ["gateway", "feed", "streams"] {
+        command.args(["--package", &format!("tidewire-{package}")]);
+    }
+    command.current_dir(project.root());
+    command
+}
+
+/// Spin's variables have the names of the settings in lower case.
+fn lower_case_name(variable: &str) -> String {
+    match variable.split_once('=') {
+        Some((name, value)) => format!("{}={value}", name.to_lowercase()),
+        None => variable.to_lowercase(),
+    }
+}
+
+fn is_new_enough(version: &str) -> bool {
+    let mut parts = version.split(['.', '-', '+']).map_while(|part| part.parse::<u64>().ok());
+    matches!((parts.next(), parts.next()), (Some(major), Some(minor)) if (major, minor) >= OLDEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_versions_that_run_our_components() {
+        for version in ["4.1.0", "4.1.0-pre0", "4.12.3", "5.0.0"] {
+            assert!(is_new_enough(version), "{version}");
+        }
+        for version in ["4.0.2", "3.9.9", "four"] {
+            assert!(!is_new_enough(version), "{version}");
+        }
+    }
+
+    #[test]
+    fn a_variable_changes_its_name_and_not_its_value() {
+        assert_eq!(lower_case_name("OPEN_ACCESS=True=X"), "open_access=True=X");
+    }
+}

@@ -1,0 +1,79 @@
+// Instances of a Spin component come and go: recycled and trapped in mid-stream, they lose nothing for readers that come back.
+
+import { EventSource } from "eventsource";
+import { expect, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { counters, recycle, trap } from "../harness/host.ts";
+import { read, type Reader } from "../harness/readers.ts";
+import { describeOwnServer, freshName, numbers, publish, useOwnServer } from "../harness/suite.ts";
+
+const SOURCES = 40;
+const POLLS = 20;
+const EVENTS = 300;
+
+describeOwnServer("instances", () => {
+  const server = useOwnServer("instances", { RETRY_MS: "200", LONG_POLL_MS: "20000" });
+
+  test("readers whose instances are recycled and trapped get every event once", { timeout: 120_000, tags: ["host-counters"] }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const sources = numbers(1, SOURCES).map(() => {
+      const events: unknown[] = [];
+      const source = new EventSource(channel);
+      source.addEventListener("message", ({ data }) => events.push(JSON.parse(data as string)));
+      onTestFinished(() => source.close());
+      return { events };
+    });
+    const polls = numbers(1, POLLS).map(() => new LastingPoll(channel));
+    onTestFinished(() => polls.forEach((poll) => poll.close()));
+
+    const started = (await counters(server)).instances_started;
+    let traps = 0;
+    for (const number of numbers(1, EVENTS)) {
+      await publish(channel, number);
+      if (number % 10 === 5) await recycle(server);
+      if (number % 10 === 0) {
+        traps += 1;
+        await trap(server);
+        // A trap takes the publish of its moment with it; here it takes readers only.
+        await eventually("an instance is trapped", async () => (await counters(server)).traps >= traps);
+      }
+    }
+    for (const reader of [...sources, ...polls]) {
+      await eventually("a reader has the last event", () => reader.events.at(-1) === EVENTS);
+      expect(reader.events).toEqual(numbers(1, EVENTS));
+    }
+    const { instances_started } = await counters(server);
+    console.log(`instances: ${traps} trapped, ${instances_started - started} started, ${polls.reduce((sum, { returns }) => sum + returns, 0)} long polls came back`);
+    expect(instances_started - started).toBeGreaterThan(traps);
+  });
+});
+
+/** A long poll that comes back where it was when its instance answers with an error or not at all. */
+class LastingPoll {
+  readonly #past: unknown[] = [];
+  #reader: Reader | undefined;
+  #isClosed = false;
+  returns = 0;
+
+  constructor(channel: string) {
+    void this.#follow(channel);
+  }
+
+  get events(): unknown[] {
+    return [...this.#past, ...(this.#reader?.events ?? [])];
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#reader?.close();
+  }
+
+  async #follow(channel: string): Promise<void> {
+    for (let offset = "-1"; !this.#isClosed; offset = this.#reader.offset) {
+      this.#reader = read("long-poll", channel, offset);
+      await this.#reader.ended;
+      this.#past.push(...this.#reader.events.splice(0));
+      this.returns += 1;
+    }
+  }
+}

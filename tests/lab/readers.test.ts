@@ -1,0 +1,158 @@
+// Many readers of one channel on Spin: the store is asked once for each instance and interval, not for each reader.
+
+import http from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { createParser } from "eventsource-parser";
+import { expect, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { counters, residentBytes } from "../harness/host.ts";
+import { describeOwnServer, freshName, numbers, publish, useOwnServer } from "../harness/suite.ts";
+
+const STREAMS = 1_000;
+const POLLS = 200;
+/** Readers that come at once. */
+const ARRIVING = 20;
+const INTERVAL_MS = 100;
+const WINDOW_MS = 5_000;
+/** Five a second for the time of the window. */
+const EVENTS = 25;
+
+/** Reads of the store and requests per second, and the most instances that were alive. */
+interface Cost {
+  reads: number;
+  requests: number;
+  instances: number;
+}
+
+describeOwnServer("readers", () => {
+  const server = useOwnServer("readers", { LONG_POLL_MS: "60000", STORE_POLL_MS: String(INTERVAL_MS) });
+
+  test(`${STREAMS} SSE readers and ${POLLS} long polls cost one read of the store per instance and interval`, { timeout: 180_000, tags: ["host-counters"] }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    await publish(channel, 0);
+    const before = residentBytes(server);
+    const closing = new AbortController();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+    onTestFinished(() => {
+      closing.abort();
+      agent.destroy();
+    });
+    const sent: number[] = [];
+    let latencies: number[] = [];
+    const received: number[][] = [];
+    const everyoneHas = (count: number) => received.every((events) => events.length >= count);
+
+    async function connect(follow: typeof followStream, count: number, published: number): Promise<void> {
+      for (const index of numbers(1, count)) {
+        const events: number[] = [];
+        received.push(events);
+        follow(channel, { agent, signal: closing.signal }, (number) => {
+          events.push(number);
+          if (sent[number]) latencies.push(performance.now() - sent[number]);
+        });
+        // Not all in one moment: Spin starts an instance whenever all it has are busy, and keeps it for as long as it has a stream.
+        if (index % ARRIVING === 0) await eventually("those are connected", () => everyoneHas(published));
+      }
+      await eventually("all are held", async () => (await counters(server)).open_requests >= received.length);
+    }
+
+    /** Publishes for the time of the window; what it cost, and when who got it. */
+    async function load(from: number): Promise<{ cost: Cost; reach: string; slowest: number }> {
+      latencies = [];
+      const cost = await costOf(async () => {
+        const start = performance.now();
+        for (const [index, number] of numbers(from, from + EVENTS - 1).entries()) {
+          await delay(start + (index * WINDOW_MS) / EVENTS - performance.now());
+          sent[number] = performance.now();
+          await publish(channel, number);
+        }
+      });
+      await eventually("everyone has everything", () => everyoneHas(from + EVENTS));
+      latencies.sort((a, b) => a - b);
+      const at = (share: number) => latencies[Math.ceil(share * latencies.length) - 1]!.toFixed(0);
+      return { cost, reach: `publish to receive p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`, slowest: latencies.at(-1)! };
+    }
+
+    await connect(followStream, STREAMS, 1);
+    const memory = (residentBytes(server) - before) / STREAMS / 1024;
+    const streams = await load(1);
+    sent.length = 0;
+    await connect(followPolls, POLLS, 1 + EVENTS);
+    const rest = await costOf(() => delay(WINDOW_MS));
+    const all = await load(1 + EVENTS);
+    for (const events of received) expect(events).toEqual(numbers(0, 2 * EVENTS));
+
+    const inWords = ({ reads, requests, instances }: Cost) => `${reads.toFixed(0)} reads and ${requests.toFixed(0)} requests a second, ${instances} instances`;
+    console.log(
+      [
+        `readers: ${memory.toFixed(0)} KiB for each of ${STREAMS} SSE streams`,
+        `streams, five publishes a second: ${inWords(streams.cost)}; ${streams.reach}`,
+        `with ${POLLS} long polls, at rest: ${inWords(rest)}`,
+        `with ${POLLS} long polls, five publishes a second: ${inWords(all.cost)}; ${all.reach}`,
+      ].join("\n"),
+    );
+    for (const { reads, requests, instances } of [streams.cost, rest, all.cost]) {
+      // A request that arrives may read once to find its place; a publish, and a long poll that returns. Readers that wait cost nothing more.
+      expect(reads - requests).toBeLessThanOrEqual((1.2 * instances * 1_000) / INTERVAL_MS);
+    }
+    // Three intervals are the aim; a second only says that nobody was forgotten.
+    expect(streams.slowest).toBeLessThan(1_000);
+  });
+
+  async function costOf(what: () => Promise<unknown>): Promise<Cost> {
+    const first = await counters(server);
+    const start = performance.now();
+    let instances = first.instances_active;
+    let isOver = false;
+    const happening = what().finally(() => (isOver = true));
+    while (!isOver) {
+      await delay(100);
+      instances = Math.max(instances, (await counters(server)).instances_active);
+    }
+    await happening;
+    const last = await counters(server);
+    const perSecond = (count: number) => (count / (performance.now() - start)) * 1_000;
+    const reads = last.sqlite.execute_read - first.sqlite.execute_read;
+    return { reads: perSecond(reads), requests: perSecond(last.requests - first.requests), instances };
+  }
+});
+
+interface Connection {
+  agent: http.Agent;
+  signal: AbortSignal;
+}
+
+type Take = (number: number) => void;
+
+function followStream(channel: string, { agent, signal }: Connection, take: Take, offset = "-1"): void {
+  const parser = createParser({
+    onEvent({ data, id }) {
+      offset = id!;
+      take(Number(data));
+    },
+  });
+  get(`${channel}?offset=${offset}`, { agent, signal, headers: { accept: "text/event-stream" } }, (answer) => {
+    answer.setEncoding("utf8").on("data", (text: string) => parser.feed(text));
+    // The server ends a stream after a while.
+    answer.on("end", () => followStream(channel, { agent, signal }, take, offset));
+  });
+}
+
+function followPolls(channel: string, { agent, signal }: Connection, take: Take, offset = "-1"): void {
+  get(`${channel}?offset=${offset}&live=long-poll`, { agent, signal }, (answer) => {
+    let body = "";
+    answer.setEncoding("utf8").on("data", (text: string) => (body += text));
+    answer.on("end", () => {
+      if (answer.statusCode === 200) (JSON.parse(body) as number[]).forEach(take);
+      followPolls(channel, { agent, signal }, take, answer.headers["stream-next-offset"] as string);
+    });
+  });
+}
+
+/** A request whose errors count until it is aborted. */
+function get(url: string, options: http.RequestOptions, take: (answer: http.IncomingMessage) => void): void {
+  const fail = (error: Error) => {
+    if (!options.signal!.aborted) throw error;
+  };
+  http.get(url, options, (answer) => take(answer.on("error", fail))).on("error", fail);
+}

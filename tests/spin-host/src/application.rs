@@ -1,0 +1,124 @@
+//! A manifest made ready to run: components compiled and linked, grants and variables resolved, routes in order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use wasmtime::Result;
+use wasmtime::component::{Component as Wasm, Linker};
+use wasmtime::error::Context;
+use wasmtime::{Config, Engine};
+use wasmtime_wasi_http::handler::ProxyHandler;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+use crate::bindings;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::guest::{Guest, Settings};
+use crate::instance::{Component, Instances};
+use crate::manifest::{self, Manifest};
+use crate::outbound::Grant;
+use crate::route::{Route, Router};
+use crate::server::Server;
+use crate::sqlite::Sqlite;
+use crate::variables::{self, Variables};
+
+/// How often a busy guest gives its thread back.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What all components share.
+pub struct Host<'a> {
+    /// Where the manifest lies; sources are relative to it.
+    pub directory: &'a Path,
+    pub state: &'a Path,
+    pub variables: &'a variables::Application,
+    pub counters: &'a Arc<Counters>,
+    pub instances: &'a Arc<Instances>,
+    pub clock: &'a Clock,
+}
+
+/// # Errors
+///
+/// When a component cannot be compiled or linked, or the manifest names what does not exist.
+pub fn load(manifest: &Manifest, host: &Host<'_>) -> Result<Server> {
+    let engine = engine()?;
+    let linker = linker(&engine)?;
+    let mut components = BTreeMap::new();
+    for (id, component) in &manifest.component {
+        let pre = compile(&engine, &linker, component, host.directory).with_context(|| format!("component {id:?}"))?;
+        let settings = Arc::new(settings(id, component, host).with_context(|| format!("component {id:?}"))?);
+        let instances = Arc::clone(host.instances);
+        components.insert(id.clone(), Mutex::new(ProxyHandler::new(Component { pre, settings, instances })));
+    }
+    Ok(Server { router: router(manifest)?, components, counters: Arc::clone(host.counters) })
+}
+
+fn engine() -> Result<Engine> {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true).epoch_interruption(true);
+    let engine = Engine::new(&config)?;
+    let ticking = engine.weak();
+    std::thread::spawn(move || {
+        while let Some(engine) = ticking.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    });
+    Ok(engine)
+}
+
+fn linker(engine: &Engine) -> Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    bindings::sqlite::add_to_linker::<_, Sqlite>(&mut linker, |guest| guest)?;
+    bindings::variables::add_to_linker::<_, Variables>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+fn compile(engine: &Engine, linker: &Linker<Guest>, component: &manifest::Component, directory: &Path) -> Result<ServicePre<Guest>> {
+    let path = directory.join(component.file()?);
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}; was it built?", path.display()))?;
+    let wasm = Wasm::new(engine, bytes).with_context(|| format!("{} is not a component", path.display()))?;
+    let pre = linker.instantiate_pre(&wasm).context("it imports what this host does not offer")?;
+    ServicePre::new(pre).context("it does not export wasi:http/handler@0.3.0; build it with spin-sdk 7")
+}
+
+fn settings(id: &str, component: &manifest::Component, host: &Host<'_>) -> Result<Settings> {
+    let mut values = variables::Values::new();
+    for (name, template) in &component.variables {
+        values.insert(name.clone(), host.variables.resolve(template)?);
+    }
+    let mut grants = Vec::new();
+    for entry in &component.allowed_outbound_hosts {
+        let entry = host.variables.resolve(entry)?.map_err(|missing| wasmtime::format_err!("allowed_outbound_hosts: {missing}"))?;
+        grants.push(Grant::parse(&entry)?);
+    }
+    let file = |name: &String| (name.clone(), host.state.join(format!("sqlite_{name}.db")));
+    Ok(Settings {
+        id: id.to_owned(),
+        environment: component.environment.clone(),
+        variables: values,
+        databases: component.sqlite_databases.iter().map(file).collect(),
+        grants: grants.into(),
+        counters: Arc::clone(host.counters),
+        clock: host.clock.clone(),
+    })
+}
+
+fn router(manifest: &Manifest) -> Result<Router> {
+    let mut routes = Vec::new();
+    for trigger in manifest.triggers() {
+        if let manifest::Route::Public(raw) = &trigger.route {
+            routes.push(Route::new(raw, &trigger.component)?);
+        }
+    }
+    let (router, replaced) = Router::new(routes);
+    for route in replaced {
+        eprintln!("the route {} of {} is never used: a later trigger has the same", route.raw, route.component);
+    }
+    Ok(router)
+}

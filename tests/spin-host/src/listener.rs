@@ -1,0 +1,28 @@
+//! A socket that speaks HTTP/1.1 and cleartext HTTP/2.
+
+use std::net::SocketAddr;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpListener;
+use wasmtime_wasi_http::WasiBody;
+
+/// Answers every request by `answer`, for as long as the process lives.
+pub async fn serve<F, R>(listener: TcpListener, answer: F) -> std::io::Result<()>
+where
+    F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + 'static,
+    R: Future<Output = wasmtime::Result<Response<WasiBody>>> + Send + 'static,
+{
+    loop {
+        let (stream, client) = listener.accept().await?;
+        let answer = answer.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answer(request, client));
+            // A client that goes away is no error of ours.
+            drop(Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
+        });
+    }
+}
