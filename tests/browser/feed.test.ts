@@ -1,5 +1,6 @@
 // The demo pages in a real browser, with samples arriving.
 
+import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
@@ -7,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { TRANSPORTS } from "../harness/readers.ts";
-import { OUTPUT } from "../harness/server.ts";
+import { HARNESS, OUTPUT } from "../harness/server.ts";
 import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
 
 const SAMPLE_MS = 200;
@@ -168,6 +169,19 @@ describeOwnServer("the pages on a server of their own", () => {
     await server.restart();
     await seesAll();
     expect(await feedOf(page)).toMatchObject({ transport, events: published, gaps: 0 });
+  });
+
+  test("draws what this machine is doing, as `cargo harness demo` publishes it", { timeout: 60_000 }, async () => {
+    const { page, errors } = await openPage(`${server.url}/feed/`);
+    const demo = spawn(HARNESS, ["demo", "--url", server.url, "--count", "5"], { stdio: ["ignore", "pipe", "inherit"] });
+    onTestFinished(() => void demo.kill());
+    await eventually("every series of the machine has a line", async () => {
+      const lines = await page.locator("[data-series] path.line").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
+      return lines.length >= SERIES.length && lines.every((line) => line!.includes("L"));
+    });
+    for (const name of SERIES) expect(await page.innerText(`[data-series="${name}"] output`)).toMatch(/^[\d.,KM]+$/);
+    await page.screenshot({ path: join(OUTPUT, "screenshots", "feed-this-machine.png"), fullPage: true });
+    expect(errors).toEqual([]);
   });
 
   test("the gallery shows the newest sample of the machine", async () => {

@@ -49,6 +49,10 @@ impl Packages {
         self.folder.join("wrangler/bin/wrangler.js")
     }
 
+    pub fn tsc(&self) -> PathBuf {
+        self.folder.join("typescript/bin/tsc")
+    }
+
     pub fn vitest(&self) -> PathBuf {
         self.folder.join("vitest/vitest.mjs")
     }

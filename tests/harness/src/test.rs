@@ -9,15 +9,15 @@ use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::report::{Report, Row};
 use crate::spin::Runtime;
-use crate::suites::{deploy, leftovers, node, spin_host, unit};
+use crate::suites::{deploy, leftovers, node, spin_host, types, unit};
 use crate::{node as npm, setup, signal, skips, spin, step, workers};
 
 /// Suites that need no Node; the others are files under tests/.
-const OWN: [&str; 4] = [unit::NAME, spin_host::NAME, deploy::NAME, leftovers::NAME];
+const OWN: [&str; 5] = [unit::NAME, types::NAME, spin_host::NAME, deploy::NAME, leftovers::NAME];
 
 #[derive(Args)]
 pub struct Test {
-    /// Run only this suite: `unit`, `spin-host`, `deploy`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
+    /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
     /// Platforms to test [default: both; with --base-url: workers].
@@ -35,6 +35,9 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     report.attempt("setup", || set_up(project, &plan))?;
     if plan.runs(unit::NAME) {
         report.attempt(unit::NAME, || unit::run(project))?;
+    }
+    if plan.runs(types::NAME) {
+        report.attempt(types::NAME, || types::run(project))?;
     }
     if plan.runs(spin_host::NAME) && plan.choice.has(Platform::Spin) {
         report.attempt(spin_host::NAME, || spin_host::run(project))?;
@@ -111,14 +114,15 @@ impl Plan {
 }
 
 fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
-    if !plan.is_local {
-        npm::ensure_packages(project)?;
-    } else if plan.own != [unit::NAME] || plan.node.is_some() {
+    let runs_functions = plan.node.is_some() || plan.own.iter().any(|name| ![unit::NAME, types::NAME].contains(name));
+    if plan.is_local && runs_functions {
         setup::ensure(project, plan.choice)?;
     }
-    if plan.node.is_some() {
-        // The suites run on the Node of the packages, whatever they test.
+    // They bring the Node of the suites, whatever these test.
+    if plan.runs(types::NAME) || plan.node.is_some() {
         npm::ensure_packages(project)?;
+    }
+    if plan.node.is_some() {
         setup::require_chromium()?;
     }
     Ok(Vec::new())

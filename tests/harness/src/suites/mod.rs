@@ -4,4 +4,5 @@ pub mod deploy;
 pub mod leftovers;
 pub mod node;
 pub mod spin_host;
+pub mod types;
 pub mod unit;
