@@ -19,7 +19,7 @@ export const BUILD = resolve(process.env.TIDEWIRE_WORKERS_BUILD ?? join(HERE, ".
 const SPIN_HOST = resolve(process.env.TIDEWIRE_SPIN_HOST ?? join(HERE, "../../target/spin-host/debug/tidewire-spin-host"));
 
 /** The `cargo harness` command itself. */
-export const HARNESS = resolve(process.env.TIDEWIRE_HARNESS ?? join(HERE, "../../target/debug/tidewire-harness"));
+export const HARNESS = resolve(HERE, "../../target/debug/tidewire-harness");
 
 /** Folder for logs, screenshots and the state of running servers. */
 export const OUTPUT = resolve(process.env.TIDEWIRE_OUTPUT ?? join(HERE, "../../target/harness"));

@@ -73,7 +73,6 @@ pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: 
         .current_dir(project.tests())
         .stdin(Stdio::null())
         .env("PATH", workers::path(project)?)
-        .env("TIDEWIRE_HARNESS", env::current_exe()?)
         .env("TIDEWIRE_OUTPUT", project.output())
         .env("TIDEWIRE_PLATFORM", platform.to_string())
         .env("TIDEWIRE_WORKERS_BUILD", project.gateway().join("build"))
