@@ -16,11 +16,27 @@ describeOwnServer("instances", () => {
 
   test("readers whose instances are recycled and trapped get every event once", { timeout: 120_000, tags: ["host-counters"] }, async () => {
     const channel = `${server.url}/feed/${freshName()}`;
+    const opened: EventSource[] = [];
+    let isOver = false;
+    onTestFinished(() => {
+      isOver = true;
+      opened.forEach((source) => source.close());
+    });
     const sources = numbers(1, SOURCES).map(() => {
       const events: unknown[] = [];
-      const source = new EventSource(channel);
-      source.addEventListener("message", ({ data }) => events.push(JSON.parse(data as string)));
-      onTestFinished(() => source.close());
+      // A request that meets a trap gets 500, which ends an EventSource for good: whoever uses one opens it anew where it was.
+      const open = (offset: string): void => {
+        const source = new EventSource(`${channel}?offset=${offset}`);
+        opened.push(source);
+        source.addEventListener("message", ({ data, lastEventId }) => {
+          events.push(JSON.parse(data as string));
+          offset = lastEventId;
+        });
+        source.addEventListener("error", () => {
+          if (source.readyState === EventSource.CLOSED && !isOver) open(offset);
+        });
+      };
+      open("-1");
       return { events };
     });
     const polls = numbers(1, POLLS).map(() => new LastingPoll(channel));
