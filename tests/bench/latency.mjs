@@ -22,6 +22,8 @@ const POLLED_EVENTS = { 1: 20, 100: 8, 1000: 5 };
 const PAUSE_MS = { 1: 10, 100: 50, 1000: 500 };
 /** A cell that takes longer ends with the events it has. */
 const CELL_LIMIT_MS = 25_000;
+/** Readers that connect at once: Spin starts an instance whenever all are busy and keeps it for as long as it has a stream. */
+const ARRIVING = 20;
 
 // An agent of its own: readers keep their connections, the publisher its.
 const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
@@ -106,7 +108,7 @@ async function measure(base, transport, readers) {
   let arrived = 0;
   let sent = 0;
   await publish(channel, 0);
-  for (let reader = 0; reader < readers; reader += 1) {
+  for (let reader = 1; reader <= readers; reader += 1) {
     FOLLOW[transport](
       channel,
       (number) => {
@@ -115,6 +117,7 @@ async function measure(base, transport, readers) {
       },
       closing.signal,
     );
+    if (reader % ARRIVING === 0) await eventually(`${reader} readers by ${transport} are connected`, () => arrived >= reader);
   }
   await eventually(`${readers} readers by ${transport} are connected`, () => arrived === readers, 60_000);
 

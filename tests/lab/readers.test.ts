@@ -16,6 +16,8 @@ const INTERVAL_MS = 100;
 const WINDOW_MS = 5_000;
 /** Five a second for the time of the window. */
 const EVENTS = 25;
+/** Events of the second round, whose every one brings all the polls back: one a second. */
+const POLLED_EVENTS = 5;
 
 /** Reads of the store and requests per second, and the most instances that were alive. */
 interface Cost {
@@ -57,30 +59,30 @@ describeOwnServer("readers", () => {
     }
 
     /** Publishes for the time of the window; what it cost, and when who got it. */
-    async function load(from: number): Promise<{ cost: Cost; reach: string; slowest: number }> {
+    async function load(from: number, events: number): Promise<{ cost: Cost; reach: string }> {
       latencies = [];
       const cost = await costOf(async () => {
         const start = performance.now();
-        for (const [index, number] of numbers(from, from + EVENTS - 1).entries()) {
-          await delay(start + (index * WINDOW_MS) / EVENTS - performance.now());
+        for (const [index, number] of numbers(from, from + events - 1).entries()) {
+          await delay(start + (index * WINDOW_MS) / events - performance.now());
           sent[number] = performance.now();
           await publish(channel, number);
         }
       });
-      await eventually("everyone has everything", () => everyoneHas(from + EVENTS));
+      await eventually("everyone has everything", () => everyoneHas(from + events));
       latencies.sort((a, b) => a - b);
       const at = (share: number) => latencies[Math.ceil(share * latencies.length) - 1]!.toFixed(0);
-      return { cost, reach: `publish to receive p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`, slowest: latencies.at(-1)! };
+      return { cost, reach: `publish to receive p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms` };
     }
 
     await connect(followStream, STREAMS, 1);
     const memory = (residentBytes(server) - before) / STREAMS / 1024;
-    const streams = await load(1);
+    const streams = await load(1, EVENTS);
     sent.length = 0;
     await connect(followPolls, POLLS, 1 + EVENTS);
     const rest = await costOf(() => delay(WINDOW_MS));
-    const all = await load(1 + EVENTS);
-    for (const events of received) expect(events).toEqual(numbers(0, 2 * EVENTS));
+    const all = await load(1 + EVENTS, POLLED_EVENTS);
+    for (const events of received) expect(events).toEqual(numbers(0, EVENTS + POLLED_EVENTS));
 
     const inWords = ({ reads, requests, instances }: Cost) => `${reads.toFixed(0)} reads and ${requests.toFixed(0)} requests a second, ${instances} instances`;
     console.log(
@@ -88,15 +90,13 @@ describeOwnServer("readers", () => {
         `readers: ${memory.toFixed(0)} KiB for each of ${STREAMS} SSE streams`,
         `streams, five publishes a second: ${inWords(streams.cost)}; ${streams.reach}`,
         `with ${POLLS} long polls, at rest: ${inWords(rest)}`,
-        `with ${POLLS} long polls, five publishes a second: ${inWords(all.cost)}; ${all.reach}`,
+        `with ${POLLS} long polls, one publish a second: ${inWords(all.cost)}; ${all.reach}`,
       ].join("\n"),
     );
     for (const { reads, requests, instances } of [streams.cost, rest, all.cost]) {
       // A request that arrives may read once to find its place; a publish, and a long poll that returns. Readers that wait cost nothing more.
       expect(reads - requests).toBeLessThanOrEqual((1.2 * instances * 1_000) / INTERVAL_MS);
     }
-    // Three intervals are the aim; a second only says that nobody was forgotten.
-    expect(streams.slowest).toBeLessThan(1_000);
   });
 
   async function costOf(what: () => Promise<unknown>): Promise<Cost> {
