@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod described;
 mod memory;
 
 use std::collections::{BTreeSet, HashMap};
 
+use described::described;
 use memory::{Answer, Ask, Feed, Memory};
 use serde_json::{Map, Value};
 use tidewire_core::sse::{Decoder, encode_event};
@@ -71,8 +73,10 @@ fn http() {
             let filled = saved.iter().fold(step.to_string(), |step, (name, value)| step.replace(&format!("{{{name}}}"), &value.replace('"', "\\\"")));
             let step: Value = serde_json::from_str(&filled).unwrap();
             server.now_ms += 1 + step["afterMs"].as_u64().unwrap_or(0);
-            let answer = server.fetch(&ask(&step["request"]));
-            check(&answer, step["expected"].as_object().unwrap()).unwrap_or_else(|wrong| panic!("{id}, step {number}: {wrong}\n{answer:?}"));
+            let ask = ask(&step["request"]);
+            let answer = server.fetch(&ask);
+            let outcome = check(&answer, step["expected"].as_object().unwrap()).and_then(|()| described(&ask.method, &answer));
+            outcome.unwrap_or_else(|wrong| panic!("{id}, step {number}: {wrong}\n{answer:?}"));
             for (name, header) in step["save"].as_object().into_iter().flatten() {
                 saved.insert(name.clone(), answer.headers[header.as_str().unwrap()].clone());
             }

@@ -1,0 +1,232 @@
+//! The document: the operations written down here, the errors taken from the core's table.
+//!
+//! A new operation is an entry of [`document`]'s paths and its name in [`operations_of`]; a new header is a line of [`HEADERS`] or [`parameters`].
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use tidewire_core::{ErrorKind, SUBPROTOCOL};
+
+/// Headers of answers: name, type, meaning.
+const HEADERS: &[(&str, &str, &str)] = &[
+    ("Allow", "string", "The methods that this address takes."),
+    ("Cache-Control", "string", "What a cache may do with the answer."),
+    ("ETag", "string", "Tag of the answer, for `If-None-Match`."),
+    ("Location", "string", "Address of the channel."),
+    ("Producer-Epoch", "integer", "Epoch of the producer that the channel knows."),
+    ("Producer-Expected-Seq", "integer", "Number of the append that is next."),
+    ("Producer-Received-Seq", "integer", "Number of the append that came."),
+    ("Producer-Seq", "integer", "Highest number that was taken from the producer in its epoch."),
+    ("Retry-After", "integer", "Seconds to wait before the next request."),
+    ("Sec-WebSocket-Protocol", "string", "The subprotocol, when it was offered."),
+    ("Stream-Closed", "string", "`true` at the end of a finished channel."),
+    ("Stream-Cursor", "string", "Cache key to send back as `cursor` with the next long poll."),
+    ("Stream-Next-Offset", "string", "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order; `-1` before there is a channel."),
+    ("Stream-SSE-Data-Encoding", "string", "`base64` when the channel holds bytes."),
+    ("Stream-Up-To-Date", "string", "`true` when nothing newer exists."),
+];
+
+/// The parameters by name.
+fn parameters() -> Value {
+    let query = |name: &str, schema: Value, about: &str| json!({"name": name, "in": "query", "schema": schema, "description": about});
+    let header = |name: &str, schema: Value, about: &str| json!({"name": name, "in": "header", "schema": schema, "description": about});
+    let text = || json!({"type": "string"});
+    let offset = || json!({"type": "string", "minLength": 1, "maxLength": 127});
+    let number = || json!({"type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1});
+    let all = [
+        json!({
+            "name": "channel", "in": "path", "required": true,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._~:@][A-Za-z0-9._~:@-]*$"},
+            "description": "Name of the channel. The function `streams` also takes `/` between segments, which OpenAPI cannot say.",
+        }),
+        query(
+            "offset",
+            offset(),
+            "Where to read on: after this offset; `-1` is the beginning, `now` the tail. Needed with `live`, unless `Last-Event-ID` or `last_event_id` says it.",
+        ),
+        query("last_event_id", offset(), "As `offset`, and beats it."),
+        query(
+            "live",
+            json!({"type": "string", "enum": ["sse", "long-poll"]}),
+            "Transport of what comes later. Without it: an `EventSource` by `Accept: text/event-stream`, else one page.",
+        ),
+        query("cursor", text(), "The last `Stream-Cursor`."),
+        header("If-None-Match", text(), "The `ETag` of an earlier answer."),
+        header("Last-Event-ID", offset(), "As `offset`, and beats it and `last_event_id`: what an `EventSource` sends when it comes back."),
+        header(
+            "Producer-Epoch",
+            number(),
+            "Epoch of the idempotent producer; a later one fences off the earlier. The three `Producer-` headers come together.",
+        ),
+        header("Producer-Id", json!({"type": "string", "minLength": 1, "maxLength": 255}), "Name of the idempotent producer, unique within the channel."),
+        header("Producer-Seq", number(), "Number of the append, from 0 within an epoch: what was stored before is acknowledged again and not stored again."),
+        header("Sec-WebSocket-Protocol", text(), &format!("`{SUBPROTOCOL}` to have it echoed.")),
+        header("Stream-Closed", text(), "`true` finishes the channel: nothing can be appended afterwards. Any other value is as none."),
+        header("Stream-Seq", json!({"type": "string", "minLength": 1, "maxLength": 255}), "Must rise as text from append to append."),
+        header("Upgrade", json!({"type": "string", "enum": ["websocket"]}), &format!("Reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`.")),
+    ];
+    all.into_iter().map(|parameter| (parameter["name"].as_str().unwrap().to_owned(), parameter)).collect::<Map<_, _>>().into()
+}
+
+const PUT: &str = "createChannel";
+const POST: &str = "append";
+const GET: &str = "read";
+const HEAD: &str = "head";
+const DELETE: &str = "deleteChannel";
+const OPTIONS: &str = "preflight";
+const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS];
+
+/// The operations that can fail like this; a kind that is not named here stands at all of them.
+fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
+    use ErrorKind::*;
+    match kind {
+        // Told by an `error` frame alone.
+        FrameInvalid => &[],
+        OffsetMalformed | OffsetMissing | ParameterRepeated | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
+        HeaderInvalid | BodyIncomplete | BodyNotJson | BodyNotUtf8 | BodyTooLarge | EventTooLarge | BatchTooLarge | NotSupported => &[PUT, POST],
+        BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
+        ConfigurationMismatch => &[PUT],
+        ChannelNotFound => &[POST, GET, HEAD, DELETE],
+        ChannelNameInvalid | AccessDenied => &[PUT, POST, GET, HEAD, DELETE],
+        // The page at a function's base takes GET and HEAD only.
+        MethodNotAllowed => &[PUT, POST, DELETE],
+        _ => EVERY,
+    }
+}
+
+/// Headers that tell a program what `detail` tells people.
+fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
+    match kind {
+        ErrorKind::MethodNotAllowed => &["Allow"],
+        ErrorKind::ProducerFenced => &["Producer-Epoch"],
+        ErrorKind::ProducerGap => &["Producer-Expected-Seq", "Producer-Received-Seq"],
+        ErrorKind::ChannelClosed => &["Stream-Closed", "Stream-Next-Offset"],
+        ErrorKind::TooManyReaders => &["Retry-After"],
+        _ => &[],
+    }
+}
+
+/// The whole file.
+pub(crate) fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tidewire channels",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+            "description": "One channel over HTTP. `PROTOCOL.md` beside this file says it in words, and has the frames of the WebSocket. Headers, parameters, members and codes may be added: ignore what you do not know.",
+        },
+        "servers": [{
+            "url": "/{base}",
+            "description": "Where the function is served.",
+            "variables": {"base": {"default": "v1/stream", "description": "`v1/stream` for `streams`, `feed` for `feed`; nothing where a function is deployed alone."}},
+        }],
+        "security": [{}, {"token": []}],
+        "paths": {"/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "put": operation(PUT, "Creates a channel", &["Stream-Closed"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
+                response(201, "Made.", &["Location", "Stream-Next-Offset", "Stream-Closed"], &[]),
+                response(200, "It was there, with the same configuration.", &["Location", "Stream-Next-Offset", "Stream-Closed"], &[]),
+            ]),
+            "post": operation(POST, "Appends events", &["Stream-Seq", "Stream-Closed", "Producer-Id", "Producer-Epoch", "Producer-Seq"],
+                Some("The events, in the channel's content type. JSON arrays are batches, one level deep; anything else is one event. Empty only with `Stream-Closed: true`."), [
+                response(204, "Durable; of a producer: it was stored before.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
+                response(200, "Durable, and the first time that this producer's append came.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
+            ]),
+            "get": operation(GET, "Reads events, on any transport", &["offset", "last_event_id", "live", "cursor", "Last-Event-ID", "If-None-Match", "Upgrade", "Sec-WebSocket-Protocol"], None, [
+                response(101, &format!("A WebSocket with frames of `{SUBPROTOCOL}`. What is refused is told by a frame `error` and a close code."), &["Sec-WebSocket-Protocol"], &[]),
+                response(200, "Events: one page of them, or a stream.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "Stream-SSE-Data-Encoding", "ETag", "Cache-Control"], &[
+                    ("application/json", json!({"type": "array", "description": "A page of a JSON channel."})),
+                    ("text/event-stream", json!({"type": "string", "description": "Live, by `live=sse` or `Accept`: ends after a while, and the client resumes."})),
+                    ("*/*", json!({"description": "A page of any other channel: its bytes, joined."})),
+                ]),
+                response(204, "A long poll whose time is up, or the end of a finished channel.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "ETag", "Cache-Control"], &[]),
+                response(304, "The page is the one of `If-None-Match`.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "ETag", "Cache-Control"], &[]),
+                response(426, "The platform's own answer to an upgrade that RFC 6455 does not allow.", &[], &[("text/plain", json!({"type": "string"}))]),
+            ]),
+            "head": operation(HEAD, "Tells the tail", &[], None, [
+                response(200, "It exists, or will by the first publish.", &["Stream-Next-Offset", "Stream-Closed", "Cache-Control"], &[]),
+            ]),
+            "delete": operation(DELETE, "Deletes the channel and ends its readers", &[], None, [response(204, "Gone.", &[], &[])]),
+            "options": operation(OPTIONS, "Answers a CORS preflight, to anyone", &[], None, [response(204, "What another origin may send.", &["Allow"], &[])]),
+        }},
+        "components": {
+            "headers": HEADERS.iter().map(|(name, kind, about)| (name.to_string(), json!({"schema": {"type": kind}, "description": about}))).collect::<Map<_, _>>(),
+            "parameters": parameters(),
+            "schemas": {"Problem": problem()},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "What it gives is the function's `authorize` to say."}},
+        },
+    })
+}
+
+fn reference(group: &str, name: &str) -> Value {
+    json!({"$ref": format!("#/components/{group}/{name}")})
+}
+
+fn references(names: &[&str]) -> Map<String, Value> {
+    names.iter().map(|name| (name.to_string(), reference("headers", name))).collect()
+}
+
+/// An answer that is no problem of ours: status, meaning, headers, and the content by media type.
+fn response(status: u16, about: &str, headers: &[&str], content: &[(&str, Value)]) -> (u16, Value) {
+    let mut response = json!({"description": about, "headers": references(headers)});
+    if !content.is_empty() {
+        response["content"] = content.iter().map(|(media, schema)| (media.to_string(), json!({"schema": schema}))).collect::<Map<_, _>>().into();
+    }
+    (status, response)
+}
+
+fn operation<const N: usize>(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, answers: [(u16, Value); N]) -> Value {
+    let mut responses: Map<String, Value> = answers.into_iter().map(|(status, response)| (status.to_string(), response)).collect();
+    responses.extend(errors(id));
+    let mut operation = json!({
+        "operationId": id,
+        "summary": summary,
+        "parameters": parameters.iter().map(|name| reference("parameters", name)).collect::<Vec<_>>(),
+        "responses": responses,
+    });
+    if let Some(about) = body {
+        operation["requestBody"] = json!({"description": about, "content": {"application/json": {"schema": {}}, "*/*": {"schema": {}}}});
+    }
+    operation
+}
+
+/// The errors of an operation by status.
+fn errors(id: &str) -> impl Iterator<Item = (String, Value)> {
+    let mut kinds: BTreeMap<u16, Vec<ErrorKind>> = BTreeMap::new();
+    for &kind in ErrorKind::ALL.iter().filter(|&&kind| operations_of(kind).contains(&id)) {
+        kinds.entry(kind.status().as_u16()).or_default().push(kind);
+    }
+    kinds.into_iter().map(move |(status, kinds)| {
+        let headers: Vec<&str> = kinds.iter().flat_map(|&kind| headers_of(kind)).copied().collect();
+        let lines: Vec<String> = kinds.iter().map(|kind| format!("`{}`: {}.", kind.code(), kind.title())).collect();
+        let mut response = json!({"description": lines.join("\n\n"), "headers": references(&headers)});
+        // An answer to HEAD has no body.
+        if id != HEAD {
+            let types: Vec<String> = kinds.iter().map(|kind| urn(*kind)).collect();
+            let schema = json!({"allOf": [reference("schemas", "Problem"), {"properties": {"type": {"enum": types}, "status": {"const": status}}}]});
+            response["content"] = json!({"application/problem+json": {"schema": schema}});
+        }
+        (status.to_string(), response)
+    })
+}
+
+fn problem() -> Value {
+    let types: Vec<String> = ErrorKind::ALL.iter().map(|kind| urn(*kind)).collect();
+    json!({
+        "type": "object",
+        "description": "Problem details (RFC 9457).",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string", "enum": types, "description": "The code to match on is its last part."},
+            "title": {"type": "string", "description": "The same for every problem of the code."},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "What was wrong and what would be right, for people."},
+            "earliest": {"type": "string", "description": "The offset to go on from, of `offset-gone`."},
+        },
+    })
+}
+
+fn urn(kind: ErrorKind) -> String {
+    format!("urn:tidewire:{}", kind.code())
+}
