@@ -26,7 +26,7 @@ pub async fn serve<F: Function>(mut request: Request, env: &Env, binding: &str, 
 /// Serves files at `/`: the gallery.
 pub fn serve_assets(request: &Request, assets: &[Asset]) -> Result<Response> {
     let path = request.path();
-    match file(assets, path.strip_prefix('/').unwrap_or_default(), request.method().as_ref()) {
+    match file(assets, path.strip_prefix('/').unwrap_or_default(), &request.inner().method()) {
         Ok(reply) => respond(reply),
         Err(error) => refuse(&error),
     }
@@ -54,8 +54,9 @@ async fn answer<F: Function>(request: &mut Request, handover: &Handover<'_>, bas
 fn visit<F: Function>(request: &Request, settings: &Settings) -> Result<Entry, Error> {
     let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
     let headers = |name: &str| request.headers().get(name).ok().flatten();
-    let method = request.method();
-    let visit = Visit { method: method.as_ref(), url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &headers };
+    // The SDK's own reading makes a GET of every method that it does not know.
+    let method = request.inner().method();
+    let visit = Visit { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &headers };
     entry::<F>(&visit, &Identity::Anonymous, settings)
 }
 
