@@ -96,6 +96,11 @@ export class Server {
     return this.#port;
   }
 
+  /** Folder that holds the store. */
+  get state(): string {
+    return this.#state;
+  }
+
   /** Address of the port for tests, and the process that has it. */
   get control(): string {
     return this.#control;

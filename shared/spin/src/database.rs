@@ -9,11 +9,11 @@ use spin_sdk::sqlite::{Connection, Error, Value};
 pub(crate) type Row = Vec<Value>;
 
 /// Version of the tables below; a store of a newer one is refused, not guessed at.
-const SCHEMA_VERSION: u64 = 1;
+const SCHEMA_VERSION: u64 = 2;
 
 /// `store` has one row: the version, and the newest epoch of a channel that was deleted, so that a new one is above it. An append writes its events and nothing else; a
 /// channel's own row is written when something else changes, or when no event is left to tell tail and total.
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 6] = [
     "CREATE TABLE IF NOT EXISTS channels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -22,7 +22,11 @@ const SCHEMA: [&str; 5] = [
         closed INTEGER NOT NULL,
         stream_seq TEXT,
         tail INTEGER NOT NULL,
-        total INTEGER NOT NULL
+        total INTEGER NOT NULL,
+        revision INTEGER NOT NULL DEFAULT 0,
+        ttl_s INTEGER,
+        expires_at_ms INTEGER,
+        touched_at_ms INTEGER
     )",
     "CREATE TABLE IF NOT EXISTS events (
         channel INTEGER NOT NULL,
@@ -30,6 +34,7 @@ const SCHEMA: [&str; 5] = [
         at_ms INTEGER NOT NULL,
         total INTEGER NOT NULL,
         data BLOB NOT NULL,
+        producer TEXT,
         PRIMARY KEY (channel, seq)
     ) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS producers (
@@ -37,10 +42,36 @@ const SCHEMA: [&str; 5] = [
         id TEXT NOT NULL,
         epoch INTEGER NOT NULL,
         seq INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL DEFAULT 0,
+        busy_until_ms INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (channel, id)
     ) WITHOUT ROWID",
+    PRESENCE,
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL, last_epoch INTEGER NOT NULL)",
-    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 1, 0)",
+    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 2, 0)",
+];
+
+/// By name, not by `channels.id`: someone may be present where nothing was published yet.
+const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
+    channel TEXT NOT NULL,
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (channel, id)
+) WITHOUT ROWID";
+
+/// From version 1 to 2, which leaves the rows where they are.
+const UPGRADE: [&str; 9] = [
+    "ALTER TABLE channels ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE channels ADD COLUMN ttl_s INTEGER",
+    "ALTER TABLE channels ADD COLUMN expires_at_ms INTEGER",
+    "ALTER TABLE channels ADD COLUMN touched_at_ms INTEGER",
+    "ALTER TABLE events ADD COLUMN producer TEXT",
+    "ALTER TABLE producers ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0",
+    PRESENCE,
+    "UPDATE store SET schema_version = 2",
 ];
 
 thread_local! {
@@ -78,13 +109,27 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
         }
         transaction.commit().await?;
     }
-    let version = execute(&connection, "SELECT schema_version FROM store", vec![]).await?;
-    let version = version.first().and_then(|row| row.first()).and_then(integer);
-    if version != Some(SCHEMA_VERSION) {
-        return Err(Error::Io(format!("the store has schema {version:?}, this code knows {SCHEMA_VERSION}")));
+    if version(&connection).await? == 1 {
+        let transaction = Transaction::begin().await?;
+        // Another instance may have come first.
+        if version(transaction.connection()).await? == 1 {
+            for statement in UPGRADE {
+                transaction.execute(statement, vec![]).await?;
+            }
+        }
+        transaction.commit().await?;
+    }
+    match version(&connection).await? {
+        SCHEMA_VERSION => {}
+        version => return Err(Error::Io(format!("the store has schema {version}, this code knows up to {SCHEMA_VERSION}; nothing was changed"))),
     }
     SHARED.set(Some(Rc::clone(&connection)));
     Ok(connection)
+}
+
+async fn version(connection: &Connection) -> Result<u64, Error> {
+    let rows = execute(connection, "SELECT schema_version FROM store", vec![]).await?;
+    rows.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| Error::Io("the store does not tell its schema".into()))
 }
 
 /// A transaction that holds the database's write lock from its first moment. Dropped without [`commit`](Transaction::commit) it is rolled back, with its

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
 /// Version of the tables below; a store of a newer one is refused, not guessed at.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: u64 = 2;
 
 /// One row of `channel`, and one row of `events` for each event kept. The newest event tells tail and total, the oldest what was dropped, so an append
 /// writes its events and nothing else; `channel` is written when something else changes, or when no event is left to tell.
@@ -19,13 +19,18 @@ CREATE TABLE channel (
     closed INTEGER NOT NULL,
     stream_seq TEXT,
     tail INTEGER NOT NULL,
-    total INTEGER NOT NULL
+    total INTEGER NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0,
+    ttl_s INTEGER,
+    expires_at_ms INTEGER,
+    touched_at_ms INTEGER
 );
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     at_ms INTEGER NOT NULL,
     total INTEGER NOT NULL,
-    data BLOB NOT NULL
+    data BLOB NOT NULL,
+    producer TEXT
 );";
 
 /// One row for each idempotent producer, made with the first of them. Not subject to retention: a late repetition must still be known.
@@ -33,8 +38,22 @@ const PRODUCERS: &str = "
 CREATE TABLE producers (
     id TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL,
-    seq INTEGER NOT NULL
+    seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL DEFAULT 0,
+    busy_until_ms INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID";
+
+/// From version 1 to 2, which leaves the rows where they are.
+const UPGRADE: &str = "
+ALTER TABLE channel ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE channel ADD COLUMN ttl_s INTEGER;
+ALTER TABLE channel ADD COLUMN expires_at_ms INTEGER;
+ALTER TABLE channel ADD COLUMN touched_at_ms INTEGER;
+ALTER TABLE events ADD COLUMN producer TEXT;
+UPDATE channel SET schema_version = 2";
+const UPGRADE_PRODUCERS: &str = "
+ALTER TABLE producers ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
 
 #[wasm_bindgen]
 extern "C" {
@@ -56,7 +75,7 @@ impl Store {
         Store { sql: storage.sql(), storage, has_tables: Cell::new(false), has_producers: Cell::new(false) }
     }
 
-    /// The channel, or `None` when there is none. Reads a handful of rows and writes none: a look at an unknown name must cost nothing.
+    /// The channel, or `None` when there is none. Reads a handful of rows and, but for an upgrade, writes none: a look at an unknown name must cost nothing.
     pub(crate) fn load(&self) -> Result<Option<Channel>> {
         let has_table = |name: &str| Ok::<_, Error>(self.first("SELECT 1 FROM sqlite_master WHERE name = ?", vec![name.into()])?.is_some());
         self.has_tables.set(has_table("channel")?);
@@ -64,14 +83,16 @@ impl Store {
             return Ok(None);
         }
         self.has_producers.set(has_table("producers")?);
-        let Some(row) = self.first("SELECT schema_version, epoch, content_type, closed, stream_seq, tail, total FROM channel", vec![])? else {
+        let Some(version) = self.first("SELECT schema_version FROM channel", vec![])? else { return Ok(None) };
+        match integer(version.into_iter().next())? {
+            1 => self.upgrade()?,
+            SCHEMA_VERSION => {}
+            version => return Err(Error::RustError(format!("the store has schema {version}, this code knows up to {SCHEMA_VERSION}; nothing was changed"))),
+        }
+        let Some(row) = self.first("SELECT epoch, content_type, closed, stream_seq, tail, total FROM channel", vec![])? else {
             return Ok(None);
         };
         let mut row = row.into_iter();
-        let version = integer(row.next())?;
-        if version != SCHEMA_VERSION as u64 {
-            return Err(Error::RustError(format!("the store has schema {version}, this code knows {SCHEMA_VERSION}")));
-        }
         let mut channel = Channel::new(integer(row.next())?, content_type(row.next())?);
         channel.closed = integer(row.next())? != 0;
         channel.stream_seq = optional_text(row.next());
@@ -174,10 +195,20 @@ impl Store {
         self.storage.delete_all().await
     }
 
+    fn upgrade(&self) -> Result<()> {
+        self.atomically(|| {
+            self.sql.exec(UPGRADE, None)?;
+            if self.has_producers.get() {
+                self.sql.exec(UPGRADE_PRODUCERS, None)?;
+            }
+            Ok(())
+        })
+    }
+
     fn write_channel(&self, channel: &Channel) -> Result<()> {
         self.sql.exec("DELETE FROM channel", None)?;
         let values = vec![
-            SqlStorageValue::Integer(SCHEMA_VERSION),
+            number(SCHEMA_VERSION),
             number(channel.epoch),
             SqlStorageValue::String(channel.content_type.as_str().into()),
             SqlStorageValue::Integer(channel.closed.into()),

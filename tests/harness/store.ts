@@ -1,0 +1,42 @@
+// The store of a server that is down: the same questions for a Durable Object's SQLite and for a Spin application's.
+
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import { PLATFORM } from "./platform.ts";
+import type { Server } from "./server.ts";
+
+/** The files, without the platform's own. One for each channel on Workers, one for all on Spin. */
+export function storeFiles(server: Server): string[] {
+  const pattern = { workers: "do/*/*.sqlite", spin: "sqlite_default.db" }[PLATFORM];
+  return globSync(pattern, { cwd: server.state })
+    .filter((file) => !file.endsWith("metadata.sqlite"))
+    .map((file) => join(server.state, file));
+}
+
+/** Opens one file of a store and closes it again. */
+export function inStore<T>(file: string, use: (database: DatabaseSync) => T): T {
+  const database = new DatabaseSync(file);
+  try {
+    return use(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** Names of the tables, without the platform's own. */
+export function tables(database: DatabaseSync): string[] {
+  const found = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'").all();
+  return found.map(({ name }) => String(name));
+}
+
+/** Every row of every table. */
+export function contents(database: DatabaseSync): Record<string, Record<string, SQLOutputValue>[]> {
+  return Object.fromEntries(tables(database).map((table) => [table, database.prepare(`SELECT * FROM "${table}"`).all()]));
+}
+
+/** How many alarms the platform would ring. Spin has none. */
+export function alarms(server: Server): number {
+  const files = globSync("do/*/metadata.sqlite", { cwd: server.state });
+  return files.reduce((sum, file) => sum + inStore(join(server.state, file), (database) => database.prepare("SELECT * FROM _cf_ALARM").all().length), 0);
+}
