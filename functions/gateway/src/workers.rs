@@ -1,5 +1,6 @@
 //! The gateway on Cloudflare Workers. It names every function's module, so that their Durable Object classes are exported.
 
+use tidewire_chat::workers as chat;
 use tidewire_feed::workers as feed;
 use tidewire_streams::{PATH as STREAMS, workers as streams};
 use tidewire_workers::serve_assets;
@@ -12,6 +13,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let path = request.path();
     match path.as_str() {
         path if path.starts_with(STREAMS) => streams::fetch(request, &env).await,
+        path if below(path, "/chat") => chat::fetch(request, &env, Some("/chat/")).await,
         path if below(path, "/feed") => feed::fetch(request, &env, Some("/feed/")).await,
         _ => serve_assets(&request, GALLERY),
     }
