@@ -2,12 +2,50 @@
 //!
 //! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
 
-use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Rights, Settings};
+use serde::Deserialize;
+use tidewire_core::{Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Policy, Rate, Result, Right, Rights, Settings};
 
 #[cfg(target_os = "wasi")]
 mod spin;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub mod workers;
+
+/// Longest text of a message, in characters.
+const MAX_TEXT_CHARS: usize = 2_000;
+/// Longest name, in characters.
+const MAX_NAME_CHARS: usize = 40;
+/// Longest id that a page gives a message or a person, in bytes.
+const MAX_ID_BYTES: usize = 64;
+/// Messages kept of a room, unless the setting `RETENTION_MAX_EVENTS` is lower.
+const HISTORY_MESSAGES: u64 = 1_000;
+/// How often one page may send, at once or spread.
+const RATE: Rate = Rate { events: 10, per_ms: 10_000 };
+
+/// An event of a room. Members that are not named here are refused: what is stored is all checked.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+enum RoomEvent {
+    /// `{"type":"message","id":"m1","from":{"id":"p1","name":"Ann","color":"#2f855a"},"text":"Hello","at":1790000000000}`
+    Message {
+        /// The page's own, by which it knows its message again.
+        id: String,
+        from: Person,
+        text: String,
+        /// When it was written, by the writer's clock: milliseconds since 1970.
+        #[serde(rename = "at")]
+        _at: u64,
+    },
+}
+
+/// Who wrote it. The id is seen by all, and the same as among those present; the `Producer-Id` of a page is another one and its secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Person {
+    id: String,
+    name: String,
+    /// `#rrggbb`.
+    color: String,
+}
 
 /// The chat.
 pub struct Chat;
@@ -21,11 +59,89 @@ impl Function for Chat {
     ];
 
     fn policy(settings: &Settings) -> Policy {
-        Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        let mut policy = Policy { check, rate: Some(RATE), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) };
+        policy.retention.max_events = policy.retention.max_events.min(HISTORY_MESSAGES);
+        policy
     }
 
-    // Change this first.
+    // Change this first. Nobody is given `Right::Manage`: it closes and deletes rooms.
     fn authorize(_: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
-        if settings.open_access || channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
+        let is_open = settings.open_access || channel.as_str().starts_with("demo-");
+        if is_open { Rights::NONE.with(Right::Read).with(Right::Publish) } else { Rights::NONE }
+    }
+}
+
+/// The rules for a message, the same over WebSocket and HTTP.
+fn check(event: &[u8]) -> Result<()> {
+    let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
+    let RoomEvent::Message { id, from, text, .. } = serde_json::from_slice(event).map_err(|error| refused(format!("this is no message: {error}")))?;
+    if ![&id, &from.id].iter().all(|id| (1..=MAX_ID_BYTES).contains(&id.len())) {
+        return Err(refused(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
+    }
+    if text.trim().is_empty() || text.chars().count() > MAX_TEXT_CHARS {
+        return Err(refused(format!("a text has 1 to {MAX_TEXT_CHARS} characters")));
+    }
+    if from.name.trim().is_empty() || from.name.chars().count() > MAX_NAME_CHARS {
+        return Err(refused(format!("a name has 1 to {MAX_NAME_CHARS} characters")));
+    }
+    if !is_color(&from.color) {
+        return Err(refused("a color has the form #rrggbb".into()));
+    }
+    Ok(())
+}
+
+fn is_color(text: &str) -> bool {
+    text.strip_prefix('#').is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(name: &str, color: &str, text: &str) -> Option<ErrorKind> {
+        let text = serde_json::to_string(text).expect("text is JSON");
+        let event = format!(r#"{{"type":"message","id":"m","from":{{"id":"p","name":"{name}","color":"{color}"}},"text":{text},"at":1}}"#);
+        check(event.as_bytes()).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn takes_a_message_up_to_its_limits() {
+        assert_eq!(checked("A", "#000000", "x"), None);
+        assert_eq!(checked(&"é".repeat(40), "#aAbBcC", &"💧\n".repeat(1_000)), None);
+    }
+
+    #[test]
+    fn refuses_what_passes_them() {
+        let refused = Some(ErrorKind::EventRefused);
+        for (name, color, text) in [
+            ("", "#000000", "x"),
+            (" ", "#000000", "x"),
+            (&"é".repeat(41), "#000000", "x"),
+            ("A", "red", "x"),
+            ("A", "#0000g0", "x"),
+            ("A", "#000000", ""),
+            ("A", "#000000", " \n"),
+            ("A", "#000000", &"💧".repeat(2_001)),
+        ] {
+            assert_eq!(checked(name, color, text), refused, "{name:?} {color:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_message() {
+        let message = r##"{"type":"message","id":"m","from":{"id":"p","name":"A","color":"#000000"},"text":"x","at":1}"##;
+        assert!(check(message.as_bytes()).is_ok());
+        for (part, other) in [
+            ("\"message\"", "\"deleted\""),
+            ("\"type\":\"message\",", ""),
+            ("\"at\":1", "\"at\":-1"),
+            (",\"at\":1", ""),
+            ("\"at\":1", "\"at\":1,\"html\":\"<b>\""),
+            ("\"id\":\"p\",", "\"id\":\"p\",\"admin\":true,"),
+            ("\"id\":\"m\"", "\"id\":\"\""),
+        ] {
+            assert_eq!(check(message.replace(part, other).as_bytes()).map_err(|error| error.kind()), Err(ErrorKind::EventRefused), "{other}");
+        }
+        assert!(check(b"[]").is_err() && check(b"1").is_err());
     }
 }

@@ -37,6 +37,19 @@ pub struct Commit {
     pub is_channel_changed: bool,
     /// The producer that appended. What is known of it is kept as long as the channel, whatever retention drops.
     pub producer: Option<Producer>,
+    /// Time until which its events keep the channel busy, where the function has a rate.
+    pub busy_until_ms: Option<u64>,
+}
+
+impl Commit {
+    /// What the channel is to know of the publisher from now on, and under which id.
+    pub fn publisher(&self) -> Option<(&str, ProducerState)> {
+        if self.producer.is_none() && self.busy_until_ms.is_none() {
+            return None;
+        }
+        let (id, state) = self.producer.as_ref().map_or(("", ProducerState::default()), |producer| (&producer.id, producer.state()));
+        Some((id, ProducerState { busy_until_ms: self.busy_until_ms.unwrap_or(0), ..state }))
+    }
 }
 
 /// An answer that waits for a page of the store.
@@ -81,7 +94,7 @@ impl Moment {
     }
 }
 
-/// Decides one request. `body` is empty for all but `PUT` and `POST`; `producer` is what the channel knows of [`Operation::producer`].
+/// Decides one request. `body` is empty for all but `PUT` and `POST`; `producer` is what the channel knows of [`Operation::publisher`].
 ///
 /// # Errors
 ///
@@ -112,13 +125,18 @@ pub fn decide(
 /// # Errors
 ///
 /// As for an append.
-pub fn decide_publish(data: &RawValue, channel: Option<&Channel>, policy: &Policy, moment: Moment) -> Result<Commit> {
+pub fn decide_publish(data: &RawValue, channel: Option<&Channel>, known: Option<ProducerState>, policy: &Policy, moment: Moment) -> Result<Commit> {
     let channel = channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found)?;
     if channel.closed {
         return Err(Error::closed(channel.tail_offset()));
     }
     let event = crate::frame::event_data(data, &channel.content_type)?;
-    write(channel, vec![event], policy, moment)
+    let busy_until_ms = admit(known, 1, policy, moment)?;
+    Ok(Commit { busy_until_ms, ..write(channel, vec![event], policy, moment)? })
+}
+
+fn admit(known: Option<ProducerState>, events: usize, policy: &Policy, moment: Moment) -> Result<Option<u64>> {
+    policy.rate.map(|rate| rate.admit(known, events as u64, moment.now_ms)).transpose()
 }
 
 /// The answer to a long poll at whose deadline nothing had come.
@@ -210,7 +228,9 @@ fn append(channel: Channel, asked: &Append, known: Option<ProducerState>, body: 
     {
         return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq {given:?} is not above {last:?}, compared as text")));
     }
+    let busy_until_ms = admit(known, events.len(), policy, moment)?;
     let mut commit = write(channel, events, policy, moment)?;
+    commit.busy_until_ms = busy_until_ms;
     if let Some(seq) = &asked.stream_seq {
         commit.channel.stream_seq = Some(seq.clone());
         commit.is_channel_changed = true;
@@ -247,6 +267,7 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
         let why = format!("an event has {} bytes, of at most {}", large.len(), policy.max_event_bytes);
         return Err(Error::new(ErrorKind::EventTooLarge, why));
     }
+    events.iter().try_for_each(|event| (policy.check)(event))?;
     let is_channel_changed = !channel.exists();
     if is_channel_changed {
         channel.epoch = moment.epoch();
@@ -262,7 +283,7 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
             Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
         })
         .collect();
-    Ok(Commit { channel, rows, is_channel_changed, producer: None })
+    Ok(Commit { channel, rows, is_channel_changed, producer: None, busy_until_ms: None })
 }
 
 /// The events of a body: each element of a JSON array, one level deep; else the body itself.
@@ -466,7 +487,7 @@ mod tests {
     fn a_publish_over_a_websocket_is_refused_after_the_end() {
         let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
         let data = RawValue::from_string("1".into()).unwrap();
-        let error = decide_publish(&data, Some(&channel), &policy(), NOW).unwrap_err();
+        let error = decide_publish(&data, Some(&channel), None, &policy(), NOW).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChannelClosed);
         assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
     }

@@ -18,6 +18,8 @@ pub struct Error {
     detail: String,
     /// The offset to go on from, where that is what was asked.
     earliest: Option<Offset>,
+    /// When to come again, in milliseconds from now.
+    retry_after_ms: Option<u64>,
     /// Headers that tell a program what the sentence tells people.
     headers: Vec<(&'static str, String)>,
 }
@@ -103,6 +105,10 @@ kinds! {
     EventTooLarge = "event-too-large", PAYLOAD_TOO_LARGE, "An event is too large";
     /// A batch has more events than `MAX_BATCH_EVENTS`.
     BatchTooLarge = "batch-too-large", PAYLOAD_TOO_LARGE, "The batch has too many events";
+    /// The function's own rules refuse an event.
+    EventRefused = "event-refused", UNPROCESSABLE_ENTITY, "The event is refused";
+    /// The producer publishes more often than the function allows.
+    RateExceeded = "rate-exceeded", TOO_MANY_REQUESTS, "Too many events";
     /// A feature of the protocol that this version does not have.
     NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
     /// The platform takes no WebSocket.
@@ -116,7 +122,7 @@ kinds! {
 impl Error {
     /// An error of a kind; `detail` says what was wrong and what would be right.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Error {
-        Error { kind, detail: detail.into(), earliest: None, headers: Vec::new() }
+        Error { kind, detail: detail.into(), earliest: None, retry_after_ms: None, headers: Vec::new() }
     }
 
     /// [`ErrorKind::OffsetGone`], with the offset to go on from.
@@ -129,6 +135,11 @@ impl Error {
     pub fn closed(tail: Offset) -> Error {
         let error = Error::new(ErrorKind::ChannelClosed, "nothing is appended to a finished channel");
         error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
+    }
+
+    /// An error that is over after a while, in milliseconds.
+    pub(crate) fn later(kind: ErrorKind, detail: impl Into<String>, retry_after_ms: u64) -> Error {
+        Error { retry_after_ms: Some(retry_after_ms), ..Error::new(kind, detail) }
     }
 
     /// The error with a header for its answer.
@@ -152,6 +163,11 @@ impl Error {
         self.earliest
     }
 
+    /// When the same request may succeed, in milliseconds from now.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.retry_after_ms
+    }
+
     /// Headers of its answer, besides those of every problem.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.headers.iter().map(|(name, value)| (*name, value.as_str()))
@@ -164,7 +180,8 @@ impl Error {
 
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
-        self.kind.status().is_server_error() && self.kind.status() != StatusCode::NOT_IMPLEMENTED
+        let status = self.kind.status();
+        status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
     }
 
     /// Close code for a WebSocket that cannot go on: from 3500 on the client stops (`PROTOCOL.md`).

@@ -143,6 +143,7 @@ pub fn ack_frame(id: &str, offset: Offset) -> String {
 /// `error`, of a publish (with its `id`) or of the connection.
 pub fn error_frame(id: Option<&str>, error: &Error) -> String {
     #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
     struct Refusal<'a> {
         r#type: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,8 +151,17 @@ pub fn error_frame(id: Option<&str>, error: &Error) -> String {
         code: &'static str,
         status: u16,
         detail: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
     }
-    encode(&Refusal { r#type: "error", id, code: error.kind().code(), status: error.status_code().as_u16(), detail: error.detail() })
+    encode(&Refusal {
+        r#type: "error",
+        id,
+        code: error.kind().code(),
+        status: error.status_code().as_u16(),
+        detail: error.detail(),
+        retry_after_ms: error.retry_after_ms(),
+    })
 }
 
 fn encode(value: &impl Serialize) -> String {

@@ -87,6 +87,9 @@ pub fn problem(error: &Error) -> Reply {
     for (name, value) in error.headers() {
         set(&mut reply, HeaderName::from_static(name), value);
     }
+    if let Some(wait_ms) = error.retry_after_ms() {
+        set(&mut reply, header::RETRY_AFTER, &wait_ms.div_ceil(1000).to_string());
+    }
     match error.status_code() {
         StatusCode::METHOD_NOT_ALLOWED => set(&mut reply, header::ALLOW, ALLOWED),
         StatusCode::SERVICE_UNAVAILABLE => set(&mut reply, header::RETRY_AFTER, "5"),

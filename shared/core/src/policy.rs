@@ -1,6 +1,6 @@
 //! What a function decides about its channels.
 
-use crate::{Channel, ContentType, Creation, PageLimit, Retention, Settings};
+use crate::{Channel, ContentType, Creation, PageLimit, Producer, Rate, Result, Retention, Settings};
 
 /// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
 #[derive(Clone, Debug)]
@@ -15,6 +15,10 @@ pub struct Policy {
     pub max_event_bytes: u64,
     /// Most events in one publish.
     pub max_batch_events: u64,
+    /// The function's own rules for an event, asked for each of a publish on every transport: refuses with [`ErrorKind::EventRefused`](crate::ErrorKind::EventRefused).
+    pub check: fn(&[u8]) -> Result<()>,
+    /// How often one producer may publish; those that give no `Producer-Id` count as one.
+    pub rate: Option<Rate>,
 }
 
 impl Policy {
@@ -26,12 +30,20 @@ impl Policy {
             page: PageLimit { max_events: settings.page_max_events, max_bytes: settings.page_max_bytes },
             max_event_bytes: settings.max_event_bytes,
             max_batch_events: settings.max_batch_events,
+            check: |_| Ok(()),
+            rate: None,
         }
     }
 
     /// What stands for a channel that does not exist yet; `None` where only `PUT` makes one.
     pub fn absent(&self) -> Option<Channel> {
         self.implicit_type().map(|content_type| Channel::absent(content_type.clone()))
+    }
+
+    /// Under which id the channel keeps what must be known of a publisher: a producer's own, or the one that those without one share, which no producer can have.
+    /// `None` where nothing is to be known.
+    pub fn publisher<'a>(&self, producer: Option<&'a Producer>) -> Option<&'a str> {
+        producer.map(|producer| producer.id.as_str()).or(self.rate.map(|_| ""))
     }
 
     /// Content type of channels that come to be by themselves.

@@ -18,12 +18,14 @@ pub struct Producer {
 }
 
 /// What the channel knows of a producer: the last append it took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProducerState {
     /// Its epoch.
     pub epoch: u64,
     /// Its number.
     pub seq: u64,
+    /// Time until which its events keep the channel busy, in milliseconds since 1970; see [`Rate`](crate::Rate).
+    pub busy_until_ms: u64,
 }
 
 /// What an append of a producer is.
@@ -63,7 +65,7 @@ impl Producer {
 
     /// What the channel knows once it took this append.
     pub(crate) fn state(&self) -> ProducerState {
-        ProducerState { epoch: self.epoch, seq: self.seq }
+        ProducerState { epoch: self.epoch, seq: self.seq, busy_until_ms: 0 }
     }
 
     /// # Errors
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     fn turn(epoch: u64, seq: u64, known: Option<(u64, u64)>) -> Result<Turn, ErrorKind> {
-        let known = known.map(|(epoch, seq)| ProducerState { epoch, seq });
+        let known = known.map(|(epoch, seq)| ProducerState { epoch, seq, busy_until_ms: 0 });
         Producer { id: "p".into(), epoch, seq }.turn(known, false).map_err(|error| error.kind())
     }
 
@@ -114,7 +116,7 @@ mod tests {
     fn takes_each_append_once_and_in_order() {
         assert_eq!(turn(0, 0, None), Ok(Turn::Next));
         assert_eq!(turn(0, 1, Some((0, 0))), Ok(Turn::Next));
-        assert_eq!(turn(0, 0, Some((0, 3))), Ok(Turn::Duplicate(ProducerState { epoch: 0, seq: 3 })));
+        assert_eq!(turn(0, 0, Some((0, 3))), Ok(Turn::Duplicate(ProducerState { epoch: 0, seq: 3, busy_until_ms: 0 })));
         assert_eq!(turn(0, 5, Some((0, 3))), Err(ErrorKind::ProducerGap));
         assert_eq!(turn(0, 1, None), Err(ErrorKind::ProducerGap));
     }

@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Producer, Result, Right, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Policy, Producer, Result, Right, Start, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -65,10 +65,10 @@ pub struct Read {
 }
 
 impl Operation {
-    /// The producer whose state is to be known, if any.
-    pub fn producer(&self) -> Option<&Producer> {
+    /// The id of the publisher whose state is to be known, if any; see [`Policy::publisher`].
+    pub fn publisher(&self, policy: &Policy) -> Option<&str> {
         match self {
-            Operation::Append(append) => append.producer.as_ref(),
+            Operation::Append(append) => policy.publisher(append.producer.as_ref()),
             _ => None,
         }
     }

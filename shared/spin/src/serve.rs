@@ -98,21 +98,21 @@ fn moment(look: &Look) -> Moment {
 /// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
 async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
     let look = store.load().await.map_err(internal)?;
-    let producer = store.producer(&look, &asked.operation).await.map_err(internal)?;
+    let producer = store.producer(&look, asked.operation.publisher(policy)).await.map_err(internal)?;
     let decision = decide(&asked.operation, body, look.channel(), producer, policy, moment(&look))?;
     if let Decision::Reply(reply) = decision {
         return Ok(reply);
     }
     if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
         && !commit.is_channel_changed
-        && commit.producer.is_none()
+        && commit.publisher().is_none()
         && store.append(before, &commit).await.map_err(internal)?
     {
         retain(store, &commit, before.id, policy).await;
         return Ok(reply);
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
-    let producer = store.producer_on(transaction.connection(), &look, &asked.operation).await.map_err(internal)?;
+    let producer = store.producer_on(transaction.connection(), &look, asked.operation.publisher(policy)).await.map_err(internal)?;
     let reply = match decide(&asked.operation, body, look.channel(), producer, policy, moment(&look)) {
         Ok(Decision::Commit(commit, reply)) => {
             store.write(&transaction, look.stored.as_ref(), &commit).await.map_err(internal)?;

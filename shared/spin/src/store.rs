@@ -1,7 +1,7 @@
 //! The log of one channel, in the database that all share.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::{Channel, Commit, ContentType, Event, Operation, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, ProducerState, Retention, RowSize};
 
 use crate::database::{Row, Transaction, execute, integer, number, shared};
 
@@ -120,19 +120,22 @@ impl Store {
         Ok((transaction, look))
     }
 
-    /// What the channel knows of the producer of an operation.
-    pub(crate) async fn producer(&self, look: &Look, operation: &Operation) -> Result<Option<ProducerState>, Error> {
+    /// What the channel knows of a publisher.
+    pub(crate) async fn producer(&self, look: &Look, publisher: Option<&str>) -> Result<Option<ProducerState>, Error> {
         let connection = shared().await?;
-        self.producer_on(&connection, look, operation).await
+        self.producer_on(&connection, look, publisher).await
     }
 
-    pub(crate) async fn producer_on(&self, connection: &Connection, look: &Look, operation: &Operation) -> Result<Option<ProducerState>, Error> {
-        let (Some(producer), Some(stored)) = (operation.producer(), &look.stored) else { return Ok(None) };
-        let values = vec![number(stored.id), Value::Text(producer.id.clone())];
-        let rows = execute(connection, "SELECT epoch, seq FROM producers WHERE channel = ? AND id = ?", values).await?;
+    pub(crate) async fn producer_on(&self, connection: &Connection, look: &Look, publisher: Option<&str>) -> Result<Option<ProducerState>, Error> {
+        let (Some(id), Some(stored)) = (publisher, &look.stored) else { return Ok(None) };
+        let values = vec![number(stored.id), Value::Text(id.into())];
+        let rows = execute(connection, "SELECT epoch, seq, busy_until_ms FROM producers WHERE channel = ? AND id = ?", values).await?;
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
         match row.as_slice() {
-            [epoch, seq] => Ok(integer(epoch).zip(integer(seq)).map(|(epoch, seq)| ProducerState { epoch, seq })),
+            [epoch, seq, busy_until_ms] => match (integer(epoch), integer(seq), integer(busy_until_ms)) {
+                (Some(epoch), Some(seq), Some(busy_until_ms)) => Ok(Some(ProducerState { epoch, seq, busy_until_ms })),
+                _ => Err(damaged("producer")),
+            },
             _ => Err(damaged("producer")),
         }
     }
@@ -162,9 +165,9 @@ impl Store {
                 made.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| damaged("id"))?
             }
         };
-        if let Some(producer) = &commit.producer {
-            let values = vec![number(id), Value::Text(producer.id.clone()), number(producer.epoch), number(producer.seq)];
-            transaction.execute("INSERT OR REPLACE INTO producers (channel, id, epoch, seq) VALUES (?, ?, ?, ?)", values).await?;
+        if let Some((publisher, state)) = commit.publisher() {
+            let values = vec![number(id), Value::Text(publisher.into()), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
+            transaction.execute("INSERT OR REPLACE INTO producers (channel, id, epoch, seq, busy_until_ms) VALUES (?, ?, ?, ?, ?)", values).await?;
         }
         for row in &commit.rows {
             let values = vec![number(id), number(row.event.seq), number(row.at_ms), number(row.total), Value::Blob(row.event.data.clone())];

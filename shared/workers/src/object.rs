@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Moment, Operation, Page, Policy, Settings, Start, Subscribe, Transport,
-    ack_frame, decide, decide_publish, error_frame, next_cursor,
+    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Moment, Operation, Page, Policy, ProducerState, Settings, Start, Subscribe,
+    Transport, ack_frame, decide, decide_publish, error_frame, next_cursor,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -137,11 +137,13 @@ impl Inner {
 
     fn decide(&self, operation: &Operation, body: &[u8]) -> Answer<Decision> {
         let channel = self.channel()?;
-        let producer = match operation.producer() {
-            Some(producer) => self.store.producer(&producer.id).map_err(|cause| internal(&cause))?,
-            None => None,
-        };
+        let producer = self.known(operation.publisher(&self.policy))?;
         decide(operation, body, channel.as_ref(), producer, &self.policy, self.moment())
+    }
+
+    /// What the channel knows of a publisher.
+    fn known(&self, publisher: Option<&str>) -> Answer<Option<ProducerState>> {
+        publisher.map_or(Ok(None), |id| self.store.producer(id).map_err(|cause| internal(&cause)))
     }
 
     /// Stores, then wakes. The platform's output gate holds every send and every answer back until the write is durable.
@@ -312,7 +314,7 @@ impl Inner {
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Publish { id, data }) => {
                 let published = self.channel().and_then(|channel| {
-                    let commit = decide_publish(&data, channel.as_ref(), &self.policy, self.moment())?;
+                    let commit = decide_publish(&data, channel.as_ref(), self.known(self.policy.publisher(None))?, &self.policy, self.moment())?;
                     self.commit(commit)
                 });
                 let answer = match published {

@@ -127,17 +127,17 @@ impl Store {
             if commit.is_channel_changed {
                 self.write_channel(&commit.channel)?;
             }
-            if let Some(producer) = &commit.producer {
+            if let Some((id, state)) = commit.publisher() {
                 if !self.has_producers.get() {
                     self.sql.exec(PRODUCERS, None)?;
                 }
-                let values = vec![producer.id.as_str().into(), number(producer.epoch), number(producer.seq)];
-                self.sql.exec("INSERT OR REPLACE INTO producers (id, epoch, seq) VALUES (?, ?, ?)", values)?;
+                let values = vec![id.into(), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
+                self.sql.exec("INSERT OR REPLACE INTO producers (id, epoch, seq, busy_until_ms) VALUES (?, ?, ?, ?)", values)?;
             }
             Ok(())
         })?;
         self.has_tables.set(true);
-        self.has_producers.set(self.has_producers.get() || commit.producer.is_some());
+        self.has_producers.set(self.has_producers.get() || commit.publisher().is_some());
         Ok(())
     }
 
@@ -146,9 +146,9 @@ impl Store {
         if !self.has_producers.get() {
             return Ok(None);
         }
-        let Some(row) = self.first("SELECT epoch, seq FROM producers WHERE id = ?", vec![id.into()])? else { return Ok(None) };
+        let Some(row) = self.first("SELECT epoch, seq, busy_until_ms FROM producers WHERE id = ?", vec![id.into()])? else { return Ok(None) };
         let mut row = row.into_iter();
-        Ok(Some(ProducerState { epoch: integer(row.next())?, seq: integer(row.next())? }))
+        Ok(Some(ProducerState { epoch: integer(row.next())?, seq: integer(row.next())?, busy_until_ms: integer(row.next())? }))
     }
 
     /// Drops what retention does not keep and returns the channel after it.

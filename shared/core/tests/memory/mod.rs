@@ -89,7 +89,7 @@ impl Memory {
         let (policy, now_ms) = (&self.policy, self.now_ms);
         let log = self.logs.entry(name.to_string()).or_default();
         log.retain(policy, now_ms);
-        match decide(&operation, &ask.body, log.channel.as_ref(), log.producer(&operation), policy, log.moment(now_ms))? {
+        match decide(&operation, &ask.body, log.channel.as_ref(), log.producer(&operation, policy), policy, log.moment(now_ms))? {
             Decision::Reply(reply) => Ok(answer(reply)),
             Decision::Commit(commit, reply) => {
                 log.commit(*commit);
@@ -126,15 +126,16 @@ impl Log {
         self.rows.retain(|row| row.event.seq >= channel.first);
     }
 
-    fn producer(&self, operation: &Operation) -> Option<ProducerState> {
-        self.producers.get(&operation.producer()?.id).copied()
+    fn producer(&self, operation: &Operation, policy: &Policy) -> Option<ProducerState> {
+        self.producers.get(operation.publisher(policy)?).copied()
     }
 
-    fn commit(&mut self, Commit { channel, rows, producer, .. }: Commit) -> Vec<Event> {
-        self.channel = Some(channel);
-        if let Some(producer) = producer {
-            self.producers.insert(producer.id, ProducerState { epoch: producer.epoch, seq: producer.seq });
+    fn commit(&mut self, commit: Commit) -> Vec<Event> {
+        if let Some((id, state)) = commit.publisher() {
+            self.producers.insert(id.into(), state);
         }
+        let Commit { channel, rows, .. } = commit;
+        self.channel = Some(channel);
         for row in &rows {
             assert!(self.rows.last().is_none_or(|last| row.event.seq == last.event.seq + 1), "a position is taken or left out");
             self.rows.push(row.clone());
@@ -172,7 +173,7 @@ impl Log {
                     return Ok(Answer { status: 101, frames, close: Some(error.close_code()), ..Answer::default() });
                 }
             };
-            let decided = decide_publish(&data, self.channel.as_ref(), policy, self.moment(now_ms));
+            let decided = decide_publish(&data, self.channel.as_ref(), self.producers.get("").copied(), policy, self.moment(now_ms));
             match decided {
                 Ok(commit) => {
                     let after = channel.tail;
