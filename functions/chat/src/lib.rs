@@ -56,6 +56,9 @@ impl Function for Chat {
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/chat.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/chat.css") },
         Asset { path: "-/chat.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/chat.js") },
+        Asset { path: "-/outbox.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/outbox.js") },
+        Asset { path: "-/request.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/request.js") },
+        Asset { path: "-/room.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/room.js") },
     ];
 
     fn policy(settings: &Settings) -> Policy {
