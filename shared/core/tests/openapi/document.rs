@@ -83,8 +83,8 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         // Told by an `error` frame alone.
         FrameInvalid => &[],
         OffsetMalformed | OffsetMissing | ParameterRepeated | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
-        HeaderInvalid | BodyIncomplete | BodyNotJson | BodyNotUtf8 | BodyTooLarge | EventTooLarge | BatchTooLarge | NotSupported => &[PUT, POST],
-        BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
+        HeaderInvalid | BodyIncomplete | BodyNotJson | BodyNotUtf8 | BodyTooLarge | EventTooLarge | BatchTooLarge | EventRefused | NotSupported => &[PUT, POST],
+        BodyEmpty | ContentTypeMissing | RateExceeded | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
         ChannelNotFound => &[POST, GET, HEAD, DELETE],
         ChannelNameInvalid | AccessDenied => &[PUT, POST, GET, HEAD, DELETE],
@@ -101,7 +101,7 @@ fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
         ErrorKind::ProducerFenced => &["Producer-Epoch"],
         ErrorKind::ProducerGap => &["Producer-Expected-Seq", "Producer-Received-Seq"],
         ErrorKind::ChannelClosed => &["Stream-Closed", "Stream-Next-Offset"],
-        ErrorKind::TooManyReaders => &["Retry-After"],
+        ErrorKind::TooManyReaders | ErrorKind::RateExceeded => &["Retry-After"],
         _ => &[],
     }
 }
