@@ -330,12 +330,8 @@ describe("the raw log", () => {
     expect(await (await fetch(stream)).text()).toBe("b");
   });
 
-  test.each([
-    ["stream-ttl", "60"],
-    ["stream-expires-at", "2999-01-01T00:00:00Z"],
-    ["stream-forked-from", "/v1/stream/other"],
-  ])("answers 501 to PUT with %s, which it does not have yet", async (name, value) => {
-    const answer = await fetch(freshStream(), { method: "PUT", headers: { "content-type": "text/plain", [name]: value }, body: "a" });
+  test.each(["stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"])("answers 501 to PUT with %s, which it does not have", async (name) => {
+    const answer = await fetch(freshStream(), { method: "PUT", headers: { "content-type": "text/plain", [name]: "/v1/stream/other" }, body: "a" });
     expect(answer.status).toBe(501);
     expect(await problem(answer)).toMatchObject({ type: "urn:tidewire:not-supported", status: 501 });
   });

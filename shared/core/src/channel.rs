@@ -1,6 +1,6 @@
 //! The state of a channel, without its events.
 
-use crate::{ContentType, Offset, Start};
+use crate::{ContentType, Expiry, Offset, Start};
 
 /// What must be known of a channel to decide; a handful of numbers, loaded once and kept in memory as a cache of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Channel {
     pub closed: bool,
     /// Last `Stream-Seq`.
     pub stream_seq: Option<String>,
+    /// When it ends by itself, if it does.
+    pub expiry: Option<Expiry>,
 }
 
 /// A resolved start position.
@@ -46,7 +48,7 @@ pub struct Gap {
 impl Channel {
     /// A new, empty channel.
     pub fn new(epoch: u64, content_type: ContentType) -> Channel {
-        Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None }
+        Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None, expiry: None }
     }
 
     /// Stands for a channel that does not exist yet and will by its first publish; each of its offsets is `-1`.
@@ -57,6 +59,17 @@ impl Channel {
     /// Whether it is in the store.
     pub fn exists(&self) -> bool {
         self.epoch != 0
+    }
+
+    /// Whether it has ended by itself: it is then treated as one that does not exist, whatever of it is still stored.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.expiry.is_some_and(|expiry| now_ms >= expiry.ends_at_ms())
+    }
+
+    /// The channel after a read or append that reached it, where its sliding TTL is to be written anew; see [`Operation::slides`](crate::Operation::slides).
+    pub fn slid(&self, now_ms: u64) -> Option<Channel> {
+        let expiry = self.expiry?.slid(now_ms)?;
+        Some(Channel { expiry: Some(expiry), ..self.clone() })
     }
 
     /// The offset after the event of this number.

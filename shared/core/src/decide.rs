@@ -7,7 +7,7 @@ use crate::body::joined;
 use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::producer::Turn;
 use crate::{
-    Append, Channel, ContentType, Error, ErrorKind, Event, Framing, Gap, Offset, Operation, Page, Policy, Producer, ProducerState, Read, Result, Row,
+    Append, Channel, ContentType, Error, ErrorKind, Event, Expiry, Framing, Gap, Offset, Operation, Page, Policy, Producer, ProducerState, Read, Result, Row,
     Transport, next_cursor,
 };
 
@@ -35,6 +35,8 @@ pub struct Commit {
     pub rows: Vec<Row>,
     /// Whether something else than its events changed, so that the channel's own row is to be written.
     pub is_channel_changed: bool,
+    /// Whether it makes the channel. What the store still has of an expired one of the name goes first.
+    pub is_new: bool,
     /// The producer that appended. What is known of it is kept as long as the channel, whatever retention drops.
     pub producer: Option<Producer>,
     /// Time until which its events keep the channel busy, where the function has a rate.
@@ -94,7 +96,7 @@ impl Moment {
     }
 }
 
-/// Decides one request. `body` is empty for all but `PUT` and `POST`; `producer` is what the channel knows of [`Operation::publisher`].
+/// Decides one request. `channel` is `None` also for one that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `producer` is what the channel knows of [`Operation::publisher`].
 ///
 /// # Errors
 ///
@@ -109,7 +111,10 @@ pub fn decide(
 ) -> Result<Decision> {
     let existing = || channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found);
     match operation {
-        Operation::Create { content_type, closed, location } => create(channel, content_type.as_ref(), *closed, location, body, policy, moment),
+        Operation::Create { content_type, closed, expiry, location } => {
+            let asked = Create { content_type: content_type.as_ref(), closed: *closed, expiry: *expiry, location };
+            create(channel, asked, body, policy, moment)
+        }
         Operation::Append(asked) => append(existing()?, asked, producer, body, policy, moment),
         Operation::Delete => {
             channel.ok_or_else(not_found)?;
@@ -153,15 +158,15 @@ fn not_found() -> Error {
     Error::new(ErrorKind::ChannelNotFound, "create the channel with PUT first")
 }
 
-fn create(
-    channel: Option<&Channel>,
-    content_type: Option<&ContentType>,
+struct Create<'a> {
+    content_type: Option<&'a ContentType>,
     closed: bool,
-    location: &str,
-    body: &[u8],
-    policy: &Policy,
-    moment: Moment,
-) -> Result<Decision> {
+    expiry: Option<Expiry>,
+    location: &'a str,
+}
+
+fn create(channel: Option<&Channel>, asked: Create<'_>, body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
+    let Create { content_type, closed, expiry, location } = asked;
     let content_type = match (content_type, policy.implicit_type()) {
         (Some(given), Some(fixed)) if given != fixed => {
             let why = format!("channels of this function hold {}", fixed.as_str());
@@ -177,11 +182,15 @@ fn create(
             let why = format!("the channel exists, holds {} and is {state}", channel.content_type.as_str());
             return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
         }
+        if channel.expiry.map(|expiry| expiry.begun(0)) != expiry {
+            return Err(Error::new(ErrorKind::ConfigurationMismatch, "the channel exists with another Stream-TTL or Stream-Expires-At"));
+        }
         return Ok(Decision::Reply(created(StatusCode::OK, channel, location)));
     }
     let events = if body.is_empty() { Vec::new() } else { split(body, &content_type)? };
     let mut commit = write(Channel::absent(content_type), events, policy, moment)?;
     commit.channel.closed = closed;
+    commit.channel.expiry = expiry.map(|expiry| expiry.begun(moment.now_ms));
     let reply = created(StatusCode::CREATED, &commit.channel, location);
     Ok(Decision::Commit(Box::new(commit), reply))
 }
@@ -189,7 +198,7 @@ fn create(
 fn created(status: StatusCode, channel: &Channel, location: &str) -> Reply {
     let mut reply = reply(status, "");
     set(&mut reply, header::LOCATION, location);
-    set_state(&mut reply, channel);
+    set_configuration(&mut reply, channel);
     reply
 }
 
@@ -268,8 +277,8 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
         return Err(Error::new(ErrorKind::EventTooLarge, why));
     }
     events.iter().try_for_each(|event| (policy.check)(event))?;
-    let is_channel_changed = !channel.exists();
-    if is_channel_changed {
+    let is_new = !channel.exists();
+    if is_new {
         channel.epoch = moment.epoch();
     }
     if channel.first > channel.tail && !events.is_empty() {
@@ -283,7 +292,7 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
             Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
         })
         .collect();
-    Ok(Commit { channel, rows, is_channel_changed, producer: None, busy_until_ms: None })
+    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, busy_until_ms: None })
 }
 
 /// The events of a body: each element of a JSON array, one level deep; else the body itself.
@@ -307,9 +316,16 @@ fn split(body: &[u8], content_type: &ContentType) -> Result<Vec<Vec<u8>>> {
 
 fn head(channel: &Channel) -> Reply {
     let mut reply = reply(StatusCode::OK, "");
-    set_state(&mut reply, channel);
+    set_configuration(&mut reply, channel);
     set(&mut reply, header::CACHE_CONTROL, "no-store");
     reply
+}
+
+fn set_configuration(reply: &mut Reply, channel: &Channel) {
+    set_state(reply, channel);
+    if let Some(expiry) = channel.expiry {
+        expiry.set(reply);
+    }
 }
 
 fn set_state(reply: &mut Reply, channel: &Channel) {

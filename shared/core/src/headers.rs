@@ -12,6 +12,8 @@ pub type Reply = Response<Vec<u8>>;
 pub(crate) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
 pub(crate) const UP_TO_DATE: HeaderName = HeaderName::from_static("stream-up-to-date");
 pub(crate) const CLOSED: HeaderName = HeaderName::from_static("stream-closed");
+pub(crate) const TTL: HeaderName = HeaderName::from_static("stream-ttl");
+pub(crate) const EXPIRES_AT: HeaderName = HeaderName::from_static("stream-expires-at");
 pub(crate) const CURSOR: HeaderName = HeaderName::from_static("stream-cursor");
 pub(crate) const PRODUCER_EPOCH: HeaderName = HeaderName::from_static("producer-epoch");
 pub(crate) const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
@@ -19,9 +21,9 @@ pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-
 
 const ALLOWED: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 /// Request headers that a browser of another origin may send.
-const ALLOWED_HEADERS: &str = "authorization, content-type, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, stream-closed, stream-seq";
+const ALLOWED_HEADERS: &str = "authorization, content-type, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, stream-closed, stream-expires-at, stream-seq, stream-ttl";
 /// Answer headers that a browser of another origin may read.
-const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-next-offset, stream-sse-data-encoding, stream-up-to-date";
+const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
 
 /// An answer with what every answer carries: no sniffing, no embedding surprises, CORS without credentials.
 pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {

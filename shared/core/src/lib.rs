@@ -14,6 +14,7 @@ mod decide;
 mod entry;
 mod error;
 mod event;
+mod expiry;
 mod frame;
 mod framing;
 mod function;
@@ -40,6 +41,7 @@ pub use decide::{Commit, Decision, Moment, PagePlan, Subscribe, decide, decide_p
 pub use entry::{Entry, Visit, entry, file};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Row};
+pub use expiry::Expiry;
 pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
 pub use framing::{Closing, Framing, event_stream_head};
 pub use function::{Asset, Creation, Function};

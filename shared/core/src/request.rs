@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Policy, Producer, Result, Right, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Policy, Producer, Result, Right, Start, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -25,6 +25,8 @@ pub enum Operation {
         content_type: Option<ContentType>,
         /// `Stream-Closed: true`: finished as soon as it is made.
         closed: bool,
+        /// When it is to end by itself.
+        expiry: Option<Expiry>,
         /// Value of `Location` in the answer: the address it was asked at.
         location: String,
     },
@@ -78,6 +80,11 @@ impl Operation {
         matches!(self, Operation::Create { .. } | Operation::Append(_))
     }
 
+    /// Whether it puts off the end of a channel with a sliding TTL. `HEAD` only looks.
+    pub fn slides(&self) -> bool {
+        matches!(self, Operation::Append(_) | Operation::Read(_))
+    }
+
     /// The rights that it takes, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
@@ -90,7 +97,7 @@ impl Operation {
 }
 
 /// Headers of Durable Streams that this version refuses rather than ignores, since ignoring them would break a promise.
-const NOT_SUPPORTED: &[&str] = &["stream-ttl", "stream-expires-at", "stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
+const NOT_SUPPORTED: &[&str] = &["stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
 
 impl Operation {
     /// Reads the operation from method, query and headers.
@@ -101,7 +108,7 @@ impl Operation {
             "DELETE" => Ok(Operation::Delete),
             "PUT" => {
                 refuse_unsupported(visit)?;
-                Ok(Operation::Create { content_type: content_type(visit)?, closed: closed(visit), location: visit.url.into() })
+                Ok(Operation::Create { content_type: content_type(visit)?, closed: closed(visit), expiry: Expiry::parse(visit)?, location: visit.url.into() })
             }
             "POST" => {
                 refuse_unsupported(visit)?;
@@ -197,6 +204,7 @@ mod tests {
             ("stream-closed", "true"),
             ("if-none-match", "\"a\""),
             ("last-event-id", "now"),
+            ("stream-ttl", "60"),
         ];
         for (method, query) in [("GET", "live=sse&cursor=9"), ("GET", "offset=-1"), ("HEAD", ""), ("PUT", ""), ("POST", ""), ("DELETE", "")] {
             let operation = parsed(method, query, &whole).unwrap();

@@ -12,6 +12,7 @@ mod respond;
 mod serve;
 mod settings;
 mod store;
+mod sweep;
 mod watch;
 
 pub use respond::Answer;

@@ -129,7 +129,7 @@ impl Reader {
     async fn news(&mut self) -> Result<String, Error> {
         let stored = self.watch.stored();
         let channel = stored.as_ref().map_or(&self.absent, |stored| &stored.channel);
-        if self.epoch != 0 && channel.epoch != self.epoch {
+        if self.epoch != 0 && stored.as_ref().is_none_or(|stored| stored.channel.epoch != self.epoch) {
             // Deleted, or made anew: a fresh stream tells what that means.
             self.is_ended = true;
             return Ok(String::new());

@@ -19,6 +19,7 @@ use crate::reader::{News, Reader};
 use crate::respond::{Answer, internal, refuse, respond, stream};
 use crate::settings::settings;
 use crate::store::{Look, Store};
+use crate::sweep::sweep;
 use crate::watch::Watch;
 
 /// Appends between two cuts of retention. A read cuts as well, so that no reader sees more than is kept.
@@ -97,7 +98,10 @@ fn moment(look: &Look) -> Moment {
 
 /// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
 async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
-    let look = store.load().await.map_err(internal)?;
+    let mut look = store.load().await.map_err(internal)?;
+    if asked.operation.slides() {
+        slide(store, &mut look, None).await?;
+    }
     let producer = store.producer(&look, asked.operation.publisher(policy)).await.map_err(internal)?;
     let decision = decide(&asked.operation, body, look.channel(), producer, policy, moment(&look))?;
     if let Decision::Reply(reply) = decision {
@@ -109,12 +113,16 @@ async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Pol
         && store.append(before, &commit).await.map_err(internal)?
     {
         retain(store, &commit, before.id, policy).await;
+        sweep();
         return Ok(reply);
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
     let producer = store.producer_on(transaction.connection(), &look, asked.operation.publisher(policy)).await.map_err(internal)?;
     let reply = match decide(&asked.operation, body, look.channel(), producer, policy, moment(&look)) {
         Ok(Decision::Commit(commit, reply)) => {
+            if let Some(expired) = &look.expired {
+                store.delete(&transaction, expired).await.map_err(internal)?;
+            }
             store.write(&transaction, look.stored.as_ref(), &commit).await.map_err(internal)?;
             Ok(reply)
         }
@@ -131,6 +139,7 @@ async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Pol
     match reply {
         Ok(reply) => {
             transaction.commit().await.map_err(internal)?;
+            sweep();
             Ok(reply)
         }
         Err(error) => {
@@ -138,6 +147,20 @@ async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Pol
             Err(error)
         }
     }
+}
+
+/// Begins a sliding TTL again before anything is decided, so that what is decided upon has not expired.
+async fn slide(store: &Store, look: &mut Look, watch: Option<&Watch>) -> Result<(), Error> {
+    if let Some(stored) = &mut look.stored
+        && let Some(channel) = stored.channel.slid(now_ms())
+    {
+        if let Some(watch) = watch {
+            watch.slid(&channel);
+        }
+        store.touch(stored.id, &channel).await.map_err(internal)?;
+        stored.channel = channel;
+    }
+    Ok(())
 }
 
 /// Now and then, since each cut is a write of its own. A failure keeps more than it should, which the next cut mends.
@@ -164,10 +187,11 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
     };
     loop {
         let watch = watch.take();
-        let look = match &watch {
-            Some(watch) => Look { stored: watch.stored(), last_epoch: 0 },
+        let mut look = match &watch {
+            Some(watch) => Look { stored: watch.stored(), expired: None, last_epoch: 0 },
             None => kept(&store, policy).await?,
         };
+        slide(&store, &mut look, watch.as_deref()).await?;
         match decide(&Operation::Read(read.clone()), &[], look.channel(), None, policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
             Decision::Page(plan) => {

@@ -1,8 +1,9 @@
 //! The log of one channel, in the database that all share.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Page, PageLimit, ProducerState, Retention, RowSize};
 
+use crate::clock::now_ms;
 use crate::database::{Row, Transaction, execute, integer, number, shared};
 
 /// A channel as the store has it.
@@ -17,7 +18,9 @@ pub(crate) struct Stored {
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
     pub(crate) stored: Option<Stored>,
-    /// Newest epoch of a channel that was deleted.
+    /// A channel that has expired and that no sweep has met yet. A new one of the name takes its place.
+    pub(crate) expired: Option<Stored>,
+    /// Newest epoch of a channel that is gone.
     pub(crate) last_epoch: u64,
 }
 
@@ -43,7 +46,7 @@ const STATEMENT_ROWS: usize = 1_000;
 /// The channel, and with each row of it one of its events after a position; one row without an event when there is none.
 const LOOK: &str = "
 SELECT s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
-       oldest.seq, oldest.at_ms, oldest.total - length(oldest.data), e.seq, e.data
+       oldest.seq, oldest.at_ms, oldest.total - length(oldest.data), c.ttl_s, c.expires_at_ms, c.touched_at_ms, e.seq, e.data
 FROM store s
 LEFT JOIN channels c ON c.name = ?
 LEFT JOIN events newest ON newest.channel = c.id AND newest.seq = (SELECT max(seq) FROM events WHERE channel = c.id)
@@ -81,7 +84,11 @@ impl Store {
         let values = vec![Value::Text(self.name.clone()), number(after), number(max_events)];
         let mut rows = execute(connection, LOOK, values).await?.into_iter();
         let first = rows.next().ok_or_else(|| damaged("row"))?;
-        let (look, event) = look(first).ok_or_else(|| damaged("value"))?;
+        let (mut look, event) = look(first).ok_or_else(|| damaged("value"))?;
+        if let Some(expired) = look.stored.take_if(|stored| stored.channel.is_expired(now_ms())) {
+            look.last_epoch = look.last_epoch.max(expired.channel.epoch);
+            look.expired = Some(expired);
+        }
         let more = rows.map(|row| event_of(row).ok_or_else(|| damaged("event")));
         let events = event.into_iter().map(Ok).chain(more).collect::<Result<_, _>>()?;
         Ok((look, events))
@@ -160,7 +167,10 @@ impl Store {
                     Value::Integer(channel.closed.into()),
                     stream_seq(),
                 ];
-                let statement = "INSERT INTO channels (name, epoch, content_type, closed, stream_seq, tail, total) VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING id";
+                let expiry = Expiry::columns(channel.expiry).map(|column| column.map_or(Value::Null, number));
+                let values = values.into_iter().chain(expiry).collect();
+                let statement = "INSERT INTO channels (name, epoch, content_type, closed, stream_seq, tail, total, ttl_s, expires_at_ms, touched_at_ms)
+                                 VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?) RETURNING id";
                 let made = transaction.execute(statement, values).await?;
                 made.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| damaged("id"))?
             }
@@ -173,6 +183,15 @@ impl Store {
             let values = vec![number(id), number(row.event.seq), number(row.at_ms), number(row.total), Value::Blob(row.event.data.clone())];
             transaction.execute("INSERT INTO events (channel, seq, at_ms, total, data) VALUES (?, ?, ?, ?, ?)", values).await?;
         }
+        Ok(())
+    }
+
+    /// Notes when the channel was read or written, which its sliding TTL counts from. What has expired meanwhile stays so.
+    pub(crate) async fn touch(&self, id: u64, channel: &Channel) -> Result<(), Error> {
+        let [_, _, Some(touched_at_ms)] = Expiry::columns(channel.expiry) else { return Ok(()) };
+        let connection = shared().await?;
+        let statement = "UPDATE channels SET touched_at_ms = ?1 WHERE id = ?2 AND touched_at_ms + ttl_s * 1000 > ?1";
+        execute(&connection, statement, vec![number(touched_at_ms), number(id)]).await?;
         Ok(())
     }
 
@@ -209,9 +228,10 @@ impl Store {
 }
 
 fn look(row: Row) -> Option<(Look, Option<Event>)> {
-    let [last_epoch, id, epoch, content_type, closed, stream_seq, tail, total, first, first_at_ms, dropped, seq, data] = row.try_into().ok()?;
+    let [last_epoch, id, epoch, content_type, closed, stream_seq, tail, total, first, first_at_ms, dropped, ttl_s, expires_at_ms, touched_at_ms, seq, data] =
+        row.try_into().ok()?;
     let last_epoch = integer(&last_epoch)?;
-    let Some(id) = integer(&id) else { return Some((Look { stored: None, last_epoch }, None)) };
+    let Some(id) = integer(&id) else { return Some((Look { stored: None, expired: None, last_epoch }, None)) };
     let Value::Text(content_type) = content_type else { return None };
     let mut channel = Channel::new(integer(&epoch)?, ContentType::parse(&content_type)?);
     channel.closed = integer(&closed)? != 0;
@@ -224,15 +244,16 @@ fn look(row: Row) -> Option<(Look, Option<Event>)> {
     channel.first = integer(&first).unwrap_or(channel.tail + 1);
     channel.first_at_ms = integer(&first_at_ms).unwrap_or(0);
     channel.dropped = integer(&dropped).unwrap_or(channel.total);
+    channel.expiry = Expiry::from_columns(integer(&ttl_s), integer(&expires_at_ms), integer(&touched_at_ms));
     let event = match (integer(&seq), data) {
         (Some(seq), Value::Blob(data)) => Some(Event { seq, data }),
         _ => None,
     };
-    Some((Look { stored: Some(Stored { id, channel }), last_epoch }, event))
+    Some((Look { stored: Some(Stored { id, channel }), expired: None, last_epoch }, event))
 }
 
 fn event_of(row: Row) -> Option<Event> {
-    let [.., seq, Value::Blob(data)] = <[Value; 13]>::try_from(row).ok()? else { return None };
+    let [.., seq, Value::Blob(data)] = <[Value; 16]>::try_from(row).ok()? else { return None };
     Some(Event { seq: integer(&seq)?, data })
 }
 

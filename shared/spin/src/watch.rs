@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Framing, Offset, Page, PageLimit, PagePlan, Reply, Start};
+use tidewire_core::{Channel, Framing, Offset, Page, PageLimit, PagePlan, Reply, Start};
 
 use crate::clock::{last_tick, next_tick};
 use crate::store::{Store, Stored};
@@ -96,6 +96,13 @@ impl Watch {
     /// The channel as it was at the last read.
     pub(crate) fn stored(&self) -> Option<Stored> {
         self.known.borrow().stored.clone()
+    }
+
+    /// Takes note that the channel's end was put off, so that others which share this look do not write it again.
+    pub(crate) fn slid(&self, channel: &Channel) {
+        if let Some(stored) = &mut self.known.borrow_mut().stored {
+            stored.channel.expiry = channel.expiry;
+        }
     }
 
     /// Position up to which events were read.

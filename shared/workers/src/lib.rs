@@ -57,9 +57,8 @@ macro_rules! channel_object {
                 Ok(())
             }
 
-            // No alarm is ever set; the default body of the trait would panic if one were.
             async fn alarm(&self) -> worker::Result<worker::Response> {
-                worker::Response::empty()
+                self.0.alarm().await
             }
         }
     };

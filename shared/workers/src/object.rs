@@ -79,7 +79,14 @@ impl<F: Function> ChannelObject<F> {
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         let answer = match self.inner.decide(&operation, &body) {
             Ok(Decision::Reply(reply)) => return respond(reply),
-            Ok(Decision::Commit(commit, reply)) => self.inner.commit(*commit).map(|_| reply),
+            Ok(Decision::Commit(commit, reply)) => {
+                let is_new = commit.is_new;
+                match self.inner.commit(*commit) {
+                    Ok(channel) if is_new => self.inner.wake_at_end(&channel).await.map(|()| reply),
+                    Ok(_) => Ok(reply),
+                    Err(error) => Err(error),
+                }
+            }
             Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
             Ok(Decision::Page(plan)) => self.inner.page(plan.after).map(|(channel, page)| plan.reply(&channel, &page)),
             Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, offers_subprotocol) {
@@ -93,6 +100,19 @@ impl<F: Function> ChannelObject<F> {
             (Err(error), Operation::Read(read)) if read.transport == Transport::WebSocket => refuse_upgrade(&error, offers_subprotocol),
             (Err(error), _) => refuse(&error),
         }
+    }
+
+    /// Removes the channel that has come to its end. One that was read or written meanwhile has another end: an alarm that followed each of them would be
+    /// a write each.
+    pub async fn alarm(&self) -> Result<Response> {
+        let removed = match self.inner.channel() {
+            Ok(Some(channel)) => self.inner.wake_at_end(&channel).await,
+            Ok(None) => self.inner.delete().await,
+            Err(error) => Err(error),
+        };
+        // The platform rings again when it failed.
+        removed.map_err(|error| worker::Error::RustError(error.to_string()))?;
+        Response::empty()
     }
 
     /// A frame of a client, or a Worker's request for the next page.
@@ -118,7 +138,7 @@ impl Inner {
         Moment { now_ms: Date::now().as_millis(), entropy: entropy(), last_epoch: self.memory.borrow().last_epoch }
     }
 
-    /// The channel as the store has it, and without what retention no longer keeps.
+    /// The channel as the store has it, without what retention no longer keeps; `None` also when it has expired.
     fn channel(&self) -> Answer<Option<Channel>> {
         let mut memory = self.memory.borrow_mut();
         if !memory.is_loaded {
@@ -126,6 +146,11 @@ impl Inner {
             memory.is_loaded = true;
         }
         let now_ms = Date::now().as_millis();
+        if let Some(expired) = memory.channel.take_if(|channel| channel.is_expired(now_ms)) {
+            // The alarm removes what is stored of it.
+            memory.last_epoch = expired.epoch;
+            self.readers.close_everyone(3010, "channel-expired");
+        }
         if let Some(channel) = &memory.channel
             && self.policy.retention.is_exceeded(channel, now_ms)
         {
@@ -135,8 +160,22 @@ impl Inner {
         Ok(memory.channel.clone())
     }
 
-    fn decide(&self, operation: &Operation, body: &[u8]) -> Answer<Decision> {
+    /// The channel, whose sliding TTL begins again with what is about to be done.
+    fn touched(&self) -> Answer<Option<Channel>> {
         let channel = self.channel()?;
+        let Some(slid) = channel.as_ref().and_then(|channel| channel.slid(Date::now().as_millis())) else { return Ok(channel) };
+        self.store.touch(&slid).map_err(|cause| internal(&cause))?;
+        self.memory.borrow_mut().channel = Some(slid.clone());
+        Ok(Some(slid))
+    }
+
+    async fn wake_at_end(&self, channel: &Channel) -> Answer<()> {
+        let Some(expiry) = channel.expiry else { return Ok(()) };
+        self.store.wake_at(expiry.ends_at_ms()).await.map_err(|cause| internal(&cause))
+    }
+
+    fn decide(&self, operation: &Operation, body: &[u8]) -> Answer<Decision> {
+        let channel = if operation.slides() { self.touched()? } else { self.channel()? };
         let producer = self.known(operation.publisher(&self.policy))?;
         decide(operation, body, channel.as_ref(), producer, &self.policy, self.moment())
     }
@@ -313,7 +352,7 @@ impl Inner {
         }
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Publish { id, data }) => {
-                let published = self.channel().and_then(|channel| {
+                let published = self.touched().and_then(|channel| {
                     let commit = decide_publish(&data, channel.as_ref(), self.known(self.policy.publisher(None))?, &self.policy, self.moment())?;
                     self.commit(commit)
                 });

@@ -1,10 +1,11 @@
 //! The log of one channel in its object's SQLite.
 
 use std::cell::Cell;
+use std::time::Duration;
 
-use tidewire_core::{Channel, Commit, ContentType, Event, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Page, PageLimit, ProducerState, Retention, RowSize};
 use wasm_bindgen::prelude::*;
-use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
+use worker::{Date, Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
 /// Version of the tables below; a store of a newer one is refused, not guessed at.
 const SCHEMA_VERSION: u64 = 2;
@@ -55,6 +56,9 @@ const UPGRADE_PRODUCERS: &str = "
 ALTER TABLE producers ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
 
+/// Longest time to an alarm. The platform's clock ends in the year 2262; an alarm that rings early is set again.
+const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
+
 #[wasm_bindgen]
 extern "C" {
     type Transactional;
@@ -89,7 +93,8 @@ impl Store {
             SCHEMA_VERSION => {}
             version => return Err(Error::RustError(format!("the store has schema {version}, this code knows up to {SCHEMA_VERSION}; nothing was changed"))),
         }
-        let Some(row) = self.first("SELECT epoch, content_type, closed, stream_seq, tail, total FROM channel", vec![])? else {
+        let Some(row) = self.first("SELECT epoch, content_type, closed, stream_seq, tail, total, ttl_s, expires_at_ms, touched_at_ms FROM channel", vec![])?
+        else {
             return Ok(None);
         };
         let mut row = row.into_iter();
@@ -98,6 +103,7 @@ impl Store {
         channel.stream_seq = optional_text(row.next());
         channel.tail = integer(row.next())?;
         channel.total = integer(row.next())?;
+        channel.expiry = Expiry::from_columns(integer(row.next()).ok(), integer(row.next()).ok(), integer(row.next()).ok());
         if let Some(row) = self.first("SELECT seq, total FROM events ORDER BY seq DESC LIMIT 1", vec![])? {
             let mut row = row.into_iter();
             channel.tail = integer(row.next())?;
@@ -119,6 +125,12 @@ impl Store {
         self.atomically(|| {
             if !self.has_tables.get() {
                 self.sql.exec(SCHEMA, None)?;
+            } else if commit.is_new {
+                // An expired channel whose alarm has not rung yet.
+                self.sql.exec("DELETE FROM events", None)?;
+                if self.has_producers.get() {
+                    self.sql.exec("DELETE FROM producers", None)?;
+                }
             }
             for row in &commit.rows {
                 let values = vec![number(row.event.seq), number(row.at_ms), number(row.total), SqlStorageValue::Blob(row.event.data.clone())];
@@ -139,6 +151,18 @@ impl Store {
         self.has_tables.set(true);
         self.has_producers.set(self.has_producers.get() || commit.publisher().is_some());
         Ok(())
+    }
+
+    /// Notes when the channel was read or written, which its sliding TTL counts from.
+    pub(crate) fn touch(&self, channel: &Channel) -> Result<()> {
+        let [_, _, touched_at_ms] = Expiry::columns(channel.expiry);
+        self.sql.exec("UPDATE channel SET touched_at_ms = ?", vec![optional(touched_at_ms)])?;
+        Ok(())
+    }
+
+    /// Has the object woken at the end of the channel. Called in the turn that writes the channel, it is stored with it or not at all.
+    pub(crate) async fn wake_at(&self, at_ms: u64) -> Result<()> {
+        self.storage.set_alarm(Duration::from_millis(at_ms.saturating_sub(Date::now().as_millis())).min(LONGEST_SLEEP)).await
     }
 
     /// What is known of a producer.
@@ -207,6 +231,7 @@ impl Store {
 
     fn write_channel(&self, channel: &Channel) -> Result<()> {
         self.sql.exec("DELETE FROM channel", None)?;
+        let [ttl_s, expires_at_ms, touched_at_ms] = Expiry::columns(channel.expiry).map(optional);
         let values = vec![
             number(SCHEMA_VERSION),
             number(channel.epoch),
@@ -215,8 +240,15 @@ impl Store {
             channel.stream_seq.clone().map_or(SqlStorageValue::Null, SqlStorageValue::String),
             number(channel.tail),
             number(channel.total),
+            ttl_s,
+            expires_at_ms,
+            touched_at_ms,
         ];
-        self.sql.exec("INSERT INTO channel (schema_version, epoch, content_type, closed, stream_seq, tail, total) VALUES (?, ?, ?, ?, ?, ?, ?)", values)?;
+        self.sql.exec(
+            "INSERT INTO channel (schema_version, epoch, content_type, closed, stream_seq, tail, total, ttl_s, expires_at_ms, touched_at_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )?;
         Ok(())
     }
 
@@ -238,6 +270,10 @@ impl Store {
 fn number(value: u64) -> SqlStorageValue {
     // Sequences, sizes and times of ours stay far below 2^53, up to which integers cross JavaScript exactly.
     SqlStorageValue::Integer(value as i64)
+}
+
+fn optional(value: Option<u64>) -> SqlStorageValue {
+    value.map_or(SqlStorageValue::Null, number)
 }
 
 fn integer(value: Option<SqlStorageValue>) -> Result<u64> {

@@ -88,7 +88,13 @@ impl Memory {
         }
         let (policy, now_ms) = (&self.policy, self.now_ms);
         let log = self.logs.entry(name.to_string()).or_default();
+        log.expire(now_ms);
         log.retain(policy, now_ms);
+        if operation.slides()
+            && let Some(slid) = log.channel.as_ref().and_then(|channel| channel.slid(now_ms))
+        {
+            log.channel = Some(slid);
+        }
         match decide(&operation, &ask.body, log.channel.as_ref(), log.producer(&operation, policy), policy, log.moment(now_ms))? {
             Decision::Reply(reply) => Ok(answer(reply)),
             Decision::Commit(commit, reply) => {
@@ -96,7 +102,7 @@ impl Memory {
                 Ok(answer(reply))
             }
             Decision::Delete(reply) => {
-                *log = Log { last_epoch: log.channel.as_ref().map_or(0, |channel| channel.epoch), ..Log::default() };
+                log.delete();
                 Ok(answer(reply))
             }
             Decision::Page(plan) => {
@@ -117,6 +123,16 @@ impl Log {
     fn present(&self, policy: &Policy) -> Result<Channel, Error> {
         let channel = self.channel.clone().or_else(|| policy.absent());
         channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "no such channel"))
+    }
+
+    fn delete(&mut self) {
+        *self = Log { last_epoch: self.channel.as_ref().map_or(0, |channel| channel.epoch), ..Log::default() };
+    }
+
+    fn expire(&mut self, now_ms: u64) {
+        if self.channel.as_ref().is_some_and(|channel| channel.is_expired(now_ms)) {
+            self.delete();
+        }
     }
 
     fn retain(&mut self, policy: &Policy, now_ms: u64) {
