@@ -44,6 +44,7 @@ const CUT_ROWS: u64 = 1_000;
 const STATEMENT_ROWS: usize = 1_000;
 
 /// The channel, and with each row of it one of its events after a position; one row without an event when there is none.
+/// That `s` has one row stands there for SQLite, which would sort the events otherwise.
 const LOOK: &str = "
 SELECT s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
        oldest.seq, oldest.at_ms, oldest.total - length(oldest.data), c.ttl_s, c.expires_at_ms, c.touched_at_ms, e.seq, e.data
@@ -52,6 +53,7 @@ LEFT JOIN channels c ON c.name = ?
 LEFT JOIN events newest ON newest.channel = c.id AND newest.seq = (SELECT max(seq) FROM events WHERE channel = c.id)
 LEFT JOIN events oldest ON oldest.channel = c.id AND oldest.seq = (SELECT min(seq) FROM events WHERE channel = c.id)
 LEFT JOIN events e ON e.channel = c.id AND e.seq > ?
+WHERE s.one = 1
 ORDER BY e.seq LIMIT ?";
 
 /// Behind every event: a look at the channel alone.
