@@ -1,8 +1,7 @@
 // The public conformance suite of Durable Streams, which we did not write, against the raw log.
 
 import { runConformanceTests } from "@durable-streams/server-conformance-tests";
-import { getTests } from "@vitest/runner/utils";
-import { beforeAll, describe, expect, test, TestRunner } from "vitest";
+import { beforeAll, describe, expect, test, TestRunner, type RunnerTask, type RunnerTestCase } from "vitest";
 import { BASE_URL, freshName, useServer } from "../harness/suite.ts";
 
 /** Forks, which answer 501. */
@@ -35,9 +34,13 @@ suite("durable streams", () => {
   const leftOut = all.filter((group) => !tasks.includes(group)).map(({ name }) => name);
 
   test(`all ${TESTS} tests outside the Fork groups are here`, ({ task }) => {
-    const here = getTests(task.suite!).length - 1;
-    console.log(`durable streams: ${here} tests in ${tasks.length - 1} of ${all.length} groups; left out: ${leftOut.join(", ")}`);
-    expect(here).toBe(TESTS);
-    expect(getTests(task.suite!).filter(({ mode }) => mode === "skip")).toEqual([]);
+    const here = testsIn(task.suite!).filter((other) => other !== task);
+    console.log(`durable streams: ${here.length} tests in ${tasks.length - 1} of ${all.length} groups; left out: ${leftOut.join(", ")}`);
+    expect(here).toHaveLength(TESTS);
+    expect(here.filter(({ mode }) => mode !== "run").map(({ name }) => name)).toEqual([]);
   });
 });
+
+function testsIn(task: RunnerTask): RunnerTestCase[] {
+  return task.type === "suite" ? task.tasks.flatMap(testsIn) : [task];
+}

@@ -1,0 +1,198 @@
+// What the store reads and writes. The statements stand in the source of each platform's store and are run as they stand there by workerd's SQLite, which counts
+// rows as Cloudflare bills them; then the real server reads a channel as long.
+
+import { readFileSync } from "node:fs";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PLATFORM } from "../harness/platform.ts";
+import { inStore, storeFiles } from "../harness/store.ts";
+import { describeOwnServer, freshName, header, numbers, publish, useOwnServer } from "../harness/suite.ts";
+
+const SHORT = 1_000;
+const LONG = 1_000_000;
+const PAGE = 100;
+
+type Value = string | number | null;
+type Statement = [sql: string, ...parameters: Value[]];
+
+interface Cost {
+  read: number;
+  written: number;
+}
+
+/** String literals of a source file. */
+function literals(file: string): string[] {
+  const source = readFileSync(new URL(`../../shared/${file}`, import.meta.url), "utf8").replaceAll(/^\s*\/\/.*$/gm, "");
+  return [...source.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text!.trim());
+}
+
+/** The one literal that begins like this, with parameters; what they do not reach is NULL. */
+function statement(from: string[], beginning: string, ...parameters: Value[]): Statement {
+  const found = from.filter((text) => text.startsWith(beginning));
+  expect(found, beginning).toHaveLength(1);
+  const count = found[0]!.split("?").length - 1;
+  return [found[0]!, ...numbers(0, count - 1).map((index) => parameters[index] ?? null)];
+}
+
+/** The statements of what a request does, by platform. */
+interface Store {
+  tables: Statement[];
+  /** `count` events, of one byte each. */
+  fill(count: number): Statement[];
+  /** Finding the channel; on Workers only the first request after sleep does it. */
+  load: Statement[];
+  page(after: number): Statement[];
+  append(seq: number): Statement[];
+}
+
+const FILL = (columns: string, values: string, count: number): Statement => [
+  `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO events (${columns}) SELECT ${values} FROM n`,
+  count,
+];
+
+function onWorkers(): Store {
+  const source = literals("workers/src/store.rs");
+  const find = (beginning: string, ...parameters: Value[]) => statement(source, beginning, ...parameters);
+  return {
+    tables: [find("CREATE TABLE channel"), find("CREATE TABLE producers")],
+    fill: (count) => [
+      ["INSERT INTO channel (schema_version, epoch, content_type, closed, tail, total) VALUES (2, 1, 'text/plain', 0, 0, 0)"],
+      FILL("seq, at_ms, total, data", "i, i, i, x'78'", count),
+    ],
+    load: [
+      find("SELECT 1 FROM sqlite_master", "channel"),
+      find("SELECT 1 FROM sqlite_master", "producers"),
+      find("SELECT schema_version FROM channel"),
+      find("SELECT epoch, content_type"),
+      find("SELECT seq, total FROM events ORDER BY seq DESC"),
+      find("SELECT seq, at_ms, total - length(data) FROM events"),
+    ],
+    page: (after) => [find("SELECT seq, data FROM events WHERE seq > ?", after, PAGE)],
+    append: (seq) => [find("INSERT INTO events (seq", seq, 1, seq, "x")],
+  };
+}
+
+function onSpin(): Store {
+  const source = literals("spin/src/store.rs");
+  const tables = literals("spin/src/database.rs").filter((text) => /^(CREATE|INSERT) /.test(text));
+  const look = (after: number, limit: number) => statement(source, "SELECT s.last_epoch", "streams/a", after, limit);
+  const [row] = source.filter((text) => text.startsWith("(?"));
+  return {
+    tables: tables.map((sql): Statement => [sql]),
+    fill: (count) => [
+      ["INSERT INTO channels (id, name, epoch, content_type, closed, tail, total) VALUES (1, 'streams/a', 1, 'text/plain', 0, 0, 0)"],
+      FILL("channel, seq, at_ms, total, data", "1, i, i, i, x'78'", count),
+    ],
+    load: [look(2 ** 53, 1)],
+    page: (after) => [look(after, PAGE)],
+    append: (seq) => {
+      const [template] = source.filter((text) => text.includes("{places}"));
+      const insert = template!.replace("{places}", row!);
+      const event = [seq, 1, seq, "x", null].slice(0, row!.split("?").length - 1);
+      return [[insert, ...event, 1, seq - 1]];
+    },
+  };
+}
+
+const store = { workers: onWorkers, spin: onSpin }[PLATFORM]();
+
+const OBJECT = `
+import { DurableObject } from "cloudflare:workers";
+export class Store extends DurableObject {
+  async fetch(request) {
+    const cost = { read: 0, written: 0, rows: 0 };
+    for (const [sql, ...parameters] of await request.json()) {
+      const cursor = this.ctx.storage.sql.exec(sql, ...parameters);
+      cost.rows += [...cursor.raw()].length;
+      cost.read += cursor.rowsRead;
+      cost.written += cursor.rowsWritten;
+    }
+    return Response.json(cost);
+  }
+}
+export default { fetch: (request, env) => env.STORE.getByName(new URL(request.url).pathname).fetch(request) };`;
+
+describe("the statements of the store", () => {
+  let miniflare: Miniflare;
+  beforeAll(async () => {
+    miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        cf: false,
+        modules: true,
+        script: OBJECT,
+        compatibilityDate: "2026-11-01",
+        durableObjects: { STORE: { className: "Store", useSQLite: true } },
+      }),
+    );
+    for (const length of [SHORT, LONG]) await run(length, [...store.tables, ...store.fill(length)]);
+  });
+  afterAll(() => miniflare.dispose());
+
+  async function run(length: number, statements: Statement[]): Promise<Cost & { rows: number }> {
+    const answer = await miniflare.dispatchFetch(`http://store/${length}`, { method: "POST", body: JSON.stringify(statements) });
+    expect(answer.status, answer.status === 200 ? "" : await answer.text()).toBe(200);
+    return (await answer.json()) as Cost & { rows: number };
+  }
+
+  test(`a page of a channel of ${LONG} events reads as many rows from any offset as in one of ${SHORT}`, async () => {
+    const expected = await run(SHORT, store.page(0));
+    expect(expected.rows).toBe(PAGE);
+    for (const after of [0, 1, 499, SHORT - PAGE]) expect(await run(SHORT, store.page(after)), `after ${after} of ${SHORT}`).toEqual(expected);
+    for (const after of [0, 1, 499, 123_456, LONG / 2, LONG - PAGE]) expect(await run(LONG, store.page(after)), `after ${after} of ${LONG}`).toEqual(expected);
+    // A few rows more than it returns: the channel's own, and on Spin its newest and oldest event; nothing is sorted.
+    expect(expected.read).toBeLessThanOrEqual(PAGE + 10);
+    expect(expected.written).toBe(0);
+  });
+
+  test("finding a channel and appending to it cost the same however long it is", async () => {
+    const load = await run(SHORT, store.load);
+    expect(await run(LONG, store.load)).toEqual(load);
+    const append = await run(SHORT, store.append(SHORT + 1));
+    expect(await run(LONG, store.append(LONG + 1))).toEqual(append);
+    // A row of `events`; what is found by the primary key has no index to write besides.
+    expect(append.written).toBe(1);
+    const page = await run(LONG, store.page(LONG / 2));
+    const inWords = ({ read, written }: Cost) => `${read} rows read, ${written} written`;
+    console.log([`rows: finding the channel: ${inWords(load)}`, `append: ${inWords(append)}`, `page of ${PAGE}: ${inWords(page)}`].join("\n"));
+  });
+});
+
+describeOwnServer("a channel of a million events", () => {
+  const server = useOwnServer("rows", {
+    RETENTION_MAX_EVENTS: String(2 * LONG),
+    RETENTION_MAX_BYTES: "1000000000",
+    RETENTION_MAX_AGE_S: "9000000000",
+    PAGE_MAX_EVENTS: String(PAGE),
+  });
+
+  test("is read from any offset, and appended to", { timeout: 120_000 }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const first = await publish(channel, 1);
+    await server.kill9();
+    const [file] = storeFiles(server);
+    const columns = { workers: ["", ""], spin: ["channel, ", "(SELECT channel FROM events LIMIT 1), "] }[PLATFORM];
+    inStore(file!, (database) =>
+      database
+        .prepare(
+          `WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${LONG})
+           INSERT INTO events (${columns[0]}seq, at_ms, total, data) SELECT ${columns[1]}i, i, i * 7, CAST(CAST(i AS TEXT) AS BLOB) FROM n`,
+        )
+        .run(),
+    );
+    await server.restart();
+
+    const epoch = first.split("_")[0]!;
+    const offset = (seq: number) => `${epoch}_${seq.toString(16).padStart(14, "0")}`;
+    const times: string[] = [];
+    for (const after of [1, 777, 123_456, LONG / 2, LONG - PAGE]) {
+      const start = performance.now();
+      const answer = await fetch(`${channel}?offset=${offset(after)}`);
+      expect(await answer.json(), `after ${after}`).toEqual(numbers(after + 1, after + PAGE));
+      times.push((performance.now() - start).toFixed(0));
+      expect(header(answer, "stream-next-offset")).toBe(offset(after + PAGE));
+    }
+    expect(await publish(channel, LONG + 1)).toBe(offset(LONG + 1));
+    expect(await (await fetch(`${channel}?offset=${offset(LONG)}&live=long-poll`)).json()).toEqual([LONG + 1]);
+    console.log(`rows: pages of ${PAGE} from ${times.length} offsets of ${LONG} events took ${times.join(", ")} ms, the first with the server's start`);
+  });
+});
