@@ -1,10 +1,10 @@
 // The demo pages in a real browser, with samples arriving.
 
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { chromium, type Browser, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { takeScreenshots, useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { TRANSPORTS } from "../harness/readers.ts";
@@ -30,37 +30,7 @@ interface Feed {
   gaps: number;
 }
 
-let browser: Browser;
-
-beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
-  mkdirSync(join(OUTPUT, "screenshots"), { recursive: true });
-});
-
-afterAll(() => browser?.close());
-
-/** A page whose errors are collected. */
-async function openPage(url: string): Promise<{ page: Page; errors: string[] }> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  onTestFinished(() => page.close());
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(error.message));
-  page.on("console", (message) => message.type() === "error" && errors.push(`${message.text()} (${message.location().url})`));
-  await page.goto(url);
-  return { page, errors };
-}
+const browser = useBrowser();
 
 const feedOf = (page: Page) => page.evaluate(() => (window as unknown as { tidewireFeed: Feed }).tidewireFeed);
 
@@ -96,7 +66,7 @@ describe("the feed page", () => {
   test("draws what arrives and goes through all transports without loss", { timeout: 120_000 }, async () => {
     const name = freshName();
     const publisher = publishSamples(`${server.url}/feed/${name}`);
-    const { page, errors } = await openPage(`${server.url}/feed/?channel=${name}`);
+    const { page, errors } = await browser.open(`${server.url}/feed/?channel=${name}`);
 
     for (const transport of TRANSPORTS) {
       await page.click(`[data-transport="${transport}"]`);
@@ -111,16 +81,7 @@ describe("the feed page", () => {
       );
     }
 
-    for (const [theme, colorScheme] of [["light", "light"], ["dark", "dark"]] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
-        await page.setViewportSize({ width, height });
-        const file = join(OUTPUT, "screenshots", `feed-${shape}-${theme}.png`);
-        await page.screenshot({ path: file, fullPage: true });
-        // Nothing is wider than the screen.
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-      }
-    }
+    await takeScreenshots(page, "feed");
 
     const published = await publisher.stop();
     await eventually("the page has all events", async () => (await feedOf(page)).events >= published);
@@ -141,7 +102,7 @@ describe("the feed page", () => {
   test("shows the history to who comes later", async () => {
     const name = freshName();
     for (const index of [1, 2, 3]) await publish(`${server.url}/feed/${name}`, sample(index));
-    const { page, errors } = await openPage(`${server.url}/feed/?channel=${name}`);
+    const { page, errors } = await browser.open(`${server.url}/feed/?channel=${name}`);
     await eventually("three events", async () => (await feedOf(page)).events === 3);
     expect(errors).toEqual([]);
   });
@@ -155,7 +116,7 @@ describeOwnServer("the pages on a server of their own", () => {
     onTestFinished(() => proxy.stop());
     const name = freshName();
     const channel = `${server.url}/feed/${name}`;
-    const { page } = await openPage(`${proxy.url}/feed/?channel=${name}`);
+    const { page } = await browser.open(`${proxy.url}/feed/?channel=${name}`);
     await page.click(`[data-transport="${transport}"]`);
     let published = 0;
     const seesAll = async () => {
@@ -172,7 +133,7 @@ describeOwnServer("the pages on a server of their own", () => {
   });
 
   test("draws what this machine is doing, as `cargo harness demo` publishes it", { timeout: 60_000 }, async () => {
-    const { page, errors } = await openPage(`${server.url}/feed/`);
+    const { page, errors } = await browser.open(`${server.url}/feed/`);
     const demo = spawn(HARNESS, ["demo", "--url", server.url, "--count", "5"], { stdio: ["ignore", "pipe", "inherit"] });
     onTestFinished(() => void demo.kill());
     await eventually("every series of the machine has a line", async () => {
@@ -185,20 +146,13 @@ describeOwnServer("the pages on a server of their own", () => {
   });
 
   test("the gallery shows the newest sample of the machine", async () => {
-    const { page, errors } = await openPage(`${server.url}/`);
+    const { page, errors } = await browser.open(`${server.url}/`);
     // The page reads from now on, so a sample that comes before its connection is none of its own.
     await eventually("a sample is shown", async () => {
       await publish(`${server.url}/feed/demo-machine`, { at: Date.now(), values: { cpu_percent: 37.4, memory_percent: 61.8 } });
       return /37[.,]?/.test(await page.innerText("body"));
     });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
-        await page.setViewportSize({ width, height });
-        await page.screenshot({ path: join(OUTPUT, "screenshots", `gallery-${shape}-${colorScheme}.png`), fullPage: true });
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-      }
-    }
+    await takeScreenshots(page, "gallery");
     expect(errors).toEqual([]);
   });
 });

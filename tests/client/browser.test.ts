@@ -2,15 +2,16 @@
 
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { chromium, type Browser, type Page } from "playwright-core";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, test } from "vitest";
 import type * as Client from "../../shared/client/src/index.ts";
+import { useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { freshName, publish, publishAll, useServer } from "../harness/suite.ts";
 import { serve } from "./middlebox.ts";
 
 const server = useServer("client-browser");
-let browser: Browser;
+const browser = useBrowser();
 let bundle: string;
 
 /** What the page keeps for the test. */
@@ -31,29 +32,11 @@ beforeAll(async () => {
     write: false,
   });
   bundle = built.outputFiles[0]!.text;
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
 });
-
-afterAll(() => browser?.close());
 
 async function openPage(): Promise<Page> {
   const base = await serve((_, answer) => answer.writeHead(200, { "content-type": "text/html" }).end(`<script>${bundle}</script>`));
-  const page = await browser.newPage();
-  onTestFinished(() => page.close());
-  await page.goto(base);
-  return page;
+  return (await browser.open(base)).page;
 }
 
 /** Subscribes in the page. */

@@ -1,0 +1,58 @@
+// A headless Chromium, and pages whose errors are collected.
+
+import { join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { OUTPUT } from "./server.ts";
+
+/** The browser of a test file. */
+export interface Pages {
+  /** A tab in a profile of its own, closed with the test, and the errors of its scripts and its console. `prepare` runs before it loads. */
+  open(url: string, prepare?: (page: Page) => Promise<void>): Promise<{ page: Page; errors: string[] }>;
+}
+
+/** Starts a browser before the tests of this file and ends it after them. */
+export function useBrowser(): Pages {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+  });
+  afterAll(() => browser?.close());
+  return {
+    async open(url, prepare) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+      onTestFinished(() => context.close());
+      const page = await context.newPage();
+      const errors: string[] = [];
+      page.on("pageerror", (error) => errors.push(error.message));
+      page.on("console", (message) => message.type() === "error" && errors.push(`${message.text()} (${message.location().url})`));
+      await prepare?.(page);
+      await page.goto(url);
+      return { page, errors };
+    },
+  };
+}
+
+/** Pictures of a page, wide and narrow, light and dark, in the folder `screenshots` of the output. Nothing is wider than the screen. */
+export async function takeScreenshots(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
+      await page.setViewportSize({ width, height });
+      await page.screenshot({ path: join(OUTPUT, "screenshots", `${name}-${shape}-${colorScheme}.png`), fullPage: true });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    }
+  }
+}
