@@ -17,13 +17,20 @@ export interface Gap {
   earliest: string;
 }
 
+export interface Member {
+  id: string;
+  /** `null` for one that left. */
+  state: Record<string, unknown> | null;
+}
+
 /** What a server sends over `tidewire.v1`. */
 export type ServerFrame =
   | { type: "hello"; protocol: string; offset: string; contentType: string }
   | { type: "events"; events: { offset: string; data: unknown }[]; upToDate?: boolean }
   | { type: "ack"; id: string; offset: string }
-  | { type: "error"; id?: string; code: string; status: number; detail: string }
+  | { type: "error"; id?: string; code: string; status: number; detail: string; retryAfterMs?: number }
   | ({ type: "gap" } & Gap)
+  | { type: "presence"; snapshot?: true; members: Member[] }
   | { type: "closed"; offset: string };
 
 export interface Reader {

@@ -3,7 +3,7 @@
 //! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
 
 use serde::Deserialize;
-use tidewire_core::{Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Policy, Rate, Result, Right, Rights, Settings};
+use tidewire_core::{Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Policy, Presence, Rate, Result, Right, Rights, Settings};
 
 #[cfg(target_os = "wasi")]
 mod spin;
@@ -62,7 +62,12 @@ impl Function for Chat {
     ];
 
     fn policy(settings: &Settings) -> Policy {
-        let mut policy = Policy { check, rate: Some(RATE), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) };
+        let mut policy = Policy {
+            check,
+            rate: Some(RATE),
+            presence: Some(Presence::from_settings(settings)),
+            ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        };
         policy.retention.max_events = policy.retention.max_events.min(HISTORY_MESSAGES);
         policy
     }
@@ -70,7 +75,7 @@ impl Function for Chat {
     // Change this first. Nobody is given `Right::Manage`: it closes and deletes rooms.
     fn authorize(_: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         let is_open = settings.open_access || channel.as_str().starts_with("demo-");
-        if is_open { Rights::NONE.with(Right::Read).with(Right::Publish) } else { Rights::NONE }
+        if is_open { Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Presence) } else { Rights::NONE }
     }
 }
 

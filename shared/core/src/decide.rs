@@ -7,8 +7,8 @@ use crate::body::joined;
 use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::producer::Turn;
 use crate::{
-    Append, Channel, ContentType, Error, ErrorKind, Event, Expiry, Framing, Gap, Offset, Operation, Page, Policy, Producer, ProducerState, Read, Result, Row,
-    Transport, next_cursor,
+    Append, Channel, ContentType, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, Policy, Presence, Producer, ProducerState,
+    Read, Result, Row, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -24,6 +24,8 @@ pub enum Decision {
     Page(PagePlan),
     /// Keep the reader: send it what [`Framing`] encodes.
     Subscribe(Subscribe),
+    /// Answer with those present, once a member has said this of itself, if any.
+    Presence(Presence, Option<Member>),
 }
 
 /// A write: the rows, and the channel as it is after them.
@@ -122,6 +124,8 @@ pub fn decide(
         }
         Operation::Head => Ok(Decision::Reply(head(&existing()?))),
         Operation::Read(read) => read_from(&existing()?, read, moment),
+        Operation::Members => Ok(Decision::Presence(policy.presence()?, None)),
+        Operation::Announce => Ok(Decision::Presence(policy.presence()?, Some(Member::parse(body)?))),
     }
 }
 

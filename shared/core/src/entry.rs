@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header;
 
 use crate::headers::{preflight, reply, set};
-use crate::{Asset, ChannelName, Error, ErrorKind, Function, Identity, Operation, Reply, Request, Result, Right, Settings};
+use crate::{Asset, ChannelName, Error, ErrorKind, Function, Identity, Operation, Reply, Request, Result, Settings};
 
 /// The head of a request, borrowed from the platform.
 #[derive(Clone, Copy)]
@@ -52,25 +52,15 @@ pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Set
     if visit.method == "OPTIONS" {
         return Ok(Entry::Reply(preflight()));
     }
-    if rest.is_empty() || rest.starts_with("-/") {
+    let presence = rest.strip_prefix("-/presence/").filter(|_| F::policy(settings).presence.is_some());
+    if presence.is_none() && (rest.is_empty() || rest.starts_with("-/")) {
         return file(F::ASSETS, rest, visit.method).map(Entry::Reply);
     }
-    let channel = ChannelName::from_path(rest, F::NAMES)?;
-    let operation = Operation::parse(visit)?;
+    let channel = ChannelName::from_path(presence.unwrap_or(rest), F::NAMES)?;
+    let operation = if presence.is_some() { Operation::parse_presence(visit.method)? } else { Operation::parse(visit)? };
     let rights = F::authorize(identity, &channel, settings);
-    if let Some(missing) = operation.rights().iter().find(|right| !rights.allow(**right)) {
-        let verb = match missing {
-            Right::Read => "read",
-            Right::Publish => "publish to",
-            Right::Manage => "manage",
-        };
-        let why = format!(
-            "you may not {verb} the channel {:?}: `authorize` in the function's lib.rs decides; OPEN_ACCESS=\"true\" opens all channels while you try things out",
-            channel.as_str()
-        );
-        return Err(Error::new(ErrorKind::AccessDenied, why));
-    }
-    Ok(Entry::Channel(Request { channel, operation }))
+    operation.rights().iter().try_for_each(|right| rights.demand(*right))?;
+    Ok(Entry::Channel(Request { channel, operation, rights }))
 }
 
 /// Relative, so that it holds under any prefix that a proxy takes away.
@@ -101,7 +91,7 @@ pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Creation, Policy, Rights};
+    use crate::{Creation, Policy, Presence, Right, Rights};
 
     struct Notes;
 
@@ -111,7 +101,7 @@ mod tests {
             &[Asset { path: "", content_type: "text/html", body: "<p>" }, Asset { path: "-/notes.css", content_type: "text/css", body: "p{}" }];
 
         fn policy(settings: &Settings) -> Policy {
-            Policy::new(Creation::OnPut, settings)
+            Policy { presence: Some(Presence::from_settings(settings)), ..Policy::new(Creation::OnPut, settings) }
         }
 
         fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
@@ -169,6 +159,20 @@ mod tests {
         for method in ["GET", "HEAD", "POST"] {
             assert_eq!(refused(method, "/a/notes/other", &[]), ErrorKind::AccessDenied, "{method}");
         }
+    }
+
+    #[test]
+    fn those_present_are_asked_beside_their_channel() {
+        let operation = |method| match at(method, "/a/notes/-/presence/public", &[]) {
+            Ok(Entry::Channel(request)) => Ok((request.channel.to_string(), request.operation)),
+            Ok(Entry::Reply(reply)) => panic!("{reply:?}"),
+            Err(error) => Err(error.kind()),
+        };
+        assert_eq!(operation("GET"), Ok(("public".into(), Operation::Members)));
+        assert_eq!(operation("POST"), Err(ErrorKind::AccessDenied));
+        assert_eq!(operation("PUT"), Err(ErrorKind::MethodNotAllowed));
+        assert_eq!(refused("GET", "/a/notes/-/presence/other", &[]), ErrorKind::AccessDenied);
+        assert_eq!(refused("GET", "/a/notes/-/presence/", &[]), ErrorKind::ChannelNameInvalid);
     }
 
     #[test]

@@ -109,6 +109,10 @@ kinds! {
     EventRefused = "event-refused", UNPROCESSABLE_ENTITY, "The event is refused";
     /// The producer publishes more often than the function allows.
     RateExceeded = "rate-exceeded", TOO_MANY_REQUESTS, "Too many events";
+    /// What a client says of its presence cannot be.
+    PresenceInvalid = "presence-invalid", BAD_REQUEST, "The presence is not valid";
+    /// As many are present as the channel takes.
+    PresenceFull = "presence-full", TOO_MANY_REQUESTS, "The channel has too many members";
     /// A feature of the protocol that this version does not have.
     NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
     /// The platform takes no WebSocket.

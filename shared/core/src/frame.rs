@@ -23,6 +23,13 @@ pub enum ClientFrame {
         /// The event.
         data: Box<RawValue>,
     },
+    /// Say that this client is present, for [`Member::new`](crate::Member::new).
+    Presence {
+        /// The member's id.
+        id: String,
+        /// Its state, or `null`.
+        state: Box<RawValue>,
+    },
 }
 
 impl ClientFrame {
@@ -39,9 +46,15 @@ impl ClientFrame {
             // `Option` alone would read `null`, which is an event like any other, as no event.
             #[serde(default, deserialize_with = "present")]
             data: Option<Box<RawValue>>,
+            #[serde(default, deserialize_with = "present")]
+            state: Option<Box<RawValue>>,
         }
         let invalid = |why: String| Error::new(ErrorKind::FrameInvalid, why);
         let wire: Wire = serde_json::from_str(text).map_err(|error| invalid(format!("not a frame of {SUBPROTOCOL}: {error}")))?;
+        if wire.r#type == "presence" {
+            let (id, state) = wire.id.zip(wire.state).ok_or_else(|| invalid("presence has an id and a state".into()))?;
+            return Ok(ClientFrame::Presence { id, state });
+        }
         if wire.r#type != "publish" {
             let shown: String = wire.r#type.chars().take(40).collect();
             return Err(invalid(format!("{shown:?} is no frame type that a client sends")));
@@ -186,6 +199,8 @@ mod tests {
             r#"{"type":"publish","id":"","data":1}"#,
             r#"{"type":"publish","id":"a"}"#,
             r#"{"type":"publish","id":"a","data":}"#,
+            r#"{"type":"presence","id":"a"}"#,
+            r#"{"type":"presence","state":{}}"#,
         ] {
             assert_eq!(ClientFrame::parse(bad).unwrap_err().kind(), ErrorKind::FrameInvalid, "{bad}");
         }
@@ -193,13 +208,21 @@ mod tests {
 
     #[test]
     fn ignores_members_it_does_not_know() {
-        let ClientFrame::Publish { id, data } = ClientFrame::parse(r#"{"type":"publish","ch":"x","id":"a","data":{"b": 1},"new":[]}"#).unwrap();
+        let Ok(ClientFrame::Publish { id, data }) = ClientFrame::parse(r#"{"type":"publish","ch":"x","id":"a","data":{"b": 1},"new":[]}"#) else {
+            panic!("refused")
+        };
         assert_eq!((id.as_str(), data.get()), ("a", r#"{"b": 1}"#));
     }
 
     #[test]
+    fn null_is_a_state_like_any_other() {
+        let Ok(ClientFrame::Presence { id, state }) = ClientFrame::parse(r#"{"type":"presence","id":"a","state":null}"#) else { panic!("refused") };
+        assert_eq!((id.as_str(), state.get()), ("a", "null"));
+    }
+
+    #[test]
     fn takes_null_for_an_event() {
-        let ClientFrame::Publish { data, .. } = ClientFrame::parse(r#"{"type":"publish","id":"a","data":null}"#).unwrap();
+        let Ok(ClientFrame::Publish { data, .. }) = ClientFrame::parse(r#"{"type":"publish","id":"a","data":null}"#) else { panic!("refused") };
         assert_eq!(data.get(), "null");
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::body::joined_text;
 use crate::headers::{self, Reply, reply, set};
 use crate::news::news;
-use crate::{Channel, ContentType, Event, Gap, Offset, frame, sse};
+use crate::presence::members_json;
+use crate::{Channel, ContentType, Event, Gap, Member, Offset, frame, sse};
 
 /// Encoding of what a kept reader is sent. Readers of one framing get the same bytes, so an event is encoded once for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,6 +66,26 @@ impl Framing {
             Framing::News => return None,
         }
         Some(out)
+    }
+
+    /// Tells a reader who is present: all of them, or what changed since. `None` for a framing that carries no presence.
+    pub fn presence(self, members: &[Member], is_snapshot: bool) -> Option<String> {
+        let snapshot = if is_snapshot { r#""snapshot":true,"# } else { "" };
+        let members = members_json(members);
+        match self {
+            Framing::TidewireV1 => Some(format!(r#"{{"type":"presence",{snapshot}{members}}}"#)),
+            Framing::EventSource => {
+                let mut out = String::new();
+                sse::encode_event(&mut out, None, Some("presence"), &format!("{{{snapshot}{members}}}"));
+                Some(out)
+            }
+            Framing::DurableSse | Framing::News => None,
+        }
+    }
+
+    /// Whether it [carries presence](Framing::presence).
+    pub fn carries_presence(self) -> bool {
+        matches!(self, Framing::TidewireV1 | Framing::EventSource)
     }
 
     /// A batch of events, the last of which is the reader's new position; `after` is its position before. Empty when there is nothing to send.
@@ -156,6 +177,19 @@ mod tests {
         assert_eq!(head.headers()[header::CONTENT_TYPE], "text/event-stream");
         assert_eq!(head.headers()[header::CACHE_CONTROL], "no-cache, no-transform");
         assert_eq!(head.headers()["x-accel-buffering"], "no");
+    }
+
+    #[test]
+    fn presence_reaches_those_who_can_read_it() {
+        let members = [Member { id: "a".into(), state: Some("{\n}".into()) }, Member { id: "b".into(), state: None }];
+        assert_eq!(
+            Framing::TidewireV1.presence(&members, false).unwrap(),
+            "{\"type\":\"presence\",\"members\":[{\"id\":\"a\",\"state\":{\n}},{\"id\":\"b\",\"state\":null}]}"
+        );
+        assert_eq!(Framing::EventSource.presence(&[], true).unwrap(), "event: presence\ndata:{\"snapshot\":true,\"members\":[]}\n\n");
+        for framing in Framing::ALL {
+            assert_eq!(framing.presence(&members, true).is_some(), framing.carries_presence());
+        }
     }
 
     #[test]

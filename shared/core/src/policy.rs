@@ -1,6 +1,6 @@
 //! What a function decides about its channels.
 
-use crate::{Channel, ContentType, Creation, PageLimit, Producer, Rate, Result, Retention, Settings};
+use crate::{Channel, ContentType, Creation, Error, ErrorKind, PageLimit, Presence, Producer, Rate, Result, Retention, Settings};
 
 /// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
 #[derive(Clone, Debug)]
@@ -15,10 +15,12 @@ pub struct Policy {
     pub max_event_bytes: u64,
     /// Most events in one publish.
     pub max_batch_events: u64,
-    /// The function's own rules for an event, asked for each of a publish on every transport: refuses with [`ErrorKind::EventRefused`](crate::ErrorKind::EventRefused).
+    /// The function's own rules for an event, asked for each of a publish on every transport: refuses with [`ErrorKind::EventRefused`].
     pub check: fn(&[u8]) -> Result<()>,
     /// How often one producer may publish; those that give no `Producer-Id` count as one.
     pub rate: Option<Rate>,
+    /// Who is in a channel, where the function tells it.
+    pub presence: Option<Presence>,
 }
 
 impl Policy {
@@ -32,12 +34,22 @@ impl Policy {
             max_batch_events: settings.max_batch_events,
             check: |_| Ok(()),
             rate: None,
+            presence: None,
         }
     }
 
     /// What stands for a channel that does not exist yet; `None` where only `PUT` makes one.
     pub fn absent(&self) -> Option<Channel> {
         self.implicit_type().map(|content_type| Channel::absent(content_type.clone()))
+    }
+
+    /// The presence that the function tells.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::RouteNotFound`] where it tells none.
+    pub fn presence(&self) -> Result<Presence> {
+        self.presence.ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "channels of this function do not tell who is present"))
     }
 
     /// Under which id the channel keeps what must be known of a publisher: a producer's own, or the one that those without one share, which no producer can have.

@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Policy, Producer, Result, Right, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Policy, Producer, Result, Right, Rights, Start, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -14,6 +14,8 @@ pub struct Request {
     pub channel: ChannelName,
     /// What to do with it.
     pub operation: Operation,
+    /// What the client may do, those with an open connection later on included.
+    pub rights: Rights,
 }
 
 /// The operations of Durable Streams, and the transports as ways to read.
@@ -38,6 +40,10 @@ pub enum Operation {
     Head,
     /// `GET`, on any transport.
     Read(Read),
+    /// `GET` of those present.
+    Members,
+    /// `POST` to those present: joins, changes its state, renews its lease, leaves.
+    Announce,
 }
 
 /// An append.
@@ -77,7 +83,7 @@ impl Operation {
 
     /// Whether a body belongs to it.
     pub fn has_body(&self) -> bool {
-        matches!(self, Operation::Create { .. } | Operation::Append(_))
+        matches!(self, Operation::Create { .. } | Operation::Append(_) | Operation::Announce)
     }
 
     /// Whether it puts off the end of a channel with a sliding TTL. `HEAD` only looks.
@@ -91,7 +97,8 @@ impl Operation {
             Operation::Create { .. } | Operation::Delete => &[Right::Manage],
             Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
             Operation::Append(_) => &[Right::Publish],
-            Operation::Head | Operation::Read(_) => &[Right::Read],
+            Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
+            Operation::Announce => &[Right::Presence],
         }
     }
 }
@@ -119,6 +126,17 @@ impl Operation {
                 Ok(Operation::Append(Append { content_type: content_type(visit)?, stream_seq, closed: closed(visit), producer: Producer::parse(visit)? }))
             }
             other => Err(Error::new(ErrorKind::MethodNotAllowed, format!("a channel takes no {other:?}"))),
+        }
+    }
+}
+
+impl Operation {
+    /// Reads what is asked of those present.
+    pub(crate) fn parse_presence(method: &str) -> Result<Operation> {
+        match method {
+            "GET" => Ok(Operation::Members),
+            "POST" => Ok(Operation::Announce),
+            _ => Err(Error::new(ErrorKind::MethodNotAllowed, "those present are asked by GET, and told by POST")),
         }
     }
 }

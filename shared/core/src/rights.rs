@@ -1,5 +1,9 @@
 //! Who may do what.
 
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind, Result};
+
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
@@ -16,10 +20,12 @@ pub enum Right {
     Publish,
     /// Create, close and delete the channel.
     Manage,
+    /// Be seen among those present. Seeing them takes [`Right::Read`].
+    Presence,
 }
 
 /// What an identity may do in one channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights(u8);
 
 impl Rights {
@@ -32,6 +38,25 @@ impl Rights {
     #[must_use]
     pub fn with(self, right: Right) -> Rights {
         Rights(self.0 | 1 << right as u8)
+    }
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::AccessDenied`] without the right.
+    pub fn demand(self, right: Right) -> Result<()> {
+        if self.allow(right) {
+            return Ok(());
+        }
+        let verb = match right {
+            Right::Read => "read",
+            Right::Publish => "publish to",
+            Right::Manage => "manage",
+            Right::Presence => "be present in",
+        };
+        let why = format!(
+            "you may not {verb} this channel: `authorize` in the function's lib.rs decides; OPEN_ACCESS=\"true\" opens all channels while you try things out"
+        );
+        Err(Error::new(ErrorKind::AccessDenied, why))
     }
 
     /// Whether the right is among them.

@@ -67,6 +67,8 @@ settings! {
     "RETRY_MS" retry_ms: u64 = 2000, "milliseconds", "Reconnection time given to an EventSource, spread by half to either side, so that a deploy does not bring all back at once.";
     "STREAM_MAX_MS" stream_max_ms: u64 = 600000, "milliseconds", "Age at which an SSE stream ends; the client resumes. Long-lived requests pin old code.";
     "STREAM_MAX_FRAMES" stream_max_frames: u64 = 500, "frames", "Frames after which an SSE stream ends; the client resumes. One invocation has 10 ms of CPU on the Free plan; raise it on Paid.";
+    "PRESENCE_LEASE_MS" presence_lease_ms: u64 = 45000, "milliseconds", "How long a member stays present without a sign of life. Three of the pings that clients send every 15 s.";
+    "PRESENCE_MAX_MEMBERS" presence_max_members: u64 = 100, "members", "Most members present in a channel, 429 above. Each change goes to every reader, and a new reader gets them all in one frame.";
     "STREAM_MAX_QUEUED_BYTES" stream_max_queued_bytes: u64 = 2097152, "UTF-16 units", "What the server holds for an SSE reader that is slower than the channel; the stream ends above it and the client resumes.";
 }
 

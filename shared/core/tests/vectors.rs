@@ -195,6 +195,7 @@ fn frames_of_clients() {
         let channel = channel(&case["given"]["channel"]);
         let refused = match ClientFrame::parse(&string(&case["given"]["frame"])) {
             Err(error) => serde_json::json!({"code": error.kind().code(), "closeCode": error.close_code()}),
+            Ok(ClientFrame::Presence { .. }) => panic!("{id} publishes nothing"),
             Ok(ClientFrame::Publish { id: name, data }) => match decide_publish(&data, Some(&channel), None, &policy, moment) {
                 Err(error) => serde_json::json!({"code": error.kind().code(), "id": name}),
                 Ok(commit) => {

@@ -56,11 +56,12 @@ const SCHEMA: [&str; 7] = [
 const EXPIRY: &str = "CREATE INDEX IF NOT EXISTS channels_expiry ON channels (coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000))
     WHERE coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000) IS NOT NULL";
 
-/// By name, not by `channels.id`: someone may be present where nothing was published yet.
+/// By name, not by `channels.id`: someone may be present where nothing was published yet. A member that left stays for a lease, without a state: versions
+/// then only rise.
 const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
     channel TEXT NOT NULL,
     id TEXT NOT NULL,
-    state TEXT NOT NULL,
+    state TEXT,
     until_ms INTEGER NOT NULL,
     version INTEGER NOT NULL,
     PRIMARY KEY (channel, id)

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, sse};
+use tidewire_core::{Channel, Framing, Member, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, presence_changes, sse};
 
 use crate::clock::{elapsed, entropy, now_ms};
 use crate::store::{Store, Stored};
@@ -36,6 +36,8 @@ pub(crate) struct Reader {
     opening: Option<String>,
     /// Whether the present state was told, even if it holds nothing new.
     has_reported: bool,
+    /// Those present as it was told of them last.
+    told: Option<Rc<Vec<Member>>>,
     is_ended: bool,
     frames_left: u64,
     ends_at: Duration,
@@ -61,6 +63,7 @@ impl Reader {
             cursor,
             opening: Some(opening).filter(|opening| !opening.is_empty()),
             has_reported: false,
+            told: None,
             is_ended: false,
             frames_left: settings.stream_max_frames,
             ends_at: now + Duration::from_millis(settings.stream_max_ms),
@@ -110,7 +113,13 @@ impl Reader {
                     return Some(text);
                 }
                 Ok(_) if self.is_ended => return None,
-                Ok(_) => {}
+                Ok(_) => {
+                    if let Some(text) = self.presence_news() {
+                        self.frames_left -= 1;
+                        self.last_sent = elapsed();
+                        return Some(text);
+                    }
+                }
                 Err(cause) => {
                     // The reader resumes where it is, on a fresh stream.
                     eprintln!("a stream of {} ends: {cause}", self.store.name());
@@ -152,6 +161,17 @@ impl Reader {
             return Ok(text);
         }
         Ok(String::new())
+    }
+
+    /// Who came, changed or left since it was told last; first of all everyone.
+    fn presence_news(&mut self) -> Option<String> {
+        let present = self.watch.present().filter(|_| self.store.has_presence() && self.framing.carries_presence())?;
+        let told = self.told.replace(Rc::clone(&present));
+        match told {
+            None => self.framing.presence(&present, true),
+            Some(told) if Rc::ptr_eq(&told, &present) => None,
+            Some(told) => self.framing.presence(&presence_changes(&told, &present), false),
+        }
     }
 
     /// A page of history from the store.

@@ -10,8 +10,8 @@ use http::request::Parts;
 use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_core::{
-    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Identity, Moment, Offset, Operation, Page, Policy, Read, Reply,
-    Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, timed_out,
+    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Identity, Member, Moment, Offset, Operation, Page, Policy, Presence, Read, Reply,
+    Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
 };
 
 use crate::clock::{entropy, now_ms};
@@ -51,7 +51,7 @@ async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
         Entry::Channel(asked) => asked,
     };
     let policy = F::policy(&settings);
-    let store = Store::new(F::NAME, asked.channel.as_str());
+    let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
     if let Operation::Read(read) = &asked.operation {
         if read.transport == Transport::WebSocket {
             return Err(Error::new(
@@ -104,8 +104,10 @@ async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Pol
     }
     let producer = store.producer(&look, asked.operation.publisher(policy)).await.map_err(internal)?;
     let decision = decide(&asked.operation, body, look.channel(), producer, policy, moment(&look))?;
-    if let Decision::Reply(reply) = decision {
-        return Ok(reply);
+    match decision {
+        Decision::Reply(reply) => return Ok(reply),
+        Decision::Presence(presence, said) => return present(store, presence, said).await,
+        _ => {}
     }
     if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
         && !commit.is_channel_changed
@@ -133,7 +135,7 @@ async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Pol
             Ok(reply)
         }
         Ok(Decision::Reply(reply)) => Ok(reply),
-        Ok(Decision::Page(_) | Decision::Subscribe(_)) => Err(internal("a change was decided as a read")),
+        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..)) => Err(internal("a change was decided as a read")),
         Err(error) => Err(error),
     };
     match reply {
@@ -163,6 +165,19 @@ async fn slide(store: &Store, look: &mut Look, watch: Option<&Watch>) -> Result<
     Ok(())
 }
 
+/// Takes what a member says of itself, if it says anything, and answers with those present. Two that join at the same moment may pass the limit by one.
+async fn present(store: &Store, presence: Presence, said: Option<Member>) -> Result<Reply, Error> {
+    let now_ms = now_ms();
+    let mut members = tidewire_core::present(&store.leases().await.map_err(internal)?, now_ms);
+    if let Some(said) = said {
+        let is_news = presence.update(&mut members, &said)?;
+        if is_news || said.state.is_some() {
+            store.put_member(&said, is_news, now_ms + presence.lease_ms, now_ms).await.map_err(internal)?;
+        }
+    }
+    Ok(presence_reply(&members))
+}
+
 /// Now and then, since each cut is a write of its own. A failure keeps more than it should, which the next cut mends.
 async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
     let channel = &commit.channel;
@@ -188,7 +203,7 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
     loop {
         let watch = watch.take();
         let mut look = match &watch {
-            Some(watch) => Look { stored: watch.stored(), expired: None, last_epoch: 0 },
+            Some(watch) => Look { stored: watch.stored(), expired: None, last_epoch: 0, presence_version: 0 },
             None => kept(&store, policy).await?,
         };
         slide(&store, &mut look, watch.as_deref()).await?;
@@ -231,7 +246,7 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
                 // `now` was resolved when the wait began.
                 read.start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
             }
-            Decision::Commit(..) | Decision::Delete(_) => return Err(internal("a read was decided as a change")),
+            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) => return Err(internal("a read was decided as a change")),
         }
     }
 }

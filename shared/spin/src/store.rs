@@ -1,7 +1,7 @@
 //! The log of one channel, in the database that all share.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
 
 use crate::clock::now_ms;
 use crate::database::{Row, Transaction, execute, integer, number, shared};
@@ -22,6 +22,8 @@ pub(crate) struct Look {
     pub(crate) expired: Option<Stored>,
     /// Newest epoch of a channel that is gone.
     pub(crate) last_epoch: u64,
+    /// Changes with those present; 0 where nobody is or the function tells no presence.
+    pub(crate) presence_version: u64,
 }
 
 impl Look {
@@ -35,6 +37,8 @@ impl Look {
 pub(crate) struct Store {
     /// Function and channel name: components of an application share the database.
     name: String,
+    /// Whether a look tells of those present.
+    has_presence: bool,
 }
 
 /// Rows looked at in one cut of retention.
@@ -45,27 +49,40 @@ const STATEMENT_ROWS: usize = 1_000;
 
 /// The channel, and with each row of it one of its events after a position; one row without an event when there is none.
 /// That `s` has one row stands there for SQLite, which would sort the events otherwise.
-const LOOK: &str = "
-SELECT s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
+macro_rules! look {
+    ($presence:literal) => {
+        concat!(
+            "SELECT ",
+            $presence,
+            ", s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
        oldest.seq, oldest.at_ms, oldest.total - length(oldest.data), c.ttl_s, c.expires_at_ms, c.touched_at_ms, e.seq, e.data
 FROM store s
-LEFT JOIN channels c ON c.name = ?
+LEFT JOIN channels c ON c.name = ?1
 LEFT JOIN events newest ON newest.channel = c.id AND newest.seq = (SELECT max(seq) FROM events WHERE channel = c.id)
 LEFT JOIN events oldest ON oldest.channel = c.id AND oldest.seq = (SELECT min(seq) FROM events WHERE channel = c.id)
-LEFT JOIN events e ON e.channel = c.id AND e.seq > ?
+LEFT JOIN events e ON e.channel = c.id AND e.seq > ?2
 WHERE s.one = 1
-ORDER BY e.seq LIMIT ?";
+ORDER BY e.seq LIMIT ?3"
+        )
+    };
+}
+const LOOK: &str = look!("NULL");
+const LOOK_WITH_PRESENCE: &str = look!("(SELECT max(version) FROM presence WHERE channel = ?1)");
 
 /// Behind every event: a look at the channel alone.
 const NO_EVENTS: u64 = 1 << 53;
 
 impl Store {
-    pub(crate) fn new(function: &str, channel: &str) -> Store {
-        Store { name: format!("{function}/{channel}") }
+    pub(crate) fn new(function: &str, channel: &str, has_presence: bool) -> Store {
+        Store { name: format!("{function}/{channel}"), has_presence }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn has_presence(&self) -> bool {
+        self.has_presence
     }
 
     /// The channel alone.
@@ -84,7 +101,7 @@ impl Store {
 
     async fn look_on(&self, connection: &Connection, after: u64, max_events: u64) -> Result<(Look, Vec<Event>), Error> {
         let values = vec![Value::Text(self.name.clone()), number(after), number(max_events)];
-        let mut rows = execute(connection, LOOK, values).await?.into_iter();
+        let mut rows = execute(connection, if self.has_presence { LOOK_WITH_PRESENCE } else { LOOK }, values).await?.into_iter();
         let first = rows.next().ok_or_else(|| damaged("row"))?;
         let (mut look, event) = look(first).ok_or_else(|| damaged("value"))?;
         if let Some(expired) = look.stored.take_if(|stored| stored.channel.is_expired(now_ms())) {
@@ -202,7 +219,37 @@ impl Store {
         transaction.execute("DELETE FROM events WHERE channel = ?", vec![number(stored.id)]).await?;
         transaction.execute("DELETE FROM producers WHERE channel = ?", vec![number(stored.id)]).await?;
         transaction.execute("DELETE FROM channels WHERE id = ?", vec![number(stored.id)]).await?;
+        transaction.execute("DELETE FROM presence WHERE channel = ?", vec![Value::Text(self.name.clone())]).await?;
         transaction.execute("UPDATE store SET last_epoch = max(last_epoch, ?)", vec![number(stored.channel.epoch)]).await?;
+        Ok(())
+    }
+
+    /// Members with their leases, those that are over included.
+    pub(crate) async fn leases(&self) -> Result<Vec<Lease>, Error> {
+        let connection = shared().await?;
+        let statement = "SELECT id, state, until_ms FROM presence WHERE channel = ? AND state IS NOT NULL";
+        let rows = execute(&connection, statement, vec![Value::Text(self.name.clone())]).await?;
+        let lease = |row: Row| match <[Value; 3]>::try_from(row) {
+            Ok([Value::Text(id), Value::Text(state), until_ms]) => Some(Lease { member: Member { id, state: Some(state) }, until_ms: integer(&until_ms)? }),
+            _ => None,
+        };
+        rows.into_iter().map(|row| lease(row).ok_or_else(|| damaged("member"))).collect()
+    }
+
+    /// Writes what a member said of itself. Only news has a new version, which is never one that was there before: a renewal costs the readers no look at the members.
+    pub(crate) async fn put_member(&self, said: &Member, is_news: bool, until_ms: u64, now_ms: u64) -> Result<(), Error> {
+        let connection = shared().await?;
+        let statement = "INSERT INTO presence (channel, id, state, until_ms, version)
+             VALUES (?1, ?2, ?3, ?4, max(?5, 1 + coalesce((SELECT max(version) FROM presence WHERE channel = ?1), 0)))
+             ON CONFLICT (channel, id) DO UPDATE SET state = excluded.state, until_ms = excluded.until_ms, version = CASE WHEN ?6 THEN excluded.version ELSE version END";
+        let state = said.state.clone().map_or(Value::Null, Value::Text);
+        let values =
+            vec![Value::Text(self.name.clone()), Value::Text(said.id.clone()), state, number(until_ms), number(now_ms), Value::Integer(is_news.into())];
+        execute(&connection, statement, values).await?;
+        if is_news {
+            // Of every channel: nobody may come back to where they were.
+            execute(&connection, "DELETE FROM presence WHERE until_ms <= ?", vec![number(now_ms)]).await?;
+        }
         Ok(())
     }
 
@@ -230,10 +277,27 @@ impl Store {
 }
 
 fn look(row: Row) -> Option<(Look, Option<Event>)> {
-    let [last_epoch, id, epoch, content_type, closed, stream_seq, tail, total, first, first_at_ms, dropped, ttl_s, expires_at_ms, touched_at_ms, seq, data] =
-        row.try_into().ok()?;
-    let last_epoch = integer(&last_epoch)?;
-    let Some(id) = integer(&id) else { return Some((Look { stored: None, expired: None, last_epoch }, None)) };
+    let [
+        presence_version,
+        last_epoch,
+        id,
+        epoch,
+        content_type,
+        closed,
+        stream_seq,
+        tail,
+        total,
+        first,
+        first_at_ms,
+        dropped,
+        ttl_s,
+        expires_at_ms,
+        touched_at_ms,
+        seq,
+        data,
+    ] = row.try_into().ok()?;
+    let (last_epoch, presence_version) = (integer(&last_epoch)?, integer(&presence_version).unwrap_or(0));
+    let Some(id) = integer(&id) else { return Some((Look { stored: None, expired: None, last_epoch, presence_version }, None)) };
     let Value::Text(content_type) = content_type else { return None };
     let mut channel = Channel::new(integer(&epoch)?, ContentType::parse(&content_type)?);
     channel.closed = integer(&closed)? != 0;
@@ -251,11 +315,11 @@ fn look(row: Row) -> Option<(Look, Option<Event>)> {
         (Some(seq), Value::Blob(data)) => Some(Event { seq, data }),
         _ => None,
     };
-    Some((Look { stored: Some(Stored { id, channel }), expired: None, last_epoch }, event))
+    Some((Look { stored: Some(Stored { id, channel }), expired: None, last_epoch, presence_version }, event))
 }
 
 fn event_of(row: Row) -> Option<Event> {
-    let [.., seq, Value::Blob(data)] = <[Value; 16]>::try_from(row).ok()? else { return None };
+    let [.., seq, Value::Blob(data)] = <[Value; 17]>::try_from(row).ok()? else { return None };
     Some(Event { seq: integer(&seq)?, data })
 }
 

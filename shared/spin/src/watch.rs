@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Offset, Page, PageLimit, PagePlan, Reply, Start};
+use tidewire_core::{Channel, Framing, Lease, Member, Offset, Page, PageLimit, PagePlan, Reply, Start, present};
 
-use crate::clock::{last_tick, next_tick};
+use crate::clock::{last_tick, next_tick, now_ms};
 use crate::store::{Store, Stored};
 
 /// How soon a reader looks again whether another's read has landed.
@@ -29,6 +29,17 @@ pub(crate) struct Watch {
     landed: Cell<u64>,
     is_reading: Cell<bool>,
     known: RefCell<Known>,
+    presence: RefCell<KnownPresence>,
+}
+
+/// Those present, as far as this instance knows.
+#[derive(Default)]
+struct KnownPresence {
+    /// Version of the leases; `None` before the first look.
+    version: Option<u64>,
+    leases: Vec<Lease>,
+    /// Another list only when the readers are to be told of it.
+    present: Rc<Vec<Member>>,
 }
 
 #[derive(Default)]
@@ -76,7 +87,7 @@ impl Watch {
             watches.retain(|_, watch| Rc::strong_count(watch) > 1);
             let make = || {
                 let known = RefCell::new(Known::at_tail_of(stored));
-                Rc::new(Watch { store: store.clone(), limit, landed: Cell::new(0), is_reading: Cell::new(false), known })
+                Rc::new(Watch { store: store.clone(), limit, landed: Cell::new(0), is_reading: Cell::new(false), known, presence: RefCell::default() })
             };
             let watch = watches.entry(store.name().into()).or_insert_with(make);
             watch.known.borrow_mut().learn(stored);
@@ -132,11 +143,37 @@ impl Watch {
         }
     }
 
+    /// Those present, once a look has told of them.
+    pub(crate) fn present(&self) -> Option<Rc<Vec<Member>>> {
+        let presence = self.presence.borrow();
+        presence.version.is_some().then(|| Rc::clone(&presence.present))
+    }
+
+    /// Reads the members where somebody came, changed or left, or where a lease that this instance knows of ran out: it may have been renewed meanwhile.
+    async fn read_presence(&self, version: u64) -> Result<(), Error> {
+        let now_ms = now_ms();
+        let is_over = |known: &KnownPresence| known.leases.iter().any(|lease| lease.until_ms <= now_ms);
+        let is_known = Some(version) == self.presence.borrow().version && !is_over(&self.presence.borrow());
+        if is_known {
+            return Ok(());
+        }
+        let mut leases = if version == 0 { Vec::new() } else { self.store.leases().await? };
+        leases.retain(|lease| lease.until_ms > now_ms);
+        let present = present(&leases, now_ms);
+        let mut known = self.presence.borrow_mut();
+        (known.version, known.leases) = (Some(version), leases);
+        if *known.present != present {
+            known.present = Rc::new(present);
+        }
+        Ok(())
+    }
+
     /// Reads up to the tail.
     async fn read(&self) -> Result<(), Error> {
         loop {
             let after = self.seen();
             let (look, page) = self.store.look(after, self.limit).await?;
+            self.read_presence(look.presence_version).await?;
             let mut known = self.known.borrow_mut();
             let Some(stored) = look.stored else {
                 *known = Known::default();

@@ -1,13 +1,15 @@
 //! The Durable Object of one channel.
 
+mod presence;
+
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Moment, Operation, Page, Policy, ProducerState, Settings, Start, Subscribe,
-    Transport, ack_frame, decide, decide_publish, error_frame, next_cursor,
+    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Member, Moment, Operation, Page, Policy, ProducerState, Right, Rights,
+    Settings, Start, Subscribe, Transport, ack_frame, decide, decide_publish, error_frame, next_cursor, presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -74,7 +76,7 @@ impl<F: Function> ChannelObject<F> {
 
     /// Carries out what the Worker handed over.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let operation = operation(request.headers())?;
+        let (operation, rights) = operation(request.headers())?;
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         let answer = match self.inner.decide(&operation, &body) {
@@ -89,10 +91,12 @@ impl<F: Function> ChannelObject<F> {
             }
             Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
             Ok(Decision::Page(plan)) => self.inner.page(plan.after).map(|(channel, page)| plan.reply(&channel, &page)),
-            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, offers_subprotocol) {
+            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, rights, offers_subprotocol) {
                 Ok(response) => return Ok(response),
                 Err(error) => Err(error),
             },
+            Ok(Decision::Presence(presence, None)) => self.inner.members(presence).map(|members| presence_reply(&members)),
+            Ok(Decision::Presence(presence, Some(said))) => self.inner.announce(presence, said, None).map(|members| presence_reply(&members)),
             Err(error) => Err(error),
         };
         match (answer, &operation) {
@@ -119,7 +123,7 @@ impl<F: Function> ChannelObject<F> {
     pub fn websocket_message(&self, socket: &WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
         let Some(reader) = Readers::get(socket) else { return Ok(()) };
         match message {
-            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &text),
+            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, reader.rights, &text),
             WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => self.inner.catch_up(socket),
             WebSocketIncomingMessage::String(_) => {}
             WebSocketIncomingMessage::Binary(_) => self.inner.refuse_frame(socket, &Error::new(ErrorKind::FrameInvalid, "frames are text"), 1003),
@@ -130,6 +134,7 @@ impl<F: Function> ChannelObject<F> {
     /// A reader left. Not an error.
     pub fn websocket_gone(&self, socket: &WebSocket) {
         self.inner.readers.remove(socket);
+        self.inner.leave(socket);
     }
 }
 
@@ -256,23 +261,27 @@ impl Inner {
         channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
     }
 
-    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, offers_subprotocol: bool) -> Answer<Response> {
+    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, rights: Rights, offers_subprotocol: bool) -> Answer<Response> {
         if self.readers.count() >= Readers::MAX {
             return Err(Error::new(ErrorKind::TooManyReaders, format!("the channel has {} readers, as many as it can", Readers::MAX)));
         }
         let channel = self.present()?;
-        self.keep(&channel, subscribe, offers_subprotocol).map_err(|cause| internal(&cause))
+        let snapshot = match self.policy.presence {
+            Some(presence) if subscribe.framing.carries_presence() => subscribe.framing.presence(&self.members(presence)?, true),
+            _ => None,
+        };
+        self.keep(&channel, subscribe, snapshot, rights, offers_subprotocol).map_err(|cause| internal(&cause))
     }
 
-    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, offers_subprotocol: bool) -> Result<Response> {
+    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, snapshot: Option<String>, rights: Rights, offers_subprotocol: bool) -> Result<Response> {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
         let greeting = framing.greeting(channel, after, self.settings.retry_ms, entropy());
-        for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))) {
+        for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
             pair.server.send_with_str(frame)?;
         }
-        self.send_page(&pair.server, framing, after, cursor)?;
+        self.send_page(&pair.server, Reader { framing, after: Some(after), rights, member: None }, cursor)?;
         let headers = match framing {
             // This answer goes to the client as it is.
             Framing::TidewireV1 => Headers::new(),
@@ -283,18 +292,18 @@ impl Inner {
 
     /// The next page of a reader that is catching up, wherever it is.
     fn catch_up(self: &Rc<Self>, socket: &WebSocket) {
-        let Some(Reader { framing, after: Some(after) }) = Readers::get(socket) else { return };
-        if self.send_page(socket, framing, after, self.cursor()).is_err() {
+        let Some(reader) = Readers::get(socket).filter(|reader| reader.after.is_some()) else { return };
+        if self.send_page(socket, reader, self.cursor()).is_err() {
             // It left in mid-catch-up.
             self.readers.remove(socket);
         }
     }
 
     /// Sends one page. The page that reaches the tail and the switch to live are one turn, so nothing can fall between them.
-    fn send_page(self: &Rc<Self>, socket: &WebSocket, framing: Framing, after: u64, cursor: u64) -> Result<()> {
-        if framing == Framing::News {
-            return self.readers.set(socket, Reader { framing, after: None });
-        }
+    fn send_page(self: &Rc<Self>, socket: &WebSocket, reader: Reader, cursor: u64) -> Result<()> {
+        let (framing, Some(after)) = (reader.framing, reader.after.filter(|_| reader.framing != Framing::News)) else {
+            return self.readers.set(socket, &Reader { after: None, ..reader });
+        };
         let read = self.present().and_then(|channel| {
             // Retention may have passed the reader since its last page.
             let position = channel.position(Start::After(channel.offset(after)));
@@ -316,7 +325,7 @@ impl Inner {
             socket.send_with_str(batch)?;
         }
         if !page.is_up_to_date(&channel) {
-            self.readers.set(socket, Reader { framing, after: Some(page.end()) })?;
+            self.readers.set(socket, &Reader { after: Some(page.end()), ..reader })?;
             return self.go_on(socket, framing);
         }
         if channel.closed {
@@ -327,7 +336,7 @@ impl Inner {
             self.readers.remove(socket);
             return socket.close(Some(closing.code), Some(closing.reason));
         }
-        self.readers.set(socket, Reader { framing, after: None })
+        self.readers.set(socket, &Reader { after: None, ..reader })
     }
 
     /// How a reader that is behind comes to its next page: a Worker asks for it when it has written this one out; a client, which cannot be
@@ -344,7 +353,7 @@ impl Inner {
         Ok(())
     }
 
-    fn client_frame(self: &Rc<Self>, socket: &WebSocket, text: &str) {
+    fn client_frame(self: &Rc<Self>, socket: &WebSocket, rights: Rights, text: &str) {
         let longest = self.settings.max_body_bytes;
         if text.len() as u64 > longest {
             let error = Error::new(ErrorKind::BodyTooLarge, format!("a frame has at most {longest} bytes, this one {}", text.len()));
@@ -352,7 +361,7 @@ impl Inner {
         }
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Publish { id, data }) => {
-                let published = self.touched().and_then(|channel| {
+                let published = rights.demand(Right::Publish).and_then(|()| self.touched()).and_then(|channel| {
                     let commit = decide_publish(&data, channel.as_ref(), self.known(self.policy.publisher(None))?, &self.policy, self.moment())?;
                     self.commit(commit)
                 });
@@ -362,6 +371,12 @@ impl Inner {
                 };
                 // Whoever left meanwhile finds its event in the log.
                 let _ = socket.send_with_str(answer);
+            }
+            Ok(ClientFrame::Presence { id, state }) => {
+                let said = rights.demand(Right::Presence).and_then(|()| Member::new(id, &state));
+                if let Err(error) = said.and_then(|said| self.announce(self.policy.presence()?, said, Some(socket))) {
+                    let _ = socket.send_with_str(error_frame(None, &error));
+                }
             }
             Err(error) => self.refuse_frame(socket, &error, error.close_code()),
         }

@@ -1,19 +1,32 @@
 //! The readers of one channel: hibernating WebSockets, each a client's or a Worker's that holds a stream for one.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
-use js_sys::Set;
+use js_sys::{Date, Object, Set};
 use serde::{Deserialize, Serialize};
-use tidewire_core::Framing;
+use tidewire_core::{Framing, Lease, Member, Rights};
 use wasm_bindgen::prelude::*;
 use worker::{Result, State, WebSocket};
 
 /// What survives sleep with a socket. Written on connect and on a change of phase, never per event; far below the platform's 16,384 bytes.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reader {
     pub(crate) framing: Framing,
     /// Position after which it is catching up; `None` once it is live.
     pub(crate) after: Option<u64>,
+    /// What its client may do.
+    pub(crate) rights: Rights,
+    /// Who is present by it.
+    pub(crate) member: Option<Held>,
+}
+
+/// A member, and when it last said so, in milliseconds since 1970.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    id: String,
+    state: String,
+    at_ms: u64,
 }
 
 #[wasm_bindgen(inline_js = "
@@ -30,10 +43,26 @@ extern "C" {
     fn close_all(sockets: &Set, code: u16, reason: &str);
 }
 
+#[wasm_bindgen]
+extern "C" {
+    type AutoResponses;
+    #[wasm_bindgen(method, catch, js_name = getWebSocketAutoResponseTimestamp)]
+    fn timestamp(this: &AutoResponses, socket: &JsValue) -> Result<Option<Date>, JsValue>;
+}
+
+/// When the platform last answered a ping of this socket, in milliseconds since 1970; the `worker` crate does not bind it.
+fn last_ping_ms(state: &State, socket: &WebSocket) -> Option<u64> {
+    let state: &JsValue = state.as_raw().as_ref();
+    let at = state.unchecked_ref::<AutoResponses>().timestamp(socket.as_ref()).ok().flatten()?;
+    Some(at.get_time() as u64)
+}
+
 /// Live readers by framing. The sets stay on the JavaScript side: a fan-out crosses once for each framing, not once for each socket.
 pub(crate) struct Readers {
     live: HashMap<Framing, Set>,
     catching_up: Set,
+    /// Who is present by which socket.
+    members: RefCell<BTreeMap<String, WebSocket>>,
 }
 
 impl Readers {
@@ -42,11 +71,19 @@ impl Readers {
 
     /// Rebuilds the sets from the sockets that survived sleep, and returns those that were in mid-catch-up.
     pub(crate) fn restore(state: &State) -> (Readers, Vec<(WebSocket, Framing)>) {
-        let readers = Readers { live: Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect(), catching_up: Set::default() };
+        let readers = Readers {
+            live: Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect(),
+            catching_up: Set::default(),
+            members: RefCell::default(),
+        };
         let mut behind = Vec::new();
         for socket in state.get_websockets() {
-            match Readers::get(&socket) {
-                Some(Reader { framing, after: None }) => readers.insert_live(framing, &socket),
+            let reader = Readers::get(&socket);
+            if let Some(member) = reader.as_ref().and_then(|reader| reader.member.as_ref()) {
+                readers.members.borrow_mut().insert(member.id.clone(), socket.clone());
+            }
+            match reader {
+                Some(Reader { framing, after: None, .. }) => readers.insert_live(framing, &socket),
                 Some(Reader { framing, .. }) => {
                     readers.catching_up.add(socket.as_ref());
                     behind.push((socket, framing));
@@ -64,7 +101,7 @@ impl Readers {
     }
 
     /// Notes a reader's phase, in its attachment and in the sets.
-    pub(crate) fn set(&self, socket: &WebSocket, reader: Reader) -> Result<()> {
+    pub(crate) fn set(&self, socket: &WebSocket, reader: &Reader) -> Result<()> {
         socket.serialize_attachment(reader)?;
         if reader.after.is_some() {
             self.catching_up.add(socket.as_ref());
@@ -105,6 +142,64 @@ impl Readers {
         for sockets in self.live.values().chain([&self.catching_up]) {
             close_all(sockets, code, reason);
         }
+        self.members.borrow_mut().clear();
+    }
+
+    /// Sends to every reader of a framing, also to those that are catching up: what has no offset they would not find in the log.
+    pub(crate) fn send_to_everyone(&self, framing: Framing, text: &str) {
+        if let Some(sockets) = self.live(framing) {
+            send_to_all(sockets, text);
+        }
+        let behind = Set::default();
+        for socket in self.catching_up.values().into_iter().flatten() {
+            let socket = WebSocket::from(socket.unchecked_into::<web_sys::WebSocket>());
+            if Readers::get(&socket).is_some_and(|reader| reader.framing == framing) {
+                behind.add(socket.as_ref());
+            }
+        }
+        send_to_all(&behind, text);
+    }
+
+    /// Who is present by a socket.
+    pub(crate) fn member(socket: &WebSocket) -> Option<Member> {
+        let Held { id, state, .. } = Readers::get(socket)?.member?;
+        Some(Member { id, state: Some(state) })
+    }
+
+    /// Notes that a member is present by this socket, and by no other.
+    pub(crate) fn hold(&self, socket: &WebSocket, member: &Member, now_ms: u64) -> Result<()> {
+        if !self.is_held_by(&member.id, socket) {
+            self.release(&member.id);
+        }
+        let Some(reader) = Readers::get(socket) else { return Ok(()) };
+        let held = Held { id: member.id.clone(), state: member.state.clone().unwrap_or_default(), at_ms: now_ms };
+        socket.serialize_attachment(&Reader { member: Some(held), ..reader })?;
+        self.members.borrow_mut().insert(member.id.clone(), socket.clone());
+        Ok(())
+    }
+
+    /// Whether a member is present by this socket.
+    pub(crate) fn is_held_by(&self, id: &str, socket: &WebSocket) -> bool {
+        self.members.borrow().get(id).is_some_and(|holder| Object::is(holder.as_ref(), socket.as_ref()))
+    }
+
+    /// Forgets a member; its socket stays a reader.
+    pub(crate) fn release(&self, id: &str) {
+        let Some(socket) = self.members.borrow_mut().remove(id) else { return };
+        if let Some(reader) = Readers::get(&socket) {
+            // A socket that has closed meanwhile keeps what is of no use any more.
+            let _ = socket.serialize_attachment(&Reader { member: None, ..reader });
+        }
+    }
+
+    /// Members by their sockets.
+    pub(crate) fn leases(&self, state: &State, lease_ms: u64) -> Vec<Lease> {
+        let lease = |socket: &WebSocket| {
+            let Held { id, state: text, at_ms } = Readers::get(socket)?.member?;
+            let until_ms = at_ms.max(last_ping_ms(state, socket).unwrap_or(0)) + lease_ms;
+            Some(Lease { member: Member { id, state: Some(text) }, until_ms })
+        };
+        self.members.borrow().values().filter_map(lease).collect()
     }
 
     fn insert_live(&self, framing: Framing, socket: &WebSocket) {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
 use wasm_bindgen::prelude::*;
 use worker::{Date, Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
@@ -58,6 +58,13 @@ ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
 
 /// Longest time to an alarm. The platform's clock ends in the year 2262; an alarm that rings early is set again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
+/// Members that came over HTTP, made with the first of them.
+const PRESENCE: &str = "
+CREATE TABLE IF NOT EXISTS presence (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    until_ms INTEGER NOT NULL
+) WITHOUT ROWID";
 
 #[wasm_bindgen]
 extern "C" {
@@ -72,21 +79,22 @@ pub(crate) struct Store {
     sql: SqlStorage,
     has_tables: Cell<bool>,
     has_producers: Cell<bool>,
+    /// Unknown until somebody asks who is present.
+    has_presence: Cell<Option<bool>>,
 }
 
 impl Store {
     pub(crate) fn new(storage: Storage) -> Store {
-        Store { sql: storage.sql(), storage, has_tables: Cell::new(false), has_producers: Cell::new(false) }
+        Store { sql: storage.sql(), storage, has_tables: Cell::new(false), has_producers: Cell::new(false), has_presence: Cell::new(None) }
     }
 
     /// The channel, or `None` when there is none. Reads a handful of rows and, but for an upgrade, writes none: a look at an unknown name must cost nothing.
     pub(crate) fn load(&self) -> Result<Option<Channel>> {
-        let has_table = |name: &str| Ok::<_, Error>(self.first("SELECT 1 FROM sqlite_master WHERE name = ?", vec![name.into()])?.is_some());
-        self.has_tables.set(has_table("channel")?);
+        self.has_tables.set(self.has_table("channel")?);
         if !self.has_tables.get() {
             return Ok(None);
         }
-        self.has_producers.set(has_table("producers")?);
+        self.has_producers.set(self.has_table("producers")?);
         let Some(version) = self.first("SELECT schema_version FROM channel", vec![])? else { return Ok(None) };
         match integer(version.into_iter().next())? {
             1 => self.upgrade()?,
@@ -175,6 +183,47 @@ impl Store {
         Ok(Some(ProducerState { epoch: integer(row.next())?, seq: integer(row.next())?, busy_until_ms: integer(row.next())? }))
     }
 
+    /// Members that came over HTTP.
+    pub(crate) fn leases(&self) -> Result<Vec<Lease>> {
+        if !self.has_presence()? {
+            return Ok(Vec::new());
+        }
+        let rows = self.sql.exec("SELECT id, state, until_ms FROM presence", None)?;
+        rows.raw()
+            .map(|row| {
+                let mut row = row?.into_iter();
+                let id = optional_text(row.next()).unwrap_or_default();
+                Ok(Lease { member: Member { id, state: optional_text(row.next()) }, until_ms: integer(row.next())? })
+            })
+            .collect()
+    }
+
+    pub(crate) fn put_member(&self, id: &str, state: &str, until_ms: u64) -> Result<()> {
+        if !self.has_presence()? {
+            self.sql.exec(PRESENCE, None)?;
+            self.has_presence.set(Some(true));
+        }
+        self.sql.exec("INSERT OR REPLACE INTO presence (id, state, until_ms) VALUES (?, ?, ?)", vec![id.into(), state.into(), number(until_ms)])?;
+        Ok(())
+    }
+
+    pub(crate) fn remove_member(&self, id: &str) -> Result<()> {
+        if self.has_presence()? {
+            self.sql.exec("DELETE FROM presence WHERE id = ?", vec![id.into()])?;
+        }
+        Ok(())
+    }
+
+    fn has_presence(&self) -> Result<bool> {
+        let has_presence = self.has_presence.get().map_or_else(|| self.has_table("presence"), Ok)?;
+        self.has_presence.set(Some(has_presence));
+        Ok(has_presence)
+    }
+
+    fn has_table(&self, name: &str) -> Result<bool> {
+        Ok(self.first("SELECT 1 FROM sqlite_master WHERE name = ?", vec![name.into()])?.is_some())
+    }
+
     /// Drops what retention does not keep and returns the channel after it.
     pub(crate) fn retain(&self, channel: &Channel, retention: &Retention, now_ms: u64) -> Result<Channel> {
         let oldest = self.sql.exec("SELECT seq, at_ms, total FROM events ORDER BY seq", None)?;
@@ -216,6 +265,7 @@ impl Store {
     pub(crate) async fn delete(&self) -> Result<()> {
         self.has_tables.set(false);
         self.has_producers.set(false);
+        self.has_presence.set(None);
         self.storage.delete_all().await
     }
 

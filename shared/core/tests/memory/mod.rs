@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Moment, Operation,
-    Page, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide, decide_publish, entry,
-    error_frame, event_stream_head, into_parts, next_cursor, problem, timed_out,
+    Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Lease, Moment,
+    Operation, Page, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide, decide_publish,
+    entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -59,6 +59,7 @@ struct Log {
     channel: Option<Channel>,
     rows: Vec<Row>,
     producers: HashMap<String, ProducerState>,
+    leases: Vec<Lease>,
     last_epoch: u64,
 }
 
@@ -82,7 +83,7 @@ impl Memory {
         })
     }
 
-    fn carry_out(&mut self, Request { channel: name, operation }: Request, ask: &Ask) -> Result<Answer, Error> {
+    fn carry_out(&mut self, Request { channel: name, operation, .. }: Request, ask: &Ask) -> Result<Answer, Error> {
         if ask.body.len() as u64 > self.settings.max_body_bytes {
             return Err(Error::new(ErrorKind::BodyTooLarge, "more than a request may carry"));
         }
@@ -109,6 +110,18 @@ impl Memory {
                 let channel = log.present(policy)?;
                 assert_eq!(plan.is_at_tail, plan.after == channel.tail);
                 Ok(answer(plan.reply(&channel, &log.page(plan.after, policy))))
+            }
+            Decision::Presence(presence, said) => {
+                log.leases.retain(|lease| lease.until_ms > now_ms);
+                let mut members = present(&log.leases, now_ms);
+                if let Some(member) = said {
+                    presence.update(&mut members, &member)?;
+                    log.leases.retain(|lease| lease.member.id != member.id);
+                    if member.state.is_some() {
+                        log.leases.push(Lease { member, until_ms: now_ms + presence.lease_ms });
+                    }
+                }
+                Ok(answer(presence_reply(&members)))
             }
             Decision::Subscribe(subscribe) => log.subscribe(subscribe, &operation, &ask.frames, policy, now_ms),
         }
@@ -182,8 +195,9 @@ impl Log {
             frames.push(framing.batch(&channel, after, &page.events, cursor));
         }
         for text in sent {
-            let ClientFrame::Publish { id, data } = match ClientFrame::parse(text) {
-                Ok(frame) => frame,
+            let (id, data) = match ClientFrame::parse(text) {
+                Ok(ClientFrame::Publish { id, data }) => (id, data),
+                Ok(frame) => panic!("memory keeps no connection for {frame:?}"),
                 Err(error) => {
                     frames.push(error_frame(None, &error));
                     return Ok(Answer { status: 101, frames, close: Some(error.close_code()), ..Answer::default() });

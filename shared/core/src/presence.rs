@@ -1,0 +1,216 @@
+//! Who is in a channel: members, each with a state of its own and a lease that it renews.
+//!
+//! Nothing of it is an event: no offset, no history. A lease that ran out is found by whoever looks next, so an empty channel needs no timer.
+
+use http::{StatusCode, header};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::headers::{Reply, reply, set};
+use crate::{Error, ErrorKind, Result, Settings};
+
+/// Longest id of a member, in bytes.
+const MAX_ID_BYTES: usize = 64;
+/// Longest state of a member, in bytes of JSON. A room of a hundred fits one frame, and one member the attachment of a socket.
+const MAX_STATE_BYTES: usize = 1_024;
+
+/// The presence of a function's channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// How long a member stays without a sign of life, in milliseconds.
+    pub lease_ms: u64,
+    /// Most members of a channel; one more is refused with [`ErrorKind::PresenceFull`].
+    pub max_members: u64,
+}
+
+/// One who is present, or is so no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The client's own, 1 to 64 bytes; every reader sees it.
+    pub id: String,
+    /// A JSON object, as the client wrote it; `None` for one that left.
+    pub state: Option<String>,
+}
+
+/// A member and the end of its lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The member.
+    pub member: Member,
+    /// When it is over, in milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+impl Presence {
+    /// The limits that the settings give.
+    pub fn from_settings(settings: &Settings) -> Presence {
+        Presence { lease_ms: settings.presence_lease_ms, max_members: settings.presence_max_members }
+    }
+
+    /// Changes those present, who are sorted by id, as `said` says of itself. Whether readers are to be told: renewing a lease is no news.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PresenceFull`]; nothing was changed then.
+    pub fn update(&self, present: &mut Vec<Member>, said: &Member) -> Result<bool> {
+        match (present.binary_search_by(|member| member.id.cmp(&said.id)), &said.state) {
+            (Ok(index), None) => {
+                present.remove(index);
+                Ok(true)
+            }
+            (Err(_), None) => Ok(false),
+            (Ok(index), Some(_)) => Ok(present.get_mut(index).is_some_and(|known| std::mem::replace(known, said.clone()) != *said)),
+            (Err(_), Some(_)) if present.len() as u64 >= self.max_members => {
+                let why = format!("the channel has {} members, as many as it can", present.len());
+                Err(Error::later(ErrorKind::PresenceFull, why, self.lease_ms))
+            }
+            (Err(index), Some(_)) => {
+                present.insert(index, said.clone());
+                Ok(true)
+            }
+        }
+    }
+}
+
+impl Member {
+    /// What a client says of itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PresenceInvalid`].
+    pub fn new(id: String, state: &RawValue) -> Result<Member> {
+        let invalid = |why: String| Err(Error::new(ErrorKind::PresenceInvalid, why));
+        if !(1..=MAX_ID_BYTES).contains(&id.len()) {
+            return invalid(format!("a member has an id of 1 to {MAX_ID_BYTES} bytes"));
+        }
+        match state.get() {
+            "null" => Ok(Member { id, state: None }),
+            state if state.len() > MAX_STATE_BYTES => invalid(format!("a state has at most {MAX_STATE_BYTES} bytes, this one {}", state.len())),
+            state if state.starts_with('{') => Ok(Member { id, state: Some(state.into()) }),
+            _ => invalid("a state is an object, or null for a member that leaves".into()),
+        }
+    }
+
+    /// Reads `{"id":"…","state":{…}}`, whatever its content type: a page that is closed can send it only as text.
+    pub(crate) fn parse(body: &[u8]) -> Result<Member> {
+        #[derive(Deserialize)]
+        struct Said<'a> {
+            id: String,
+            #[serde(borrow)]
+            state: &'a RawValue,
+        }
+        let said: Said<'_> =
+            serde_json::from_slice(body).map_err(|error| Error::new(ErrorKind::PresenceInvalid, format!("this says nobody's presence: {error}")))?;
+        Member::new(said.id, said.state)
+    }
+
+    /// The member as one that left.
+    pub fn gone(&self) -> Member {
+        Member { id: self.id.clone(), state: None }
+    }
+}
+
+/// Those whose lease is not over, sorted by id.
+pub fn present(leases: &[Lease], now_ms: u64) -> Vec<Member> {
+    let mut present: Vec<_> = leases.iter().filter(|lease| lease.until_ms > now_ms).map(|lease| lease.member.clone()).collect();
+    present.sort_by(|a, b| a.id.cmp(&b.id));
+    present
+}
+
+/// What readers who know `before` are to be told so that they know `after`.
+pub fn presence_changes(before: &[Member], after: &[Member]) -> Vec<Member> {
+    let left = before.iter().filter(|member| after.iter().all(|other| other.id != member.id)).map(Member::gone);
+    left.chain(after.iter().filter(|member| !before.contains(member)).cloned()).collect()
+}
+
+/// The answer with those present.
+pub fn presence_reply(present: &[Member]) -> Reply {
+    let mut reply = reply(StatusCode::OK, format!("{{{}}}", members_json(present)));
+    set(&mut reply, header::CONTENT_TYPE, "application/json");
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    reply
+}
+
+/// The member `"members"` of an object. States are JSON already and not parsed again.
+pub(crate) fn members_json(members: &[Member]) -> String {
+    let members: Vec<_> = members
+        .iter()
+        .map(|Member { id, state }| format!(r#"{{"id":{},"state":{}}}"#, serde_json::Value::from(id.as_str()), state.as_deref().unwrap_or("null")))
+        .collect();
+    format!(r#""members":[{}]"#, members.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: Presence = Presence { lease_ms: 45_000, max_members: 2 };
+
+    fn member(id: &str, state: &str) -> Member {
+        Member { id: id.into(), state: Some(state.into()) }
+    }
+
+    fn parse(body: &str) -> Result<Member, ErrorKind> {
+        Member::parse(body.as_bytes()).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn reads_what_a_client_says_of_itself() {
+        assert_eq!(parse(r#" {"id":"a","state": {"name": "Ann"} ,"more":1}"#), Ok(member("a", r#"{"name": "Ann"}"#)));
+        assert_eq!(parse(r#"{"id":"a","state":null}"#), Ok(Member { id: "a".into(), state: None }));
+        assert!(parse(&format!(r#"{{"id":"{}","state":{{"a":"{}"}}}}"#, "i".repeat(64), "s".repeat(1_016))).is_ok());
+    }
+
+    #[test]
+    fn refuses_what_is_nobodys_presence() {
+        for bad in [
+            "",
+            "{",
+            "[]",
+            r#"{"id":"a"}"#,
+            r#"{"state":{}}"#,
+            r#"{"id":"","state":{}}"#,
+            r#"{"id":1,"state":{}}"#,
+            r#"{"id":"a","state":[]}"#,
+            r#"{"id":"a","state":"{"}"#,
+        ] {
+            assert_eq!(parse(bad), Err(ErrorKind::PresenceInvalid), "{bad}");
+        }
+        assert_eq!(parse(&format!(r#"{{"id":"a","state":{{"a":"{}"}}}}"#, "s".repeat(1_017))), Err(ErrorKind::PresenceInvalid));
+        assert_eq!(parse(&format!(r#"{{"id":"{}","state":{{}}}}"#, "i".repeat(65))), Err(ErrorKind::PresenceInvalid));
+    }
+
+    #[test]
+    fn tells_news_from_a_renewal() {
+        let mut present = Vec::new();
+        assert!(TWO.update(&mut present, &member("b", "{}")).unwrap());
+        assert!(TWO.update(&mut present, &member("a", "{}")).unwrap());
+        assert!(!TWO.update(&mut present, &member("a", "{}")).unwrap());
+        assert!(TWO.update(&mut present, &member("a", r#"{"typing":true}"#)).unwrap());
+        assert_eq!(present, [member("a", r#"{"typing":true}"#), member("b", "{}")]);
+        let error = TWO.update(&mut present, &member("c", "{}")).unwrap_err();
+        assert_eq!((error.kind(), error.retry_after_ms()), (ErrorKind::PresenceFull, Some(45_000)));
+        assert!(!TWO.update(&mut present, &member("c", "{}").gone()).unwrap());
+        assert!(TWO.update(&mut present, &member("a", "{}").gone()).unwrap());
+        assert_eq!(present, [member("b", "{}")]);
+    }
+
+    #[test]
+    fn leaves_out_whose_lease_is_over() {
+        let lease = |id, until_ms| Lease { member: member(id, "{}"), until_ms };
+        assert_eq!(present(&[lease("c", 11), lease("b", 10), lease("a", 12)], 10), [member("a", "{}"), member("c", "{}")]);
+    }
+
+    #[test]
+    fn changes_lead_from_one_list_to_the_other() {
+        let before = [member("a", "1"), member("b", "1"), member("c", "1")];
+        let after = [member("b", "1"), member("c", "2"), member("d", "1")];
+        assert_eq!(presence_changes(&before, &after), [member("a", "1").gone(), member("c", "2"), member("d", "1")]);
+        assert_eq!(presence_changes(&after, &after), []);
+    }
+
+    #[test]
+    fn an_id_cannot_leave_its_string() {
+        assert_eq!(members_json(&[member("\"},{\n", "{}")]), r#""members":[{"id":"\"},{\n","state":{}}]"#);
+    }
+}

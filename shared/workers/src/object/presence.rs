@@ -1,0 +1,79 @@
+//! Who is in the channel.
+//!
+//! A member of a socket is in the socket's attachment and survives sleep with it; pings renew its lease without waking the object. One that came over HTTP is a row. Leases that ran
+//! out are found by whoever asks next: a timer would keep the object awake.
+
+use tidewire_core::{Framing, Member, Presence, present};
+use worker::{Date, WebSocket};
+
+use super::{Answer, Inner};
+use crate::readers::Readers;
+use crate::respond::internal;
+
+impl Inner {
+    /// Those present. Who is so no more is forgotten and the readers are told.
+    pub(super) fn members(&self, presence: Presence) -> Answer<Vec<Member>> {
+        let now_ms = Date::now().as_millis();
+        let mut leases = self.readers.leases(&self.state, presence.lease_ms);
+        leases.extend(self.store.leases().map_err(|cause| internal(&cause))?);
+        let over: Vec<_> = leases.iter().filter(|lease| lease.until_ms <= now_ms).map(|lease| lease.member.gone()).collect();
+        for member in &over {
+            self.forget(&member.id)?;
+        }
+        self.tell(&over);
+        Ok(present(&leases, now_ms))
+    }
+
+    /// Takes what a client says of itself, over its socket or by HTTP, and returns those present then. Whoever speaks last for an id has it: a page that comes back is
+    /// faster than the end of its old socket.
+    pub(super) fn announce(&self, presence: Presence, said: Member, socket: Option<&WebSocket>) -> Answer<Vec<Member>> {
+        if let Some(before) = socket.and_then(Readers::member).filter(|before| before.id != said.id) {
+            // A socket is one member: under another id it is another one.
+            self.announce(presence, before.gone(), None)?;
+        }
+        let mut members = self.members(presence)?;
+        let is_news = presence.update(&mut members, &said)?;
+        let now_ms = Date::now().as_millis();
+        match (said.state.as_deref(), socket) {
+            (None, _) => self.forget(&said.id)?,
+            (Some(_), Some(socket)) => {
+                self.store.remove_member(&said.id).map_err(|cause| internal(&cause))?;
+                self.readers.hold(socket, &said, now_ms).map_err(|cause| internal(&cause))?;
+            }
+            (Some(state), None) => {
+                self.readers.release(&said.id);
+                self.store.put_member(&said.id, state, now_ms + presence.lease_ms).map_err(|cause| internal(&cause))?;
+            }
+        }
+        if is_news {
+            self.tell(&[said]);
+        }
+        Ok(members)
+    }
+
+    /// The member of a socket that closed leaves, unless it came back on another one.
+    pub(super) fn leave(&self, socket: &WebSocket) {
+        if let Some(member) = Readers::member(socket)
+            && self.readers.is_held_by(&member.id, socket)
+        {
+            self.readers.release(&member.id);
+            self.tell(&[member.gone()]);
+        }
+    }
+
+    fn forget(&self, id: &str) -> Answer<()> {
+        self.readers.release(id);
+        self.store.remove_member(id).map_err(|cause| internal(&cause))
+    }
+
+    fn tell(&self, changes: &[Member]) {
+        if changes.is_empty() {
+            return;
+        }
+        for framing in Framing::ALL {
+            if let Some(text) = framing.presence(changes, false) {
+                self.readers.send_to_everyone(framing, &text);
+            }
+        }
+    }
+}
