@@ -21,8 +21,10 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("Sec-WebSocket-Protocol", "string", "The subprotocol, when it was offered."),
     ("Stream-Closed", "string", "`true` at the end of a finished channel."),
     ("Stream-Cursor", "string", "Cache key to send back as `cursor` with the next long poll."),
+    ("Stream-Expires-At", "string", "When the channel ends (RFC 3339)."),
     ("Stream-Next-Offset", "string", "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order; `-1` before there is a channel."),
     ("Stream-SSE-Data-Encoding", "string", "`base64` when the channel holds bytes."),
+    ("Stream-TTL", "integer", "Seconds after the last read or append at which the channel ends."),
     ("Stream-Up-To-Date", "string", "`true` when nothing newer exists."),
 ];
 
@@ -62,6 +64,8 @@ fn parameters() -> Value {
         header("Producer-Seq", number(), "Number of the append, from 0 within an epoch: what was stored before is acknowledged again and not stored again."),
         header("Sec-WebSocket-Protocol", text(), &format!("`{SUBPROTOCOL}` to have it echoed.")),
         header("Stream-Closed", text(), "`true` finishes the channel: nothing can be appended afterwards. Any other value is as none."),
+        header("Stream-Expires-At", json!({"type": "string", "format": "date-time"}), "When the channel ends. Not together with `Stream-TTL`."),
+        header("Stream-TTL", number(), "Seconds after the last read or append at which the channel ends."),
         header("Stream-Seq", json!({"type": "string", "minLength": 1, "maxLength": 255}), "Must rise as text from append to append."),
         header("Upgrade", json!({"type": "string", "enum": ["websocket"]}), &format!("Reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`.")),
     ];
@@ -74,7 +78,9 @@ const GET: &str = "read";
 const HEAD: &str = "head";
 const DELETE: &str = "deleteChannel";
 const OPTIONS: &str = "preflight";
-const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS];
+const PRESENT: &str = "presence";
+const ANNOUNCE: &str = "announcePresence";
+const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, ANNOUNCE];
 
 /// The operations that can fail like this; a kind that is not named here stands at all of them.
 fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
@@ -83,13 +89,15 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         // Told by an `error` frame alone.
         FrameInvalid => &[],
         OffsetMalformed | OffsetMissing | ParameterRepeated | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
-        HeaderInvalid | BodyIncomplete | BodyNotJson | BodyNotUtf8 | BodyTooLarge | EventTooLarge | BatchTooLarge | EventRefused | NotSupported => &[PUT, POST],
+        BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE],
+        HeaderInvalid | BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused | NotSupported => &[PUT, POST],
         BodyEmpty | ContentTypeMissing | RateExceeded | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
+        PresenceInvalid | PresenceFull => &[ANNOUNCE],
         ChannelNotFound => &[POST, GET, HEAD, DELETE],
-        ChannelNameInvalid | AccessDenied => &[PUT, POST, GET, HEAD, DELETE],
+        ChannelNameInvalid | AccessDenied => &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE],
         // The page at a function's base takes GET and HEAD only.
-        MethodNotAllowed => &[PUT, POST, DELETE],
+        MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE],
         _ => EVERY,
     }
 }
@@ -101,7 +109,7 @@ fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
         ErrorKind::ProducerFenced => &["Producer-Epoch"],
         ErrorKind::ProducerGap => &["Producer-Expected-Seq", "Producer-Received-Seq"],
         ErrorKind::ChannelClosed => &["Stream-Closed", "Stream-Next-Offset"],
-        ErrorKind::TooManyReaders | ErrorKind::RateExceeded => &["Retry-After"],
+        ErrorKind::TooManyReaders | ErrorKind::RateExceeded | ErrorKind::PresenceFull => &["Retry-After"],
         _ => &[],
     }
 }
@@ -122,11 +130,16 @@ pub(crate) fn document() -> Value {
             "variables": {"base": {"default": "v1/stream", "description": "`v1/stream` for `streams`, `feed` for `feed`; nothing where a function is deployed alone."}},
         }],
         "security": [{}, {"token": []}],
-        "paths": {"/{channel}": {
+        "paths": {"/-/presence/{channel}": {
             "parameters": [reference("parameters", "channel")],
-            "put": operation(PUT, "Creates a channel", &["Stream-Closed"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
-                response(201, "Made.", &["Location", "Stream-Next-Offset", "Stream-Closed"], &[]),
-                response(200, "It was there, with the same configuration.", &["Location", "Stream-Next-Offset", "Stream-Closed"], &[]),
+            "get": operation(PRESENT, "Tells who is in the channel, where the function tells presence", &[], None, [members()]),
+            "post": operation(ANNOUNCE, "Joins, changes the state, renews the lease, or leaves", &[],
+                Some("The member, as JSON of any content type: its id of 1 to 64 bytes, and its state, an object of at most 1,024 bytes; `null` leaves."), [members()]),
+        }, "/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
+                response(201, "Made.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
+                response(200, "It was there, with the same configuration.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
             ]),
             "post": operation(POST, "Appends events", &["Stream-Seq", "Stream-Closed", "Producer-Id", "Producer-Epoch", "Producer-Seq"],
                 Some("The events, in the channel's content type. JSON arrays are batches, one level deep; anything else is one event. Empty only with `Stream-Closed: true`."), [
@@ -145,7 +158,7 @@ pub(crate) fn document() -> Value {
                 response(426, "The platform's own answer to an upgrade that RFC 6455 does not allow.", &[], &[("text/plain", json!({"type": "string"}))]),
             ]),
             "head": operation(HEAD, "Tells the tail", &[], None, [
-                response(200, "It exists, or will by the first publish.", &["Stream-Next-Offset", "Stream-Closed", "Cache-Control"], &[]),
+                response(200, "It exists, or will by the first publish.", &["Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At", "Cache-Control"], &[]),
             ]),
             "delete": operation(DELETE, "Deletes the channel and ends its readers", &[], None, [response(204, "Gone.", &[], &[])]),
             "options": operation(OPTIONS, "Answers a CORS preflight, to anyone", &[], None, [response(204, "What another origin may send.", &["Allow"], &[])]),
@@ -174,6 +187,12 @@ fn response(status: u16, about: &str, headers: &[&str], content: &[(&str, Value)
         response["content"] = content.iter().map(|(media, schema)| (media.to_string(), json!({"schema": schema}))).collect::<Map<_, _>>().into();
     }
     (status, response)
+}
+
+fn members() -> (u16, Value) {
+    let member = json!({"type": "object", "required": ["id", "state"], "properties": {"id": {"type": "string"}, "state": {"type": "object"}}});
+    let schema = json!({"type": "object", "required": ["members"], "properties": {"members": {"type": "array", "items": member}}});
+    response(200, "Those present, by id.", &["Cache-Control"], &[("application/json", schema)])
 }
 
 fn operation<const N: usize>(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, answers: [(u16, Value); N]) -> Value {
