@@ -1,8 +1,10 @@
 // Clients that we did not write, side by side on one channel: each sees the same events, and an offset that one of them
 // got resumes any other.
 
-import { spawn } from "node:child_process";
-import { stream } from "@durable-streams/client";
+import { execFile, spawn } from "node:child_process";
+import { promisify } from "node:util";
+import { DurableStream, IdempotentProducer, stream } from "@durable-streams/client";
+import { fetchEventSource } from "@microsoft/fetch-event-source";
 import { EventSource } from "eventsource";
 import { createParser } from "eventsource-parser";
 import PartySocket from "partysocket";
@@ -10,7 +12,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { offers } from "../harness/platform.ts";
 import { webSocketUrl, type ServerFrame } from "../harness/readers.ts";
-import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
+import { freshName, header, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
 
 /** What a client has seen so far. */
 interface Seen {
@@ -50,6 +52,23 @@ const CLIENTS: Record<string, Client> = {
     return () => source.close();
   },
 
+  "@microsoft/fetch-event-source": (channel, seen) => {
+    const abort = new AbortController();
+    // It follows a stream for as long as it is not told to stop; its end by `abort` is no failure.
+    void fetchEventSource(`${channel}?offset=${seen.offset}`, {
+      signal: abort.signal,
+      openWhenHidden: true,
+      fetch,
+      onmessage({ data, id }) {
+        // Also called for `retry:` alone.
+        if (data === "") return;
+        seen.events.push(JSON.parse(data));
+        seen.offset = id;
+      },
+    });
+    return () => abort.abort();
+  },
+
   "@durable-streams/client by long poll": (channel, seen) => durableStream(channel, seen, "long-poll"),
   "@durable-streams/client by SSE": (channel, seen) => durableStream(channel, seen, "sse"),
 
@@ -65,6 +84,9 @@ const CLIENTS: Record<string, Client> = {
     return () => curl.kill("SIGKILL");
   },
 };
+
+// @microsoft/fetch-event-source is for pages: it asks `window` for timers and `document` whether it is seen.
+Object.assign(globalThis, { window: globalThis, document: { hidden: false, addEventListener() {}, removeEventListener() {} } });
 
 function take(seen: Seen, message: string): void {
   const frame = JSON.parse(message) as ServerFrame;
@@ -119,6 +141,27 @@ describe("clients that we did not write", () => {
       Object.fromEntries(clients.map(({ name }) => [name, numbers(1, 81)])),
     );
     expect(clients.map(({ seen }) => seen.offset)).toEqual(clients.map(() => last));
+  });
+
+  test("what @durable-streams/client and curl write to a stream is the same for each", async () => {
+    const url = `${server.url}/v1/stream/${freshName()}`;
+    const writer = await DurableStream.create({ url, contentType: "application/json" });
+    const clients = startAll(url, () => "-1");
+    for (const number of numbers(1, 20)) await writer.append(JSON.stringify(number));
+    const producer = new IdempotentProducer(writer, "clients", { lingerMs: 1, maxInFlight: 1 });
+    for (const number of numbers(21, 60)) producer.append(JSON.stringify(number));
+    await producer.flush();
+    for (const number of numbers(61, 70)) {
+      await promisify(execFile)("curl", ["-sf", url, "-H", "content-type: application/json", "-d", JSON.stringify([number])]);
+    }
+    await writer.append(JSON.stringify({ text: "größe\n\u2028", nested: [[1], null] }));
+
+    const expected = [...numbers(1, 70), { text: "größe\n\u2028", nested: [[1], null] }];
+    for (const { name, seen } of clients) await eventually(`${name} is at the tail`, () => seen.events.length >= expected.length);
+    expect(Object.fromEntries(clients.map(({ name, seen }) => [name, seen.events]))).toEqual(Object.fromEntries(clients.map(({ name }) => [name, expected])));
+    const tail = header(await fetch(url, { method: "HEAD" }), "stream-next-offset");
+    expect(clients.map(({ seen }) => seen.offset)).toEqual(clients.map(() => tail));
+    expect(await (await fetch(url)).json(), "and for whoever polls").toEqual(expected);
   });
 
   test("each resumes at its own offset after it was away", async () => {
