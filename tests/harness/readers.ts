@@ -92,6 +92,72 @@ export function webSocketUrl(channel: string, query: Record<string, string> = {}
   return url.href;
 }
 
+/** Before a connection that ended is followed by the next, so that a server which is away is not asked all the time. */
+const RETURN_MS = 50;
+
+/**
+ * Follows a channel over one connection after the other, each of the next of `transports`, from where the last one was.
+ *
+ * A connection on which nothing came for `silenceMs` is left: what stands still does not break by itself.
+ */
+export class LastingReader {
+  /** Events received, by transport. */
+  readonly deliveries: Record<Transport, number> = { websocket: 0, sse: 0, "long-poll": 0, poll: 0 };
+  readonly gaps: Gap[] = [];
+  /** How often it came back. */
+  returns = 0;
+  readonly #past: unknown[] = [];
+  #reader: Reader | undefined;
+  #isClosed = false;
+
+  constructor(channel: string, transports: readonly Transport[], silenceMs = 8_000) {
+    void this.#follow(channel, transports, silenceMs);
+  }
+
+  get events(): unknown[] {
+    return [...this.#past, ...(this.#reader?.events ?? [])];
+  }
+
+  get count(): number {
+    return this.#past.length + (this.#reader?.events.length ?? 0);
+  }
+
+  /** Leaves the connection; the next one is of another transport. */
+  change(): void {
+    this.#reader?.close();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#reader?.close();
+  }
+
+  async #follow(channel: string, transports: readonly Transport[], silenceMs: number): Promise<void> {
+    for (let offset = "-1"; !this.#isClosed; this.returns += 1) {
+      const reader = read(transports[this.returns % transports.length]!, channel, offset);
+      this.#reader = reader;
+      await Promise.race([reader.ended, this.#silent(reader, silenceMs)]);
+      // What an abandoned connection may still bring belongs to the next one.
+      this.#reader = undefined;
+      reader.close();
+      this.#past.push(...reader.events);
+      this.gaps.push(...reader.gaps);
+      this.deliveries[reader.transport] += reader.events.length;
+      offset = reader.offset;
+      await delay(RETURN_MS);
+    }
+  }
+
+  async #silent(reader: Reader, silenceMs: number): Promise<void> {
+    for (let heard = -1; this.#reader === reader; ) {
+      const now = reader.events.length + reader.heartbeats + reader.requests;
+      if (now === heard) return;
+      heard = now;
+      await delay(silenceMs, undefined, { ref: false });
+    }
+  }
+}
+
 function followSocket(reader: State, channel: string): Promise<string> {
   return new Promise((ended) => {
     reader.requests += 1;

@@ -4,7 +4,7 @@ import { EventSource } from "eventsource";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { counters, recycle, trap } from "../harness/host.ts";
-import { read, type Reader } from "../harness/readers.ts";
+import { LastingReader } from "../harness/readers.ts";
 import { describeOwnServer, freshName, numbers, publish, useOwnServer } from "../harness/suite.ts";
 
 const SOURCES = 40;
@@ -39,7 +39,7 @@ describeOwnServer("instances", () => {
       open("-1");
       return { events };
     });
-    const polls = numbers(1, POLLS).map(() => new LastingPoll(channel));
+    const polls = numbers(1, POLLS).map(() => new LastingReader(channel, ["long-poll"]));
     onTestFinished(() => polls.forEach((poll) => poll.close()));
 
     const started = (await counters(server)).instances_started;
@@ -63,33 +63,3 @@ describeOwnServer("instances", () => {
     expect(instances_started - started).toBeGreaterThan(traps);
   });
 });
-
-/** A long poll that comes back where it was when its instance answers with an error or not at all. */
-class LastingPoll {
-  readonly #past: unknown[] = [];
-  #reader: Reader | undefined;
-  #isClosed = false;
-  returns = 0;
-
-  constructor(channel: string) {
-    void this.#follow(channel);
-  }
-
-  get events(): unknown[] {
-    return [...this.#past, ...(this.#reader?.events ?? [])];
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#reader?.close();
-  }
-
-  async #follow(channel: string): Promise<void> {
-    for (let offset = "-1"; !this.#isClosed; offset = this.#reader.offset) {
-      this.#reader = read("long-poll", channel, offset);
-      await this.#reader.ended;
-      this.#past.push(...this.#reader.events.splice(0));
-      this.returns += 1;
-    }
-  }
-}
