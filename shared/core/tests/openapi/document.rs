@@ -67,7 +67,7 @@ fn parameters() -> Value {
         header("Stream-Expires-At", json!({"type": "string", "format": "date-time"}), "When the channel ends. Not together with `Stream-TTL`."),
         header("Stream-TTL", number(), "Seconds after the last read or append at which the channel ends."),
         header("Stream-Seq", json!({"type": "string", "minLength": 1, "maxLength": 255}), "Must rise as text from append to append."),
-        header("Upgrade", json!({"type": "string", "enum": ["websocket"]}), &format!("Reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`.")),
+        header("Upgrade", text(), &format!("`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`. Any other value is as none.")),
     ];
     all.into_iter().map(|parameter| (parameter["name"].as_str().unwrap().to_owned(), parameter)).collect::<Map<_, _>>().into()
 }
