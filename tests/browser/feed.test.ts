@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Sample } from "../../functions/feed/public/feed.d.ts";
 import { takeScreenshots, useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
@@ -34,7 +35,7 @@ const browser = useBrowser();
 
 const feedOf = (page: Page) => page.evaluate(() => (window as unknown as { tidewireFeed: Feed }).tidewireFeed);
 
-function sample(index: number): unknown {
+function sample(index: number): Sample {
   const values = SERIES.map((name, which) => [name, 50 + 40 * Math.sin(index / 5 + which)]);
   return { at: Date.now(), values: Object.fromEntries(values) };
 }

@@ -1,7 +1,10 @@
+// @ts-check
 // The live dashboard: one reader per transport, all sharing one offset, and a chart for each series.
 //
 // The readers follow PROTOCOL.md. Whatever transport is on, `feed.offset` is the last event seen; the next
 // reader starts after it, so a change of transport neither loses nor repeats an event.
+
+/** @typedef {import("./feed.d.ts").Sample} Sample */
 
 const SAMPLES = 120; // as many as a chart shows
 const MAX_SERIES = 24; // anybody may publish to an open channel, so the page draws no more charts than this
@@ -17,7 +20,7 @@ const channel = new URLSearchParams(location.search).get("channel") || "demo-mac
 const channelUrl = new URL(`./${channel}`, document.baseURI);
 
 const feed = { transport: "sse", offset: "-1", events: 0, gaps: 0 };
-window.tidewireFeed = feed; // for the console and for tests
+Object.assign(window, { tidewireFeed: feed }); // for the console and for tests
 
 // ---- What a reader tells the page
 
@@ -81,6 +84,7 @@ function connected() {
   show("live");
 }
 
+/** @returns {Promise<void>} */
 function websocket(signal) {
   return new Promise((resolve, reject) => {
     const url = from({});
@@ -126,6 +130,7 @@ function websocket(signal) {
   });
 }
 
+/** @returns {Promise<void>} */
 function sse(signal) {
   return new Promise((resolve, reject) => {
     // Resumes by itself: the browser sends the last id it saw, which beats the offset in the address.
@@ -191,7 +196,7 @@ async function page(query, signal, headers) {
 
 function from(query) {
   const url = new URL(channelUrl);
-  url.search = new URLSearchParams({ offset: feed.offset, ...query });
+  url.search = new URLSearchParams({ offset: feed.offset, ...query }).toString();
   return url;
 }
 
@@ -213,6 +218,7 @@ const openedAt = Date.now();
 const series = new Map();
 const latencies = [];
 
+/** @param {Partial<Sample> | null} event Anybody may publish to an open channel, so anything may be missing. */
 function draw(event) {
   const { at, values } = event ?? {};
   // What was published before the page was opened is history: its age is not latency.
@@ -239,7 +245,7 @@ function push(samples, value) {
 }
 
 function addChart(key) {
-  const chart = document.querySelector("template").content.firstElementChild.cloneNode(true);
+  const chart = /** @type {HTMLElement} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));
   const ending = Object.keys(UNITS).find((ending) => key.endsWith(ending)) ?? "";
   chart.dataset.series = key;
   chart.querySelector("h2").textContent = key.slice(0, key.length - ending.length).replaceAll("_", " ");
@@ -290,8 +296,10 @@ function number(value) {
 
 // ---- The page
 
+/** @type {(name: string) => HTMLElement} */
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
-const buttons = [...document.querySelectorAll("[data-transport]")];
+/** @type {NodeListOf<HTMLButtonElement>} */
+const buttons = document.querySelectorAll("[data-transport]");
 let isQuiet;
 let quietTimer;
 let frame = 0;
@@ -327,7 +335,7 @@ function show(state, message = "") {
   role("notice").hidden = !message;
   for (const button of buttons) {
     const isOn = button.dataset.transport === feed.transport;
-    button.ariaPressed = isOn;
+    button.ariaPressed = String(isOn);
     if (isOn) role("transport").textContent = button.textContent;
   }
   repaint();

@@ -4,6 +4,7 @@
 
 use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Rights, Settings};
 
+pub mod message;
 #[cfg(target_os = "wasi")]
 mod spin;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -14,7 +15,7 @@ pub struct Feed;
 
 impl Function for Feed {
     const NAME: &'static str = "feed";
-    // What an event looks like is between publishers and page: {"at": ms, "values": {"cpu_percent": 12.5}}.
+    // What an event looks like is between publishers and page (`message.rs`): any JSON is taken.
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/feed.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/feed.css") },

@@ -1,5 +1,7 @@
 // The one error type: a code to match on, a sentence that says what was wrong.
 
+import type { Problem } from "./wire.ts";
+
 /** What may be known of an error beside its code. */
 export interface ErrorContext {
   /** Overrides what the status says. */
@@ -54,7 +56,7 @@ export async function errorFrom(answer: Response): Promise<TidewireError> {
   const retryAfterMs = retryAfter(answer.headers.get("retry-after"));
   const text = await answer.text();
   try {
-    const { type, title, detail, earliest } = JSON.parse(text) as Record<string, string | undefined>;
+    const { type, title, detail, earliest } = JSON.parse(text) as Partial<Problem>;
     const code = type?.split("urn:tidewire:")[1];
     if (code) return new TidewireError(code, status, detail ?? title ?? code, { retryAfterMs, earliest });
   } catch {

@@ -6,3 +6,4 @@ export type { ChannelEvent, Gap, State, Transport } from "./event.ts";
 export { publish, type PublishOptions } from "./publish.ts";
 export type { RequestOptions } from "./request.ts";
 export { subscribe, type SubscribeOptions, type Subscription } from "./subscription.ts";
+export type { ClientFrame, FrameEvent, Problem, ServerFrame } from "./wire.ts";

@@ -3,26 +3,13 @@
 import { fromBase64 } from "./content.ts";
 import { asError, lost, TidewireError } from "./error.ts";
 import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+import type { ServerFrame } from "./wire.ts";
 
 /** Silence after which the client asks whether the server is there: below the 30 s and more after which proxies cut a connection. */
 const PING_MS = 25_000;
 
 /** Time for the answer. */
 const PONG_MS = 10_000;
-
-/** What a server sends, as far as a reader looks at it. */
-interface Frame {
-  type: string;
-  id?: string;
-  offset: string;
-  encoding?: string;
-  events: { offset: string; data: unknown }[];
-  requested: string;
-  earliest: string;
-  code: string;
-  status: number;
-  detail: string;
-}
 
 /** Reads until the connection ends. */
 export function readWebSocket(reader: Reader): Promise<Outcome> {
@@ -53,7 +40,7 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
       expect(PONG_MS, () => end(lost("no answer to a ping")));
     };
 
-    const take = (frame: Frame) => {
+    const take = (frame: ServerFrame) => {
       if (frame.type === "hello") {
         isBase64 = frame.encoding === "base64";
         // Any other position stays until its events have come: `hello` may be past a gap that is yet to be told.
@@ -79,7 +66,7 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
     socket.onmessage = ({ data }) => {
       expect(PING_MS, ping);
       try {
-        if (data !== "pong") take(JSON.parse(data as string) as Frame);
+        if (data !== "pong") take(JSON.parse(data as string) as ServerFrame);
       } catch (error) {
         end(asError(error));
       }

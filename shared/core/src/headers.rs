@@ -65,17 +65,22 @@ pub(crate) fn preflight() -> Reply {
     reply
 }
 
+/// Problem details (RFC 9457). The last part of `type` is the code to match on.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    /// The offset to go on from, of `offset-gone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    earliest: Option<String>,
+}
+
 /// An error as problem details (RFC 9457).
 pub fn problem(error: &Error) -> Reply {
-    #[derive(Serialize)]
-    struct Problem<'a> {
-        r#type: String,
-        title: &'a str,
-        status: u16,
-        detail: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        earliest: Option<String>,
-    }
     let problem = Problem {
         r#type: format!("urn:tidewire:{}", error.kind().code()),
         title: error.kind().title(),

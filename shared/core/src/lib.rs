@@ -34,6 +34,8 @@ mod settings;
 pub mod sse;
 mod start;
 mod transport;
+#[cfg(test)]
+mod typescript;
 
 pub use channel::{Channel, Gap, Position};
 pub use content_type::ContentType;

@@ -1,4 +1,4 @@
-//! `tsc` over everything written in TypeScript: one test for each project.
+//! `tsc` over everything written in TypeScript, and over each page that says `@ts-check`: one test for each project.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use crate::{signal, step};
 pub const NAME: &str = "types";
 
 /// Folders with a `tsconfig.json`.
-const PROJECTS: [&str; 2] = ["shared/client", "tests"];
+const PROJECTS: [&str; 3] = ["shared/client", "tests", "tests/pages"];
 
 pub fn run(project: &Project) -> Result<Vec<Row>> {
     let packages = Packages::of(project);

@@ -1,0 +1,29 @@
+// The wire, as PROTOCOL.md has it. Generated from shared/core/src/typescript.rs; do not edit.
+
+/**
+ * Problem details (RFC 9457). The last part of `type` is the code to match on.
+ */
+export type Problem = { type: string, title: string, status: number, detail: string, 
+/**
+ * The offset to go on from, of `offset-gone`.
+ */
+earliest?: string, };
+
+/**
+ * A frame from the server. There may be other types, and other members of these: ignore what you do not know.
+ */
+export type ServerFrame = { "type": "hello", protocol: string, offset: string, contentType: string, encoding?: string, } | { "type": "events", events: Array<FrameEvent>, upToDate?: boolean, } | { "type": "ack", id: string, offset: string, } | { "type": "error", id?: string, code: string, status: number, detail: string, } | { "type": "gap", requested: string, earliest: string, } | { "type": "closed", offset: string, };
+
+/**
+ * An event in a frame.
+ */
+export type FrameEvent = { offset: string, 
+/**
+ * The JSON value; a string on channels of text, base64 on channels of bytes.
+ */
+data: unknown, };
+
+/**
+ * A frame from a client.
+ */
+export type ClientFrame = { "type": "publish", id: string, data: unknown, };
