@@ -20,6 +20,8 @@ pub struct Sample {
 
 #[cfg(test)]
 mod tests {
+    use std::path::absolute;
+
     use expect_test::expect_file;
     use ts_rs::{Config, TS};
 
@@ -28,6 +30,6 @@ mod tests {
     #[test]
     fn the_page_has_these_types() {
         let types = Sample::export_to_string(&Config::new().with_large_int("number")).unwrap();
-        expect_file!["../public/feed.d.ts"].assert_eq(&types);
+        expect_file![absolute("public/feed.d.ts").unwrap()].assert_eq(&types);
     }
 }

@@ -5,6 +5,7 @@
 mod document;
 
 use std::collections::BTreeSet;
+use std::path::absolute;
 
 use document::document;
 use expect_test::expect_file;
@@ -13,7 +14,7 @@ use tidewire_core::{ChannelName, ContentType, Creation, Entry, ErrorKind, Functi
 
 #[test]
 fn the_file_is_current() {
-    expect_file!["../../openapi.json"].assert_eq(&format!("{:#}\n", document()));
+    expect_file![absolute("openapi.json").unwrap()].assert_eq(&format!("{:#}\n", document()));
 }
 
 #[test]
