@@ -35,6 +35,8 @@ export async function members(room: string): Promise<Member[]> {
 export class Listener {
   /** Each event `presence`, as it came. */
   readonly told: { snapshot?: true; members: Member[] }[] = [];
+  /** All that came, as text. */
+  text = "";
   /** Names of all events. */
   readonly names: string[] = [];
 
@@ -52,7 +54,11 @@ export class Listener {
     });
     void (async () => {
       const decoder = new TextDecoder();
-      for await (const chunk of answer.body!) parser.feed(decoder.decode(chunk, { stream: true }));
+      for await (const chunk of answer.body!) {
+        const text = decoder.decode(chunk, { stream: true });
+        listener.text += text;
+        parser.feed(text);
+      }
     })().catch(() => {}); // ended by the test
     await eventually("the snapshot", () => listener.told.length > 0);
     return listener;

@@ -2,9 +2,10 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { basename, join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
@@ -125,6 +126,22 @@ export class Server {
     const query = new URLSearchParams({ class: className, name, sockets });
     const answer = await fetch(`${this.#control}/evict?${query}`, { method: "POST" });
     if (answer.status !== 204) throw new Error(`evict ${className} ${name}: ${await answer.text()}`);
+  }
+
+  /** All rows of the server's SQLite files that match, each as JSON. */
+  rows(pattern: RegExp): string[] {
+    const files = readdirSync(this.#state, { recursive: true, encoding: "utf8" }).filter((file) => /\.(sqlite|db)$/.test(file));
+    return files.flatMap((file) => {
+      const database = new DatabaseSync(join(this.#state, file), { readOnly: true });
+      try {
+        const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[];
+        const text = (_: string, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value);
+        const rows = tables.flatMap(({ name }) => database.prepare(`SELECT * FROM "${name}"`).all().map((row) => JSON.stringify(row, text)));
+        return rows.filter((row) => pattern.test(row));
+      } finally {
+        database.close();
+      }
+    });
   }
 
   /** SIGKILL of the whole group. Returns when the port refuses connections. */

@@ -3,7 +3,9 @@
 //! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
 
 use serde::Deserialize;
-use tidewire_core::{Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Policy, Presence, Rate, Result, Right, Rights, Settings};
+use tidewire_core::{
+    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Offset, Policy, Presence, Rate, Result, Right, Rights, Settings,
+};
 
 #[cfg(target_os = "wasi")]
 mod spin;
@@ -66,6 +68,7 @@ impl Function for Chat {
             check,
             rate: Some(RATE),
             presence: Some(Presence::from_settings(settings)),
+            tombstone: Some(tombstone),
             ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
         };
         policy.retention.max_events = policy.retention.max_events.min(HISTORY_MESSAGES);
@@ -77,6 +80,11 @@ impl Function for Chat {
         let is_open = settings.open_access || channel.as_str().starts_with("demo-");
         if is_open { Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Presence) } else { Rights::NONE }
     }
+}
+
+/// What is left of a message that was deleted. No page can send it: `check` takes only messages.
+fn tombstone(offset: Offset) -> Vec<u8> {
+    format!(r#"{{"type":"deleted","offset":"{offset}"}}"#).into()
 }
 
 /// The rules for a message, the same over WebSocket and HTTP.

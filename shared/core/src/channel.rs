@@ -25,6 +25,8 @@ pub struct Channel {
     pub stream_seq: Option<String>,
     /// When it ends by itself, if it does.
     pub expiry: Option<Expiry>,
+    /// How often an event was erased: what was read before may read otherwise since.
+    pub revision: u64,
 }
 
 /// A resolved start position.
@@ -48,7 +50,7 @@ pub struct Gap {
 impl Channel {
     /// A new, empty channel.
     pub fn new(epoch: u64, content_type: ContentType) -> Channel {
-        Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None, expiry: None }
+        Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None, expiry: None, revision: 0 }
     }
 
     /// Stands for a channel that does not exist yet and will by its first publish; each of its offsets is `-1`.

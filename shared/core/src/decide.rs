@@ -4,11 +4,12 @@ use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
 use crate::body::joined;
+use crate::erase::erase;
 use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::producer::Turn;
 use crate::{
-    Append, Channel, ContentType, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, Policy, Presence, Producer, ProducerState,
-    Read, Result, Row, Transport, next_cursor,
+    Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, Policy, Presence, Producer,
+    ProducerState, Read, Result, Row, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -24,6 +25,8 @@ pub enum Decision {
     Page(PagePlan),
     /// Keep the reader: send it what [`Framing`] encodes.
     Subscribe(Subscribe),
+    /// Read the event and go on with [`ErasePlan::decide`].
+    Erase(ErasePlan),
     /// Answer with those present, once a member has said this of itself, if any.
     Presence(Presence, Option<Member>),
 }
@@ -43,6 +46,8 @@ pub struct Commit {
     pub producer: Option<Producer>,
     /// Time until which its events keep the channel busy, where the function has a rate.
     pub busy_until_ms: Option<u64>,
+    /// An event that was there before and has other data now.
+    pub erased: Option<Event>,
 }
 
 impl Commit {
@@ -122,6 +127,7 @@ pub fn decide(
             channel.ok_or_else(not_found)?;
             Ok(Decision::Delete(reply(StatusCode::NO_CONTENT, "")))
         }
+        Operation::Erase { offset, by } => erase(*offset, by.as_ref(), channel, policy),
         Operation::Head => Ok(Decision::Reply(head(&existing()?))),
         Operation::Read(read) => read_from(&existing()?, read, moment),
         Operation::Members => Ok(Decision::Presence(policy.presence()?, None)),
@@ -296,7 +302,7 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
             Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
         })
         .collect();
-    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, busy_until_ms: None })
+    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, busy_until_ms: None, erased: None })
 }
 
 /// The events of a body: each element of a JSON array, one level deep; else the body itself.
@@ -403,6 +409,7 @@ pub(crate) struct PageHead {
     pub(crate) end: Offset,
     pub(crate) is_up_to_date: bool,
     pub(crate) is_final: bool,
+    pub(crate) revision: u64,
 }
 
 impl PageHead {
@@ -414,17 +421,19 @@ impl PageHead {
             end: channel.offset(end),
             is_up_to_date,
             is_final: is_up_to_date && channel.closed,
+            revision: channel.revision,
         }
     }
 
-    /// What the headers say belongs to the answer, so it is in its tag: the same events are another answer once they are no longer the newest.
+    /// What the headers say belongs to the answer, so it is in its tag: the same events are another answer once they are no longer the newest, or one of them may have been erased.
     fn etag(&self) -> String {
         let state = match (self.is_final, self.is_up_to_date) {
             (true, _) => "-closed",
             (false, true) => "",
             (false, false) => "-more",
         };
-        format!("\"{}-{}{state}\"", self.after, self.end)
+        let revision = if self.revision > 0 { format!("-r{}", self.revision) } else { String::new() };
+        format!("\"{}-{}{state}{revision}\"", self.after, self.end)
     }
 
     pub(crate) fn reply(&self, status: StatusCode, cursor: Option<u64>, body: Vec<u8>) -> Reply {

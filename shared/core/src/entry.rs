@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header;
 
 use crate::headers::{preflight, reply, set};
-use crate::{Asset, ChannelName, Error, ErrorKind, Function, Identity, Operation, Reply, Request, Result, Settings};
+use crate::{Asset, ChannelName, Error, ErrorKind, Function, Identity, Operation, Reply, Request, Result, Right, Settings};
 
 /// The head of a request, borrowed from the platform.
 #[derive(Clone, Copy)]
@@ -57,8 +57,13 @@ pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Set
         return file(F::ASSETS, rest, visit.method).map(Entry::Reply);
     }
     let channel = ChannelName::from_path(presence.unwrap_or(rest), F::NAMES)?;
-    let operation = if presence.is_some() { Operation::parse_presence(visit.method)? } else { Operation::parse(visit)? };
+    let mut operation = if presence.is_some() { Operation::parse_presence(visit.method)? } else { Operation::parse(visit)? };
     let rights = F::authorize(identity, &channel, settings);
+    if let Operation::Erase { by, .. } = &mut operation
+        && rights.allow(Right::Manage)
+    {
+        *by = None;
+    }
     operation.rights().iter().try_for_each(|right| rights.demand(*right))?;
     Ok(Entry::Channel(Request { channel, operation, rights }))
 }
@@ -91,7 +96,7 @@ pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Creation, Policy, Presence, Right, Rights};
+    use crate::{Creation, Policy, Presence, Rights};
 
     struct Notes;
 
@@ -159,6 +164,22 @@ mod tests {
         for method in ["GET", "HEAD", "POST"] {
             assert_eq!(refused(method, "/a/notes/other", &[]), ErrorKind::AccessDenied, "{method}");
         }
+    }
+
+    #[test]
+    fn an_event_is_erased_by_its_producer_and_never_with_the_whole_channel() {
+        let at = |query: &str, id: Option<&str>| {
+            let settings = Settings { base_path: "/".into(), ..Settings::default() };
+            let headers = |name: &str| id.filter(|_| name == "producer-id").map(Into::into);
+            let visit = Visit { method: "DELETE", url: "", path: "/public", query, headers: &headers };
+            entry::<Notes>(&visit, &Identity::Anonymous, &settings).map_err(|error| error.kind())
+        };
+        let Ok(Entry::Channel(request)) = at("offset=-1", Some("p")) else { panic!("refused") };
+        assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: Some("p".into()) });
+        assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::AccessDenied);
+        assert_eq!(at("offset=", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
+        assert_eq!(at("offset=now", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
+        assert_eq!(at("offset=-1&offset=-1", Some("p")).unwrap_err(), ErrorKind::ParameterRepeated);
     }
 
     #[test]

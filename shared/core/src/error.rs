@@ -81,6 +81,8 @@ kinds! {
     AccessDenied = "access-denied", FORBIDDEN, "Access denied";
     /// The channel does not exist, and this function does not create it by itself.
     ChannelNotFound = "channel-not-found", NOT_FOUND, "The channel does not exist";
+    /// No event that is kept has this offset.
+    EventNotFound = "event-not-found", NOT_FOUND, "The event does not exist";
     /// The address is not one of this function's.
     RouteNotFound = "route-not-found", NOT_FOUND, "Nothing is at this address";
     /// The address does not take this method.

@@ -17,6 +17,7 @@ struct News {
     end: String,
     is_up_to_date: bool,
     is_final: bool,
+    revision: u64,
     /// Text as it is, other bytes as base64.
     body: String,
 }
@@ -25,7 +26,14 @@ struct News {
 pub(crate) fn news(channel: &Channel, after: u64, events: &[Event]) -> String {
     let head = PageHead::new(channel, after, events.last().map_or(after, |event| event.seq));
     let body = joined_text(events, &channel.content_type);
-    let news = News { after: head.after.to_string(), end: head.end.to_string(), is_up_to_date: head.is_up_to_date, is_final: head.is_final, body };
+    let news = News {
+        after: head.after.to_string(),
+        end: head.end.to_string(),
+        is_up_to_date: head.is_up_to_date,
+        is_final: head.is_final,
+        revision: head.revision,
+        body,
+    };
     // Strings and booleans only: serializing them cannot fail.
     serde_json::to_string(&news).unwrap_or_default()
 }
@@ -37,9 +45,9 @@ pub(crate) fn news(channel: &Channel, after: u64, events: &[Event]) -> String {
 /// [`ErrorKind::Internal`] when `text` is not such a batch.
 pub fn news_reply(text: &str, content_type: &ContentType, cursor: u64) -> Result<Reply> {
     let fault = || Error::new(ErrorKind::Internal, "the news of a channel does not parse");
-    let News { after, end, is_up_to_date, is_final, body } = serde_json::from_str(text).map_err(|_| fault())?;
+    let News { after, end, is_up_to_date, is_final, revision, body } = serde_json::from_str(text).map_err(|_| fault())?;
     let offset = |text: &str| text.parse::<Offset>().map_err(|_| fault());
-    let head = PageHead { content_type: content_type.clone(), after: offset(&after)?, end: offset(&end)?, is_up_to_date, is_final };
+    let head = PageHead { content_type: content_type.clone(), after: offset(&after)?, end: offset(&end)?, is_up_to_date, is_final, revision };
     // A channel that was finished without an event more.
     if after == end {
         return Ok(head.reply(StatusCode::NO_CONTENT, Some(cursor), Vec::new()));

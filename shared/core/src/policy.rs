@@ -1,6 +1,6 @@
 //! What a function decides about its channels.
 
-use crate::{Channel, ContentType, Creation, Error, ErrorKind, PageLimit, Presence, Producer, Rate, Result, Retention, Settings};
+use crate::{Channel, ContentType, Creation, Error, ErrorKind, Offset, PageLimit, Presence, Producer, Rate, Result, Retention, Settings};
 
 /// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Policy {
     pub rate: Option<Rate>,
     /// Who is in a channel, where the function tells it.
     pub presence: Option<Presence>,
+    /// What stands in the place of an erased event, given its offset, and tells live readers of it. Without one no event is erased. [`Policy::check`] should refuse it from publishers.
+    pub tombstone: Option<fn(Offset) -> Vec<u8>>,
 }
 
 impl Policy {
@@ -35,6 +37,7 @@ impl Policy {
             check: |_| Ok(()),
             rate: None,
             presence: None,
+            tombstone: None,
         }
     }
 

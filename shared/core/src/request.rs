@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Policy, Producer, Result, Right, Rights, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Offset, Policy, Producer, Result, Right, Rights, Start, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -36,6 +36,13 @@ pub enum Operation {
     Append(Append),
     /// `DELETE`.
     Delete,
+    /// `DELETE` with `offset`: one event.
+    Erase {
+        /// The event's own offset.
+        offset: Offset,
+        /// `Producer-Id` of who asks: it has to be the event's. `None` for who manages the channel.
+        by: Option<String>,
+    },
     /// `HEAD`.
     Head,
     /// `GET`, on any transport.
@@ -94,9 +101,9 @@ impl Operation {
     /// The rights that it takes, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
-            Operation::Create { .. } | Operation::Delete => &[Right::Manage],
+            Operation::Create { .. } | Operation::Delete | Operation::Erase { by: None, .. } => &[Right::Manage],
             Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
-            Operation::Append(_) => &[Right::Publish],
+            Operation::Append(_) | Operation::Erase { .. } => &[Right::Publish],
             Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
             Operation::Announce => &[Right::Presence],
         }
@@ -112,7 +119,10 @@ impl Operation {
         match visit.method {
             "GET" => Ok(Operation::Read(Read::parse(visit)?)),
             "HEAD" => Ok(Operation::Head),
-            "DELETE" => Ok(Operation::Delete),
+            "DELETE" => match Query::parse(visit.query)?.offset {
+                Some(offset) => Ok(Operation::Erase { offset: offset.parse()?, by: visit.header("producer-id") }),
+                None => Ok(Operation::Delete),
+            },
             "PUT" => {
                 refuse_unsupported(visit)?;
                 Ok(Operation::Create { content_type: content_type(visit)?, closed: closed(visit), expiry: Expiry::parse(visit)?, location: visit.url.into() })
@@ -224,7 +234,9 @@ mod tests {
             ("last-event-id", "now"),
             ("stream-ttl", "60"),
         ];
-        for (method, query) in [("GET", "live=sse&cursor=9"), ("GET", "offset=-1"), ("HEAD", ""), ("PUT", ""), ("POST", ""), ("DELETE", "")] {
+        for (method, query) in
+            [("GET", "live=sse&cursor=9"), ("GET", "offset=-1"), ("HEAD", ""), ("PUT", ""), ("POST", ""), ("DELETE", ""), ("DELETE", "offset=-1")]
+        {
             let operation = parsed(method, query, &whole).unwrap();
             let json = serde_json::to_string(&operation).unwrap();
             assert_eq!(serde_json::from_str::<Operation>(&json).unwrap(), operation, "{json}");

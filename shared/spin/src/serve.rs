@@ -120,7 +120,15 @@ async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Pol
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
     let producer = store.producer_on(transaction.connection(), &look, asked.operation.publisher(policy)).await.map_err(internal)?;
-    let reply = match decide(&asked.operation, body, look.channel(), producer, policy, moment(&look)) {
+    let decision = match decide(&asked.operation, body, look.channel(), producer, policy, moment(&look)) {
+        Ok(Decision::Erase(plan)) => {
+            let event = store.event(&transaction, &look, plan.seq).await.map_err(internal)?;
+            let channel = look.channel().ok_or_else(|| internal("an erasure without a channel"))?;
+            plan.decide(channel, event, moment(&look))
+        }
+        decision => decision,
+    };
+    let reply = match decision {
         Ok(Decision::Commit(commit, reply)) => {
             if let Some(expired) = &look.expired {
                 store.delete(&transaction, expired).await.map_err(internal)?;
@@ -135,7 +143,7 @@ async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Pol
             Ok(reply)
         }
         Ok(Decision::Reply(reply)) => Ok(reply),
-        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..)) => Err(internal("a change was decided as a read")),
+        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..) | Decision::Erase(_)) => Err(internal("a change was decided as a read")),
         Err(error) => Err(error),
     };
     match reply {
@@ -246,7 +254,7 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
                 // `now` was resolved when the wait began.
                 read.start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
             }
-            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) => return Err(internal("a read was decided as a change")),
+            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) | Decision::Erase(_) => return Err(internal("a read was decided as a change")),
         }
     }
 }

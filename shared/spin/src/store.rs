@@ -1,7 +1,7 @@
 //! The log of one channel, in the database that all share.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
 
 use crate::clock::now_ms;
 use crate::database::{Row, Transaction, execute, integer, number, shared};
@@ -54,8 +54,8 @@ macro_rules! look {
         concat!(
             "SELECT ",
             $presence,
-            ", s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
-       oldest.seq, oldest.at_ms, oldest.total - length(oldest.data), c.ttl_s, c.expires_at_ms, c.touched_at_ms, e.seq, e.data
+            ", s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, c.revision, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
+       oldest.seq, oldest.at_ms, max(oldest.total - length(oldest.data), 0), c.ttl_s, c.expires_at_ms, c.touched_at_ms, e.seq, e.data
 FROM store s
 LEFT JOIN channels c ON c.name = ?1
 LEFT JOIN events newest ON newest.channel = c.id AND newest.seq = (SELECT max(seq) FROM events WHERE channel = c.id)
@@ -173,8 +173,8 @@ impl Store {
         let id = match before {
             Some(stored) => {
                 if commit.is_channel_changed {
-                    let values = vec![Value::Integer(channel.closed.into()), stream_seq(), number(stored.id)];
-                    transaction.execute("UPDATE channels SET closed = ?, stream_seq = ? WHERE id = ?", values).await?;
+                    let values = vec![Value::Integer(channel.closed.into()), stream_seq(), number(channel.revision), number(stored.id)];
+                    transaction.execute("UPDATE channels SET closed = ?, stream_seq = ?, revision = ? WHERE id = ?", values).await?;
                 }
                 stored.id
             }
@@ -199,8 +199,13 @@ impl Store {
             transaction.execute("INSERT OR REPLACE INTO producers (channel, id, epoch, seq, busy_until_ms) VALUES (?, ?, ?, ?, ?)", values).await?;
         }
         for row in &commit.rows {
-            let values = vec![number(id), number(row.event.seq), number(row.at_ms), number(row.total), Value::Blob(row.event.data.clone())];
-            transaction.execute("INSERT INTO events (channel, seq, at_ms, total, data) VALUES (?, ?, ?, ?, ?)", values).await?;
+            let producer = commit.producer.as_ref().map_or(Value::Null, |producer| Value::Text(producer.id.clone()));
+            let values = vec![number(id), number(row.event.seq), number(row.at_ms), number(row.total), Value::Blob(row.event.data.clone()), producer];
+            transaction.execute("INSERT INTO events (channel, seq, at_ms, total, data, producer) VALUES (?, ?, ?, ?, ?, ?)", values).await?;
+        }
+        if let Some(event) = &commit.erased {
+            let values = vec![Value::Blob(event.data.clone()), number(id), number(event.seq)];
+            transaction.execute("UPDATE events SET data = ? WHERE channel = ? AND seq = ?", values).await?;
         }
         Ok(())
     }
@@ -212,6 +217,19 @@ impl Store {
         let statement = "UPDATE channels SET touched_at_ms = ?1 WHERE id = ?2 AND touched_at_ms + ttl_s * 1000 > ?1";
         execute(&connection, statement, vec![number(touched_at_ms), number(id)]).await?;
         Ok(())
+    }
+
+    /// One event with its publisher, under the lock.
+    pub(crate) async fn event(&self, transaction: &Transaction, look: &Look, seq: u64) -> Result<Option<Authored>, Error> {
+        let Some(stored) = &look.stored else { return Ok(None) };
+        let values = vec![number(stored.id), number(seq)];
+        let rows = transaction.execute("SELECT data, producer FROM events WHERE channel = ? AND seq = ?", values).await?;
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        match <[Value; 2]>::try_from(row) {
+            Ok([Value::Blob(data), Value::Text(producer)]) => Ok(Some(Authored { data, producer: Some(producer) })),
+            Ok([Value::Blob(data), _]) => Ok(Some(Authored { data, producer: None })),
+            _ => Err(damaged("event")),
+        }
     }
 
     /// Removes the channel whole, under the lock. Only its epoch is remembered, as the store's newest.
@@ -285,6 +303,7 @@ fn look(row: Row) -> Option<(Look, Option<Event>)> {
         content_type,
         closed,
         stream_seq,
+        revision,
         tail,
         total,
         first,
@@ -305,6 +324,7 @@ fn look(row: Row) -> Option<(Look, Option<Event>)> {
         Value::Text(seq) => Some(seq),
         _ => None,
     };
+    channel.revision = integer(&revision)?;
     channel.tail = integer(&tail)?;
     channel.total = integer(&total)?;
     channel.first = integer(&first).unwrap_or(channel.tail + 1);
@@ -319,7 +339,7 @@ fn look(row: Row) -> Option<(Look, Option<Event>)> {
 }
 
 fn event_of(row: Row) -> Option<Event> {
-    let [.., seq, Value::Blob(data)] = <[Value; 17]>::try_from(row).ok()? else { return None };
+    let [.., seq, Value::Blob(data)] = <[Value; 18]>::try_from(row).ok()? else { return None };
     Some(Event { seq: integer(&seq)?, data })
 }
 

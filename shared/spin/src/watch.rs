@@ -185,6 +185,10 @@ impl Watch {
                 *known = Known::at_tail_of(Some(&stored));
                 return Ok(());
             }
+            if known.stored.as_ref().is_some_and(|before| before.channel.revision != stored.channel.revision) {
+                // One of them was erased: the store has what is left.
+                known.recent.clear();
+            }
             let is_up_to_date = page.is_up_to_date(&stored.channel);
             known.seen = page.end();
             known.stored = Some(stored.clone());

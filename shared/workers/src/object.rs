@@ -95,6 +95,7 @@ impl<F: Function> ChannelObject<F> {
                 Ok(response) => return Ok(response),
                 Err(error) => Err(error),
             },
+            Ok(Decision::Erase(_)) => Err(Error::new(ErrorKind::Internal, "an erasure was decided without its event")),
             Ok(Decision::Presence(presence, None)) => self.inner.members(presence).map(|members| presence_reply(&members)),
             Ok(Decision::Presence(presence, Some(said))) => self.inner.announce(presence, said, None).map(|members| presence_reply(&members)),
             Err(error) => Err(error),
@@ -182,7 +183,13 @@ impl Inner {
     fn decide(&self, operation: &Operation, body: &[u8]) -> Answer<Decision> {
         let channel = if operation.slides() { self.touched()? } else { self.channel()? };
         let producer = self.known(operation.publisher(&self.policy))?;
-        decide(operation, body, channel.as_ref(), producer, &self.policy, self.moment())
+        match decide(operation, body, channel.as_ref(), producer, &self.policy, self.moment())? {
+            Decision::Erase(plan) => {
+                let event = self.store.event(plan.seq).map_err(|cause| internal(&cause))?;
+                plan.decide(&self.present()?, event, self.moment())
+            }
+            decision => Ok(decision),
+        }
     }
 
     /// What the channel knows of a publisher.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidewire_core::{Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
 use wasm_bindgen::prelude::*;
 use worker::{Date, Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
@@ -101,8 +101,8 @@ impl Store {
             SCHEMA_VERSION => {}
             version => return Err(Error::RustError(format!("the store has schema {version}, this code knows up to {SCHEMA_VERSION}; nothing was changed"))),
         }
-        let Some(row) = self.first("SELECT epoch, content_type, closed, stream_seq, tail, total, ttl_s, expires_at_ms, touched_at_ms FROM channel", vec![])?
-        else {
+        const CHANNEL: &str = "SELECT epoch, content_type, closed, stream_seq, tail, total, revision, ttl_s, expires_at_ms, touched_at_ms FROM channel";
+        let Some(row) = self.first(CHANNEL, vec![])? else {
             return Ok(None);
         };
         let mut row = row.into_iter();
@@ -111,6 +111,7 @@ impl Store {
         channel.stream_seq = optional_text(row.next());
         channel.tail = integer(row.next())?;
         channel.total = integer(row.next())?;
+        channel.revision = integer(row.next())?;
         channel.expiry = Expiry::from_columns(integer(row.next()).ok(), integer(row.next()).ok(), integer(row.next()).ok());
         if let Some(row) = self.first("SELECT seq, total FROM events ORDER BY seq DESC LIMIT 1", vec![])? {
             let mut row = row.into_iter();
@@ -119,7 +120,7 @@ impl Store {
         }
         channel.first = channel.tail + 1;
         channel.dropped = channel.total;
-        if let Some(row) = self.first("SELECT seq, at_ms, total - length(data) FROM events ORDER BY seq LIMIT 1", vec![])? {
+        if let Some(row) = self.first("SELECT seq, at_ms, max(total - length(data), 0) FROM events ORDER BY seq LIMIT 1", vec![])? {
             let mut row = row.into_iter();
             channel.first = integer(row.next())?;
             channel.first_at_ms = integer(row.next())?;
@@ -140,9 +141,14 @@ impl Store {
                     self.sql.exec("DELETE FROM producers", None)?;
                 }
             }
+            let producer = commit.producer.as_ref().map_or(SqlStorageValue::Null, |producer| producer.id.as_str().into());
             for row in &commit.rows {
-                let values = vec![number(row.event.seq), number(row.at_ms), number(row.total), SqlStorageValue::Blob(row.event.data.clone())];
-                self.sql.exec("INSERT INTO events (seq, at_ms, total, data) VALUES (?, ?, ?, ?)", values)?;
+                let data = SqlStorageValue::Blob(row.event.data.clone());
+                let values = vec![number(row.event.seq), number(row.at_ms), number(row.total), data, producer.clone()];
+                self.sql.exec("INSERT INTO events (seq, at_ms, total, data, producer) VALUES (?, ?, ?, ?, ?)", values)?;
+            }
+            if let Some(event) = &commit.erased {
+                self.sql.exec("UPDATE events SET data = ? WHERE seq = ?", vec![SqlStorageValue::Blob(event.data.clone()), number(event.seq)])?;
             }
             if commit.is_channel_changed {
                 self.write_channel(&commit.channel)?;
@@ -181,6 +187,13 @@ impl Store {
         let Some(row) = self.first("SELECT epoch, seq, busy_until_ms FROM producers WHERE id = ?", vec![id.into()])? else { return Ok(None) };
         let mut row = row.into_iter();
         Ok(Some(ProducerState { epoch: integer(row.next())?, seq: integer(row.next())?, busy_until_ms: integer(row.next())? }))
+    }
+
+    /// One event with its publisher.
+    pub(crate) fn event(&self, seq: u64) -> Result<Option<Authored>> {
+        let Some(row) = self.first("SELECT data, producer FROM events WHERE seq = ?", vec![number(seq)])? else { return Ok(None) };
+        let mut row = row.into_iter();
+        Ok(Some(Authored { data: bytes(row.next())?, producer: optional_text(row.next()) }))
     }
 
     /// Members that came over HTTP.
@@ -290,13 +303,14 @@ impl Store {
             channel.stream_seq.clone().map_or(SqlStorageValue::Null, SqlStorageValue::String),
             number(channel.tail),
             number(channel.total),
+            number(channel.revision),
             ttl_s,
             expires_at_ms,
             touched_at_ms,
         ];
         self.sql.exec(
-            "INSERT INTO channel (schema_version, epoch, content_type, closed, stream_seq, tail, total, ttl_s, expires_at_ms, touched_at_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO channel (schema_version, epoch, content_type, closed, stream_seq, tail, total, revision, ttl_s, expires_at_ms, touched_at_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         )?;
         Ok(())

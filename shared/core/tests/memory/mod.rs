@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Lease, Moment,
-    Operation, Page, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide, decide_publish,
-    entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
+    Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Lease,
+    Moment, Operation, Page, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide,
+    decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -60,6 +60,7 @@ struct Log {
     rows: Vec<Row>,
     producers: HashMap<String, ProducerState>,
     leases: Vec<Lease>,
+    authors: HashMap<u64, String>,
     last_epoch: u64,
 }
 
@@ -110,6 +111,19 @@ impl Memory {
                 let channel = log.present(policy)?;
                 assert_eq!(plan.is_at_tail, plan.after == channel.tail);
                 Ok(answer(plan.reply(&channel, &log.page(plan.after, policy))))
+            }
+            Decision::Erase(plan) => {
+                let row = log.rows.iter().find(|row| row.event.seq == plan.seq);
+                let event = row.map(|row| Authored { data: row.event.data.clone(), producer: log.authors.get(&plan.seq).cloned() });
+                let channel = log.present(policy)?;
+                match plan.decide(&channel, event, log.moment(now_ms))? {
+                    Decision::Reply(reply) => Ok(answer(reply)),
+                    Decision::Commit(commit, reply) => {
+                        log.commit(*commit);
+                        Ok(answer(reply))
+                    }
+                    other => panic!("{other:?}"),
+                }
             }
             Decision::Presence(presence, said) => {
                 log.leases.retain(|lease| lease.until_ms > now_ms);
@@ -163,7 +177,15 @@ impl Log {
         if let Some((id, state)) = commit.publisher() {
             self.producers.insert(id.into(), state);
         }
-        let Commit { channel, rows, .. } = commit;
+        let Commit { channel, rows, producer, erased, .. } = commit;
+        for row in &rows {
+            self.authors.extend(producer.as_ref().map(|producer| (row.event.seq, producer.id.clone())));
+        }
+        for row in &mut self.rows {
+            if let Some(erased) = erased.as_ref().filter(|erased| erased.seq == row.event.seq) {
+                row.event = erased.clone();
+            }
+        }
         self.channel = Some(channel);
         for row in &rows {
             assert!(self.rows.last().is_none_or(|last| row.event.seq == last.event.seq + 1), "a position is taken or left out");
