@@ -88,7 +88,9 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         // Told by an `error` frame alone.
         FrameInvalid => &[],
-        OffsetMalformed | OffsetMissing | ParameterRepeated | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
+        OffsetMalformed | ParameterRepeated => &[GET, DELETE],
+        EventNotFound => &[DELETE],
+        OffsetMissing | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
         BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE],
         HeaderInvalid | BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused | NotSupported => &[PUT, POST],
         BodyEmpty | ContentTypeMissing | RateExceeded | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
@@ -160,7 +162,9 @@ pub(crate) fn document() -> Value {
             "head": operation(HEAD, "Tells the tail", &[], None, [
                 response(200, "It exists, or will by the first publish.", &["Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At", "Cache-Control"], &[]),
             ]),
-            "delete": operation(DELETE, "Deletes the channel and ends its readers", &[], None, [response(204, "Gone.", &[], &[])]),
+            "delete": operation(DELETE, "Deletes the channel and ends its readers; with `offset`, erases one event instead", &["offset", "Producer-Id"], None, [
+                response(204, "Gone. Of one event: a tombstone stands in its place.", &["Stream-Next-Offset"], &[]),
+            ]),
             "options": operation(OPTIONS, "Answers a CORS preflight, to anyone", &[], None, [response(204, "What another origin may send.", &["Allow"], &[])]),
         }},
         "components": {
