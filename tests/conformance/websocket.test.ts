@@ -40,6 +40,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
       protocol: "tidewire.v1",
       offset: expect.any(String),
       contentType: "application/json",
+      ackBytes: expect.any(Number),
     });
     expect(socket.events).toEqual([{ a: 1 }, "two", null, [3]]);
     expect(socket.all("events").at(-1)!.upToDate).toBe(true);
@@ -166,6 +167,49 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
     expect(socket.raw.protocol).toBe("");
     await socket.hasEvents(1);
     expect(socket.frames[0]).toMatchObject({ type: "hello", protocol: "tidewire.v1" });
+  });
+
+  test("stores a producer's publish that is sent again once, over WebSocket and HTTP alike", async () => {
+    const channel = freshChannel();
+    const socket = await Socket.open(channel);
+    const send = (id: string, data: unknown, seq: number, epoch = 0) => socket.send({ type: "publish", id, data, producer: { id: "p", epoch, seq } });
+    send("a", 1, 0);
+    send("b", 2, 1);
+    send("a again", 1, 0);
+    await eventually("three acks", () => socket.all("ack").length === 3);
+    const [first, second, again] = socket.all("ack");
+    expect(first!.offset < second!.offset).toBe(true);
+    expect(again).toEqual({ type: "ack", id: "a again", offset: second!.offset });
+    const post = (seq: number, data: unknown) =>
+      fetch(channel, {
+        method: "POST",
+        headers: { "content-type": "application/json", "producer-id": "p", "producer-epoch": "0", "producer-seq": String(seq) },
+        body: JSON.stringify(data),
+      });
+    expect((await post(1, 2)).status, "stored before").toBe(204);
+    expect((await post(2, 3)).status).toBe(200);
+    send("c", 3, 2);
+    await eventually("a fourth ack", () => socket.all("ack").length === 4);
+    expect(await (await fetch(channel)).json()).toEqual([1, 2, 3]);
+  });
+
+  test("tells a producer what is missing and who followed it, and goes on", async () => {
+    const channel = freshChannel();
+    const socket = await Socket.open(channel);
+    const send = (id: string, data: unknown, epoch: number, seq: number) => socket.send({ type: "publish", id, data, producer: { id: "p", epoch, seq } });
+    send("early", 1, 0, 5);
+    send("first", 1, 0, 0);
+    send("too large", "x".repeat(70_000), 0, 1);
+    send("the same number", 2, 0, 1);
+    send("restarted", 3, 1, 0);
+    send("left behind", 4, 0, 2);
+    await eventually("all are answered", () => socket.all("ack").length === 3 && socket.all("error").length === 3);
+    expect(socket.all("error")).toMatchObject([
+      { id: "early", code: "producer-gap", status: 409, expectedSeq: 0 },
+      { id: "too large", code: "event-too-large" },
+      { id: "left behind", code: "producer-fenced", status: 403, epoch: 1 },
+    ]);
+    expect(await (await fetch(channel)).json()).toEqual([1, 2, 3]);
   });
 
   test("tells its reader to come back when the channel is deleted", async () => {

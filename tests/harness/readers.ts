@@ -25,13 +25,14 @@ export interface Member {
 
 /** What a server sends over `tidewire.v1`. */
 export type ServerFrame =
-  | { type: "hello"; protocol: string; offset: string; contentType: string }
+  | { type: "hello"; protocol: string; offset: string; contentType: string; ackBytes?: number }
   | { type: "events"; events: { offset: string; data: unknown }[]; upToDate?: boolean }
   | { type: "ack"; id: string; offset: string }
-  | { type: "error"; id?: string; code: string; status: number; detail: string; retryAfterMs?: number }
+  | { type: "error"; id?: string; code: string; status: number; detail: string; retryAfterMs?: number; expectedSeq?: number; epoch?: number }
   | ({ type: "gap" } & Gap)
   | { type: "presence"; snapshot?: true; members: Member[] }
-  | { type: "closed"; offset: string };
+  | { type: "closed"; offset: string }
+  | { type: "close"; code: number; reason: string };
 
 export interface Reader {
   readonly transport: Transport;
@@ -166,15 +167,23 @@ function followSocket(reader: State, channel: string): Promise<string> {
     // Node fires no `close` when the connection breaks within the handshake.
     socket.addEventListener("error", () => ended("broken: the WebSocket failed"));
     socket.addEventListener("close", ({ code }) => ended(`closed ${code}`));
+    let ackBytes = Infinity;
+    let unacknowledged = 0;
     socket.addEventListener("message", ({ data }) => {
       const frame = JSON.parse(data as string) as ServerFrame;
+      if (frame.type === "hello") ackBytes = frame.ackBytes ?? Infinity;
       if (frame.type === "gap") reader.gap(frame);
       if (frame.type === "closed") ended("finished");
+      if (frame.type === "close") ended(`closed ${frame.code}`);
       if (frame.type !== "events") return;
       for (const event of frame.events) {
         reader.events.push(event.data);
         reader.offset = event.offset;
       }
+      unacknowledged += (data as string).length;
+      if (unacknowledged < ackBytes) return;
+      unacknowledged = 0;
+      socket.send(JSON.stringify({ type: "ack", offset: reader.offset }));
     });
   });
 }

@@ -94,6 +94,8 @@ function websocket(signal) {
     let greeted = false;
     let heard = true;
     let pings;
+    let unacknowledged = 0;
+    let ackBytes = Infinity;
 
     const end = (error) => {
       clearInterval(pings);
@@ -116,10 +118,17 @@ function websocket(signal) {
       const frame = JSON.parse(data);
       if (frame.type === "hello") {
         greeted = true;
+        ackBytes = frame.ackBytes ?? Infinity;
         connected();
       } else if (frame.type === "events") frame.events.forEach((event) => received(event.data, event.offset));
       else if (frame.type === "gap") gap(frame.earliest);
       else if (frame.type === "error") refusal = frame.detail ?? frame.code;
+      // Without it the server takes the page for too slow and closes the connection.
+      unacknowledged += data.length;
+      if (frame.type === "events" && unacknowledged >= ackBytes) {
+        unacknowledged = 0;
+        socket.send(JSON.stringify({ type: "ack", offset: feed.offset }));
+      }
     };
     socket.onclose = ({ code }) => {
       if (code === 1000) end(finished());

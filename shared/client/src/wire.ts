@@ -12,7 +12,7 @@ earliest?: string, };
 /**
  * A frame from the server. There may be other types, and other members of these: ignore what you do not know.
  */
-export type ServerFrame = { "type": "hello", protocol: string, offset: string, contentType: string, encoding?: string, } | { "type": "events", events: Array<FrameEvent>, upToDate?: boolean, } | { "type": "ack", id: string, offset: string, } | { "type": "error", id?: string, code: string, status: number, detail: string, } | { "type": "gap", requested: string, earliest: string, } | { "type": "closed", offset: string, };
+export type ServerFrame = { "type": "hello", protocol: string, offset: string, contentType: string, encoding?: string, ackBytes?: number, } | { "type": "events", events: Array<FrameEvent>, upToDate?: boolean, } | { "type": "ack", id: string, offset: string, } | { "type": "error", id?: string, code: string, status: number, detail: string, retryAfterMs?: number, expectedSeq?: number, epoch?: number, } | { "type": "gap", requested: string, earliest: string, } | { "type": "presence", snapshot?: boolean, members: Array<PresentMember>, } | { "type": "closed", offset: string, } | { "type": "close", code: number, reason: string, };
 
 /**
  * An event in a frame.
@@ -24,6 +24,16 @@ export type FrameEvent = { offset: string,
 data: unknown, };
 
 /**
+ * A member of a channel; `state` is `null` for one that left.
+ */
+export type PresentMember = { id: string, state: Record<string, unknown> | null, };
+
+/**
  * A frame from a client.
  */
-export type ClientFrame = { "type": "publish", id: string, data: unknown, };
+export type ClientFrame = { "type": "publish", id: string, data: unknown, producer?: FrameProducer, } | { "type": "ack", offset: string, } | { "type": "presence", id: string, state: Record<string, unknown> | null, };
+
+/**
+ * An idempotent producer, as in the `Producer-` headers.
+ */
+export type FrameProducer = { id: string, epoch: number, seq: number, };

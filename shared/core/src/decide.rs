@@ -135,19 +135,34 @@ pub fn decide(
     }
 }
 
-/// Decides a publish of one JSON value over a WebSocket.
+/// Decides a publish of one JSON value over a WebSocket; `None` when it was stored before, which is acknowledged with the tail.
+/// `known` is what the channel knows of its `producer`.
 ///
 /// # Errors
 ///
 /// As for an append.
-pub fn decide_publish(data: &RawValue, channel: Option<&Channel>, known: Option<ProducerState>, policy: &Policy, moment: Moment) -> Result<Commit> {
+pub fn decide_publish(
+    data: &RawValue,
+    producer: Option<&Producer>,
+    channel: Option<&Channel>,
+    known: Option<ProducerState>,
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Option<Commit>> {
     let channel = channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found)?;
+    // Before all else, as for an append.
+    if let Some(producer) = producer
+        && let Turn::Duplicate(_) = producer.turn(known, channel.closed)?
+    {
+        return Ok(None);
+    }
     if channel.closed {
         return Err(Error::closed(channel.tail_offset()));
     }
     let event = crate::frame::event_data(data, &channel.content_type)?;
     let busy_until_ms = admit(known, 1, policy, moment)?;
-    Ok(Commit { busy_until_ms, ..write(channel, vec![event], policy, moment)? })
+    let commit = write(channel, vec![event], policy, moment)?;
+    Ok(Some(Commit { producer: producer.cloned(), busy_until_ms, ..commit }))
 }
 
 fn admit(known: Option<ProducerState>, events: usize, policy: &Policy, moment: Moment) -> Result<Option<u64>> {
@@ -516,7 +531,7 @@ mod tests {
     fn a_publish_over_a_websocket_is_refused_after_the_end() {
         let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
         let data = RawValue::from_string("1".into()).unwrap();
-        let error = decide_publish(&data, Some(&channel), None, &policy(), NOW).unwrap_err();
+        let error = decide_publish(&data, None, Some(&channel), None, &policy(), NOW).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChannelClosed);
         assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
     }

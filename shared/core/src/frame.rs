@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Channel, ContentType, Error, ErrorKind, Event, Gap, Offset, Result};
+use crate::{Channel, ContentType, Error, ErrorKind, Event, Gap, Offset, Producer, Result};
 
 /// Value of `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "tidewire.v1";
@@ -22,6 +22,13 @@ pub enum ClientFrame {
         id: String,
         /// The event.
         data: Box<RawValue>,
+        /// By whom and which of its publishes, so that one that is sent again is stored once.
+        producer: Option<Producer>,
+    },
+    /// The reader has everything up to here.
+    Ack {
+        /// The offset of the newest event that it has.
+        offset: Offset,
     },
     /// Say that this client is present, for [`Member::new`](crate::Member::new).
     Presence {
@@ -48,12 +55,18 @@ impl ClientFrame {
             data: Option<Box<RawValue>>,
             #[serde(default, deserialize_with = "present")]
             state: Option<Box<RawValue>>,
+            producer: Option<Producer>,
+            offset: Option<String>,
         }
         let invalid = |why: String| Error::new(ErrorKind::FrameInvalid, why);
         let wire: Wire = serde_json::from_str(text).map_err(|error| invalid(format!("not a frame of {SUBPROTOCOL}: {error}")))?;
         if wire.r#type == "presence" {
             let (id, state) = wire.id.zip(wire.state).ok_or_else(|| invalid("presence has an id and a state".into()))?;
             return Ok(ClientFrame::Presence { id, state });
+        }
+        if wire.r#type == "ack" {
+            let offset = wire.offset.ok_or_else(|| invalid("an ack has an offset".into()))?;
+            return Ok(ClientFrame::Ack { offset: offset.parse().map_err(|error: Error| invalid(error.detail().into()))? });
         }
         if wire.r#type != "publish" {
             let shown: String = wire.r#type.chars().take(40).collect();
@@ -62,7 +75,8 @@ impl ClientFrame {
         let id =
             wire.id.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())).ok_or_else(|| invalid(format!("a publish has an id of 1 to {MAX_ID_BYTES} bytes")))?;
         let data = wire.data.ok_or_else(|| invalid("a publish has data".into()))?;
-        Ok(ClientFrame::Publish { id, data })
+        let producer = wire.producer.map(Producer::validated).transpose().map_err(|error| invalid(error.detail().into()))?;
+        Ok(ClientFrame::Publish { id, data, producer })
     }
 }
 
@@ -83,8 +97,8 @@ pub(crate) fn event_data(data: &RawValue, content_type: &ContentType) -> Result<
     BASE64_STANDARD.decode(text).map_err(|error| Error::new(ErrorKind::FrameInvalid, format!("data is not base64: {error}")))
 }
 
-/// `hello`.
-pub(crate) fn hello(channel: &Channel, after: u64) -> String {
+/// `hello`; `ack_bytes` for a reader that is to acknowledge what it gets.
+pub(crate) fn hello(channel: &Channel, after: u64, ack_bytes: Option<u64>) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Hello<'a> {
@@ -94,6 +108,8 @@ pub(crate) fn hello(channel: &Channel, after: u64) -> String {
         content_type: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         encoding: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ack_bytes: Option<u64>,
     }
     encode(&Hello {
         r#type: "hello",
@@ -101,6 +117,7 @@ pub(crate) fn hello(channel: &Channel, after: u64) -> String {
         offset: channel.offset(after).to_string(),
         content_type: channel.content_type.as_str(),
         encoding: (!channel.content_type.is_text()).then_some("base64"),
+        ack_bytes,
     })
 }
 
@@ -142,6 +159,17 @@ pub(crate) fn closed(offset: Offset) -> String {
     format!(r#"{{"type":"closed","offset":"{offset}"}}"#)
 }
 
+/// `close`: says at once with which code the connection ends, since a platform may take seconds over a close.
+pub fn close_frame(code: u16, reason: &'static str) -> String {
+    #[derive(Serialize)]
+    struct Close {
+        r#type: &'static str,
+        code: u16,
+        reason: &'static str,
+    }
+    encode(&Close { r#type: "close", code, reason })
+}
+
 /// `ack`.
 pub fn ack_frame(id: &str, offset: Offset) -> String {
     #[derive(Serialize)]
@@ -166,7 +194,13 @@ pub fn error_frame(id: Option<&str>, error: &Error) -> String {
         detail: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected_seq: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
     }
+    // What HTTP says in headers.
+    let number = |header| error.headers().find(|(name, _)| *name == header).and_then(|(_, value)| value.parse().ok());
     encode(&Refusal {
         r#type: "error",
         id,
@@ -174,6 +208,8 @@ pub fn error_frame(id: Option<&str>, error: &Error) -> String {
         status: error.status_code().as_u16(),
         detail: error.detail(),
         retry_after_ms: error.retry_after_ms(),
+        expected_seq: number("producer-expected-seq"),
+        epoch: number("producer-epoch"),
     })
 }
 
@@ -201,6 +237,11 @@ mod tests {
             r#"{"type":"publish","id":"a","data":}"#,
             r#"{"type":"presence","id":"a"}"#,
             r#"{"type":"presence","state":{}}"#,
+            r#"{"type":"publish","id":"a","data":1,"producer":{"id":"p","epoch":0}}"#,
+            r#"{"type":"publish","id":"a","data":1,"producer":{"id":"","epoch":0,"seq":0}}"#,
+            r#"{"type":"publish","id":"a","data":1,"producer":{"id":"p","epoch":0,"seq":9007199254740992}}"#,
+            r#"{"type":"ack"}"#,
+            r#"{"type":"ack","offset":"now"}"#,
         ] {
             assert_eq!(ClientFrame::parse(bad).unwrap_err().kind(), ErrorKind::FrameInvalid, "{bad}");
         }
@@ -208,9 +249,8 @@ mod tests {
 
     #[test]
     fn ignores_members_it_does_not_know() {
-        let Ok(ClientFrame::Publish { id, data }) = ClientFrame::parse(r#"{"type":"publish","ch":"x","id":"a","data":{"b": 1},"new":[]}"#) else {
-            panic!("refused")
-        };
+        let publish = r#"{"type":"publish","ch":"x","id":"a","data":{"b": 1},"new":[]}"#;
+        let Ok(ClientFrame::Publish { id, data, producer: None }) = ClientFrame::parse(publish) else { panic!("refused") };
         assert_eq!((id.as_str(), data.get()), ("a", r#"{"b": 1}"#));
     }
 

@@ -40,9 +40,10 @@ impl Framing {
     pub const ALL: [Framing; 4] = [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
 
     /// First frame for a new reader: `hello`, or `retry:` with the time spread by half to either side by `entropy`.
-    pub fn greeting(self, channel: &Channel, after: u64, retry_ms: u64, entropy: u32) -> Option<String> {
+    /// `ack_bytes` asks a reader over WebSocket to acknowledge what it gets, after about so many characters.
+    pub fn greeting(self, channel: &Channel, after: u64, retry_ms: u64, entropy: u32, ack_bytes: Option<u64>) -> Option<String> {
         match self {
-            Framing::TidewireV1 => Some(frame::hello(channel, after)),
+            Framing::TidewireV1 => Some(frame::hello(channel, after, ack_bytes)),
             Framing::EventSource => {
                 let mut out = String::new();
                 sse::encode_retry(&mut out, retry_ms / 2 + u64::from(entropy) % retry_ms.max(1));
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn spreads_reconnection_by_half_to_either_side() {
         let channel = Channel::new(1, ContentType::json());
-        let retry = |entropy| Framing::EventSource.greeting(&channel, 0, 2_000, entropy).unwrap();
+        let retry = |entropy| Framing::EventSource.greeting(&channel, 0, 2_000, entropy, None).unwrap();
         assert_eq!([retry(0), retry(1_999), retry(2_000)], ["retry:1000\n\n", "retry:2999\n\n", "retry:1000\n\n"]);
     }
 }

@@ -47,7 +47,7 @@ pub use erase::{Authored, ErasePlan};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Row};
 pub use expiry::Expiry;
-pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
+pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, close_frame, error_frame};
 pub use framing::{Closing, Framing, event_stream_head};
 pub use function::{Asset, Creation, Function};
 pub use headers::{Reply, into_parts, problem};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result, Visit};
 
-/// What a producer says of an append, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq`.
+/// What a producer says of an append, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member `producer` of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Producer {
     /// The producer's own name, 1 to 255 bytes; unique within the channel.
@@ -52,15 +52,20 @@ impl Producer {
         match ["producer-id", "producer-epoch", "producer-seq"].map(|name| visit.header(name)) {
             [None, None, None] => Ok(None),
             [Some(id), Some(epoch), Some(seq)] => {
-                if id.is_empty() || id.len() > MAX_ID_BYTES {
-                    return Err(invalid("Producer-Id has 1 to 255 bytes"));
-                }
                 let epoch = number(&epoch).ok_or_else(|| invalid("Producer-Epoch is an integer from 0 to 2^53 - 1"))?;
                 let seq = number(&seq).ok_or_else(|| invalid("Producer-Seq is an integer from 0 to 2^53 - 1"))?;
-                Ok(Some(Producer { id, epoch, seq }))
+                Producer { id, epoch, seq }.validated().map(Some)
             }
             _ => Err(invalid("Producer-Id, Producer-Epoch and Producer-Seq come together")),
         }
+    }
+
+    /// Itself, if its id and numbers can be a producer's: those of a WebSocket frame are not checked yet.
+    pub(crate) fn validated(self) -> Result<Producer> {
+        if (1..=MAX_ID_BYTES).contains(&self.id.len()) && self.epoch.max(self.seq) <= MAX {
+            return Ok(self);
+        }
+        Err(Error::new(ErrorKind::HeaderInvalid, "a producer has an id of 1 to 255 bytes, and numbers from 0 to 2^53 - 1"))
     }
 
     /// What the channel knows once it took this append.

@@ -70,6 +70,8 @@ settings! {
     "PRESENCE_LEASE_MS" presence_lease_ms: u64 = 45000, "milliseconds", "How long a member stays present without a sign of life. Three of the pings that clients send every 15 s.";
     "PRESENCE_MAX_MEMBERS" presence_max_members: u64 = 100, "members", "Most members present in a channel, 429 above. Each change goes to every reader, and a new reader gets them all in one frame.";
     "STREAM_MAX_QUEUED_BYTES" stream_max_queued_bytes: u64 = 2097152, "UTF-16 units", "What the server holds for an SSE reader that is slower than the channel; the stream ends above it and the client resumes.";
+    "SOCKET_ACK_BYTES" socket_ack_bytes: u64 = 262144, "UTF-16 units", "Workers only: after how many characters a WebSocket reader acknowledges what it has, at most a quarter of its window. Small enough that four fit the window, large enough that hardly a message is spent on it.";
+    "SOCKET_WINDOW_BYTES" socket_window_bytes: u64 = 1048576, "UTF-16 units", "Workers only: what may be under way to a WebSocket reader unacknowledged; above it the connection is closed with 3008 and the client resumes. The platform holds as much for each reader that stalls.";
 }
 
 /// A value that a setting can have.

@@ -49,7 +49,7 @@ impl Reader {
     pub(crate) fn new(store: Store, limit: PageLimit, settings: Rc<Settings>, subscribe: Subscribe, stored: Option<Stored>, absent: Channel) -> Reader {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
-        let greeting = framing.greeting(channel, after, settings.retry_ms, entropy());
+        let greeting = framing.greeting(channel, after, settings.retry_ms, entropy(), None);
         let opening: String = greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).collect();
         let now = elapsed();
         Reader {

@@ -14,6 +14,7 @@ mod refusal;
 mod respond;
 mod serve;
 mod store;
+mod window;
 
 pub use object::ChannelObject;
 pub use serve::{serve, serve_assets};

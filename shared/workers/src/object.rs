@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Member, Moment, Operation, Page, Policy, ProducerState, Right, Rights,
-    Settings, Start, Subscribe, Transport, ack_frame, decide, decide_publish, error_frame, next_cursor, presence_reply,
+    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Member, Moment, Offset, Operation, Page, PageLimit, Policy, ProducerState,
+    Right, Rights, Settings, Start, Subscribe, Transport, ack_frame, close_frame, decide, decide_publish, error_frame, next_cursor, presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -48,6 +48,9 @@ struct Memory {
 /// Longest event whatever the settings say, in bytes: the platform's row of 2 MB, less the other columns. Longer ones are refused with 413 like those above the setting.
 const MAX_EVENT_BYTES: u64 = 2_000_000 - 1_024;
 
+/// How long a reader that catches up may take to acknowledge. Only while it lasts the object stays awake for it.
+const ACK_WAIT: Duration = Duration::from_secs(10);
+
 type Answer<T> = std::result::Result<T, Error>;
 
 impl<F: Function> ChannelObject<F> {
@@ -59,15 +62,17 @@ impl<F: Function> ChannelObject<F> {
             state.set_websocket_auto_response(&pair);
         }
         // With settings that do not parse the Worker answers 500 and asks no object; sockets that were here before go on with the defaults.
-        let settings = crate::serve::settings(env, None).unwrap_or_default();
+        let mut settings = crate::serve::settings(env, None).unwrap_or_default();
+        // With longer strides than that a reader that keeps up would be closed for an acknowledgement that it does not owe yet.
+        settings.socket_ack_bytes = settings.socket_ack_bytes.min(settings.socket_window_bytes / 4);
         let (readers, behind) = Readers::restore(&state);
         let store = Store::new(state.storage());
         let mut policy = F::policy(&settings);
         policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
         let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default() });
-        for (socket, framing) in behind {
+        for (socket, reader) in behind {
             // A Worker that was told of more asks by itself.
-            if framing == Framing::TidewireV1 && inner.go_on(&socket, framing).is_err() {
+            if reader.framing == Framing::TidewireV1 && inner.go_on(&socket, reader).is_err() {
                 inner.readers.remove(&socket);
             }
         }
@@ -124,7 +129,7 @@ impl<F: Function> ChannelObject<F> {
     pub fn websocket_message(&self, socket: &WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
         let Some(reader) = Readers::get(socket) else { return Ok(()) };
         match message {
-            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, reader.rights, &text),
+            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &reader, &text),
             WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => self.inner.catch_up(socket),
             WebSocketIncomingMessage::String(_) => {}
             WebSocketIncomingMessage::Binary(_) => self.inner.refuse_frame(socket, &Error::new(ErrorKind::FrameInvalid, "frames are text"), 1003),
@@ -217,7 +222,11 @@ impl Inner {
         for framing in Framing::ALL {
             let Some(sockets) = self.readers.live(framing) else { continue };
             let text = framing.batch(channel, page.after, &page.events, cursor);
-            if !text.is_empty() {
+            if framing == Framing::TidewireV1 {
+                for slow in self.readers.send_in_window(sockets, &text, page.end(), self.settings.socket_window_bytes) {
+                    self.close_slow(&slow);
+                }
+            } else if !text.is_empty() {
                 Readers::send(sockets, &text);
             }
             if channel.closed {
@@ -250,16 +259,16 @@ impl Inner {
 
     fn page(&self, after: u64) -> Answer<(Channel, Page)> {
         let channel = self.present()?;
-        let page = self.read(&channel, after)?;
+        let page = self.read(&channel, after, self.policy.page)?;
         Ok((channel, page))
     }
 
     /// A page, without touching the store when the position is the tail.
-    fn read(&self, channel: &Channel, after: u64) -> Answer<Page> {
+    fn read(&self, channel: &Channel, after: u64, limit: PageLimit) -> Answer<Page> {
         if after >= channel.tail {
             return Ok(Page { after, events: Vec::new() });
         }
-        self.store.page(after, self.policy.page).map_err(|cause| internal(&cause))
+        self.store.page(after, limit).map_err(|cause| internal(&cause))
     }
 
     /// The channel, or what stands for it until its first publish.
@@ -284,11 +293,16 @@ impl Inner {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
-        let greeting = framing.greeting(channel, after, self.settings.retry_ms, entropy());
+        let is_windowed = framing == Framing::TidewireV1 && offers_subprotocol;
+        if is_windowed {
+            self.readers.window.open(pair.server.as_ref(), false);
+        }
+        let ack_bytes = is_windowed.then_some(self.settings.socket_ack_bytes);
+        let greeting = framing.greeting(channel, after, self.settings.retry_ms, entropy(), ack_bytes);
         for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
             pair.server.send_with_str(frame)?;
         }
-        self.send_page(&pair.server, Reader { framing, after: Some(after), rights, member: None }, cursor)?;
+        self.send_page(&pair.server, Reader { framing, after: Some(after), rights, member: None, is_windowed, is_waiting: false }, cursor)?;
         let headers = match framing {
             // This answer goes to the client as it is.
             Framing::TidewireV1 => Headers::new(),
@@ -307,14 +321,21 @@ impl Inner {
     }
 
     /// Sends one page. The page that reaches the tail and the switch to live are one turn, so nothing can fall between them.
-    fn send_page(self: &Rc<Self>, socket: &WebSocket, reader: Reader, cursor: u64) -> Result<()> {
-        let (framing, Some(after)) = (reader.framing, reader.after.filter(|_| reader.framing != Framing::News)) else {
-            return self.readers.set(socket, &Reader { after: None, ..reader });
+    fn send_page(self: &Rc<Self>, socket: &WebSocket, mut reader: Reader, cursor: u64) -> Result<()> {
+        let framing = reader.framing;
+        reader.is_waiting = false;
+        let Some(after) = reader.after.take().filter(|_| framing != Framing::News) else {
+            return self.readers.set(socket, &reader);
         };
+        let mut limit = self.policy.page;
+        if reader.is_windowed {
+            // With what is not acknowledged yet, and what framing adds, it fits the window.
+            limit.max_bytes = limit.max_bytes.min(self.settings.socket_window_bytes / 2);
+        }
         let read = self.present().and_then(|channel| {
             // Retention may have passed the reader since its last page.
             let position = channel.position(Start::After(channel.offset(after)));
-            let page = self.read(&channel, position.after)?;
+            let page = self.read(&channel, position.after, limit)?;
             Ok((channel, position.gap, page))
         });
         let (channel, gap, page) = match read {
@@ -328,12 +349,15 @@ impl Inner {
             socket.send_with_str(frame)?;
         }
         let batch = framing.batch(&channel, page.after, &page.events, cursor);
+        let mut pending = 0.0;
         if !batch.is_empty() {
-            socket.send_with_str(batch)?;
+            pending = self.readers.window.send_page(socket.as_ref(), &batch, page.end() as f64)?;
         }
         if !page.is_up_to_date(&channel) {
-            self.readers.set(socket, &Reader { after: Some(page.end()), ..reader })?;
-            return self.go_on(socket, framing);
+            reader.after = Some(page.end());
+            reader.is_waiting = pending >= self.settings.socket_ack_bytes as f64;
+            self.readers.set(socket, &reader)?;
+            return self.go_on(socket, reader);
         }
         if channel.closed {
             let closing = framing.closing(&channel);
@@ -343,34 +367,60 @@ impl Inner {
             self.readers.remove(socket);
             return socket.close(Some(closing.code), Some(closing.reason));
         }
-        self.readers.set(socket, &Reader { after: None, ..reader })
+        self.readers.set(socket, &reader)
     }
 
     /// How a reader that is behind comes to its next page: a Worker asks for it when it has written this one out; a client, which cannot be
-    /// asked, gets it in a later turn, so that others have theirs between.
-    fn go_on(self: &Rc<Self>, socket: &WebSocket, framing: Framing) -> Result<()> {
-        if framing != Framing::TidewireV1 {
+    /// asked, gets it in a later turn, so that others have theirs between, or once it has acknowledged what it got.
+    fn go_on(self: &Rc<Self>, socket: &WebSocket, reader: Reader) -> Result<()> {
+        if reader.framing != Framing::TidewireV1 {
             return socket.send_with_str(MORE);
         }
         let (inner, socket) = (Rc::clone(self), socket.clone());
         self.state.wait_until(async move {
-            Delay::from(Duration::ZERO).await;
-            inner.catch_up(&socket);
+            if !reader.is_waiting {
+                Delay::from(Duration::ZERO).await;
+                return inner.catch_up(&socket);
+            }
+            // One that never acknowledges gets on as well: it has what was sent, and resumes.
+            Delay::from(ACK_WAIT).await;
+            if Readers::get(&socket).is_some_and(|now| now.is_waiting && now.after == reader.after) {
+                inner.close_slow(&socket);
+            }
         });
         Ok(())
     }
 
-    fn client_frame(self: &Rc<Self>, socket: &WebSocket, rights: Rights, text: &str) {
+    /// The reader has everything up to an offset, or says so: it is its own window.
+    fn acknowledge(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, offset: Offset) {
+        let pending = self.readers.window.acknowledge(socket.as_ref(), offset.seq as f64);
+        if reader.is_waiting && pending < self.settings.socket_ack_bytes as f64 {
+            self.catch_up(socket);
+        }
+    }
+
+    /// Closes a reader that is slower than its channel. What it was sent still reaches it; from there it resumes.
+    fn close_slow(&self, socket: &WebSocket) {
+        self.readers.remove(socket);
+        // It may have left already.
+        let _ = socket.send_with_str(close_frame(3008, "slow")).and_then(|()| socket.close(Some(3008), Some("slow")));
+    }
+
+    fn client_frame(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, text: &str) {
         let longest = self.settings.max_body_bytes;
         if text.len() as u64 > longest {
             let error = Error::new(ErrorKind::BodyTooLarge, format!("a frame has at most {longest} bytes, this one {}", text.len()));
             return self.refuse_frame(socket, &error, error.close_code());
         }
         match ClientFrame::parse(text) {
-            Ok(ClientFrame::Publish { id, data }) => {
-                let published = rights.demand(Right::Publish).and_then(|()| self.touched()).and_then(|channel| {
-                    let commit = decide_publish(&data, channel.as_ref(), self.known(self.policy.publisher(None))?, &self.policy, self.moment())?;
-                    self.commit(commit)
+            Ok(ClientFrame::Ack { offset }) => self.acknowledge(socket, reader, offset),
+            Ok(ClientFrame::Publish { id, data, producer }) => {
+                let published = reader.rights.demand(Right::Publish).and_then(|()| self.touched()).and_then(|channel| {
+                    let known = self.known(self.policy.publisher(producer.as_ref()))?;
+                    match decide_publish(&data, producer.as_ref(), channel.as_ref(), known, &self.policy, self.moment())? {
+                        Some(commit) => self.commit(commit),
+                        None => self.present(),
+                    }
                 });
                 let answer = match published {
                     Ok(channel) => ack_frame(&id, channel.tail_offset()),
@@ -380,7 +430,7 @@ impl Inner {
                 let _ = socket.send_with_str(answer);
             }
             Ok(ClientFrame::Presence { id, state }) => {
-                let said = rights.demand(Right::Presence).and_then(|()| Member::new(id, &state));
+                let said = reader.rights.demand(Right::Presence).and_then(|()| Member::new(id, &state));
                 if let Err(error) = said.and_then(|said| self.announce(self.policy.presence()?, said, Some(socket))) {
                     let _ = socket.send_with_str(error_frame(None, &error));
                 }

@@ -9,6 +9,8 @@ use tidewire_core::{Framing, Lease, Member, Rights};
 use wasm_bindgen::prelude::*;
 use worker::{Result, State, WebSocket};
 
+use crate::window::{self, Window};
+
 /// What survives sleep with a socket. Written on connect and on a change of phase, never per event; far below the platform's 16,384 bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reader {
@@ -19,6 +21,10 @@ pub(crate) struct Reader {
     pub(crate) rights: Rights,
     /// Who is present by it.
     pub(crate) member: Option<Held>,
+    /// Whether it acknowledges what it gets.
+    pub(crate) is_windowed: bool,
+    /// Whether its next page waits for that.
+    pub(crate) is_waiting: bool,
 }
 
 /// A member, and when it last said so, in milliseconds since 1970.
@@ -63,6 +69,7 @@ pub(crate) struct Readers {
     catching_up: Set,
     /// Who is present by which socket.
     members: RefCell<BTreeMap<String, WebSocket>>,
+    pub(crate) window: Window,
 }
 
 impl Readers {
@@ -70,26 +77,24 @@ impl Readers {
     pub(crate) const MAX: u32 = 32_000;
 
     /// Rebuilds the sets from the sockets that survived sleep, and returns those that were in mid-catch-up.
-    pub(crate) fn restore(state: &State) -> (Readers, Vec<(WebSocket, Framing)>) {
-        let readers = Readers {
-            live: Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect(),
-            catching_up: Set::default(),
-            members: RefCell::default(),
-        };
+    pub(crate) fn restore(state: &State) -> (Readers, Vec<(WebSocket, Reader)>) {
+        let live = Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect();
+        let readers = Readers { live, catching_up: Set::default(), members: RefCell::default(), window: Window::new() };
         let mut behind = Vec::new();
         for socket in state.get_websockets() {
-            let reader = Readers::get(&socket);
-            if let Some(member) = reader.as_ref().and_then(|reader| reader.member.as_ref()) {
+            // Without an attachment it was never one of ours.
+            let Some(reader) = Readers::get(&socket) else { continue };
+            if let Some(member) = &reader.member {
                 readers.members.borrow_mut().insert(member.id.clone(), socket.clone());
             }
-            match reader {
-                Some(Reader { framing, after: None, .. }) => readers.insert_live(framing, &socket),
-                Some(Reader { framing, .. }) => {
-                    readers.catching_up.add(socket.as_ref());
-                    behind.push((socket, framing));
-                }
-                // Without an attachment it was never one of ours.
-                None => {}
+            if reader.is_windowed {
+                readers.window.open(socket.as_ref(), reader.after.is_none());
+            }
+            if reader.after.is_none() {
+                readers.insert_live(reader.framing, &socket);
+            } else {
+                readers.catching_up.add(socket.as_ref());
+                behind.push((socket, reader));
             }
         }
         (readers, behind)
@@ -107,6 +112,7 @@ impl Readers {
             self.catching_up.add(socket.as_ref());
         } else {
             self.catching_up.delete(socket.as_ref());
+            self.window.join(socket.as_ref());
             self.insert_live(reader.framing, socket);
         }
         Ok(())
@@ -131,6 +137,11 @@ impl Readers {
 
     pub(crate) fn send(sockets: &Set, text: &str) {
         send_to_all(sockets, text);
+    }
+
+    /// Sends a batch that ends with event `seq`. Those that have more than `limit` characters still to acknowledge do not get it and are returned.
+    pub(crate) fn send_in_window(&self, sockets: &Set, text: &str, seq: u64, limit: u64) -> impl Iterator<Item = WebSocket> + use<> {
+        self.window.send(sockets, text, seq as f64, limit as f64).into_iter().flat_map(window::sockets)
     }
 
     pub(crate) fn close(sockets: &Set, code: u16, reason: &str) {

@@ -207,7 +207,7 @@ impl Log {
         if framing == Framing::News {
             return Ok(answer(timed_out(channel.offset(after), cursor)));
         }
-        let mut frames: Vec<String> = framing.greeting(&channel, after, 2000, 1000).into_iter().collect();
+        let mut frames: Vec<String> = framing.greeting(&channel, after, 2000, 1000, None).into_iter().collect();
         frames.extend(gap.and_then(|gap| framing.gap(gap, cursor)));
         let mut page = self.page(after, policy);
         frames.push(framing.batch(&channel, after, &page.events, cursor));
@@ -217,17 +217,20 @@ impl Log {
             frames.push(framing.batch(&channel, after, &page.events, cursor));
         }
         for text in sent {
-            let (id, data) = match ClientFrame::parse(text) {
-                Ok(ClientFrame::Publish { id, data }) => (id, data),
+            let (id, data, producer) = match ClientFrame::parse(text) {
+                Ok(ClientFrame::Publish { id, data, producer }) => (id, data, producer),
+                // Nothing is held back here.
+                Ok(ClientFrame::Ack { .. }) => continue,
                 Ok(frame) => panic!("memory keeps no connection for {frame:?}"),
                 Err(error) => {
                     frames.push(error_frame(None, &error));
                     return Ok(Answer { status: 101, frames, close: Some(error.close_code()), ..Answer::default() });
                 }
             };
-            let decided = decide_publish(&data, self.channel.as_ref(), self.producers.get("").copied(), policy, self.moment(now_ms));
-            match decided {
-                Ok(commit) => {
+            let known = policy.publisher(producer.as_ref()).and_then(|id| self.producers.get(id).copied());
+            match decide_publish(&data, producer.as_ref(), self.channel.as_ref(), known, policy, self.moment(now_ms)) {
+                Ok(None) => frames.push(ack_frame(&id, channel.tail_offset())),
+                Ok(Some(commit)) => {
                     let after = channel.tail;
                     channel = commit.channel.clone();
                     let events = self.commit(commit);
