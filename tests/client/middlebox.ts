@@ -55,6 +55,33 @@ export class Middlebox {
   }
 }
 
+/** A proxy that passes requests on and, when `loses` says so of the number of a POST (from 1), breaks the connection in the place of the answer. */
+export class LosingProxy {
+  readonly url: string;
+  lost = 0;
+
+  private constructor(url: string) {
+    this.url = url;
+  }
+
+  static async start(target: string, loses: (post: number) => boolean): Promise<LosingProxy> {
+    let posts = 0;
+    let box: LosingProxy | undefined;
+    const url = await serve((asked, answer) => {
+      const isLost = asked.method === "POST" && loses((posts += 1));
+      const passed = request(new URL(asked.url!, target), { method: asked.method, headers: asked.headers }, (got) => {
+        if (!isLost) got.pipe(answer.writeHead(got.statusCode!, got.headers));
+        else {
+          box!.lost += 1;
+          got.resume().on("end", () => asked.socket.resetAndDestroy());
+        }
+      });
+      asked.pipe(passed);
+    });
+    return (box = new LosingProxy(url));
+  }
+}
+
 async function listen(server: Server): Promise<string> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

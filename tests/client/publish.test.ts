@@ -1,10 +1,10 @@
 // The client's `publish`: against our server, and against servers in trouble.
 
 import { expect, test } from "vitest";
-import { publish, subscribe } from "../../shared/client/src/index.ts";
-import { freshName, useServer } from "../harness/suite.ts";
+import { publish, publisher, subscribe } from "../../shared/client/src/index.ts";
+import { freshName, numbers, useServer } from "../harness/suite.ts";
 import { dataOf, take } from "./events.ts";
-import { serve } from "./middlebox.ts";
+import { LosingProxy, serve } from "./middlebox.ts";
 
 const server = useServer("client-publish");
 const FAST = { backoff: { baseMs: 1, capMs: 2 } };
@@ -69,4 +69,47 @@ test("stops by a signal, also while it waits", async () => {
     setImmediate(() => abort.abort(new Error("enough")));
   });
   await expect(publish(base, 1, { signal: abort.signal })).rejects.toThrow("enough");
+});
+
+test("what was stored although its answer was lost is not stored again, and the order stays", async () => {
+  const name = freshName();
+  const box = await LosingProxy.start(server.url, (request) => request % 3 !== 0);
+  const send = publisher(`${box.url}/feed/${name}`, FAST);
+  const offsets = await Promise.all(numbers(1, 10).map((number) => send(number)));
+  expect(await (await fetch(`${server.url}/feed/${name}`)).json()).toEqual(numbers(1, 10));
+  expect(box.lost).toBe(20);
+  expect(offsets).toEqual([...offsets].sort());
+  await publish(`${box.url}/feed/${name}`, 11, FAST);
+  expect(await (await fetch(`${server.url}/feed/${name}`)).json()).toEqual(numbers(1, 11));
+});
+
+test("after a publish of which nobody knows whether it arrived the next is not taken for it", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  const box = await LosingProxy.start(server.url, (request) => request <= 2);
+  const send = publisher(channel.replace(server.url, box.url), { ...FAST, attempts: 2 });
+  await expect(send("arrived")).rejects.toMatchObject({ code: "connection-lost", retryable: true });
+  await send("next");
+  expect(await (await fetch(channel)).json()).toEqual(["arrived", "next"]);
+});
+
+test("a refused publish leaves no hole, and neither does a channel that was made anew", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  const send = publisher(channel, FAST);
+  const [first, refused, second] = await Promise.allSettled([send(1), send("x".repeat(70_000)), send(2)]);
+  expect([first!.status, refused!.status, second!.status]).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  await fetch(channel, { method: "DELETE" });
+  await send(3);
+  expect(await (await fetch(channel)).json()).toEqual([3]);
+});
+
+test("asks for a fresh token when one was refused, once", async () => {
+  const seen: (string | undefined)[] = [];
+  const base = await serve((asked, answer) => {
+    seen.push(asked.headers.authorization);
+    answer.writeHead(asked.headers.authorization === "Bearer fresh" ? 204 : 401, { "stream-next-offset": "7" }).end();
+  });
+  expect(await publish(base, 1, { token: async (wasRefused) => (wasRefused ? "fresh" : "stale") })).toBe("7");
+  expect(seen).toEqual(["Bearer stale", "Bearer fresh"]);
+  await expect(publish(`${base}/b`, 1, { token: () => "stale" })).rejects.toMatchObject({ status: 401, retryable: false });
+  expect(seen).toHaveLength(4);
 });

@@ -2,10 +2,11 @@
 
 import { DurableStreamTestServer } from "@durable-streams/server";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { publish, subscribe, type Transport } from "../../shared/client/src/index.ts";
+import { publish, publisher, subscribe, type Transport } from "../../shared/client/src/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { freshName, numbers } from "../harness/suite.ts";
 import { dataOf, take, takeAll } from "./events.ts";
+import { LosingProxy } from "./middlebox.ts";
 
 const server = new DurableStreamTestServer({ port: 0, host: "127.0.0.1", longPollTimeout: 2_000 });
 beforeAll(() => server.start());
@@ -65,4 +66,14 @@ test("throws the reference server's refusals as typed errors", async () => {
   const missing = `${server.url}/v1/stream/${freshName()}`;
   await expect(takeAll(subscribe(missing))).rejects.toMatchObject({ name: "TidewireError", status: 404, retryable: false });
   await expect(publish(missing, 1)).rejects.toMatchObject({ status: 404, retryable: false });
+});
+
+test("what was stored although its answer was lost is not stored again", async () => {
+  const channel = await create("application/json");
+  const box = await LosingProxy.start(server.url, (request) => request % 2 === 1);
+  const send = publisher(channel.replace(server.url, box.url), { backoff: { baseMs: 1, capMs: 2 } });
+  const offsets = await Promise.all(numbers(1, 5).map((number) => send(number)));
+  expect(await (await fetch(`${channel}?offset=-1`)).json()).toEqual(numbers(1, 5));
+  expect(box.lost).toBe(5);
+  expect(offsets.at(-1)).toBe((await fetch(channel, { method: "HEAD" })).headers.get("stream-next-offset"));
 });

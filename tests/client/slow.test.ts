@@ -59,3 +59,20 @@ test("the offset to go on from is that of the event taken last, also when readin
     if (data === 9) break;
   }
 });
+
+test("a server that asks for it is told what has come", async () => {
+  const subscription = subscribe("http://channel.test/x", { transports: ["websocket"], backoff: { baseMs: 0 } });
+  await eventually("a connection", () => FakeSocket.all.length === 1);
+  const socket = FakeSocket.all[0]!;
+  socket.say({ type: "hello", offset: "-1", ackBytes: 3_000 });
+  for (let from = 1; from <= 300; from += 10) socket.say(eventsFrame(from, from + 9));
+  const acks = socket.sent.map((text) => JSON.parse(text) as { type: string; offset: string });
+  // A frame has some 330 characters.
+  expect(acks.map(({ type }) => type)).toEqual(["ack", "ack", "ack"]);
+  expect(acks.map(({ offset }) => offset)).toEqual([...acks.map(({ offset }) => offset)].sort());
+  expect(new Set(acks.map(({ offset }) => offset.slice(-1)))).toEqual(new Set(["0"]));
+  socket.say({ type: "close", code: 3008, reason: "slow" });
+  await eventually("it comes back without waiting for the close", () => FakeSocket.all.length === 2);
+  expect(new URL(FakeSocket.all[1]!.url).searchParams.get("offset")).toBe(offsetOf(300));
+  subscription.close();
+});

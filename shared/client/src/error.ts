@@ -62,6 +62,8 @@ export async function errorFrom(answer: Response): Promise<TidewireError> {
   } catch {
     // Not every answer comes from one of our servers.
   }
+  // Durable Streams says in a header what our servers also say in the problem.
+  if (answer.headers.has("producer-expected-seq")) return new TidewireError("producer-gap", status, text);
   return new TidewireError(`http-${status}`, status, text.slice(0, 200) || answer.statusText, { retryAfterMs });
 }
 

@@ -25,6 +25,14 @@ export interface Gap {
   readonly earliest: string;
 }
 
+/** Who is present, where the function says so. */
+export interface Presence {
+  /** Those that came or changed; `state: null` is one that left. */
+  readonly members: readonly { readonly id: string; readonly state: unknown }[];
+  /** Whether these are all: anyone who is not here is gone. */
+  readonly isSnapshot: boolean;
+}
+
 /** A way to read a channel. */
 export type Transport = "websocket" | "sse" | "long-poll" | "poll";
 

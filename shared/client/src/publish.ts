@@ -9,11 +9,16 @@ import { Watchdog } from "./watchdog.ts";
 /** Time for an answer, in milliseconds. */
 const ANSWER_MS = 30_000;
 
+const OFFSET = "stream-next-offset";
+
+/** Channels whose publishers {@link publish} keeps. */
+const MAX_KEPT = 100;
+
 /** Choices of a publish. */
 export interface PublishOptions extends RequestOptions {
   /** Media type of the channel. By default `application/json`, or `application/octet-stream` for a `Uint8Array`. */
   contentType?: string;
-  /** How often to send at most (6). 1: never again, so that nothing can be doubled. */
+  /** How often to send at most (6). */
   attempts?: number;
   /** Waits between attempts. */
   backoff?: BackoffOptions;
@@ -21,43 +26,113 @@ export interface PublishOptions extends RequestOptions {
   signal?: AbortSignal;
 }
 
+/** Publishes to one channel: one after the other, in the order of the calls. As {@link publish}; `signal` gives up this one. */
+export type Publisher = (data: unknown, signal?: AbortSignal) => Promise<string>;
+
+/** Numbers what it sends, so that the server knows what it has already: an idempotent producer of Durable Streams. */
+class Producer {
+  readonly #url: URL;
+  // `randomUUID` is missing on pages without TLS.
+  readonly #id = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
+  #epoch = 0;
+  #seq = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(url: URL) {
+    this.#url = url;
+  }
+
+  async publish(data: unknown, options: PublishOptions): Promise<string> {
+    const isBytes = data instanceof Uint8Array;
+    const contentType = options.contentType ?? (isBytes ? "application/octet-stream" : "application/json");
+    const isJson = /^application\/json\b/i.test(contentType);
+    // At once: the application may go on to change the data.
+    const body = isJson && !isBytes ? JSON.stringify(data) : (data as BodyInit);
+    const published = this.#last.then(() => this.#send(contentType, body, options));
+    this.#last = published.catch(() => {});
+    return published;
+  }
+
+  async #send(contentType: string, body: BodyInit, options: PublishOptions): Promise<string> {
+    const { attempts = 6, signal } = options;
+    const backoff = new Backoff(options.backoff);
+    for (let attempt = 1; ; attempt += 1) {
+      signal?.throwIfAborted();
+      const watchdog = new Watchdog(signal);
+      watchdog.within(ANSWER_MS);
+      try {
+        const headers = { "content-type": contentType, "producer-id": this.#id, "producer-epoch": `${this.#epoch}`, "producer-seq": `${this.#seq}` };
+        let answer = await request(this.#url, { method: "POST", headers, body, signal: watchdog.signal }, options);
+        // Durable Streams names no offset for what it had already.
+        const isAnswered = ["producer-seq", OFFSET].some((name) => answer.headers.has(name));
+        if (isAnswered && !answer.headers.has(OFFSET)) answer = await request(this.#url, { method: "HEAD", signal: watchdog.signal }, options);
+        const offset = answer.headers.get(OFFSET);
+        if (offset === null) throw new TidewireError("connection-lost", 0, "the answer is not a channel's: it names no offset", { retryable: false });
+        this.#seq += 1;
+        return offset;
+      } catch (cause) {
+        const error = asError(cause);
+        if (error.code === "producer-gap" && this.#seq > 0) {
+          // The channel was made anew, or has forgotten this producer.
+          this.#restart();
+          continue;
+        }
+        if (signal?.aborted || !error.retryable || attempt >= attempts) {
+          // It may have arrived: under its number the next one would pass for it.
+          this.#restart();
+          signal?.throwIfAborted();
+          throw error;
+        }
+        await wait(backoff.next(0, error.retryAfterMs), signal ?? new AbortController().signal, error.retryAfterMs === undefined);
+      } finally {
+        watchdog.stop();
+      }
+    }
+  }
+
+  /** Numbers from 0 again. What was sent before and is still on its way is then refused. */
+  #restart(): void {
+    this.#epoch += 1;
+    this.#seq = 0;
+  }
+}
+
+const producers = new Map<string, Producer>();
+
 /**
- * Appends `data` to a channel and returns the offset of its last event. When it returns, the server has stored it.
+ * Appends `data` to a channel and returns an offset at or after its last event. When it returns, the server has stored it.
  *
  * JSON by default; an array is a batch of events, so an event that is an array itself stands in another one. On a channel of another
  * `contentType` the data is a string or a `Uint8Array`.
  *
- * Sends again when the network fails or the server has a fault. If only the answer was lost, the events are then stored twice: HTTP
- * has nothing yet by which a server could tell (a publish over WebSocket has an `id`, which this function does not use). Where that matters put an id of your own into the data, or set `attempts` to 1.
+ * Sends again when the network fails or the server has a fault; the server stores it once. Publishes to one address go one after the
+ * other, in the order of the calls; {@link publisher} makes an order of its own.
  *
- * @throws TidewireError when the server refuses, or when the last attempt failed; the signal's reason when it aborts.
+ * @throws TidewireError when the server refuses, or when the last attempt failed: it may then be stored or not; the signal's reason
+ * when it aborts.
  */
 export async function publish(url: string | URL, data: unknown, options: PublishOptions = {}): Promise<string> {
-  const { attempts = 6, signal } = options;
   const target = address(url);
-  const isBytes = data instanceof Uint8Array;
-  const contentType = options.contentType ?? (isBytes ? "application/octet-stream" : "application/json");
-  const isJson = /^application\/json\b/i.test(contentType);
-  const body = isJson && !isBytes ? JSON.stringify(data) : (data as BodyInit);
-  const headers = { "content-type": contentType };
-  const backoff = new Backoff(options.backoff);
-  for (let attempt = 1; ; attempt += 1) {
-    signal?.throwIfAborted();
-    const watchdog = new Watchdog(signal);
-    watchdog.within(ANSWER_MS);
-    try {
-      const answer = await request(target, { method: "POST", headers, body, signal: watchdog.signal }, options);
-      const offset = answer.headers.get("stream-next-offset");
-      // Not sent again: a channel that hides its headers would store it once more each time.
-      if (offset === null) throw new TidewireError("connection-lost", 0, "the answer is not a channel's: it names no offset", { retryable: false });
-      return offset;
-    } catch (cause) {
-      signal?.throwIfAborted();
-      const error = asError(cause);
-      if (!error.retryable || attempt >= attempts) throw error;
-      await wait(backoff.next(0, error.retryAfterMs), signal ?? new AbortController().signal, error.retryAfterMs === undefined);
-    } finally {
-      watchdog.stop();
-    }
+  let producer = producers.get(target.href);
+  if (!producer) {
+    // The one kept longest goes: it finishes what it was given.
+    if (producers.size >= MAX_KEPT) producers.delete(producers.keys().next().value!);
+    producers.set(target.href, (producer = new Producer(target)));
   }
+  return producer.publish(data, options);
+}
+
+/**
+ * A publisher of its own for a channel.
+ *
+ * ```ts
+ * const send = publisher("https://example.com/feed/demo-machine");
+ * await Promise.all([send(1), send(2)]);
+ * ```
+ *
+ * @throws TypeError when the address is none.
+ */
+export function publisher(url: string | URL, options: PublishOptions = {}): Publisher {
+  const producer = new Producer(address(url));
+  return (data, signal = options.signal) => producer.publish(data, signal ? { ...options, signal } : options);
 }

@@ -2,7 +2,7 @@
 
 import { contentOf, type Content } from "./content.ts";
 import { TidewireError } from "./error.ts";
-import type { Gap } from "./event.ts";
+import type { Gap, Presence } from "./event.ts";
 import { address, request, type RequestOptions } from "./request.ts";
 
 /** How a connection came to an end that is no error: the channel is finished, or the client comes back. */
@@ -14,6 +14,8 @@ export interface Sink {
   event(offset: string, data: unknown): void;
   /** A part of the past is gone. */
   gap(gap: Gap): void;
+  /** Someone came, changed or left. */
+  presence(presence: Presence): void;
   /** The connection got through; before its first event, and any number of times. */
   opened(): void;
   /** Whether no more is wanted for now. */

@@ -2,6 +2,7 @@
 
 import { parseData, type Content } from "./content.ts";
 import { TidewireError } from "./error.ts";
+import type { Presence } from "./event.ts";
 import { takeTail } from "./poll.ts";
 import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
 import { SseParser, type SseEvent } from "./sse-parser.ts";
@@ -65,6 +66,9 @@ function taker(reader: Reader, content: Content): (event: SseEvent) => boolean {
     } else if (event === "gap") {
       const { earliest, requested } = JSON.parse(data) as { earliest: string; requested: string };
       reader.gap(earliest, requested);
+    } else if (event === "presence") {
+      const { members, snapshot } = JSON.parse(data) as Pick<Presence, "members"> & { snapshot?: boolean };
+      reader.sink.presence({ members, isSnapshot: snapshot === true });
     } else if (event === "data") {
       const parsed = parseData(data, content);
       pending.push(...(content === "json" ? (parsed as unknown[]) : [parsed]));

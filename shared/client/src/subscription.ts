@@ -2,7 +2,7 @@
 
 import { Backoff, type BackoffOptions } from "./backoff.ts";
 import { asError, type TidewireError } from "./error.ts";
-import type { ChannelEvent, Gap, State, Transport } from "./event.ts";
+import type { ChannelEvent, Gap, Presence, State, Transport } from "./event.ts";
 import { Ladder } from "./ladder.ts";
 import { readLongPolls, readPolls } from "./poll.ts";
 import { Queue } from "./queue.ts";
@@ -31,6 +31,8 @@ export interface SubscribeOptions<T = unknown> extends RequestOptions {
   onEvent?: (event: ChannelEvent<T>) => void;
   /** Called when a part of the past is gone, in its place among the events. */
   onGap?: (gap: Gap) => void;
+  /** Called when someone comes, changes or leaves; over WebSocket and SSE, at functions that have presence. */
+  onPresence?: (presence: Presence) => void;
   /** Called when the state changes. */
   onState?: (state: State, transport: Transport) => void;
   /** Called for each error. After one that is not `retryable` the state is `failed`; any other is mended by trying again. */
@@ -81,6 +83,9 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
         this.#deliver({ offset, data: data as T });
       },
       gap: (gap: Gap) => this.#deliver(gap),
+      presence: (presence: Presence) => {
+        if (!this.#stop.signal.aborted) call(options.onPresence, presence);
+      },
       opened: () => this.#opened(),
       room: () => this.#queue.room(),
       mayClimb: () => this.#ladder.mayClimb(Date.now()),

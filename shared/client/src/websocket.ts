@@ -18,6 +18,9 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
     let isBase64 = false;
+    /** Characters after which the server is told what has come; a server that does not ask would refuse that. */
+    let ackBytes = Infinity;
+    let unacknowledged = 0;
     let refusal: TidewireError | undefined;
     let timer: ReturnType<typeof setTimeout>;
 
@@ -43,6 +46,7 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
     const take = (frame: ServerFrame) => {
       if (frame.type === "hello") {
         isBase64 = frame.encoding === "base64";
+        ackBytes = frame.ackBytes ?? Infinity;
         // Any other position stays until its events have come: `hello` may be past a gap that is yet to be told.
         reader.resolveNow(frame.offset);
         reader.sink.opened();
@@ -51,7 +55,16 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
           reader.position = offset;
           reader.sink.event(offset, isBase64 ? fromBase64(data as string) : data);
         }
+        if (unacknowledged >= ackBytes) {
+          unacknowledged = 0;
+          socket.send(JSON.stringify({ type: "ack", offset: reader.position }));
+        }
         if (reader.sink.isFull()) end("again");
+      } else if (frame.type === "presence") {
+        reader.sink.presence({ members: frame.members, isSnapshot: frame.snapshot === true });
+      } else if (frame.type === "close") {
+        // The close itself may take seconds.
+        closed(frame.code);
       } else if (frame.type === "gap") {
         reader.gap(frame.earliest, frame.requested);
       } else if (frame.type === "error") {
@@ -65,13 +78,14 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
     expect(OPEN_MS, () => end(lost("the WebSocket did not open")));
     socket.onmessage = ({ data }) => {
       expect(PING_MS, ping);
+      unacknowledged += (data as string).length;
       try {
         if (data !== "pong") take(JSON.parse(data as string) as ServerFrame);
       } catch (error) {
         end(asError(error));
       }
     };
-    socket.onclose = ({ code }) => {
+    const closed = (code: number) => {
       if (code === 1000) end("finished");
       else if (code === 1003 || code === 1009 || code >= 3500) {
         end(refusal ?? new TidewireError(`close-${code}`, 0, "the server closed the WebSocket for good", { retryable: false }));
@@ -79,6 +93,7 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
       else if (code >= 3000) end("again");
       else end(lost(`the WebSocket closed with ${code}`));
     };
+    socket.onclose = ({ code }) => closed(code);
     // Node fires no `close` when the connection breaks within the handshake.
     socket.onerror = () => end(lost("the WebSocket failed"));
   });
