@@ -100,6 +100,15 @@ describeOwnServer("sse bytes", () => {
     }
   });
 
+  test("an event as long as a body may be arrives whole", async () => {
+    const text = "größe 世界\r\n".repeat(60_000).trimEnd();
+    const stream = await textStream([text]);
+    const bytes = await streamBytes(stream, EVENT_SOURCE, ({ events }) => events.length >= 1);
+    const random = randomFrom(announcedSeed());
+    const { events } = decode(bytes, () => between(random, 1, 40_000));
+    expect(events.map(({ data }) => data === text.replaceAll("\r\n", "\n"))).toEqual([true]);
+  });
+
   test("each event has its offset as id, and the id resumes right after it", async () => {
     const stream = await textStream(TEXTS);
     const bytes = await streamBytes(stream, EVENT_SOURCE, ({ events }) => events.length >= TEXTS.length);
