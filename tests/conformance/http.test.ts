@@ -345,11 +345,15 @@ describe("the raw log", () => {
 });
 
 describe("every answer", () => {
-  test("is nosniff and readable from other origins", async () => {
+  test("is nosniff, readable from other origins, and in no shared cache", async () => {
     const channel = freshChannel();
     await publish(channel, 1);
+    const stream = freshStream();
+    const TEXT = { "content-type": "text/plain" };
+    const etag = header(await fetch(channel), "etag");
     const answers = {
       read: await fetch(channel),
+      "a page that did not change": await fetch(channel, { headers: { "if-none-match": etag } }),
       head: await fetch(channel, { method: "HEAD" }),
       publish: await fetch(channel, { method: "POST", headers: JSON_TYPE, body: "2" }),
       "event source": await peek(channel, EVENT_STREAM),
@@ -361,14 +365,28 @@ describe("every answer", () => {
       "no such stream": await fetch(freshStream()),
       "no such address": await fetch(`${server.url}/nothing`),
       "bad method": await fetch(channel, { method: "PATCH" }),
-      "raw log": await fetch(freshStream(), { method: "PUT", headers: { "content-type": "text/plain" } }),
+      preflight: await fetch(channel, { method: "OPTIONS" }),
+      "raw log": await fetch(stream, { method: "PUT", headers: TEXT }),
+      "raw log again": await fetch(stream, { method: "PUT", headers: TEXT }),
+      "other configuration": await fetch(stream, { method: "PUT", headers: { ...TEXT, "stream-ttl": "60" } }),
+      fork: await fetch(freshStream(), { method: "PUT", headers: { ...TEXT, "stream-forked-from": "/x" } }),
+      end: await fetch(stream, { method: "POST", headers: { "stream-closed": "true" } }),
+      "event source after the end": await fetch(`${stream}?offset=now`, { headers: EVENT_STREAM }),
+      "long poll after the end": await fetch(`${stream}?offset=now&live=long-poll`),
+      deletion: await fetch(stream, { method: "DELETE" }),
     };
+    expect(answers["a page that did not change"].status).toBe(304);
+    expect(answers["event source after the end"].status).toBe(204);
     for (const [what, answer] of Object.entries(answers)) {
       expect(answer.headers.get("x-content-type-options"), what).toBe("nosniff");
       expect(answer.headers.get("access-control-allow-origin"), what).toBe("*");
+      expect(answer.headers.get("cross-origin-resource-policy"), what).toBe("cross-origin");
+      // What is asked for with GET; other methods are in no cache anyway.
+      if (answer.status < 300 && ["preflight", "publish", "raw log", "raw log again", "end", "deletion"].includes(what)) continue;
+      expect(answer.headers.get("cache-control"), what).toMatch(/^(private, no-cache|no-store|no-cache, no-transform)$/);
     }
     const exposed = header(answers.read, "access-control-expose-headers").toLowerCase();
-    for (const name of ["stream-next-offset", "stream-up-to-date", "stream-closed", "stream-cursor", "etag"]) {
+    for (const name of ["stream-next-offset", "stream-up-to-date", "stream-closed", "stream-cursor", "stream-ttl", "stream-expires-at", "producer-epoch", "retry-after", "etag"]) {
       expect(exposed).toContain(name);
     }
   });
@@ -384,7 +402,7 @@ describe("every answer", () => {
       const methods = header(answer, "access-control-allow-methods");
       for (const method of ["GET", "POST", "PUT", "DELETE", "HEAD"]) expect(methods).toContain(method);
       const headers = header(answer, "access-control-allow-headers").toLowerCase();
-      for (const name of ["content-type", "last-event-id", "if-none-match", "stream-closed", "stream-seq"]) expect(headers).toContain(name);
+      for (const name of ["authorization", "content-type", "last-event-id", "if-none-match", "stream-closed", "stream-seq", "stream-ttl", "stream-expires-at", "producer-id", "producer-epoch", "producer-seq"]) expect(headers).toContain(name);
     }
   });
 });

@@ -386,7 +386,12 @@ fn read_from(channel: &Channel, read: &Read, moment: Moment) -> Result<Decision>
         Transport::LongPoll if at_tail => subscribe(Framing::News),
         Transport::LongPoll => Decision::Page(PagePlan::after_wait(position.after, cursor)),
         // Any other status would bring the EventSource back for ever.
-        Transport::EventSource if finished && position.gap.is_none() => Decision::Reply(reply(StatusCode::NO_CONTENT, "")),
+        Transport::EventSource if finished && position.gap.is_none() => {
+            let mut reply = reply(StatusCode::NO_CONTENT, "");
+            // 204 is cacheable by default, and a channel of the name may begin anew.
+            set(&mut reply, header::CACHE_CONTROL, "no-store");
+            Decision::Reply(reply)
+        }
         Transport::EventSource => subscribe(Framing::EventSource),
         Transport::DurableSse => subscribe(Framing::DurableSse),
         Transport::WebSocket => subscribe(Framing::TidewireV1),
@@ -465,7 +470,7 @@ impl PageHead {
             set(&mut reply, headers::CURSOR, &cursor.to_string());
         }
         set(&mut reply, header::ETAG, &self.etag());
-        // A cache may keep the answer but must ask whether it still holds; what is here may be private, and a page at the tail grows.
+        // A cache may keep the answer but must ask whether it still holds (`PROTOCOL.md`, "Caching").
         set(&mut reply, header::CACHE_CONTROL, "private, no-cache");
         reply
     }
