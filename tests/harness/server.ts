@@ -84,7 +84,7 @@ export class Server {
     return server;
   }
 
-  /** Starts again on the same state and the same port, after `kill9`. */
+  /** Starts again on the same state and the same port, after `kill9` or `end`. */
   async restart(): Promise<void> {
     await this.#launch();
   }
@@ -146,7 +146,12 @@ export class Server {
 
   /** SIGKILL of the whole group. Returns when the port refuses connections. */
   async kill9(): Promise<void> {
-    this.signalGroup("SIGKILL");
+    await this.end("SIGKILL");
+  }
+
+  /** Ends the whole group by this signal; SIGTERM is what a deploy sends. Returns when the port refuses connections. */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    this.signalGroup(signal);
     await this.#gone();
     await eventually("the port refuses connections", () => refuses(this.#port));
   }
