@@ -33,7 +33,7 @@ interface Vector {
 }
 
 interface HttpVector extends Vector {
-  function: "feed" | "streams";
+  function: "chat" | "feed" | "streams";
   steps: Step[];
 }
 
@@ -51,7 +51,7 @@ const read = (file: string): unknown => JSON.parse(readFileSync(new URL(`../../s
 const http = read("http.json") as { cases: HttpVector[] };
 const sse = read("sse.json") as { encode: EncodeVector[]; decode: DecodeVector[] };
 
-const PREFIX = { feed: "/feed/", streams: "/v1/stream/" };
+const PREFIX = { chat: "/chat/", feed: "/feed/", streams: "/v1/stream/" };
 
 const server = useServer("vectors");
 

@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { basename, join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
@@ -130,6 +129,8 @@ export class Server {
 
   /** All rows of the server's SQLite files that match, each as JSON. */
   rows(pattern: RegExp): string[] {
+    // Loaded where it is used: it warns that it is experimental.
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
     const files = readdirSync(this.#state, { recursive: true, encoding: "utf8" }).filter((file) => /\.(sqlite|db)$/.test(file));
     return files.flatMap((file) => {
       const database = new DatabaseSync(join(this.#state, file), { readOnly: true });

@@ -12,8 +12,8 @@ use memory::{Answer, Ask, Feed, Memory};
 use serde_json::{Map, Value};
 use tidewire_core::sse::{Decoder, encode_event};
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Identity, Moment, NameShape, Policy, ProducerState, Rights,
-    Settings, ack_frame, decide_publish, error_frame,
+    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Identity, Moment, NameShape, Policy, Presence, ProducerState,
+    Rate, Right, Rights, Settings, ack_frame, decide_publish, error_frame,
 };
 
 /// Like `functions/streams`.
@@ -29,6 +29,26 @@ impl Function for Streams {
 
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         Feed::authorize(identity, channel, settings)
+    }
+}
+
+/// Like `functions/chat`, without its rules for a message.
+struct Chat;
+
+impl Function for Chat {
+    const NAME: &'static str = "chat";
+
+    fn policy(settings: &Settings) -> Policy {
+        Policy {
+            rate: Some(Rate { events: 10, per_ms: 10_000 }),
+            presence: Some(Presence::from_settings(settings)),
+            tombstone: Some(|offset| format!(r#"{{"type":"deleted","offset":"{offset}"}}"#).into()),
+            ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        }
+    }
+
+    fn authorize(_: &Identity, _: &ChannelName, _: &Settings) -> Rights {
+        Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Presence)
     }
 }
 
@@ -67,7 +87,11 @@ fn http() {
     for case in cases(include_str!("../vectors/http.json"), "cases") {
         let id = case["id"].as_str().unwrap();
         let settings = Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
-        let mut server = if case["function"] == "feed" { Memory::new::<Feed>(settings) } else { Memory::new::<Streams>(settings) };
+        let mut server = match case["function"].as_str().unwrap() {
+            "chat" => Memory::new::<Chat>(settings),
+            "feed" => Memory::new::<Feed>(settings),
+            _ => Memory::new::<Streams>(settings),
+        };
         let mut saved = HashMap::from([("name".to_owned(), "demo-vector".to_owned()), ("channel".to_owned(), "http://tidewire.test/demo-vector".to_owned())]);
         for (number, step) in case["steps"].as_array().unwrap().iter().enumerate() {
             let filled = saved.iter().fold(step.to_string(), |step, (name, value)| step.replace(&format!("{{{name}}}"), &value.replace('"', "\\\"")));
@@ -75,7 +99,7 @@ fn http() {
             server.now_ms += 1 + step["afterMs"].as_u64().unwrap_or(0);
             let ask = ask(&step["request"]);
             let answer = server.fetch(&ask);
-            let outcome = check(&answer, step["expected"].as_object().unwrap()).and_then(|()| described(&ask.method, &answer));
+            let outcome = check(&answer, step["expected"].as_object().unwrap()).and_then(|()| described(&ask, &answer));
             outcome.unwrap_or_else(|wrong| panic!("{id}, step {number}: {wrong}\n{answer:?}"));
             for (name, header) in step["save"].as_object().into_iter().flatten() {
                 saved.insert(name.clone(), answer.headers[header.as_str().unwrap()].clone());

@@ -2,16 +2,18 @@
 
 use serde_json::Value;
 
-use crate::memory::Answer;
+use crate::memory::{Answer, Ask};
 
 /// Answers to methods that a channel does not take are not described.
 ///
 /// # Errors
 ///
 /// What the file lacks.
-pub(crate) fn described(method: &str, answer: &Answer) -> Result<(), String> {
+pub(crate) fn described(ask: &Ask, answer: &Answer) -> Result<(), String> {
+    let method = ask.method.as_str();
     let file: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
-    let Some(operation) = file["paths"]["/{channel}"].get(method.to_lowercase()) else { return Ok(()) };
+    let path = if ask.path.contains("/-/presence/") { "/-/presence/{channel}" } else { "/{channel}" };
+    let Some(operation) = file["paths"][path].get(method.to_lowercase()) else { return Ok(()) };
     let response = operation["responses"].get(answer.status.to_string()).ok_or("the status is not described")?;
     // Headers that every answer has, and those that belong to HTTP alone, are not listed for each.
     let is_ours =
