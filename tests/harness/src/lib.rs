@@ -4,12 +4,14 @@
 //! its own, and leaves no process behind.
 
 pub mod application;
+pub mod copy;
 pub mod demo;
 pub mod doctor;
 pub mod group;
 pub mod lock;
 pub mod machine;
 pub mod manifest;
+pub mod new;
 pub mod node;
 pub mod optimizer;
 pub mod platform;

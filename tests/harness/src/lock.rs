@@ -25,6 +25,11 @@ impl Lock {
         toml::from_str(&text).context("Cargo.lock is not as cargo writes it")
     }
 
+    /// Whether any version of this crate is in it.
+    pub fn has(&self, name: &str) -> bool {
+        self.package.iter().any(|package| package.name == name)
+    }
+
     /// The one version of this crate.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tidewire_harness::demo::{self, Demo};
+use tidewire_harness::new::{self, New};
 use tidewire_harness::platform::Choice;
 use tidewire_harness::project::Project;
 use tidewire_harness::signal::{self, Interrupted};
@@ -38,6 +39,11 @@ enum Command {
     /// Publishes what this machine is doing to the feed, each second.
     #[command(after_help = "Example:\n  cargo harness demo\n  cargo harness demo --platform spin\n  cargo harness demo --url http://127.0.0.1:8787 --count 60")]
     Demo(Demo),
+    /// Makes a project of a template: a folder that stands alone, with the shared crates inside.
+    #[command(
+        after_help = "Example:\n  cargo harness new feed ../my-feed\n  cargo harness new feed ../my-feed --name ticker --platform workers\n  cargo harness new --upgrade ../my-feed"
+    )]
+    New(New),
     /// Runs the tests; ends with `N passed, N failed`.
     #[command(
         after_help = "Example:\n  cargo harness test\n  cargo harness test --platform spin --suite order\n  cargo harness test --base-url http://127.0.0.1:8787"
@@ -72,6 +78,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Doctor => doctor::print(&project),
         Command::Up(up) => up::run(&project, up).map(|()| true),
         Command::Demo(demo) => demo::run(&project, demo).map(|()| true),
+        Command::New(new) => new::run(&project, new).map(|()| true),
         Command::Test(test) => test::run(&project, test),
     }
 }

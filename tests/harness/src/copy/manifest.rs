@@ -1,0 +1,74 @@
+//! The manifests and the module list of a copy.
+//!
+//! A template has no placeholders, since it is a live crate: what stands in it is replaced. What is not found where it is expected is an error, never passed over.
+
+use anyhow::{Context, Result, bail};
+
+use super::name::Name;
+use super::template::Template;
+use crate::platform::{Choice, Platform};
+
+/// How a template says that something is of one platform alone.
+const GATES: [(Platform, &str, &str); 2] = [
+    (Platform::Workers, "cfg(all(target_arch = \"wasm32\", target_os = \"unknown\"))", "pub mod workers;"),
+    (Platform::Spin, "cfg(target_os = \"wasi\")", "mod spin;"),
+];
+
+/// `Cargo.toml`, with the release profile of the workspace's.
+pub fn cargo(text: &str, workspace: &str, template: &Template, name: &Name, choice: Choice) -> Result<String> {
+    let mut paragraphs: Vec<String> = named(text, template, name).split("\n\n").map(|paragraph| paragraph.trim_end().to_owned()).collect();
+    for (platform, gate, _) in GATES {
+        let header = format!("[target.'{gate}'.dependencies]");
+        let index = paragraphs.iter().position(|paragraph| paragraph.starts_with(&header)).with_context(|| format!("Cargo.toml has no {header}"))?;
+        if !choice.has(platform) {
+            paragraphs.remove(index);
+        }
+    }
+    let profile = workspace.split("\n\n").find(|paragraph| paragraph.contains("[profile.release]")).context("the workspace has no release profile")?;
+    paragraphs.push(profile.trim_end().to_owned());
+    paragraphs.push("# Of its own, also inside another repository.\n[workspace]\nexclude = [\"vendor\"]\n".to_owned());
+    Ok(paragraphs.join("\n\n"))
+}
+
+/// `src/lib.rs`, without the module of a platform that the copy is not for.
+pub fn modules(text: &str, choice: Choice) -> Result<String> {
+    let mut text = text.to_owned();
+    for (platform, gate, module) in GATES {
+        if !choice.has(platform) {
+            text = replaced(&text, &format!("#[{gate}]\n{module}\n"), "")?;
+        }
+    }
+    Ok(text)
+}
+
+/// `wrangler.toml`. The Durable Object class keeps its name, since that decides where the data is.
+pub fn wrangler(text: &str, template: &Template, name: &Name) -> String {
+    named(text, template, name)
+}
+
+/// `spin.toml`, with the component under the copy's name.
+pub fn spin(text: &str, template: &Template, name: &Name) -> Result<String> {
+    let text = named(text, template, name);
+    let text = replaced(&text, &format!("component = \"{}\"", template.name), &format!("component = \"{name}\""))?;
+    let text = replaced(&text, &format!("[component.{}", template.name), &format!("[component.{name}"))?;
+    // A copy is its own workspace, so cargo builds where the manifest looks.
+    replaced(&text, " --target-dir target", "")
+}
+
+/// With the copy's name, and with the paths of a copy.
+pub fn named(text: &str, template: &Template, name: &Name) -> String {
+    let package = template.package();
+    text.replace(&package, &name.to_string())
+        .replace(&package.replace('-', "_"), &name.snake_case())
+        .replace("../../shared", "vendor")
+        .replace("../../target", "target")
+}
+
+/// # Errors
+/// When there is nothing to replace: a template has changed its shape.
+fn replaced(text: &str, old: &str, new: &str) -> Result<String> {
+    if !text.contains(old) {
+        bail!("the template does not hold `{}`", old.trim());
+    }
+    Ok(text.replace(old, new))
+}

@@ -1,0 +1,99 @@
+//! A copy of a template: a project that stands alone.
+
+pub mod manifest;
+pub mod name;
+pub mod readme;
+pub mod scripts;
+pub mod template;
+pub mod tree;
+pub mod vendor;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::platform::{Choice, Platform};
+use crate::project::Project;
+use name::Name;
+use template::Template;
+use tree::Tree;
+
+/// A copy to be made.
+pub struct Copy<'a> {
+    pub project: &'a Project,
+    pub template: Template,
+    pub name: Name,
+    pub choice: Choice,
+}
+
+impl Copy<'_> {
+    /// Writes the copy into this folder, which must not exist. On failure nothing of it is left.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let files = self.files()?;
+        let outcome = tree::write(&files, folder).and_then(|()| cut_lock(folder));
+        if outcome.is_err() {
+            // The first error is the one to tell.
+            let _ = fs::remove_dir_all(folder);
+        }
+        outcome
+    }
+
+    /// All files but the cut `Cargo.lock`: here it is still ours.
+    pub fn files(&self) -> Result<Tree> {
+        let Self { project, template, name, choice } = self;
+        let ours = |path: &str| fs::read(project.root().join(path)).with_context(|| format!("cannot read {path}"));
+        let mut files = Tree::new();
+        for (path, contents) in tree::read(&template.folder, &[])? {
+            let text = || String::from_utf8(contents.clone()).with_context(|| format!("{} is no text", path.display()));
+            let contents = match path.to_str() {
+                Some("wrangler.toml" | "src/workers.rs") if !choice.has(Platform::Workers) => continue,
+                Some("spin.toml" | "src/spin.rs") if !choice.has(Platform::Spin) => continue,
+                Some("Cargo.toml") => manifest::cargo(&text()?, &String::from_utf8(ours("Cargo.toml")?)?, template, name, *choice)?.into(),
+                Some("wrangler.toml") => manifest::wrangler(&text()?, template, name).into(),
+                Some("spin.toml") => manifest::spin(&text()?, template, name)?.into(),
+                Some("src/lib.rs") => manifest::modules(&text()?, *choice)?.into(),
+                Some("README.md") => readme::readme(&text()?, template, name, *choice)?.into(),
+                _ => contents,
+            };
+            files.insert(path, contents);
+        }
+        let vendored = vendor::tree(project, *choice)?;
+        files.extend(vendored.into_iter().map(|(path, contents)| (Path::new("vendor").join(path), contents)));
+
+        let mut add = |path: &str, contents: Vec<u8>| files.insert(PathBuf::from(path), contents);
+        add("Cargo.lock", ours("Cargo.lock")?);
+        add("LICENSE", ours("LICENSE-MIT-0")?);
+        add("package.json", scripts::package(project, name, *choice)?.into());
+        add(".gitignore", ours("tests/copy/gitignore")?);
+        add("tests/server.mjs", ours("tests/copy/server.mjs")?);
+        let mut workflow = ours("tests/copy/ci.yml")?;
+        for platform in choice.platforms() {
+            workflow.extend(ours(&format!("tests/copy/ci-{platform}.yml"))?);
+            let (place, file) = match platform {
+                Platform::Workers => (".dev.vars", "tests/copy/dev.vars.example"),
+                Platform::Spin => (".env", "tests/copy/env.example"),
+            };
+            add(place, ours(file)?);
+            add(&format!("{place}.example"), ours(file)?);
+        }
+        add(".github/workflows/ci.yml", workflow);
+        Ok(files)
+    }
+}
+
+/// Leaves of our lock file what the copy is built with, at the same versions.
+fn cut_lock(folder: &Path) -> Result<()> {
+    let output = Command::new("cargo")
+        // Only what the workspace itself needs changes. Offline, so that nothing can be newer than ours.
+        .args(["update", "--workspace", "--offline", "--quiet"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .context("cargo is missing: install rustup from https://rustup.rs")?;
+    if !output.status.success() {
+        bail!("cargo cannot cut the lock file of the copy: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `cargo harness new`: makes a project of a template, and brings one up to date.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::copy::name::Name;
+use crate::copy::template::Template;
+use crate::copy::{Copy, vendor};
+use crate::lock::Lock;
+use crate::platform::{Choice, Platform};
+use crate::project::Project;
+
+#[derive(Args)]
+pub struct New {
+    /// Folder of functions/ to copy, as `feed`.
+    #[arg(required_unless_present = "upgrade")]
+    pub template: Option<String>,
+    /// Folder to make, outside this repository.
+    #[arg(required_unless_present = "upgrade")]
+    pub path: Option<PathBuf>,
+    /// Name of the crate, the Worker and the Spin application [default: the folder's].
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Platforms that the copy is for.
+    #[arg(long, value_enum, default_value_t = Choice::Both)]
+    pub platform: Choice,
+    /// Replace the vendor/ of this copy by the shared crates of this repository, and nothing else.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "platform"])]
+    pub upgrade: Option<PathBuf>,
+}
+
+/// Makes the copy, or upgrades one.
+pub fn run(project: &Project, new: &New) -> Result<()> {
+    match new {
+        New { upgrade: Some(path), .. } => upgrade(project, path),
+        New { template: Some(template), path: Some(path), .. } => make(project, new, template, path),
+        _ => bail!("say which template, and the folder to make"),
+    }
+}
+
+fn make(project: &Project, new: &New, template: &str, path: &Path) -> Result<()> {
+    let template = Template::find(project, template)?;
+    let folder = place(project, path)?;
+    let own = folder.file_name().context("PATH names no folder")?.to_string_lossy();
+    let name = Name::parse(new.name.as_deref().unwrap_or(&own), &Lock::read(project)?)?;
+    println!("{name} in {}, from the template {}", path.display(), template.name);
+    Copy { project, template, name, choice: new.platform }.write(&folder)?;
+    let install = if new.platform.has(Platform::Workers) { " && npm install" } else { "" };
+    println!("next: cd {}{install} && npm run dev", path.display());
+    Ok(())
+}
+
+/// Where the copy will lie.
+///
+/// # Errors
+/// When something is there already, or when it would be listed among the templates and their tests here.
+fn place(project: &Project, path: &Path) -> Result<PathBuf> {
+    let folder = std::path::absolute(path)?;
+    if folder.symlink_metadata().is_ok() {
+        bail!("{} exists already: choose another folder, or replace the vendor/ of a copy with --upgrade", path.display());
+    }
+    // The nearest folder that exists tells where the path leads, over `..` and links.
+    let nearest = folder.ancestors().find_map(|folder| folder.canonicalize().ok()).unwrap_or_default();
+    let root = project.root().canonicalize()?;
+    // The tests make their copies in there; git ignores it.
+    if nearest.starts_with(&root) && !nearest.starts_with(root.join("target")) {
+        bail!("{} lies inside this repository: choose a folder outside of it", path.display());
+    }
+    Ok(folder)
+}
+
+fn upgrade(project: &Project, path: &Path) -> Result<()> {
+    let changes = vendor::upgrade(project, path)?;
+    if changes.is_empty() {
+        println!("vendor/ of {} is as here", path.display());
+        return Ok(());
+    }
+    println!("{}", changes.join("\n"));
+    println!("next: build, which brings Cargo.lock up to date, and read CHANGELOG.md here for what else a copy has to change");
+    Ok(())
+}
