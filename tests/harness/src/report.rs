@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use anyhow::Result;
+
 use crate::platform::Platform;
+use crate::signal;
 
 /// The result of one suite on one platform.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +35,19 @@ impl Row {
     /// A suite that could not run counts as one failed test.
     pub fn could_not_run(suite: impl Into<String>, platform: Option<Platform>) -> Self {
         Self { failed: 1, ..Self::new(suite, platform) }
+    }
+
+    /// Counts one test. Only an interruption is handed on.
+    pub fn count(&mut self, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Ok(()) => self.passed += 1,
+            Err(error) if error.is::<signal::Interrupted>() => return Err(error),
+            Err(error) => {
+                eprintln!("{error:#}");
+                self.failed += 1;
+            }
+        }
+        Ok(())
     }
 
     /// How many tests were skipped for want of what.

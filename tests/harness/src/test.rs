@@ -9,15 +9,15 @@ use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::report::{Report, Row};
 use crate::spin::Runtime;
-use crate::suites::{deploy, leftovers, node, spin_host, types, unit};
+use crate::suites::{copy, deploy, leftovers, node, spin_host, types, unit};
 use crate::{node as npm, setup, signal, skips, spin, step, workers};
 
 /// Suites that need no Node; the others are files under tests/.
-const OWN: [&str; 5] = [unit::NAME, types::NAME, spin_host::NAME, deploy::NAME, leftovers::NAME];
+const OWN: [&str; 6] = [unit::NAME, types::NAME, spin_host::NAME, deploy::NAME, copy::NAME, leftovers::NAME];
 
 #[derive(Args)]
 pub struct Test {
-    /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
+    /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `copy`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
     /// Platforms to test [default: both; with --base-url: workers].
@@ -49,6 +49,9 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     }
     if plan.runs(deploy::NAME) && plan.choice.has(Platform::Workers) {
         report.attempt(deploy::NAME, || deploy::run(project))?;
+    }
+    if plan.runs(copy::NAME) {
+        report.attempt(copy::NAME, || copy::run(project, plan.choice))?;
     }
     if plan.runs(leftovers::NAME) {
         report.attempt(leftovers::NAME, || leftovers::run(project, plan.choice))?;
@@ -107,7 +110,7 @@ impl Plan {
         self.own.contains(&name)
     }
 
-    /// `up` and `deploy` build by themselves, as the manifests say.
+    /// `up`, `deploy` and `copy` build by themselves, as the manifests say.
     fn needs_build(&self) -> bool {
         self.is_local && self.node.is_some()
     }
@@ -119,7 +122,7 @@ fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
         setup::ensure(project, plan.choice)?;
     }
     // They bring the Node of the suites, whatever these test.
-    if plan.runs(types::NAME) || plan.node.is_some() {
+    if plan.runs(types::NAME) || plan.runs(copy::NAME) || plan.node.is_some() {
         npm::ensure_packages(project)?;
     }
     if plan.node.is_some() {

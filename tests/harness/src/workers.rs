@@ -54,14 +54,21 @@ pub fn dry_run(project: &Project, folder: &Path, output: &Path) -> Result<Comman
     Ok(command)
 }
 
+/// npm, for scripts that call wrangler.
+pub fn npm(project: &Project) -> Result<Command> {
+    wrangler_environment(project, "npm")
+}
+
 fn wrangler(project: &Project) -> Result<Command> {
     let packages = Packages::of(project);
-    let mut command = command(project, packages.node())?;
-    command
-        .arg(packages.wrangler())
-        .envs(WRANGLER)
-        .env("WRANGLER_LOG_PATH", project.output().join("wrangler"))
-        .env("WRANGLER_REGISTRY_PATH", project.output().join("registry"));
+    let mut command = wrangler_environment(project, packages.node())?;
+    command.arg(packages.wrangler());
+    Ok(command)
+}
+
+fn wrangler_environment(project: &Project, program: impl AsRef<OsStr>) -> Result<Command> {
+    let mut command = command(project, program)?;
+    command.envs(WRANGLER).env("WRANGLER_LOG_PATH", project.output().join("wrangler")).env("WRANGLER_REGISTRY_PATH", project.output().join("registry"));
     Ok(command)
 }
 

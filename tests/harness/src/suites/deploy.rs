@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::platform::Platform;
 use crate::project::Project;
 use crate::report::Row;
-use crate::{manifest, signal, step, workers};
+use crate::{manifest, step, workers};
 
 pub const NAME: &str = "deploy";
 
@@ -19,14 +19,7 @@ pub fn run(project: &Project) -> Result<Vec<Row>> {
         let output = project.output().join("deploy").join(&name);
         let mut command = workers::dry_run(project, &folder, &output)?;
         let log = project.log(&format!("deploy-{name}"));
-        match step::run(&format!("deploy --dry-run {name}"), &mut command, &log) {
-            Ok(()) => row.passed += 1,
-            Err(error) if error.is::<signal::Interrupted>() => return Err(error),
-            Err(error) => {
-                eprintln!("{error:#}");
-                row.failed += 1;
-            }
-        }
+        row.count(step::run(&format!("deploy --dry-run {name}"), &mut command, &log))?;
     }
     Ok(vec![row])
 }

@@ -1,5 +1,6 @@
 //! The suites of `cargo harness test`, each giving its rows of the report.
 
+pub mod copy;
 pub mod deploy;
 pub mod leftovers;
 pub mod node;

@@ -1,0 +1,221 @@
+//! Copies of every template, made by `cargo harness new` and by hand: they build, their scripts run, and they pass their own tests.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::copy::template::Template;
+use crate::copy::tree;
+use crate::group::Group;
+use crate::node::Packages;
+use crate::platform::{Choice, Platform};
+use crate::project::Project;
+use crate::report::Row;
+use crate::rust::TARGETS;
+use crate::spin::{self, Runtime};
+use crate::{step, workers};
+
+pub const NAME: &str = "copy";
+
+/// What node prints before a test that passed.
+const PASSED: &str = "✔";
+/// The release profile that copies have, for the build by hand that has none: with another, all dependencies would be built once more.
+const PROFILE: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+    ("CARGO_PROFILE_RELEASE_LTO", "fat"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"),
+];
+
+pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
+    let place = Place::new(project)?;
+    let mut rows: Vec<Row> = choice.platforms().iter().map(|&platform| Row::new(NAME, Some(platform))).collect();
+    let templates = Template::all(project)?;
+    for template in &templates {
+        let start = Instant::now();
+        let copy = place.make(&template.name, None)?;
+        let made = start.elapsed();
+        for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
+            row.count(place.test(&copy, template, platform, made))?;
+            if platform == Platform::Workers {
+                row.count(place.deploy(&copy, template))?;
+            }
+        }
+    }
+    for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
+        // The first stands for all: what is left out is left out of each in the same way, and the unit tests read the rest.
+        if let Some(template) = templates.first() {
+            row.count(place.build_of_one_platform(template, platform))?;
+        }
+        for template in &templates {
+            row.count(place.build_by_hand(template, platform))?;
+        }
+    }
+    Ok(rows)
+}
+
+/// Where copies are made, and what they all use.
+struct Place<'a> {
+    project: &'a Project,
+    folder: PathBuf,
+    /// cargo's, so that the dependencies are built once for all copies.
+    target: PathBuf,
+}
+
+impl<'a> Place<'a> {
+    fn new(project: &'a Project) -> Result<Self> {
+        let place = Self { project, folder: project.output().join("copy"), target: project.root().join("target/copy") };
+        if place.folder.exists() {
+            fs::remove_dir_all(&place.folder)?;
+        }
+        fs::create_dir_all(place.programs())?;
+        fs::create_dir_all(&place.target)?;
+        if matches!(Runtime::here(), Runtime::OurHost) {
+            place.put_host()?;
+        }
+        Ok(place)
+    }
+
+    /// Programs of these tests alone.
+    fn programs(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+
+    /// Where no Spin is, its name leads to our host, for the one call that the scripts of a copy make.
+    fn put_host(&self) -> Result<()> {
+        let program = self.programs().join("spin");
+        let host = spin::host(self.project);
+        let script = format!(
+            "#!/bin/sh\n[ \"$*\" = \"up --build --listen $4 --state-dir $6\" ] || exit 2\nexec '{}' --manifest spin.toml --build --listen \"$4\" --state \"$6\"\n",
+            host.display()
+        );
+        fs::write(&program, script)?;
+        Ok(fs::set_permissions(program, fs::Permissions::from_mode(0o755))?)
+    }
+
+    /// What a user types, and `npm install`. For both platforms unless one is named.
+    fn make(&self, template: &str, platform: Option<Platform>) -> Result<PathBuf> {
+        let name = platform.map_or_else(|| format!("my-{template}"), |platform| format!("my-{template}-{platform}"));
+        let copy = self.folder.join(&name);
+        let mut command = Command::new("cargo");
+        command.args(["harness", "new", template]).arg(&copy).current_dir(self.project.root());
+        if let Some(platform) = platform {
+            command.args(["--platform", &platform.to_string()]);
+        }
+        step::run(&format!("new {name}"), &mut command, &self.log(&name, "new"))?;
+        symlink(&self.target, copy.join("target"))?;
+        if platform != Some(Platform::Spin) {
+            self.install(&copy)?;
+        }
+        Ok(copy)
+    }
+
+    /// Only wrangler, the one package that a copy names, and without the network: it is the version that is here.
+    fn install(&self, copy: &Path) -> Result<()> {
+        let modules = copy.join("node_modules");
+        fs::create_dir_all(modules.join(".bin"))?;
+        symlink(self.project.tests().join("node_modules/wrangler"), modules.join("wrangler"))?;
+        Ok(symlink(Packages::of(self.project).wrangler(), modules.join(".bin/wrangler"))?)
+    }
+
+    /// `npm test`, which starts the server. Prints the time from `new` to the first event that was read back.
+    fn test(&self, copy: &Path, template: &Template, platform: Platform, made: Duration) -> Result<()> {
+        let state = if self.target.join(triple(platform)).exists() { "warm" } else { "cold" };
+        let script = match platform {
+            Platform::Workers => "test",
+            Platform::Spin => "test:spin",
+        };
+        let name = format!("{script} of my-{}", template.name);
+        let log = self.log(&template.name, &format!("test-{platform}"));
+        let start = Instant::now();
+        let spinner = step::spinner(&name);
+        let mut group = Group::spawn(step::output_to(&mut self.npm(copy, script)?, &log)?)?;
+        let mut first = None;
+        let status = group.wait(|| {
+            step::show_last_line(&spinner, &log);
+            if first.is_none() && fs::read_to_string(&log).is_ok_and(|output| output.contains(PASSED)) {
+                first = Some(start.elapsed());
+            }
+        })?;
+        spinner.finish_and_clear();
+        eprintln!("{}", step::line(&name, start.elapsed()));
+        if !status.success() {
+            bail!("{name} failed ({status}):\n{}", step::excerpt(&log));
+        }
+        let first = first.or_else(|| fs::read_to_string(&log).is_ok_and(|output| output.contains(PASSED)).then(|| start.elapsed()));
+        let first = first.with_context(|| format!("{name} ran no test:\n{}", step::excerpt(&log)))?;
+        eprintln!("{}", step::line(&format!("first event of my-{} on {platform}, {state}", template.name), made + first));
+        Ok(())
+    }
+
+    fn deploy(&self, copy: &Path, template: &Template) -> Result<()> {
+        let name = format!("deploy --dry-run of my-{}", template.name);
+        let mut command = self.npm(copy, "deploy")?;
+        command.args(["--", "--dry-run", "--outdir"]).arg(self.folder.join("deploy").join(&template.name));
+        step::run(&name, &mut command, &self.log(&template.name, "deploy"))
+    }
+
+    /// A copy for one platform holds all that this one needs.
+    fn build_of_one_platform(&self, template: &Template, platform: Platform) -> Result<()> {
+        let copy = self.make(&template.name, Some(platform))?;
+        let mut command = build(platform);
+        command.arg("--locked").current_dir(&copy);
+        let name = format!("build of my-{}-{platform}", template.name);
+        step::run(&name, &mut command, &self.log(&template.name, &format!("one-{platform}")))
+    }
+
+    /// `functions/X` and `shared` side by side and nothing above them. Outside the repository, or cargo would find its workspace.
+    fn build_by_hand(&self, template: &Template, platform: Platform) -> Result<()> {
+        let hand = env::temp_dir().join(format!("tidewire-by-hand-{}", std::process::id()));
+        let outcome = self.copy_by_hand(template, &hand).and_then(|function| {
+            let mut command = build(platform);
+            // As `spin.toml` says it, which looks there for the component.
+            command.args(["--target-dir", "../../target"]).envs(PROFILE).current_dir(function);
+            let name = format!("build of {} by hand on {platform}", template.name);
+            step::run(&name, &mut command, &self.log(&template.name, &format!("hand-{platform}")))
+        });
+        fs::remove_dir_all(hand)?;
+        outcome
+    }
+
+    fn copy_by_hand(&self, template: &Template, hand: &Path) -> Result<PathBuf> {
+        let function = hand.join("functions").join(&template.name);
+        tree::write(&tree::read(&template.folder, &[])?, &function)?;
+        tree::write(&tree::read(&self.project.root().join("shared"), &[])?, &hand.join("shared"))?;
+        // Whoever has the network needs none.
+        fs::copy(self.project.root().join("Cargo.lock"), function.join("Cargo.lock"))?;
+        symlink(&self.target, hand.join("target"))?;
+        Ok(function)
+    }
+
+    fn npm(&self, copy: &Path, script: &str) -> Result<Command> {
+        let mut folders = vec![self.programs()];
+        folders.extend(env::split_paths(&workers::path(self.project)?));
+        let mut command = workers::npm(self.project)?;
+        command.args(["run", script]).current_dir(copy).env("PATH", env::join_paths(folders)?);
+        Ok(command)
+    }
+
+    fn log(&self, template: &str, what: &str) -> PathBuf {
+        self.project.log(&format!("copy-{template}-{what}"))
+    }
+}
+
+fn build(platform: Platform) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--release", "--offline", "--target", triple(platform)]);
+    command
+}
+
+fn triple(platform: Platform) -> &'static str {
+    let [workers, spin] = TARGETS;
+    match platform {
+        Platform::Workers => workers,
+        Platform::Spin => spin,
+    }
+}
