@@ -8,8 +8,8 @@ use crate::erase::erase;
 use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::producer::Turn;
 use crate::{
-    Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, Policy, Presence, Producer,
-    ProducerState, Read, Result, Row, Transport, next_cursor,
+    Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, Policy, Polling, Presence,
+    Producer, ProducerState, Read, Result, Row, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -71,6 +71,8 @@ pub struct PagePlan {
     if_none_match: Option<String>,
     cursor: Option<u64>,
     is_cacheable: bool,
+    /// Of a short poll only.
+    polling: Option<Polling>,
 }
 
 /// A reader to keep.
@@ -129,7 +131,7 @@ pub fn decide(
         }
         Operation::Erase { offset, by } => erase(*offset, by.as_ref(), channel, policy),
         Operation::Head => Ok(Decision::Reply(head(&existing()?))),
-        Operation::Read(read) => read_from(&existing()?, read, moment),
+        Operation::Read(read) => read_from(&existing()?, read, policy, moment),
         Operation::Members => Ok(Decision::Presence(policy.presence()?, None)),
         Operation::Announce => Ok(Decision::Presence(policy.presence()?, Some(Member::parse(body)?))),
     }
@@ -361,7 +363,7 @@ fn set_state(reply: &mut Reply, channel: &Channel) {
     }
 }
 
-fn read_from(channel: &Channel, read: &Read, moment: Moment) -> Result<Decision> {
+fn read_from(channel: &Channel, read: &Read, policy: &Policy, moment: Moment) -> Result<Decision> {
     let position = channel.position(read.start);
     let at_tail = position.after == channel.tail;
     let finished = channel.closed && at_tail;
@@ -377,6 +379,7 @@ fn read_from(channel: &Channel, read: &Read, moment: Moment) -> Result<Decision>
             if_none_match: read.if_none_match.clone(),
             cursor: None,
             is_cacheable: read.start != crate::Start::Tail,
+            polling: Some(policy.polling),
         }),
         Transport::LongPoll if finished => {
             let mut reply = timed_out(channel.tail_offset(), cursor);
@@ -401,7 +404,7 @@ fn read_from(channel: &Channel, read: &Read, moment: Moment) -> Result<Decision>
 impl PagePlan {
     /// The answer to a long poll that waited at a position, once something came after it.
     pub fn after_wait(after: u64, cursor: u64) -> PagePlan {
-        PagePlan { after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true }
+        PagePlan { after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true, polling: None }
     }
 
     /// The answer with this page: JSON events as an array, others joined.
@@ -409,14 +412,22 @@ impl PagePlan {
         let head = PageHead::new(channel, page.after, page.end());
         let etag = head.etag();
         if self.is_cacheable && self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag)) {
-            let mut reply = head.reply(StatusCode::NOT_MODIFIED, self.cursor, Vec::new());
+            let mut reply = self.marked(&head, StatusCode::NOT_MODIFIED, Vec::new());
             reply.headers_mut().remove(header::CONTENT_TYPE);
             return reply;
         }
-        let mut reply = head.reply(StatusCode::OK, self.cursor, joined(&page.events, &channel.content_type));
+        let mut reply = self.marked(&head, StatusCode::OK, joined(&page.events, &channel.content_type));
         if !self.is_cacheable {
             reply.headers_mut().remove(header::ETAG);
             set(&mut reply, header::CACHE_CONTROL, "no-store");
+        }
+        reply
+    }
+
+    fn marked(&self, head: &PageHead, status: StatusCode, body: Vec<u8>) -> Reply {
+        let mut reply = head.reply(status, self.cursor, body);
+        if let Some(polling) = self.polling {
+            polling.mark(&mut reply, head.is_up_to_date && !head.is_final);
         }
         reply
     }
@@ -484,7 +495,7 @@ fn matches(header: &str, etag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Creation, Settings};
+    use crate::{Creation, Settings, Visit};
 
     const NOW: Moment = Moment { now_ms: 5_000, entropy: 0, last_epoch: 0 };
 
@@ -539,6 +550,39 @@ mod tests {
         let error = decide_publish(&data, None, Some(&channel), None, &policy(), NOW).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChannelClosed);
         assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
+    }
+
+    /// The headers `cache-control`, `retry-after` and `vary` of a plain GET.
+    fn polled(polling: Polling, channel: &Channel, query: &str, end: u64) -> [Option<String>; 3] {
+        let visit = Visit { method: "GET", url: "http://a/b", path: "/b", query, headers: &|_| None };
+        let policy = Policy { polling, ..policy() };
+        let Ok(Decision::Page(plan)) = decide(&Operation::parse(&visit).unwrap(), &[], Some(channel), None, &policy, NOW) else { panic!("no page") };
+        let events = (plan.after + 1..=end).map(|seq| Event { seq, data: b"1".to_vec() }).collect();
+        let reply = plan.reply(channel, &Page { after: plan.after, events });
+        ["cache-control", "retry-after", "vary"].map(|name| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned()))
+    }
+
+    #[test]
+    fn a_poll_is_told_when_to_come_again_while_something_may_come() {
+        let (open, told) = (Channel { tail: 3, ..Channel::new(1, ContentType::json()) }, Polling { retry_after_s: Some(5), ..Polling::default() });
+        let retry_after = |channel: &Channel, end| polled(told, channel, "", end)[1].clone();
+        assert_eq!(retry_after(&open, 3).as_deref(), Some("5"));
+        assert_eq!(retry_after(&open, 2), None);
+        assert_eq!(retry_after(&Channel { closed: true, ..open.clone() }, 3), None);
+        assert_eq!(polled(Polling::default(), &open, "", 3)[1], None);
+    }
+
+    #[test]
+    fn only_a_function_that_says_so_is_answered_by_shared_caches() {
+        let channel = Channel { tail: 3, ..Channel::new(1, ContentType::json()) };
+        let public = Polling { public_max_age_s: Some(7), ..Polling::default() };
+        let cache_control = |polling, query| polled(polling, &channel, query, 3)[0].clone().unwrap();
+        assert_eq!(cache_control(Polling::default(), ""), "private, no-cache");
+        assert_eq!(cache_control(public, ""), "public, max-age=7");
+        // What `now` means changes with every event.
+        assert_eq!(cache_control(public, "offset=now"), "no-store");
+        // The same address as an EventSource, or from a Last-Event-ID, is another answer.
+        assert_eq!(polled(public, &channel, "", 3)[2].as_deref(), Some("accept, last-event-id"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a function decides about its channels.
 
-use crate::{Channel, ContentType, Creation, Error, ErrorKind, Offset, PageLimit, Presence, Producer, Rate, Result, Retention, Settings};
+use crate::{Channel, ContentType, Creation, Error, ErrorKind, Offset, PageLimit, Polling, Presence, Producer, Rate, Result, Retention, Settings};
 
 /// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Policy {
     pub presence: Option<Presence>,
     /// What stands in the place of an erased event, given its offset, and tells live readers of it. Without one no event is erased. [`Policy::check`] should refuse it from publishers.
     pub tombstone: Option<fn(Offset) -> Vec<u8>>,
+    /// What short polls are told.
+    pub polling: Polling,
 }
 
 impl Policy {
@@ -38,6 +40,7 @@ impl Policy {
             rate: None,
             presence: None,
             tombstone: None,
+            polling: Polling::default(),
         }
     }
 
