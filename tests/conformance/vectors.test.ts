@@ -33,7 +33,7 @@ interface Vector {
 }
 
 interface HttpVector extends Vector {
-  function: "chat" | "feed" | "streams";
+  function: "chat" | "feed" | "status" | "streams";
   steps: Step[];
 }
 
@@ -51,7 +51,7 @@ const read = (file: string): unknown => JSON.parse(readFileSync(new URL(`../../s
 const http = read("http.json") as { cases: HttpVector[] };
 const sse = read("sse.json") as { encode: EncodeVector[]; decode: DecodeVector[] };
 
-const PREFIX = { chat: "/chat/", feed: "/feed/", streams: "/v1/stream/" };
+const PREFIX = { chat: "/chat/", feed: "/feed/", status: "/status/", streams: "/v1/stream/" };
 
 const server = useServer("vectors");
 

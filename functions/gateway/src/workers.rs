@@ -2,6 +2,7 @@
 
 use tidewire_chat::workers as chat;
 use tidewire_feed::workers as feed;
+use tidewire_status::workers as status;
 use tidewire_streams::{PATH as STREAMS, workers as streams};
 use tidewire_workers::serve_assets;
 use worker::{Context, Env, Request, Response, Result, event};
@@ -15,6 +16,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         path if path.starts_with(STREAMS) => streams::fetch(request, &env).await,
         path if below(path, "/chat") => chat::fetch(request, &env, Some("/chat/")).await,
         path if below(path, "/feed") => feed::fetch(request, &env, Some("/feed/")).await,
+        path if below(path, "/status") => status::fetch(request, &env, Some("/status/")).await,
         _ => serve_assets(&request, GALLERY),
     }
 }

@@ -12,8 +12,8 @@ use memory::{Answer, Ask, Feed, Memory};
 use serde_json::{Map, Value};
 use tidewire_core::sse::{Decoder, encode_event};
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Identity, Moment, NameShape, Policy, Presence, ProducerState,
-    Rate, Right, Rights, Settings, ack_frame, decide_publish, error_frame,
+    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Identity, Moment, NameShape, Policy, Polling, Presence,
+    ProducerState, Rate, Retention, Right, Rights, Settings, ack_frame, decide_publish, error_frame,
 };
 
 /// Like `functions/streams`.
@@ -49,6 +49,27 @@ impl Function for Chat {
 
     fn authorize(_: &Identity, _: &ChannelName, _: &Settings) -> Rights {
         Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Presence)
+    }
+}
+
+/// Like `functions/status`.
+struct Status;
+
+impl Function for Status {
+    const NAME: &'static str = "status";
+
+    fn policy(settings: &Settings) -> Policy {
+        let policy = Feed::policy(settings);
+        Policy {
+            retention: Retention { max_events: 1, max_age_ms: u64::MAX, ..policy.retention },
+            max_batch_events: 1,
+            polling: Polling { retry_after_s: Some(5), ..Polling::default() },
+            ..policy
+        }
+    }
+
+    fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        Feed::authorize(identity, channel, settings)
     }
 }
 
@@ -90,6 +111,7 @@ fn http() {
         let mut server = match case["function"].as_str().unwrap() {
             "chat" => Memory::new::<Chat>(settings),
             "feed" => Memory::new::<Feed>(settings),
+            "status" => Memory::new::<Status>(settings),
             _ => Memory::new::<Streams>(settings),
         };
         let mut saved = HashMap::from([("name".to_owned(), "demo-vector".to_owned()), ("channel".to_owned(), "http://tidewire.test/demo-vector".to_owned())]);

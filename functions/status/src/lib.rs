@@ -1,0 +1,44 @@
+//! A status that changes rarely: set by `POST`, read by short polling, unchanged for the price of a 304.
+//!
+//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+
+use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Polling, Retention, Rights, Settings};
+
+#[cfg(target_os = "wasi")]
+mod spin;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;
+
+/// The status.
+pub struct Status;
+
+impl Function for Status {
+    const NAME: &'static str = "status";
+    // What a value looks like is between who sets it and the page: {"api": {"state": "down", "note": "", "since": ms}}.
+    const ASSETS: &'static [Asset] = &[
+        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
+        Asset { path: "-/status.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/status.css") },
+        Asset { path: "-/status.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/status.js") },
+    ];
+
+    fn policy(settings: &Settings) -> Policy {
+        let policy = Policy::new(Creation::OnPublish(ContentType::json()), settings);
+        Policy {
+            // Only the newest value counts, and it counts however old it is.
+            retention: Retention { max_events: 1, max_age_ms: u64::MAX, ..policy.retention },
+            max_batch_events: 1,
+            polling: Polling {
+                // Pages that are open follow when this changes. Each one asks 17,280 times a day at 5 s, 2,880 times at 30 s.
+                retry_after_s: Some(5),
+                // `Some(5)` lets every cache on the way answer for 5 s. Only if everyone may read every channel: a cache does not ask `authorize`.
+                public_max_age_s: None,
+            },
+            ..policy
+        }
+    }
+
+    // Change this first: give `Rights::NONE.with(Right::Read)` to whom may only look.
+    fn authorize(_: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        if settings.open_access || channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
+    }
+}

@@ -1,0 +1,162 @@
+// The status board in a real browser, with a second page that sees it change.
+
+import type { Page } from "playwright-core";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { takeScreenshots, useBrowser } from "../harness/browser.ts";
+import { eventually } from "../harness/eventually.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
+
+const pages = useBrowser();
+
+/** What the page says about itself. */
+interface Status {
+  polls: number;
+  notModified: number;
+  savedBytes: number;
+  offset: string;
+  intervalS: number;
+}
+
+const statusOf = (page: Page) => page.evaluate(() => (window as unknown as { tidewireStatus: Status }).tidewireStatus);
+const text = (page: Page, role: string) => page.innerText(`[data-role="${role}"]`);
+const is = (page: Page, component: string) => page.getAttribute(`[data-component="${component}"]`, "data-is");
+const set = (page: Page, component: string, state: string) => page.click(`[data-component="${component}"] [data-set="${state}"]`);
+const sees = (page: Page, component: string, state: string) =>
+  eventually(`${component} is ${state}`, async () => (await is(page, component)) === state);
+
+/** As the browser does when the tab goes to the background and comes back. */
+async function hide(page: Page, isHidden: boolean): Promise<void> {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
+
+describe("the status page", () => {
+  const server = useServer("browser-status");
+
+  test("sets a component, and a second page sees it at its next poll", { timeout: 60_000 }, async () => {
+    const url = `${server.url}/status/?channel=${freshName()}`;
+    const [first, second] = [await pages.open(url), await pages.open(url)];
+    await eventually("both have asked", async () => (await statusOf(first.page)).polls > 0 && (await statusOf(second.page)).polls > 0);
+    expect(await text(first.page, "summary")).toMatch(/nothing is set/i);
+    for (const component of ["Website", "API", "Payments", "E-mail"]) await set(first.page, component, "operational");
+    await sees(first.page, "E-mail", "operational");
+    expect(await text(first.page, "summary")).toBe("All operational");
+
+    await set(first.page, "API", "down");
+    await first.page.fill('[data-component="API"] input', "The disk is full <b>");
+    await first.page.press('[data-component="API"] input', "Enter");
+    await set(first.page, "Payments", "degraded");
+    await sees(first.page, "Payments", "degraded");
+    await sees(second.page, "Payments", "degraded");
+    expect(await is(second.page, "API")).toBe("down");
+    expect(await second.page.inputValue('[data-component="API"] input')).toBe("The disk is full <b>");
+    expect(await text(second.page, "summary")).toBe("1 down, 1 degraded");
+    expect(await second.page.innerText('[data-component="API"] time')).toMatch(/^since \w+ \d+/);
+
+    await eventually("a poll found nothing new", async () => (await statusOf(second.page)).notModified > 0);
+    const { savedBytes, intervalS } = await statusOf(second.page);
+    expect(savedBytes).toBeGreaterThan(100);
+    expect(intervalS).toBe(5);
+    await eventually("the countdown is shown", async () => /^[1-6] s$/.test(await text(second.page, "next")));
+    await takeScreenshots(second.page, "status");
+    expect([...first.errors, ...second.errors]).toEqual([]);
+  });
+
+  test("keeps what two set in the same moment", { timeout: 60_000 }, async () => {
+    const name = freshName();
+    const url = `${server.url}/status/?channel=${name}`;
+    const open = await Promise.all([pages.open(url), pages.open(url)]);
+    const [first, second] = open.map(({ page }) => page) as [Page, Page];
+    await eventually("both have asked", async () => (await statusOf(first)).polls > 0 && (await statusOf(second)).polls > 0);
+    await Promise.all([set(first, "API", "down"), set(second, "Website", "degraded")]);
+    for (const page of [first, second]) {
+      await sees(page, "API", "down");
+      await sees(page, "Website", "degraded");
+    }
+  });
+
+  test("asks nothing while nobody sees it, and at once when it is seen again", { timeout: 60_000 }, async () => {
+    const name = freshName();
+    const { page, errors } = await pages.open(`${server.url}/status/?channel=${name}`);
+    await eventually("it has asked", async () => (await statusOf(page)).polls > 0);
+    await hide(page, true);
+    const { polls } = await statusOf(page);
+    expect(await text(page, "state")).toBe("paused");
+    await publish(`${server.url}/status/${name}`, { API: { state: "down" } });
+    // As long as it takes another page to poll twice.
+    const other = await pages.open(`${server.url}/status/?channel=${name}`);
+    await eventually("the other page has polled twice", async () => (await statusOf(other.page)).polls >= 2);
+    expect((await statusOf(page)).polls).toBe(polls);
+    await hide(page, false);
+    await sees(page, "API", "down");
+    expect([...errors, ...other.errors]).toEqual([]);
+  });
+
+  test("is worked by keyboard alone", async () => {
+    const { page, errors } = await pages.open(`${server.url}/status/?channel=${freshName()}`);
+    await eventually("it has asked", async () => (await statusOf(page)).polls > 0);
+    await page.focus('[data-role="poll"]');
+    for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key);
+    await sees(page, "Website", "degraded");
+    expect(errors).toEqual([]);
+  });
+
+  test("draws what anybody publishes, whatever it is", async () => {
+    const name = freshName();
+    const { page, errors } = await pages.open(`${server.url}/status/?channel=${name}`);
+    for (const value of [null, 7, "x", [1], { API: 1 }, { API: { state: "toString", note: 1, since: 1e300 } }, { "<i>": { state: "down", note: "<b>", since: 1 } }]) {
+      await publish(`${server.url}/status/${name}`, value);
+      const { polls } = await statusOf(page);
+      await page.click('[data-role="poll"]');
+      await eventually("it has asked again", async () => (await statusOf(page)).polls > polls);
+    }
+    await sees(page, "<i>", "down");
+    expect(errors).toEqual([]);
+  });
+
+  test("a browser's own cache is asked about each time: never old, and no body when nothing is new", async () => {
+    const target = new URL(server.url);
+    const proxy = await Proxy.start(Number(target.port || 80));
+    onTestFinished(() => proxy.stop());
+    const name = freshName();
+    const note = "x".repeat(20_000);
+    await publish(`${server.url}/status/${name}`, { note, number: 1 });
+    const { page } = await pages.open(`${proxy.url}/status/?channel=demo-other`);
+    await hide(page, true);
+    const get = () =>
+      page.evaluate(async (name) => ((await (await fetch(name)).json()) as { number: number }[])[0]!.number, name);
+    expect(await get()).toBe(1);
+    const before = proxy.bytesDown;
+    expect(await get()).toBe(1);
+    expect(proxy.bytesDown - before).toBeLessThan(note.length / 4);
+    await publish(`${server.url}/status/${name}`, { note, number: 2 });
+    expect(await get()).toBe(2);
+  });
+});
+
+describeOwnServer("the status page on a server of its own", () => {
+  const server = useOwnServer("browser-status-own");
+
+  test("rides out a cut connection and a killed server", { timeout: 120_000 }, async () => {
+    const proxy = await Proxy.start(server.port);
+    onTestFinished(() => proxy.stop());
+    const { page } = await pages.open(`${proxy.url}/status/?channel=${freshName()}`);
+    await eventually("it has asked", async () => (await statusOf(page)).polls > 0);
+    await set(page, "API", "down");
+    await sees(page, "API", "down");
+    proxy.cut();
+    await set(page, "API", "degraded");
+    await sees(page, "API", "degraded");
+    await server.kill9();
+    await set(page, "Website", "down");
+    await eventually("it says so", async () => (await text(page, "state")) === "reconnecting");
+    await server.restart();
+    await sees(page, "Website", "down");
+    expect(await is(page, "API")).toBe("degraded");
+    await eventually("it is live", async () => (await text(page, "state")) === "live");
+    expect(await text(page, "notice").catch(() => "")).toBe("");
+  });
+});
