@@ -1,4 +1,4 @@
-// The store of a server that is down: the same questions for a Durable Object's SQLite and for a Spin application's.
+// The store of a server: the same questions for a Durable Object's SQLite and for a Spin application's. Written to only while the server is down.
 
 import { globSync } from "node:fs";
 import { join } from "node:path";
@@ -15,8 +15,8 @@ export function storeFiles(server: Server): string[] {
 }
 
 /** Opens one file of a store and closes it again. */
-export function inStore<T>(file: string, use: (database: DatabaseSync) => T): T {
-  const database = new DatabaseSync(file);
+export function inStore<T>(file: string, use: (database: DatabaseSync) => T, mode: "read" | "write" = "read"): T {
+  const database = new DatabaseSync(file, { readOnly: mode === "read", timeout: 5_000 });
   try {
     return use(database);
   } finally {

@@ -2,6 +2,7 @@
 // rows as Cloudflare bills them; then the real server reads a channel as long.
 
 import { readFileSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PLATFORM } from "../harness/platform.ts";
@@ -171,14 +172,14 @@ describeOwnServer("a channel of a million events", () => {
     await server.kill9();
     const [file] = storeFiles(server);
     const columns = { workers: ["", ""], spin: ["channel, ", "(SELECT channel FROM events LIMIT 1), "] }[PLATFORM];
-    inStore(file!, (database) =>
+    const fill = (database: DatabaseSync) =>
       database
         .prepare(
           `WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${LONG})
            INSERT INTO events (${columns[0]}seq, at_ms, total, data) SELECT ${columns[1]}i, i, i * 7, CAST(CAST(i AS TEXT) AS BLOB) FROM n`,
         )
-        .run(),
-    );
+        .run();
+    inStore(file!, fill, "write");
     await server.restart();
 
     const epoch = first.split("_")[0]!;

@@ -22,15 +22,8 @@ describeOwnServer("the store", () => {
   /** Ends the server, writes into its store, and starts it again. */
   async function rewrite(sql: (before: string[]) => string): Promise<void> {
     await server.kill9();
-    inStore(file(), (database) => database.exec(sql(tables(database))));
+    inStore(file(), (database) => database.exec(sql(tables(database))), "write");
     await server.restart();
-  }
-
-  async function stored(): Promise<ReturnType<typeof contents>> {
-    await server.kill9();
-    const found = inStore(file(), contents);
-    await server.restart();
-    return found;
   }
 
   function file(): string {
@@ -43,9 +36,9 @@ describeOwnServer("the store", () => {
     // So that the platform makes the file.
     await fetch(channel(), { method: "PUT", headers: TEXT });
     await rewrite((before) => [...before.map((table) => `DROP TABLE ${table};`), VERSION_1].join("\n"));
-  });
+  }, 120_000);
 
-  test("of version 1 is read, written and upgraded, by whoever comes first", async () => {
+  test("of version 1 is read, written and upgraded, by whoever comes first", { timeout: 120_000 }, async () => {
     // At once, so that on Spin several instances want to upgrade it.
     const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(channel())));
     for (const answer of answers) {
@@ -59,23 +52,23 @@ describeOwnServer("the store", () => {
     expect((await append({ "stream-seq": "n" }, "e ")).status).toBe(204);
     expect(await (await fetch(`${channel()}?offset=018bcfe56800_00000000000002`)).text()).toBe("c d e ");
 
-    const rows = await stored();
+    const rows = inStore(file(), contents);
     expect(rows[VERSION_TABLE]).toMatchObject([{ schema_version: NEWEST }]);
     expect(rows[{ workers: "channel", spin: "channels" }[PLATFORM]]).toMatchObject([{ revision: 0, ttl_s: null, expires_at_ms: null, touched_at_ms: null }]);
     expect(rows.events).toHaveLength(5);
     expect(await (await fetch(channel())).text()).toBe("a b c d e ");
   });
 
-  test("of a newer version is refused, and nothing in it is changed", async () => {
+  test("of a newer version is refused, and nothing in it is changed", { timeout: 120_000 }, async () => {
     await fetch(channel());
     await rewrite(() => `UPDATE ${VERSION_TABLE} SET schema_version = 99; ALTER TABLE events ADD COLUMN later TEXT DEFAULT 'x'`);
-    const before = await stored();
+    const before = inStore(file(), contents);
     for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE"]) {
       const answer = await fetch(channel(), { method, headers: TEXT, ...(["POST", "PUT"].includes(method) ? { body: "x" } : {}) });
       expect(answer.status, method).toBe(500);
       if (method !== "HEAD") expect(await answer.json()).toMatchObject({ type: "urn:tidewire:internal", status: 500 });
     }
     expect(server.log(), "what whoever operates it reads").toContain(`the store has schema 99, this code knows up to ${NEWEST}`);
-    expect(await stored()).toEqual(before);
+    expect(inStore(file(), contents)).toEqual(before);
   });
 });

@@ -70,7 +70,7 @@ impl Channel {
 
     /// The channel after a read or append that reached it, where its sliding TTL is to be written anew; see [`Operation::slides`](crate::Operation::slides).
     pub fn slid(&self, now_ms: u64) -> Option<Channel> {
-        let expiry = self.expiry?.slid(now_ms)?;
+        let expiry = self.expiry.filter(|_| !self.is_expired(now_ms))?.slid(now_ms)?;
         Some(Channel { expiry: Some(expiry), ..self.clone() })
     }
 
@@ -118,5 +118,13 @@ mod tests {
             assert_eq!(after(epoch, seq).gap, Some(Gap { requested: Offset { epoch, seq }, earliest: Offset { epoch: 70, seq: 3 } }));
             assert_eq!(after(epoch, seq).after, 3);
         }
+    }
+
+    #[test]
+    fn an_expired_channel_does_not_slide_back() {
+        let channel = Channel { expiry: Some(Expiry::Sliding { ttl_s: 2, touched_at_ms: 1_000 }), ..Channel::new(1, ContentType::json()) };
+        assert!(!channel.is_expired(2_999) && channel.is_expired(3_000));
+        assert_eq!(channel.slid(2_999).map(|slid| slid.is_expired(4_998)), Some(false));
+        assert_eq!(channel.slid(3_000), None);
     }
 }

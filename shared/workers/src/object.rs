@@ -41,6 +41,8 @@ struct Inner {
 struct Memory {
     is_loaded: bool,
     channel: Option<Channel>,
+    /// Whether the store still has a channel that has expired.
+    has_expired: bool,
     /// Epoch of the channel that was deleted last, so that the next is above it even within a millisecond.
     last_epoch: u64,
 }
@@ -84,6 +86,7 @@ impl<F: Function> ChannelObject<F> {
         let (operation, rights) = operation(request.headers())?;
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
+        self.inner.ring_for_expired().await?;
         let answer = match self.inner.decide(&operation, &body) {
             Ok(Decision::Reply(reply)) => return respond(reply),
             Ok(Decision::Commit(commit, reply)) => {
@@ -158,7 +161,7 @@ impl Inner {
         }
         let now_ms = Date::now().as_millis();
         if let Some(expired) = memory.channel.take_if(|channel| channel.is_expired(now_ms)) {
-            // The alarm removes what is stored of it.
+            memory.has_expired = true;
             memory.last_epoch = expired.epoch;
             self.readers.close_everyone(3010, "channel-expired");
         }
@@ -178,6 +181,13 @@ impl Inner {
         self.store.touch(&slid).map_err(|cause| internal(&cause))?;
         self.memory.borrow_mut().channel = Some(slid.clone());
         Ok(Some(slid))
+    }
+
+    /// The alarm removes what is stored of an expired channel. Set anew by whoever meets it, since the platform gives an alarm up that has failed often enough.
+    async fn ring_for_expired(&self) -> Result<()> {
+        // A store that cannot be read is told of where it is read next.
+        let is_there = self.channel().is_ok() && std::mem::take(&mut self.memory.borrow_mut().has_expired);
+        if is_there { self.store.wake_at(0).await } else { Ok(()) }
     }
 
     async fn wake_at_end(&self, channel: &Channel) -> Answer<()> {
