@@ -5,6 +5,7 @@ const requirements = Object.keys(REQUIREMENTS) as Requirement[];
 
 export default defineConfig({
   test: {
+    globalSetup: "harness/token.ts",
     include: ["{conformance,client,browser,lab}/**/*.test.ts"],
     tags: requirements.map((name) => ({ name, description: REQUIREMENTS[name], skip: !offers(name) })),
     // Each file starts a server of its own and several measure what one channel does, so two files would disturb each other.

@@ -46,7 +46,7 @@ enum Command {
     New(New),
     /// Runs the tests; ends with `N passed, N failed`.
     #[command(
-        after_help = "Example:\n  cargo harness test\n  cargo harness test --platform spin --suite order\n  cargo harness test --base-url http://127.0.0.1:8787"
+        after_help = "Example:\n  cargo harness test\n  cargo harness test --platform spin --suite order\n  cargo harness test --base-url http://127.0.0.1:8787\n  TIDEWIRE_TOKEN=… cargo harness test --base-url https://tidewire.example.workers.dev --suite conformance"
     )]
     Test(Test),
 }

@@ -26,6 +26,9 @@ pub struct Test {
     /// Run the black-box suites against this server; nothing is built.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
+    /// Sent to this server with every request, as `Authorization: Bearer`. The environment variable keeps it out of the list of processes.
+    #[arg(long, value_name = "TOKEN", env = "TIDEWIRE_TOKEN", hide_env_values = true, requires = "base_url")]
+    pub token: Option<String>,
 }
 
 /// Runs the suites. Says whether all tests passed.
@@ -58,7 +61,7 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     }
     if let Some(suites) = &plan.node {
         for &platform in plan.choice.platforms() {
-            report.attempt("node", || node::run(project, platform, suites, test.base_url.as_deref()))?;
+            report.attempt("node", || node::run(project, platform, suites, test.base_url.as_deref(), test.token.as_deref()))?;
         }
     }
     // A server of somebody else's may lack more than its platform does.
@@ -86,6 +89,10 @@ impl Plan {
         let choice = test.platform.unwrap_or(if is_local { Choice::Both } else { Choice::Workers });
         if !is_local && choice == Choice::Both {
             bail!("--base-url names one server: say which --platform it is");
+        }
+        // Said without the token, as everything is.
+        if test.token.as_ref().is_some_and(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            bail!("a token has visible ASCII characters only");
         }
         let files = node::list(project)?;
         let mut node = Vec::new();

@@ -55,7 +55,7 @@ pub fn is_meant(name: &str, said: &str) -> bool {
 }
 
 /// Runs these suites on one platform, or all when none is named.
-pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: Option<&str>) -> Result<Vec<Row>> {
+pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: Option<&str>, token: Option<&str>) -> Result<Vec<Row>> {
     let start = Instant::now();
     let packages = Packages::of(project);
     let results = project.output().join(format!("vitest-{platform}.json"));
@@ -79,6 +79,9 @@ pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: 
         .env("TIDEWIRE_SPIN_HOST", spin::host(project));
     if let Some(url) = base_url {
         command.env("TIDEWIRE_BASE_URL", url);
+    }
+    if let Some(token) = token {
+        command.env("TIDEWIRE_TOKEN", token);
     }
     if env::var_os("CHROMIUM").is_none()
         && let Some(chromium) = program::find(&setup::CHROMIUM)
