@@ -18,7 +18,7 @@ const COLORS = ["#0f8b8d", "#6b4fc4", "#a8680c", "#1d6fc9", "#b8447e", "#2f8f46"
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 const [log, messages, pending] = ["log", "messages", "pending"].map(role);
 
-const roomName = decodeURIComponent(location.hash.slice(1)) || new URLSearchParams(location.search).get("room") || "demo-lobby";
+const roomName = location.hash.slice(1) || new URLSearchParams(location.search).get("room") || "demo-lobby";
 const roomUrl = new URL(`./${encodeURIComponent(roomName)}`, document.baseURI);
 
 // ---- Who I am: one person per tab, the same after a reload
@@ -78,6 +78,7 @@ function paint(element, color) {
 // Rows by the id that the author gave, and by offset.
 const written = new Map();
 const placed = new Map();
+let isReadingBack = false;
 
 function event(data, offset) {
   if (data?.type === "message") arrived(data, offset);
@@ -136,8 +137,9 @@ function place(row, list) {
   row.classList.toggle("follows", before?.dataset.from === row.dataset.from && before?.dataset.state !== "deleted" && row.dataset.at - before.dataset.at < TOGETHER_MS);
   list.append(row);
   if (messages.children.length > MAX_MESSAGES) forget(messages.firstElementChild);
-  if (row.dataset.isMine) log.scrollTop = 0;
-  else if (log.scrollTop < -FAR_PX) role("newer").hidden = false;
+  // Asking the log itself for each message of a long history would lay the page out as often.
+  if (isReadingBack && row.dataset.isMine) log.scrollTop = 0;
+  else role("newer").hidden = !isReadingBack;
 }
 
 function forget(row) {
@@ -169,17 +171,6 @@ function changed(entry) {
   else mark(row, "pending", "sending…");
 }
 
-const actions = {
-  /** As a new message: the refused one has no place in the order. */
-  again({ entry }) {
-    send(entry.message.text);
-  },
-  edit({ entry }) {
-    draft.value = [entry.message.text, draft.value].filter(Boolean).join("\n");
-    draft.focus();
-  },
-};
-
 log.onclick = async ({ target }) => {
   const row = target.closest("li");
   const { action } = target.dataset;
@@ -188,9 +179,13 @@ log.onclick = async ({ target }) => {
     await outbox.erase(row.dataset.offset).catch((error) => mark(row, row.dataset.state, `Not deleted: ${error.message}`));
     target.disabled = false;
   } else if (action) {
+    const { text } = row.entry.message;
     outbox.remove(row.entry);
     forget(row);
-    actions[action](row);
+    // As a new message: the refused one has no place in the order.
+    if (action === "again") return send(text);
+    draft.value = [text, draft.value].filter(Boolean).join("\n");
+    draft.focus();
   }
 };
 
@@ -234,7 +229,8 @@ function gap() {
 }
 
 log.onscroll = () => {
-  if (log.scrollTop >= -FAR_PX) role("newer").hidden = true;
+  isReadingBack = log.scrollTop < -FAR_PX;
+  if (!isReadingBack) role("newer").hidden = true;
 };
 role("newer").onclick = () => (log.scrollTop = 0);
 

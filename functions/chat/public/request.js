@@ -17,16 +17,32 @@ export class Refused extends Error {
   }
 }
 
-/** Answers the response when it is a success; throws `Unavailable` or `Refused` otherwise. */
+/** Answers the body, an object, or nothing, and the headers; throws `Unavailable` or `Refused` unless it is a success. */
 export async function request(url, options) {
-  const response = await fetch(url, { ...options, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => {
+  let response;
+  let text;
+  try {
+    response = await fetch(url, { ...options, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+    // Read in any case: a body that nobody reads holds one of the few connections that a browser opens to a host.
+    text = await response.text();
+  } catch {
     throw new Unavailable("no connection");
-  });
-  if (response.ok) return response;
-  const retryAfterMs = 1_000 * Number(response.headers.get("Retry-After")) || 0;
-  if (response.status === 408 || response.status >= 500) throw Object.assign(new Unavailable(`status ${response.status}`), { retryAfterMs });
-  const { type = "", title, detail } = await response.json().catch(() => ({}));
-  throw new Refused(detail ?? title ?? `The server answered ${response.status}.`, type.split(":").at(-1), response.headers);
+  }
+  const { status, headers } = response;
+  const retryAfterMs = 1_000 * Number(headers.get("Retry-After")) || 0;
+  if (status === 408 || status >= 500) throw Object.assign(new Unavailable(`status ${status}`), { retryAfterMs });
+  const body = parse(text);
+  if (response.ok) return { body, headers };
+  throw new Refused(body.detail ?? body.title ?? `The server answered ${status}.`, body.type?.split(":").at(-1), headers);
+}
+
+/** Not every answer is JSON: most are empty, and one in between may be a proxy's own page. */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }
 
 /** Tells `wake` when the network is back or somebody looks at the page again: what failed before may work now. */

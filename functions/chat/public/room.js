@@ -159,16 +159,16 @@ export class Room {
   /** Joins, changes the state or renews the lease, by HTTP; answers who is here. */
   async #post() {
     const body = JSON.stringify({ id: this.#member, state: this.#state });
-    return (await (await request(this.#presenceUrl, { method: "POST", body })).json()).members;
+    return (await request(this.#presenceUrl, { method: "POST", body })).body.members ?? [];
   }
 
   /** Asks once why there is no stream. */
   async #ask() {
-    const response = await request(this.#from()).catch((error) => {
+    const { headers } = await request(this.#from()).catch((error) => {
       // A gap is no refusal: the next stream tells it.
       throw error instanceof Refused && error.code !== "offset-gone" ? new Stop("refused", error.message) : error;
     });
-    if (response.headers.get("Stream-Closed")) throw finished();
+    if (headers.get("Stream-Closed")) throw finished();
   }
 
   #live(transport, announce) {

@@ -1,0 +1,371 @@
+// The chat page in a real browser: people in tabs, who come, write, break off and come back.
+
+import type { Page } from "playwright-core";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { takeScreenshots, useBrowser } from "../harness/browser.ts";
+import { eventually } from "../harness/eventually.ts";
+import { offers } from "../harness/platform.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { describeOwnServer, freshName, useOwnServer, useServer } from "../harness/suite.ts";
+
+const browser = useBrowser();
+
+/** What the console says of an upgrade that is refused, which no script can keep it from. */
+const REFUSED_UPGRADE = /^WebSocket connection to .* failed/;
+
+/** Somebody in a room, by what the page shows. */
+class Person {
+  readonly page: Page;
+  readonly errors: string[];
+
+  constructor(page: Page, errors: string[] = []) {
+    this.page = page;
+    this.errors = errors;
+  }
+
+  /** Enters, under a name of their own. */
+  static async enter(room: string, name?: string, prepare?: (page: Page) => Promise<void>): Promise<Person> {
+    const { page, errors } = await browser.open(room, prepare);
+    const person = new Person(page, errors);
+    await person.isLive();
+    if (name) await person.rename(name);
+    return person;
+  }
+
+  async isLive(): Promise<void> {
+    await eventually("the page is live", async () => (await this.state()) === "live");
+  }
+
+  state(): Promise<string | null> {
+    return this.page.getAttribute('[data-role="state"]', "data-state");
+  }
+
+  async rename(name: string): Promise<void> {
+    await this.page.fill('[data-role="name"]', name);
+    await this.page.press('[data-role="name"]', "Enter");
+    await eventually(`${name} is here`, async () => (await this.people()).includes(`${name} (you)`));
+  }
+
+  /** Writes a message as it is, which may have several lines, and sends it. */
+  async say(text: string): Promise<void> {
+    await this.page.fill('[data-role="text"]', text);
+    await this.page.press('[data-role="text"]', "Enter");
+  }
+
+  people(): Promise<string[]> {
+    return this.page.locator('[data-role="people"] li').allTextContents();
+  }
+
+  /** The messages that the room has, in order. */
+  texts(): Promise<string[]> {
+    return this.page.locator('[data-role="messages"] .text').allTextContents();
+  }
+
+  async sees(...texts: string[]): Promise<void> {
+    await expect.poll(() => this.texts(), { timeout: 60_000 }).toEqual(texts);
+  }
+
+  /** What stands beside the message with this text: sent, sending, or why not. */
+  row(text: string) {
+    return this.page.locator(".log li", { has: this.page.locator(".text", { hasText: text }) });
+  }
+
+  async status(text: string, expected: RegExp): Promise<void> {
+    await eventually(`${text}: ${expected}`, async () => expected.test(await this.row(text).locator(".status").innerText()));
+  }
+
+  async delete(text: string): Promise<void> {
+    await this.row(text).hover();
+    await this.row(text).locator('[data-action="delete"]').click();
+  }
+
+  /** Nothing went wrong in the page but what has to. */
+  isClean(): void {
+    expect(this.errors.filter((error) => offers("websocket") || !REFUSED_UPGRADE.test(error))).toEqual([]);
+  }
+}
+
+/** A page that no WebSocket gets out of. */
+async function withoutWebSocket(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    window.WebSocket = class extends WebSocket {
+      constructor() {
+        super("ws://127.0.0.1:1/");
+      }
+    };
+  });
+}
+
+describe("the chat page", () => {
+  const server = useServer("browser-chat");
+  const freshRoom = () => `${server.url}/chat/#${freshName()}`;
+
+  test("two people talk, see each other, and see each other type", async () => {
+    const room = freshRoom();
+    const ann = await Person.enter(room, "Ann");
+    const bo = await Person.enter(room, "Bo");
+    await eventually("Ann sees Bo", async () => (await ann.people()).includes("Bo"));
+    expect(await bo.people()).toEqual(["Bo (you)", "Ann"]);
+    expect(await ann.page.innerText('[data-role="state"]')).toBe(offers("websocket") ? "live over WebSocket" : "live over SSE");
+
+    await ann.page.fill('[data-role="text"]', "Hello");
+    await eventually("Bo sees Ann type", async () => (await bo.page.innerText('[data-role="typing"]')) === "Ann is typing…");
+    expect(await ann.page.innerText('[data-role="typing"]')).toBe("");
+    await eventually("Ann has stopped", async () => (await bo.page.innerText('[data-role="typing"]')) === "");
+
+    await ann.page.press('[data-role="text"]', "Enter");
+    await ann.status("Hello", /^sent$/);
+    await bo.sees("Hello");
+    await bo.page.fill('[data-role="text"]', "Hi,");
+    await bo.page.press('[data-role="text"]', "Shift+Enter");
+    await bo.page.locator('[data-role="text"]').pressSequentially("Ann");
+    await eventually("Ann sees Bo type", async () => (await ann.page.innerText('[data-role="typing"]')) === "Bo is typing…");
+    await bo.page.press('[data-role="text"]', "Enter");
+    await ann.sees("Hello", "Hi,\nAnn");
+    await eventually("sending ends the typing", async () => (await ann.page.innerText('[data-role="typing"]')) === "");
+
+    const late = await Person.enter(room);
+    await late.sees("Hello", "Hi,\nAnn");
+    expect(await late.page.locator(".by b").allTextContents()).toEqual(["Ann", "Bo"]);
+    for (const person of [ann, bo, late]) person.isClean();
+  });
+
+  test("a closed tab leaves the room, and a reloaded one stays who it was", async () => {
+    const room = freshRoom();
+    const ann = await Person.enter(room, "Ann");
+    const bo = await Person.enter(room, "Bo");
+    await eventually("Ann sees Bo", async () => (await ann.people()).includes("Bo"));
+    await bo.page.reload();
+    await bo.isLive();
+    await eventually("Bo is back, once", async () => (await ann.people()).join() === "Ann (you),Bo");
+    await bo.page.close({ runBeforeUnload: true });
+    await eventually("Bo is gone", async () => (await ann.people()).join() === "Ann (you)");
+  });
+
+  test("where no WebSocket gets through, SSE does the same", async () => {
+    const room = freshRoom();
+    const ann = await Person.enter(room, "Ann", withoutWebSocket);
+    const bo = await Person.enter(room, "Bo");
+    expect(await ann.page.innerText('[data-role="state"]')).toBe("live over SSE");
+    await eventually("they see each other", async () => (await ann.people()).includes("Bo") && (await bo.people()).includes("Ann"));
+    await ann.say("one");
+    await bo.sees("one");
+    await bo.say("two");
+    await ann.sees("one", "two");
+    await ann.page.fill('[data-role="text"]', "three");
+    await eventually("Bo sees Ann type", async () => (await bo.page.innerText('[data-role="typing"]')) === "Ann is typing…");
+    await ann.page.close({ runBeforeUnload: true });
+    await eventually("Ann is gone", async () => (await bo.people()).join() === "Bo (you)");
+  });
+
+  test("a refused message says why, and can be changed and sent again", async () => {
+    const ann = await Person.enter(freshRoom(), "Ann");
+    await ann.say(`long ${"x".repeat(2_000)}`);
+    await ann.status("long", /^Not sent: .*2,?000/);
+    await ann.say("next");
+    await ann.sees("next");
+    await ann.row("long").locator('[data-action="edit"]').click();
+    expect(await ann.page.inputValue('[data-role="text"]')).toMatch(/^long x+$/);
+    await ann.say("short");
+    await ann.sees("next", "short");
+  });
+
+  test("who writes too fast is told so, and sends again what was refused", { timeout: 90_000 }, async () => {
+    const ann = await Person.enter(freshRoom(), "Ann");
+    const bo = await Person.enter(ann.page.url());
+    const said = Array.from({ length: 15 }, (_, index) => `message ${index}.`);
+    for (const text of said) await ann.say(text);
+    const failed = ann.page.locator('li[data-state="failed"]');
+    await eventually("the room is tired of it", async () => (await failed.count()) > 0 && (await ann.page.locator('li[data-state="pending"]').count()) === 0);
+    expect(await failed.first().locator(".status").innerText()).toMatch(/^Not sent: /);
+    await eventually(
+      "all is sent",
+      async () => {
+        if ((await ann.page.locator('li[data-state="pending"]').count()) > 0) return false;
+        if ((await failed.count()) > 0) await failed.first().locator('[data-action="again"]').click();
+        return (await bo.texts()).length >= said.length;
+      },
+      60_000,
+    );
+    expect((await bo.texts()).sort()).toEqual(said.sort());
+  });
+
+  test("a deleted message is gone for everyone, also after a reload, and only its author is offered to delete it", async () => {
+    const room = freshRoom();
+    const ann = await Person.enter(room, "Ann");
+    const bo = await Person.enter(room, "Bo");
+    await ann.say("first");
+    await ann.say("second");
+    await bo.sees("first", "second");
+    expect(await bo.page.locator('[data-action="delete"]:visible').count()).toBe(0);
+    await ann.delete("second");
+    await bo.sees("first", "Message deleted");
+    await ann.sees("first", "Message deleted");
+    // A later epoch of the same tab: what it wrote before is still its own.
+    await ann.page.reload();
+    await ann.sees("first", "Message deleted");
+    await ann.delete("first");
+    await bo.sees("Message deleted", "Message deleted");
+    await bo.page.reload();
+    await bo.sees("Message deleted", "Message deleted");
+    for (const person of [ann, bo]) person.isClean();
+  });
+
+  test("text, names and rooms are shown as text, never run", async () => {
+    const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+    const room = freshRoom();
+    const ann = await Person.enter(room, '<b onclick="1">Ann</b>');
+    await ann.say(markup);
+    await ann.say("W".repeat(400));
+    await ann.say("👩‍👩‍👧‍👦".repeat(60));
+    const bo = await Person.enter(room, "👩‍🚀 Bo");
+    await bo.sees(markup, "W".repeat(400), "👩‍👩‍👧‍👦".repeat(60));
+    await bo.page.setViewportSize({ width: 320, height: 480 });
+    expect(await bo.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+    expect(await bo.page.locator(".log img, .log script, aside li b").count()).toBe(0);
+    expect(await bo.page.title()).toContain("demo-test-");
+    for (const person of [ann, bo]) person.isClean();
+  });
+
+  test("a message that waits outlives a reload and is sent once", async () => {
+    const ann = await Person.enter(freshRoom(), "Ann");
+    await ann.say("before");
+    await ann.sees("before");
+    // The room takes it, the answer is lost.
+    await ann.page.route(/demo-test-/, async (route) => {
+      if (route.request().method() === "POST" && !route.request().url().includes("/-/")) await route.fetch();
+      else return route.fallback();
+      await route.abort();
+    });
+    await ann.say("waits");
+    await ann.sees("before", "waits");
+    await ann.page.unroute(/demo-test-/);
+    await ann.page.reload();
+    await ann.say("after");
+    await ann.sees("before", "waits", "after");
+    await ann.status("after", /^sent$/);
+    expect(await ann.page.locator('[data-role="pending"] li').count()).toBe(0);
+  });
+
+  test("a duplicated tab begins with a copy of the store, and neither tab loses a message", async () => {
+    const ann = await Person.enter(freshRoom(), "Ann");
+    await ann.say("one");
+    await ann.sees("one");
+    const [opened] = await Promise.all([ann.page.waitForEvent("popup"), ann.page.evaluate(() => void window.open(location.href))]);
+    const copy = new Person(opened);
+    await copy.isLive();
+    await copy.say("two");
+    await ann.sees("one", "two");
+    await ann.say("three");
+    await copy.sees("one", "two", "three");
+    await copy.say("four");
+    await ann.sees("one", "two", "three", "four");
+  });
+
+  test("looks right, wide and narrow, light and dark", async () => {
+    const room = freshRoom();
+    const ann = await Person.enter(room, "Ann Lee");
+    await takeScreenshots(ann.page, "chat-empty");
+    const bo = await Person.enter(room, "Bo");
+    const cleo = await Person.enter(room, "Cleo Papadimitriou");
+    await ann.say("Morning! The line on hall 3 stands still since 7:40.");
+    await ann.say("Can somebody have a look?");
+    await cleo.sees("Morning! The line on hall 3 stands still since 7:40.", "Can somebody have a look?");
+    await bo.say("On my way 🏃");
+    await ann.sees("Morning! The line on hall 3 stands still since 7:40.", "Can somebody have a look?", "On my way 🏃");
+    await cleo.say("It is the sensor again, I think. There was a note about it in the log of last week:\n\n  E-4711 light barrier 2 dirty\n\nhttps://example.com/a/very/long/address/that/does/not/break/anywhere/because/it/has/no/spaces/at/all/and/goes/on");
+    await ann.say("oops, wrong window");
+    await eventually("five messages", async () => (await ann.texts()).length === 5);
+    await ann.delete("oops");
+    await eventually("it is deleted", async () => (await bo.texts()).includes("Message deleted"));
+    await bo.say("Cleaned. It runs.");
+    await eventually("six messages", async () => (await ann.texts()).length === 6);
+    await ann.say("y".repeat(2_001));
+    await ann.status("yyy", /^Not sent/);
+    await cleo.page.fill('[data-role="text"]', "Tha");
+    await takeScreenshots(bo.page, "chat");
+    await takeScreenshots(ann.page, "chat-own");
+    // A phone whose keyboard is open.
+    await ann.page.setViewportSize({ width: 390, height: 420 });
+    const box = await ann.page.locator('[data-role="composer"]').boundingBox();
+    expect(box!.y + box!.height).toBeLessThanOrEqual(420);
+  });
+});
+
+describeOwnServer("the chat page on a server of its own", () => {
+  const server = useOwnServer("browser-chat-own", { PRESENCE_LEASE_MS: "20000" });
+
+  async function throughProxy(): Promise<{ proxy: Proxy; room: string; direct: string }> {
+    const proxy = await Proxy.start(server.port);
+    onTestFinished(() => proxy.stop());
+    const name = freshName();
+    return { proxy, room: `${proxy.url}/chat/#${name}`, direct: `${server.url}/chat/#${name}` };
+  }
+
+  test("a killed tab leaves the room", { timeout: 90_000 }, async () => {
+    const { direct } = await throughProxy();
+    const ann = await Person.enter(direct, "Ann");
+    const bo = await Person.enter(direct, "Bo");
+    await eventually("Ann sees Bo", async () => (await ann.people()).includes("Bo"));
+    const devtools = await bo.page.context().newCDPSession(bo.page);
+    // The tab dies before it can answer.
+    void devtools.send("Page.crash").catch(() => {});
+    await eventually("Bo is gone", async () => (await ann.people()).join() === "Ann (you)", 60_000);
+  });
+
+  test("what is written while the network is cut waits, and arrives once", { timeout: 90_000 }, async () => {
+    const { proxy, room, direct } = await throughProxy();
+    const ann = await Person.enter(room, "Ann");
+    const bo = await Person.enter(direct, "Bo");
+    await ann.say("before");
+    await bo.sees("before");
+    await ann.page.context().setOffline(true);
+    proxy.cut();
+    await eventually("Ann sees the break", async () => (await ann.state()) === "reconnecting");
+    await ann.say("meanwhile");
+    await ann.status("meanwhile", /sending/);
+    await bo.say("and you?");
+    await bo.sees("before", "and you?");
+    await ann.page.context().setOffline(false);
+    await bo.sees("before", "and you?", "meanwhile");
+    await ann.sees("before", "and you?", "meanwhile");
+    await ann.status("meanwhile", /^sent$/);
+    await ann.say("after");
+    await bo.sees("before", "and you?", "meanwhile", "after");
+    await ann.sees("before", "and you?", "meanwhile", "after");
+  });
+
+  test("a message whose answer is cut off is not doubled", { timeout: 120_000 }, async () => {
+    const { proxy, room, direct } = await throughProxy();
+    const ann = await Person.enter(room, "Ann");
+    const bo = await Person.enter(direct, "Bo");
+    const said: string[] = [];
+    for (const bytes of [1, 20, 80, 200, 400, 800]) {
+      const cut = proxy.cutAfter(bytes);
+      said.push(`cut after ${bytes}`);
+      await ann.say(said.at(-1)!);
+      await bo.sees(...said);
+      // Whatever did not use the bytes up ends here.
+      proxy.cut();
+      await cut;
+      await ann.sees(...said);
+    }
+  });
+
+  test("what is written while the server is dead waits, and arrives once", { timeout: 90_000 }, async () => {
+    const room = `${server.url}/chat/#${freshName()}`;
+    const ann = await Person.enter(room, "Ann");
+    const bo = await Person.enter(room, "Bo");
+    await ann.say("before");
+    await bo.sees("before");
+    await server.kill9();
+    await eventually("both see it", async () => (await ann.state()) === "reconnecting" && (await bo.state()) === "reconnecting");
+    await ann.say("one");
+    await ann.say("two");
+    await ann.status("two", /sending/);
+    await server.restart();
+    await bo.sees("before", "one", "two");
+    await ann.sees("before", "one", "two");
+    await eventually("they see each other again", async () => (await ann.people()).includes("Bo") && (await bo.people()).includes("Ann"));
+  });
+});
