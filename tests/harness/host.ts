@@ -32,9 +32,11 @@ export async function shiftClock(server: Server, milliseconds: number): Promise<
   await ask(server, "POST", `/clock?shift_ms=${milliseconds}`);
 }
 
-/** Memory that the host has in RAM, in bytes. */
+/** Memory that the runtime's processes have in RAM, in bytes. */
 export function residentBytes(server: Server): number {
-  return Number(execFileSync("ps", ["-o", "rss=", "-p", String(server.pid)], { encoding: "utf8" })) * 1024;
+  const lines = execFileSync("ps", ["-A", "-o", "pgid=,rss="], { encoding: "utf8" }).trim().split("\n");
+  const sizes = lines.map((line) => line.trim().split(/\s+/).map(Number)).filter(([group]) => group === server.pid);
+  return sizes.reduce((sum, [, kilobytes]) => sum + kilobytes! * 1024, 0);
 }
 
 async function ask(server: Server, method: string, path: string): Promise<unknown> {
