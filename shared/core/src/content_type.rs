@@ -12,6 +12,11 @@ impl ContentType {
         ContentType("application/json".into())
     }
 
+    /// `text/plain`.
+    pub fn text() -> ContentType {
+        ContentType("text/plain".into())
+    }
+
     /// `application/octet-stream`, what a `PUT` without a content type means.
     pub fn octet_stream() -> ContentType {
         ContentType("application/octet-stream".into())
