@@ -1,6 +1,7 @@
 //! The gateway on Cloudflare Workers. It names every function's module, so that their Durable Object classes are exported.
 
 use tidewire_chat::workers as chat;
+use tidewire_devices::workers as devices;
 use tidewire_feed::workers as feed;
 use tidewire_status::workers as status;
 use tidewire_streams::{PATH as STREAMS, workers as streams};
@@ -15,6 +16,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     match path.as_str() {
         path if path.starts_with(STREAMS) => streams::fetch(request, &env).await,
         path if below(path, "/chat") => chat::fetch(request, &env, Some("/chat/")).await,
+        path if below(path, "/devices") => devices::fetch(request, &env, Some("/devices/")).await,
         path if below(path, "/feed") => feed::fetch(request, &env, Some("/feed/")).await,
         path if below(path, "/status") => status::fetch(request, &env, Some("/status/")).await,
         _ => serve_assets(&request, GALLERY),

@@ -1,0 +1,56 @@
+//! Commands for devices that can only ask: one long-polls its channel, does what comes, and says how it went in a second channel.
+//!
+//! Both hold lines of text, so that a shell is enough. `{device}`: `ID COMMAND`; `{device}:done`: `ID done` or `ID failed`, and perhaps a note.
+//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+
+use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, PageLimit, Policy, Retention, Rights, Settings};
+
+#[cfg(target_os = "wasi")]
+mod spin;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;
+
+/// Longest command and longest answer, in bytes with its id; 413 above.
+const MAX_BYTES: u64 = 4_096;
+
+/// Seconds within which a command is done or never: older ones are dropped, so that a device that was away does not open the door at night.
+/// The page says `timed out` after as long.
+const TIMEOUT_S: u64 = 30;
+
+/// The devices.
+pub struct Devices;
+
+impl Function for Devices {
+    const NAME: &'static str = "devices";
+    const ASSETS: &'static [Asset] = &[
+        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
+        Asset { path: "-/devices.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/devices.css") },
+        Asset { path: "-/devices.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/devices.js") },
+    ];
+
+    fn policy(settings: &Settings) -> Policy {
+        let policy = Policy::new(Creation::OnPublish(ContentType::text()), settings);
+        Policy {
+            max_event_bytes: MAX_BYTES,
+            retention: Retention { max_age_ms: TIMEOUT_S * 1000, ..policy.retention },
+            // One command in one answer: nothing to take apart, and the offset of each is known.
+            page: PageLimit { max_events: 1, ..policy.page },
+            ..policy
+        }
+    }
+
+    // Change this first: a device reads its channel and publishes to the one that ends in `:done`; who commands it does the reverse.
+    fn authorize(_: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        if settings.open_access || channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_knows_the_time_out() {
+        assert!(include_str!("../public/devices.js").contains(&format!("const TIMEOUT_S = {TIMEOUT_S};")));
+    }
+}

@@ -1,0 +1,20 @@
+//! Devices on Cloudflare Workers.
+
+use tidewire_workers::{channel_object, serve};
+// `wasm_bindgen` is for the class below.
+use worker::{Env, Request, Response, Result, wasm_bindgen};
+
+use crate::Devices;
+
+channel_object!(DevicesChannel, Devices);
+
+/// Serves devices below `base`, or below the setting `BASE_PATH`.
+pub async fn fetch(request: Request, env: &Env, base: Option<&str>) -> Result<Response> {
+    serve::<Devices>(request, env, "DEVICES_CHANNEL", base).await
+}
+
+#[cfg(feature = "entrypoint")]
+#[worker::event(fetch)]
+async fn main(request: Request, env: Env, _: worker::Context) -> Result<Response> {
+    fetch(request, &env, None).await
+}

@@ -1,0 +1,22 @@
+// A command reaches a device that waits, and its answer who sent it. BASE_URL names the server; `npm test` of a copy starts one.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import test from "node:test";
+
+async function publish(channel, line) {
+  const answer = await fetch(channel, { method: "POST", headers: { "content-type": "text/plain" }, body: line });
+  assert.equal(answer.status, 204, await answer.text());
+  return answer.headers.get("stream-next-offset");
+}
+
+test("a device that waits gets the command, and its answer can be read", { timeout: 30_000 }, async () => {
+  // A device nobody used before; those under `demo-` are open until you change `authorize`.
+  const device = `${process.env.BASE_URL}/demo-test-${randomUUID()}`;
+  const offset = await publish(device, "c1 on");
+  const waiting = fetch(`${device}?live=long-poll&offset=${offset}`);
+  await publish(device, "c2 off");
+  assert.equal(await (await waiting).text(), "c2 off");
+  await publish(`${device}:done`, "c2 done");
+  assert.equal(await (await fetch(`${device}:done`)).text(), "c2 done");
+});

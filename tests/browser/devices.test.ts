@@ -1,0 +1,81 @@
+// A page that commands, and a page that is the device.
+
+import type { Page } from "playwright-core";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { takeScreenshots, useBrowser } from "../harness/browser.ts";
+import { eventually } from "../harness/eventually.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { describeOwnServer, freshName, useOwnServer, useServer } from "../harness/suite.ts";
+
+const pages = useBrowser();
+
+async function send(page: Page, command: string): Promise<void> {
+  await page.fill('[data-role="command"]', command);
+  await page.press('[data-role="command"]', "Enter");
+}
+
+/** The commands and what became of them, the newest first. */
+const commands = (page: Page) =>
+  page.locator("ol li").evaluateAll((rows) => rows.map((row) => `${row.querySelector("code")!.textContent}: ${row.querySelector("output")!.textContent}`));
+
+async function turnOn(page: Page): Promise<void> {
+  await page.click('[data-role="device"]');
+  await eventually("the device asks", async () => (await page.innerText('[data-role="state"]')) === "asking");
+}
+
+async function sees(page: Page, expected: string[]): Promise<void> {
+  await eventually(`${expected}`, async () => (await commands(page)).join() === expected.join(), 60_000);
+}
+
+describe("the devices page", () => {
+  const server = useServer("browser-devices");
+
+  test("sends a command to a device in another page and sees it done, failed or timed out", { timeout: 120_000 }, async () => {
+    const url = `${server.url}/devices/?channel=${freshName()}`;
+    const [sender, device] = [await pages.open(url), await pages.open(url)];
+    await send(sender.page, "on");
+    await sees(sender.page, ["on: pending"]);
+    await turnOn(device.page);
+    await send(sender.page, "blink 2");
+    await send(sender.page, "explode");
+    await eventually("both are answered", async () => (await commands(sender.page)).slice(0, 2).join() === "explode: failed,blink 2: done");
+    await send(sender.page, "on");
+    await eventually("the lamp is lit", async () => (await device.page.locator("[data-lit]").count()) === 1);
+    await sees(sender.page, ["on: done", "explode: failed", "blink 2: done", "on: timed out"]);
+    await takeScreenshots(sender.page, "devices");
+    await device.page.click('[data-role="device"]');
+    expect(await device.page.innerText('[data-role="state"]')).toBe("off");
+    expect([...sender.errors, ...device.errors]).toEqual([]);
+  });
+
+  test("shows what anybody sends as text, and says what the server refuses", async () => {
+    const { page } = await pages.open(`${server.url}/devices/?channel=${freshName()}`);
+    await page.evaluate(() => document.querySelector('[data-role="command"]')!.removeAttribute("maxlength"));
+    await send(page, `<b>${"x".repeat(4096)}`);
+    await eventually("it is refused", async () => (await commands(page)).some((row) => row.endsWith("not sent")));
+    expect(await page.innerText('[data-role="notice"]')).toMatch(/at most 4096/);
+    expect(await page.locator("ol b").count()).toBe(0);
+  });
+});
+
+describeOwnServer("the devices page on a server of its own", () => {
+  const server = useOwnServer("browser-devices-own");
+
+  test("rides out a cut connection and a killed server", { timeout: 120_000 }, async () => {
+    const proxy = await Proxy.start(server.port);
+    onTestFinished(() => proxy.stop());
+    const url = `${proxy.url}/devices/?channel=${freshName()}`;
+    const [sender, device] = [(await pages.open(url)).page, (await pages.open(url)).page];
+    await turnOn(device);
+    await send(sender, "on");
+    await sees(sender, ["on: done"]);
+    proxy.cut();
+    await send(sender, "blink 1");
+    await sees(sender, ["blink 1: done", "on: done"]);
+    await server.kill9();
+    await eventually("the device says so", async () => (await device.innerText('[data-role="state"]')) === "reconnecting");
+    await server.restart();
+    await send(sender, "off");
+    await sees(sender, ["off: done", "blink 1: done", "on: done"]);
+  });
+});
