@@ -125,7 +125,10 @@ const SPIN_ROOT: &str = r#"
 
 /// What the lint says when the first text of the feed's application is replaced by the second.
 fn problems_of_spin_feed_with(old: &str, new: &str) -> Vec<String> {
-    let feed = SPIN_ROOT.replace("\"tidewire\"", "\"tidewire-feed\"").replace("target/", "../../target/");
+    let feed = SPIN_ROOT
+        .replace("\"tidewire\"", "\"tidewire-feed\"")
+        .replace("target/", "../../target/")
+        .replace("cargo build", "cargo build --target-dir ../../target");
     assert!(feed.contains(old), "nothing to replace");
     let root = Application::parse("spin.toml", SPIN_ROOT).unwrap();
     let feed = Application::parse("functions/feed/spin.toml", &feed.replace(old, new)).unwrap();
