@@ -262,6 +262,38 @@ describe("the chat page", () => {
     await ann.sees("one", "two", "three", "four");
   });
 
+  test("acknowledges a long history while it reads it, keeps the newest, and says when a room is closed", async () => {
+    const frames: { type: string; offset?: string }[] = [];
+    let close: () => void;
+    const ann = await Person.enter(freshRoom(), undefined, async (page) => {
+      // A server by hand: the page alone is looked at, on every platform.
+      await page.routeWebSocket(/demo-test-/, (socket) => {
+        const tell = (frame: unknown) => socket.send(JSON.stringify(frame));
+        tell({ type: "hello", protocol: "tidewire.v1", offset: "-1", contentType: "application/json", ackBytes: 10_000 });
+        for (let first = 0; first <= 1_000; first += 100) {
+          const events = Array.from({ length: first === 1_000 ? 1 : 100 }, (_, index) => {
+            const from = { id: "bo", name: "Bo", color: "#6b4fc4" };
+            return { offset: `o${first + index}`, data: { type: "message", id: `m${first + index}`, from, text: `message ${first + index}.`, at: 0 } };
+          });
+          tell({ type: "events", events, upToDate: first === 1_000 });
+        }
+        socket.onMessage((data) => {
+          if (data !== "ping") frames.push(JSON.parse(String(data)) as (typeof frames)[number]);
+          if (data === "ping") socket.send("pong");
+        });
+        close = () => tell({ type: "closed", offset: "o1000" });
+      });
+    });
+    await expect.poll(async () => (await ann.texts()).length).toBe(1_000);
+    expect((await ann.texts()).at(0)).toBe("message 1.");
+    await ann.row("message 1000.").waitFor({ state: "visible" });
+    expect(frames.filter(({ type }) => type === "ack").map(({ offset }) => offset)).toEqual(Array.from({ length: 10 }, (_, page) => `o${100 * page + 99}`));
+    close!();
+    await eventually("the room is closed", async () => (await ann.state()) === "finished");
+    expect(await ann.page.innerText('[data-role="notice"]')).toMatch(/closed/);
+    expect(await ann.page.isDisabled('[data-role="text"]')).toBe(true);
+  });
+
   test("looks right, wide and narrow, light and dark", async () => {
     const room = freshRoom();
     const ann = await Person.enter(room, "Ann Lee");

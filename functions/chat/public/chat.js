@@ -13,7 +13,7 @@ const FAR_PX = 60; // who has scrolled up so far is reading, and is not pulled d
 
 const ADJECTIVES = ["Brave", "Calm", "Clever", "Gentle", "Happy", "Kind", "Lucky", "Merry", "Quick", "Quiet", "Sunny", "Witty"];
 const ANIMALS = ["Badger", "Dolphin", "Falcon", "Fox", "Heron", "Lynx", "Otter", "Panda", "Puffin", "Robin", "Seal", "Wren"];
-const COLORS = ["#0f8b8d", "#6b4fc4", "#a8680c", "#1d6fc9", "#b8447e", "#2f8f46", "#c2452d", "#5a6b7a"];
+const COLORS = ["#0f8b8d", "#6b4fc4", "#a8680c", "#1d6fc9", "#b8447e", "#2f8f46", "#c2452d", "#5a6b7a", "#7a8a12", "#9b3fb5", "#1487ad", "#8c5a3c"];
 
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 const [log, messages, pending] = ["log", "messages", "pending"].map(role);
