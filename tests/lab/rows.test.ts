@@ -27,12 +27,12 @@ function literals(file: string): string[] {
   return [...source.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text!.trim());
 }
 
-/** The one literal that begins like this, with parameters; what they do not reach is NULL. */
+/** The one literal that begins like this, with parameters; what they do not reach is 0. */
 function statement(from: string[], beginning: string, ...parameters: Value[]): Statement {
   const found = from.filter((text) => text.startsWith(beginning));
   expect(found, beginning).toHaveLength(1);
   const count = found[0]!.split("?").length - 1;
-  return [found[0]!, ...numbers(0, count - 1).map((index) => parameters[index] ?? null)];
+  return [found[0]!, ...numbers(0, count - 1).map((index) => parameters[index] ?? 0)];
 }
 
 /** The statements of what a request does, by platform. */
@@ -44,6 +44,10 @@ interface Store {
   load: Statement[];
   page(after: number): Statement[];
   append(seq: number): Statement[];
+  /** An append of an idempotent producer, without the transaction around it. */
+  produce(seq: number): Statement[];
+  /** What a long poll costs at each look while nothing comes; looks are shared by all readers of an instance. */
+  wait: Statement[];
 }
 
 const FILL = (columns: string, values: string, count: number): Statement => [
@@ -70,6 +74,12 @@ function onWorkers(): Store {
     ],
     page: (after) => [find("SELECT seq, data FROM events WHERE seq > ?", after, PAGE)],
     append: (seq) => [find("INSERT INTO events (seq", seq, 1, seq, "x")],
+    produce: (seq) => [
+      find("SELECT epoch, seq", "p"),
+      find("INSERT INTO events (seq", seq, 1, seq, "x"),
+      find("INSERT OR REPLACE INTO producers", "p", 0, seq),
+    ],
+    wait: [],
   };
 }
 
@@ -92,6 +102,14 @@ function onSpin(): Store {
       const event = [seq, 1, seq, "x", null].slice(0, row!.split("?").length - 1);
       return [[insert, ...event, 1, seq - 1]];
     },
+    produce: (seq) => {
+      // Once to decide, and once more under the lock.
+      const decide = [look(2 ** 53, 1), statement(source, "SELECT epoch, seq", 1, "p")];
+      const inserted = source.findLast((text) => text.startsWith("INSERT INTO events (channel, seq"))!;
+      const event = [1, seq, 1, seq, "x", null].slice(0, inserted.split("?").length - 1);
+      return [...decide, ...decide, statement(source, "INSERT OR REPLACE INTO producers", 1, "p", 0, seq), [inserted, ...event]];
+    },
+    wait: [look(2 ** 40, PAGE)],
   };
 }
 
@@ -152,9 +170,13 @@ describe("the statements of the store", () => {
     expect(await run(LONG, store.append(LONG + 1))).toEqual(append);
     // A row of `events`; what is found by the primary key has no index to write besides.
     expect(append.written).toBe(1);
+    const produce = await run(SHORT, store.produce(SHORT + 2));
+    expect(await run(LONG, store.produce(LONG + 2))).toEqual(produce);
+    const wait = await run(SHORT, store.wait);
+    expect(await run(LONG, store.wait)).toEqual(wait);
     const page = await run(LONG, store.page(LONG / 2));
     const inWords = ({ read, written }: Cost) => `${read} rows read, ${written} written`;
-    console.log([`rows: finding the channel: ${inWords(load)}`, `append: ${inWords(append)}`, `page of ${PAGE}: ${inWords(page)}`].join("\n"));
+    console.log([`rows: finding the channel: ${inWords(load)}`, `append: ${inWords(append)}`, `append of a producer: ${inWords(produce)}`, `page of ${PAGE}: ${inWords(page)}`, `long poll, each look: ${inWords(wait)}`].join("\n"));
   });
 });
 
