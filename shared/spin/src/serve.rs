@@ -25,6 +25,10 @@ use crate::watch::Watch;
 /// Appends between two cuts of retention. A read cuts as well, so that no reader sees more than is kept.
 const APPENDS_PER_CUT: u64 = 64;
 
+/// How much more of a body that is too large is read, and dropped, before it is refused: the platform closes the connection with the answer, and a client
+/// that is still writing then sees a broken pipe in place of 413.
+const HEARD_OUT_BYTES: usize = 32 * 1024 * 1024;
+
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
 pub async fn serve<F: Function>(request: Request) -> Answer {
     match answer::<F>(request).await {
@@ -67,6 +71,12 @@ async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
         while let Some(chunk) = chunks.next().await {
             bytes.extend_from_slice(&chunk.map_err(|cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}")))?);
             if bytes.len() as u64 > settings.max_body_bytes {
+                let mut heard = 0;
+                while heard < HEARD_OUT_BYTES
+                    && let Some(Ok(chunk)) = chunks.next().await
+                {
+                    heard += chunk.len();
+                }
                 return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes)));
             }
         }
