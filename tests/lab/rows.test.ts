@@ -70,7 +70,7 @@ function onWorkers(): Store {
       find("SELECT schema_version FROM channel"),
       find("SELECT epoch, content_type"),
       find("SELECT seq, total FROM events ORDER BY seq DESC"),
-      find("SELECT seq, at_ms, total - length(data) FROM events"),
+      find("SELECT seq, at_ms, max(total"),
     ],
     page: (after) => [find("SELECT seq, data FROM events WHERE seq > ?", after, PAGE)],
     append: (seq) => [find("INSERT INTO events (seq", seq, 1, seq, "x")],
@@ -86,7 +86,11 @@ function onWorkers(): Store {
 function onSpin(): Store {
   const source = literals("spin/src/store.rs");
   const tables = literals("spin/src/database.rs").filter((text) => /^(CREATE|INSERT) /.test(text));
-  const look = (after: number, limit: number) => statement(source, "SELECT s.last_epoch", "streams/a", after, limit);
+  // Put together at compile time; what stands before is the version of those present, where the function tells presence.
+  const look = (after: number, limit: number): Statement => {
+    const [sql, ...parameters] = statement(source, ", s.last_epoch", "streams/a", after, limit);
+    return [`SELECT NULL${sql}`, ...parameters];
+  };
   const [row] = source.filter((text) => text.startsWith("(?"));
   return {
     tables: tables.map((sql): Statement => [sql]),
