@@ -42,7 +42,6 @@ const SCHEMA: [&str; 7] = [
         id TEXT NOT NULL,
         epoch INTEGER NOT NULL,
         seq INTEGER NOT NULL,
-        at_ms INTEGER NOT NULL DEFAULT 0,
         busy_until_ms INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (channel, id)
     ) WITHOUT ROWID",
@@ -68,13 +67,12 @@ const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
 ) WITHOUT ROWID";
 
 /// From version 1 to 2, which leaves the rows where they are.
-const UPGRADE: [&str; 10] = [
+const UPGRADE: [&str; 9] = [
     "ALTER TABLE channels ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE channels ADD COLUMN ttl_s INTEGER",
     "ALTER TABLE channels ADD COLUMN expires_at_ms INTEGER",
     "ALTER TABLE channels ADD COLUMN touched_at_ms INTEGER",
     "ALTER TABLE events ADD COLUMN producer TEXT",
-    "ALTER TABLE producers ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0",
     EXPIRY,
     PRESENCE,

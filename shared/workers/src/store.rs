@@ -40,7 +40,6 @@ CREATE TABLE producers (
     id TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL,
     seq INTEGER NOT NULL,
-    at_ms INTEGER NOT NULL DEFAULT 0,
     busy_until_ms INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID";
 
@@ -52,9 +51,7 @@ ALTER TABLE channel ADD COLUMN expires_at_ms INTEGER;
 ALTER TABLE channel ADD COLUMN touched_at_ms INTEGER;
 ALTER TABLE events ADD COLUMN producer TEXT;
 UPDATE channel SET schema_version = 2";
-const UPGRADE_PRODUCERS: &str = "
-ALTER TABLE producers ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
+const UPGRADE_PRODUCERS: &str = "ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
 
 /// Longest time to an alarm. The platform's clock ends in the year 2262; an alarm that rings early is set again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
