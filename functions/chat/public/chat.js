@@ -1,3 +1,4 @@
+// @ts-check
 // The page: shows what the room tells, and hands over what is written.
 //
 // Text, names and colors come from strangers: text is only ever set as text, and a color is checked before it is used.
@@ -5,6 +6,8 @@
 import { Outbox } from "./outbox.js";
 import { randomId } from "./request.js";
 import { Room } from "./room.js";
+
+/** @typedef {import("./chat.d.ts").RoomEvent} RoomEvent */
 
 const TYPING_MS = 3_000; // after so long without a key nobody is typing
 const TOGETHER_MS = 300_000; // messages of one author within this time stand under one name
@@ -15,6 +18,7 @@ const ADJECTIVES = ["Brave", "Calm", "Clever", "Gentle", "Happy", "Kind", "Lucky
 const ANIMALS = ["Badger", "Dolphin", "Falcon", "Fox", "Heron", "Lynx", "Otter", "Panda", "Puffin", "Robin", "Seal", "Wren"];
 const COLORS = ["#0f8b8d", "#6b4fc4", "#a8680c", "#1d6fc9", "#b8447e", "#2f8f46", "#c2452d", "#5a6b7a", "#7a8a12", "#9b3fb5", "#1487ad", "#8c5a3c"];
 
+/** @type {(name: string) => any} the page is ours: what has a role is there */
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 const [log, messages, pending] = ["log", "messages", "pending"].map(role);
 
@@ -61,7 +65,7 @@ function members(changed, isSnapshot) {
       return item;
     }),
   );
-  role("count").textContent = people.size || "";
+  role("count").textContent = String(people.size || "");
   const typing = others.filter(([, state]) => state.typing).map(([, state]) => nameOf(state));
   role("typing").textContent =
     typing.length > 2 ? "Several people are typing…" : typing.length ? `${typing.join(" and ")} ${typing.length > 1 ? "are" : "is"} typing…` : "";
@@ -80,6 +84,7 @@ const written = new Map();
 const placed = new Map();
 let isReadingBack = false;
 
+/** @param {RoomEvent} data */
 function event(data, offset) {
   if (data?.type === "message") arrived(data, offset);
   else if (data?.type === "deleted") erased(data.offset, offset);
@@ -105,8 +110,9 @@ function erased(target, offset) {
   if (!row.parentNode) place(row, messages);
 }
 
+/** @param {any} message a message, or nothing of one */
 function newRow({ id, from = {}, text = "", at }) {
-  const row = document.querySelector("template").content.firstElementChild.cloneNode(true);
+  const row = /** @type {any} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));
   const part = (name) => row.querySelector(name);
   Object.assign(row.dataset, { from: from.id ?? "", at: at ?? "", ...(from.id === me.id && { isMine: true }) });
   part("b").textContent = nameOf(from);
@@ -115,7 +121,7 @@ function newRow({ id, from = {}, text = "", at }) {
   part('[data-action="delete"]').ariaLabel = `Delete: ${text.slice(0, 60)}`;
   paint(row, from.color);
   const date = new Date(at);
-  if (!isNaN(date)) {
+  if (!isNaN(date.getTime())) {
     const isToday = date.toDateString() === new Date().toDateString();
     part("time").dateTime = date.toISOString();
     part("time").textContent = date.toLocaleString([], { ...(!isToday && { day: "numeric", month: "short" }), hour: "2-digit", minute: "2-digit" });
@@ -218,7 +224,7 @@ function state(name, detail = "") {
   if (name !== "live") return;
   outbox.retry();
   // What stands in the room on entry is not read out; what comes later is.
-  setTimeout(() => (log.ariaBusy = false), 1_000);
+  setTimeout(() => (log.ariaBusy = "false"), 1_000);
 }
 
 function gap() {

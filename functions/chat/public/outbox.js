@@ -1,3 +1,4 @@
+// @ts-check
 // What this tab has written and the room has not yet acknowledged.
 //
 // Published by POST with the three Producer headers, whichever transport reads: on every platform the answer says for sure what
@@ -51,7 +52,7 @@ export class Outbox {
   /** Erases an event. The room allows it to whom it knows by the producer id, so that id is never shown to anyone. */
   erase(offset) {
     const url = new URL(this.#url);
-    url.search = new URLSearchParams({ offset });
+    url.search = String(new URLSearchParams({ offset }));
     return request(url, { method: "DELETE", headers: { "Producer-Id": this.#producer.id } });
   }
 

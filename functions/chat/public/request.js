@@ -1,3 +1,4 @@
+// @ts-check
 // One HTTP request, and the wait before the next attempt.
 
 const ANSWER_MS = 10_000; // silence after which a request counts as lost
@@ -13,7 +14,8 @@ export class Unavailable extends Error {
 export class Refused extends Error {
   constructor(message, code, headers) {
     super(message);
-    Object.assign(this, { code, headers });
+    this.code = code;
+    this.headers = headers;
   }
 }
 

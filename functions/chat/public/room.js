@@ -1,3 +1,4 @@
+// @ts-check
 // One room: reads it over a WebSocket, or over SSE where none gets through, and says there who is here.
 //
 // Follows PROTOCOL.md. `offset` is the last event seen, whatever the transport: the next connection starts after it,
@@ -102,7 +103,7 @@ export class Room {
     socket.onclose = ({ code }) => {
       if (code === 1000) over.reject(finished());
       else if (code === 1003 || code === 1009 || code >= 3500) over.reject(new Stop("refused", refusal));
-      else over.resolve();
+      else over.resolve(undefined);
     };
 
     try {
@@ -199,7 +200,7 @@ export class Room {
 
   #from() {
     const url = new URL(this.#url);
-    url.search = new URLSearchParams({ offset: this.offset });
+    url.search = String(new URLSearchParams({ offset: this.offset }));
     return url;
   }
 }

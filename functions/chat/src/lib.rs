@@ -2,11 +2,13 @@
 //!
 //! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
 
-use serde::Deserialize;
 use tidewire_core::{
     Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Offset, Policy, Presence, Rate, Result, Right, Rights, Settings,
 };
 
+use crate::message::RoomEvent;
+
+mod message;
 #[cfg(target_os = "wasi")]
 mod spin;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -22,32 +24,6 @@ const MAX_ID_BYTES: usize = 64;
 const HISTORY_MESSAGES: u64 = 1_000;
 /// How often one page may send, at once or spread.
 const RATE: Rate = Rate { events: 10, per_ms: 10_000 };
-
-/// An event of a room. Members that are not named here are refused: what is stored is all checked.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-enum RoomEvent {
-    /// `{"type":"message","id":"m1","from":{"id":"p1","name":"Ann","color":"#2f855a"},"text":"Hello","at":1790000000000}`
-    Message {
-        /// The page's own, by which it knows its message again.
-        id: String,
-        from: Person,
-        text: String,
-        /// When it was written, by the writer's clock: milliseconds since 1970.
-        #[serde(rename = "at")]
-        _at: u64,
-    },
-}
-
-/// Who wrote it. The id is seen by all, and the same as among those present; the `Producer-Id` of a page is another one and its secret.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Person {
-    id: String,
-    name: String,
-    /// `#rrggbb`.
-    color: String,
-}
 
 /// The chat.
 pub struct Chat;
@@ -84,13 +60,15 @@ impl Function for Chat {
 
 /// What is left of a message that was deleted. No page can send it: `check` takes only messages.
 fn tombstone(offset: Offset) -> Vec<u8> {
-    format!(r#"{{"type":"deleted","offset":"{offset}"}}"#).into()
+    // A type and a string: serializing them cannot fail.
+    serde_json::to_vec(&RoomEvent::Deleted { offset: offset.to_string() }).unwrap_or_default()
 }
 
 /// The rules for a message, the same over WebSocket and HTTP.
 fn check(event: &[u8]) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
-    let RoomEvent::Message { id, from, text, .. } = serde_json::from_slice(event).map_err(|error| refused(format!("this is no message: {error}")))?;
+    let event = serde_json::from_slice(event).map_err(|error| refused(format!("this is no message: {error}")))?;
+    let RoomEvent::Message { id, from, text, .. } = event else { return Err(refused("a message is deleted by its own address".into())) };
     if ![&id, &from.id].iter().all(|id| (1..=MAX_ID_BYTES).contains(&id.len())) {
         return Err(refused(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
     }

@@ -1,6 +1,9 @@
+// @ts-check
 // The status board: asks for its channel as often as the server suggests, and sets it.
 //
 // One channel holds the whole board, {"API": {"state": "down", "note": "…", "since": ms}, …}, so a page needs one request.
+
+/** @typedef {import("./status.d.ts").Board} Board */
 
 const COMPONENTS = ["Website", "API", "Payments", "E-mail"]; // on the board before anything was set
 const STATES = { operational: "Operational", degraded: "Degraded", down: "Down" }; // from good to bad
@@ -15,10 +18,11 @@ const channel = new URLSearchParams(location.search).get("channel") || "demo-sta
 const channelUrl = new URL(`./${channel}`, document.baseURI);
 
 const status = { polls: 0, notModified: 0, savedBytes: 0, offset: "-1", intervalS: INTERVAL_S };
-window.tidewireStatus = status; // for the console and for tests
+Object.assign(window, { tidewireStatus: status }); // for the console and for tests
 
 // ---- Polling
 
+/** @type {Board} */
 let board = {};
 let seen = { bytes: 0 }; // the ETag of the last 200, and the length of its body
 let failures = 0;
@@ -125,12 +129,13 @@ async function trySet(component, change) {
 
 // ---- The page
 
+/** @type {(name: string) => any} the page is ours: what has a role is there */
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 const rows = new Map();
 const moment = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 function addRow(name) {
-  const row = document.querySelector("template").content.firstElementChild.cloneNode(true);
+  const row = /** @type {any} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));
   const note = row.querySelector("input");
   row.dataset.component = row.querySelector("h2").textContent = name;
   row.querySelector(".states").ariaLabel = `State of ${name}`;

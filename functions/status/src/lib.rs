@@ -4,6 +4,7 @@
 
 use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Polling, Retention, Rights, Settings};
 
+pub mod message;
 #[cfg(target_os = "wasi")]
 mod spin;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -14,7 +15,7 @@ pub struct Status;
 
 impl Function for Status {
     const NAME: &'static str = "status";
-    // What a value looks like is between who sets it and the page: {"api": {"state": "down", "note": "", "since": ms}}.
+    // What a value looks like is between who sets it and the page (`message.rs`): any JSON is taken.
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/status.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/status.css") },
