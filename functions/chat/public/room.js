@@ -94,17 +94,20 @@ export class Room {
       else if (frame.type === "gap") this.#gap(frame);
       else if (frame.type === "error") refusal = frame.detail ?? frame.code;
       else if (frame.type === "closed") over.reject(finished());
+      // The close itself may take seconds.
+      else if (frame.type === "close") closed(frame);
       // The server sends a page of history only while we acknowledge what came before.
       unacknowledged += data.length;
       if (unacknowledged < ackBytes) return;
       socket.send(JSON.stringify({ type: "ack", offset: this.offset }));
       unacknowledged = 0;
     };
-    socket.onclose = ({ code }) => {
+    const closed = ({ code }) => {
       if (code === 1000) over.reject(finished());
       else if (code === 1003 || code === 1009 || code >= 3500) over.reject(new Stop("refused", refusal));
       else over.resolve(undefined);
     };
+    socket.onclose = closed;
 
     try {
       await over.promise;
