@@ -35,6 +35,8 @@ pub(crate) struct Person {
 
 #[cfg(test)]
 mod tests {
+    use std::path::absolute;
+
     use expect_test::expect_file;
     use ts_rs::{Config, TS};
 
@@ -45,6 +47,6 @@ mod tests {
         let config = Config::new().with_large_int("number");
         let declaration = |docs: Option<String>, declaration: String| format!("{}export {declaration}\n", docs.unwrap_or_default());
         let types = [declaration(RoomEvent::docs(), RoomEvent::decl(&config)), declaration(Person::docs(), Person::decl(&config))];
-        expect_file!["../public/chat.d.ts"].assert_eq(&format!("// Generated from src/message.rs; do not edit.\n\n{}", types.join("\n")));
+        expect_file![absolute("public/chat.d.ts").unwrap()].assert_eq(&format!("// Generated from src/message.rs; do not edit.\n\n{}", types.join("\n")));
     }
 }

@@ -34,6 +34,8 @@ pub enum Condition {
 
 #[cfg(test)]
 mod tests {
+    use std::path::absolute;
+
     use expect_test::expect_file;
     use ts_rs::{Config, TS};
 
@@ -48,6 +50,6 @@ mod tests {
             declaration(Component::docs(), Component::decl(&config)),
             declaration(Condition::docs(), Condition::decl(&config)),
         ];
-        expect_file!["../public/status.d.ts"].assert_eq(&format!("// Generated from src/message.rs; do not edit.\n\n{}", types.join("\n")));
+        expect_file![absolute("public/status.d.ts").unwrap()].assert_eq(&format!("// Generated from src/message.rs; do not edit.\n\n{}", types.join("\n")));
     }
 }

@@ -247,7 +247,7 @@ impl Inner {
                 Readers::close(sockets, closing.code, closing.reason);
             }
         }
-        // A long poll has its news and reads for itself.
+        // A long poll has its answer.
         if let Some(sockets) = self.readers.live(Framing::News) {
             sockets.clear();
         }
