@@ -89,8 +89,8 @@ describe("chat", () => {
   test("nobody who only visits closes or deletes a room", async () => {
     const room = freshRoom();
     await send(room, message("stays"));
-    expect((await fetch(room, { method: "DELETE" })).status).toBe(403);
-    expect((await fetch(room, { method: "POST", headers: { "stream-closed": "true" } })).status).toBe(403);
+    expect((await fetch(room, { method: "DELETE" })).status).toBe(401);
+    expect((await fetch(room, { method: "POST", headers: { "stream-closed": "true" } })).status).toBe(401);
     expect(await history(room)).toEqual(["stays"]);
   });
 });

@@ -443,15 +443,15 @@ describeOwnServer("without open access", () => {
         delete: await fetch(url, { method: "DELETE" }),
       };
       for (const [what, answer] of Object.entries(answers)) {
-        expect(answer.status, what).toBe(403);
-        expect(await problem(answer), what).toMatchObject({ type: "urn:tidewire:access-denied", status: 403 });
+        expect(answer.status, what).toBe(401);
+        expect(await problem(answer), what).toMatchObject({ type: "urn:tidewire:credential-missing", status: 401 });
       }
     }
   });
 
   test("a WebSocket is told so and closed with 3507", { tags: ["websocket"] }, async () => {
     const socket = await Socket.open(`${closed.url}/feed/private`);
-    expect(await socket.first("error")).toMatchObject({ code: "access-denied", status: 403 });
+    expect(await socket.first("error")).toMatchObject({ code: "credential-missing", status: 401 });
     expect(await socket.closed()).toBe(3507);
   });
 

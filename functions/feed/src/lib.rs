@@ -27,7 +27,7 @@ impl Function for Feed {
     }
 
     // Change this first: give `Rights::NONE.with(Right::Read)` to whom may only watch.
-    fn authorize(_: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
-        if settings.open_access || channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
+    fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        if settings.open_access || channel.is_demo() { Rights::ALL } else { identity.granted(channel) }
     }
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header;
 
 use crate::headers::{preflight, reply, set};
-use crate::{Asset, ChannelName, Error, ErrorKind, Function, Identity, Operation, Reply, Request, Result, Right, Settings};
+use crate::{Asset, ChannelName, Error, ErrorKind, Function, Grant, Identity, Operation, Reply, Request, Result, Right, Settings};
 
 /// The head of a request, borrowed from the platform.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ pub enum Entry {
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the request; [`ErrorKind::AccessDenied`] without the right.
+/// Whatever is wrong with the request; [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
 pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Settings) -> Result<Entry> {
     let base = settings.base_path.as_str();
     let Some(rest) = visit.path.strip_prefix(base) else {
@@ -58,14 +58,14 @@ pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Set
     }
     let channel = ChannelName::from_path(presence.unwrap_or(rest), F::NAMES)?;
     let mut operation = if presence.is_some() { Operation::parse_presence(visit.method)? } else { Operation::parse(visit)? };
-    let rights = F::authorize(identity, &channel, settings);
+    let grant = Grant::new(identity, F::authorize(identity, &channel, settings));
     if let Operation::Erase { by, .. } = &mut operation
-        && rights.allow(Right::Manage)
+        && grant.rights.allow(Right::Manage)
     {
         *by = None;
     }
-    operation.rights().iter().try_for_each(|right| rights.demand(*right))?;
-    Ok(Entry::Channel(Request { channel, operation, rights }))
+    operation.rights().iter().try_for_each(|right| grant.demand(*right))?;
+    Ok(Entry::Channel(Request { channel, operation, grant }))
 }
 
 /// Relative, so that it holds under any prefix that a proxy takes away.
@@ -157,12 +157,12 @@ mod tests {
     #[test]
     fn demands_every_right_of_an_operation() {
         assert!(at("POST", "/a/notes/public", &[]).is_ok());
-        assert_eq!(refused("POST", "/a/notes/public", &[("stream-closed", "true")]), ErrorKind::AccessDenied);
+        assert_eq!(refused("POST", "/a/notes/public", &[("stream-closed", "true")]), ErrorKind::CredentialMissing);
         for method in ["PUT", "DELETE"] {
-            assert_eq!(refused(method, "/a/notes/public", &[]), ErrorKind::AccessDenied, "{method}");
+            assert_eq!(refused(method, "/a/notes/public", &[]), ErrorKind::CredentialMissing, "{method}");
         }
         for method in ["GET", "HEAD", "POST"] {
-            assert_eq!(refused(method, "/a/notes/other", &[]), ErrorKind::AccessDenied, "{method}");
+            assert_eq!(refused(method, "/a/notes/other", &[]), ErrorKind::CredentialMissing, "{method}");
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         };
         let Ok(Entry::Channel(request)) = at("offset=-1", Some("p")) else { panic!("refused") };
         assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: Some("p".into()) });
-        assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::AccessDenied);
+        assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::CredentialMissing);
         assert_eq!(at("offset=", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
         assert_eq!(at("offset=now", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
         assert_eq!(at("offset=-1&offset=-1", Some("p")).unwrap_err(), ErrorKind::ParameterRepeated);
@@ -190,9 +190,9 @@ mod tests {
             Err(error) => Err(error.kind()),
         };
         assert_eq!(operation("GET"), Ok(("public".into(), Operation::Members)));
-        assert_eq!(operation("POST"), Err(ErrorKind::AccessDenied));
+        assert_eq!(operation("POST"), Err(ErrorKind::CredentialMissing));
         assert_eq!(operation("PUT"), Err(ErrorKind::MethodNotAllowed));
-        assert_eq!(refused("GET", "/a/notes/-/presence/other", &[]), ErrorKind::AccessDenied);
+        assert_eq!(refused("GET", "/a/notes/-/presence/other", &[]), ErrorKind::CredentialMissing);
         assert_eq!(refused("GET", "/a/notes/-/presence/", &[]), ErrorKind::ChannelNameInvalid);
     }
 

@@ -77,6 +77,14 @@ kinds! {
     ContentTypeMissing = "content-type-missing", BAD_REQUEST, "The content type is missing";
     /// A WebSocket frame that is not one of `tidewire.v1`.
     FrameInvalid = "frame-invalid", BAD_REQUEST, "The frame is not valid";
+    /// No credential came with a request that needs one.
+    CredentialMissing = "credential-missing", UNAUTHORIZED, "A credential is needed";
+    /// A ticket or token that cannot be trusted.
+    CredentialInvalid = "credential-invalid", UNAUTHORIZED, "The credential is not valid";
+    /// A ticket or token whose time is over.
+    CredentialExpired = "credential-expired", UNAUTHORIZED, "The credential has expired";
+    /// A page of another origin asks in a visitor's name.
+    OriginDenied = "origin-denied", FORBIDDEN, "The origin is not allowed";
     /// The identity has no right to do this here.
     AccessDenied = "access-denied", FORBIDDEN, "Access denied";
     /// The channel does not exist, and this function does not create it by itself.
@@ -119,6 +127,8 @@ kinds! {
     NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
     /// The platform takes no WebSocket.
     WebSocketUnsupported = "websocket-unsupported", NOT_IMPLEMENTED, "This platform takes no WebSocket";
+    /// The keys of the tokens' provider cannot be had.
+    KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "The provider's keys are out of reach";
     /// The channel has as many readers as the platform allows.
     TooManyReaders = "too-many-readers", SERVICE_UNAVAILABLE, "The channel has too many readers";
     /// A setting, the store or the platform is at fault, not the client.
@@ -194,7 +204,8 @@ impl Error {
     pub fn close_code(&self) -> u16 {
         match self.kind {
             ErrorKind::BodyTooLarge => 1009,
-            ErrorKind::AccessDenied => 3507,
+            ErrorKind::CredentialExpired => 3005,
+            ErrorKind::CredentialMissing | ErrorKind::CredentialInvalid | ErrorKind::OriginDenied | ErrorKind::AccessDenied => 3507,
             _ if self.is_retryable() => 1013,
             _ => 3501,
         }

@@ -60,6 +60,11 @@ impl ChannelName {
         Ok(ChannelName(name))
     }
 
+    /// Whether it is one of those that anyone may try a template with: small, short-lived, limited in rate.
+    pub fn is_demo(&self) -> bool {
+        self.0.starts_with("demo-")
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

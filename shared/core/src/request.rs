@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Offset, Policy, Producer, Result, Right, Rights, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Producer, Result, Right, Start, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -15,7 +15,7 @@ pub struct Request {
     /// What to do with it.
     pub operation: Operation,
     /// What the client may do, those with an open connection later on included.
-    pub rights: Rights,
+    pub grant: Grant,
 }
 
 /// The operations of Durable Streams, and the transports as ways to read.

@@ -2,15 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, Result};
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// Nobody in particular.
-    Anonymous,
-}
-
 /// One thing that can be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
@@ -22,6 +13,17 @@ pub enum Right {
     Manage,
     /// Be seen among those present. Seeing them takes [`Right::Read`].
     Presence,
+}
+
+impl Right {
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Right::Read => "read",
+            Right::Publish => "publish to",
+            Right::Manage => "manage",
+            Right::Presence => "be present in",
+        }
+    }
 }
 
 /// What an identity may do in one channel.
@@ -38,25 +40,6 @@ impl Rights {
     #[must_use]
     pub fn with(self, right: Right) -> Rights {
         Rights(self.0 | 1 << right as u8)
-    }
-
-    /// # Errors
-    ///
-    /// [`ErrorKind::AccessDenied`] without the right.
-    pub fn demand(self, right: Right) -> Result<()> {
-        if self.allow(right) {
-            return Ok(());
-        }
-        let verb = match right {
-            Right::Read => "read",
-            Right::Publish => "publish to",
-            Right::Manage => "manage",
-            Right::Presence => "be present in",
-        };
-        let why = format!(
-            "you may not {verb} this channel: `authorize` in the function's lib.rs decides; OPEN_ACCESS=\"true\" opens all channels while you try things out"
-        );
-        Err(Error::new(ErrorKind::AccessDenied, why))
     }
 
     /// Whether the right is among them.

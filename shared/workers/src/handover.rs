@@ -2,7 +2,7 @@
 //!
 //! The Worker parses a request once and hands it over in a header of a request that it makes itself: nothing a client sends arrives there.
 
-use tidewire_core::{ChannelName, ContentType, Offset, Operation, Request, Rights};
+use tidewire_core::{ChannelName, ContentType, Grant, Offset, Operation, Request};
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
 
@@ -31,7 +31,7 @@ impl Handover<'_> {
     /// Hands a request to its channel and returns the object's answer.
     pub(crate) async fn send(&self, request: &Request, body: Vec<u8>) -> Result<Response> {
         let headers = Headers::new();
-        headers.set(REQUEST, &serde_json::to_string(&(&request.operation, request.rights))?)?;
+        headers.set(REQUEST, &serde_json::to_string(&(&request.operation, &request.grant))?)?;
         if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll) {
             headers.set("upgrade", "websocket")?;
         }
@@ -55,7 +55,7 @@ impl Handover<'_> {
 }
 
 /// The operation that the Worker handed over, and what its client may do.
-pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Rights)> {
+pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Grant)> {
     let text = headers.get(REQUEST)?.ok_or_else(|| Error::RustError("a request without an operation: this object is called by its Worker only".into()))?;
     Ok(serde_json::from_str(&text)?)
 }

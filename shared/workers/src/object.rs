@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Member, Moment, Offset, Operation, Page, PageLimit, Policy, ProducerState,
-    Right, Rights, Settings, Start, Subscribe, Transport, ack_frame, close_frame, decide, decide_publish, error_frame, next_cursor, presence_reply,
+    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Offset, Operation, Page, PageLimit, Policy,
+    ProducerState, Right, Settings, Start, Subscribe, Transport, ack_frame, close_frame, decide, decide_publish, error_frame, next_cursor, presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -83,7 +83,7 @@ impl<F: Function> ChannelObject<F> {
 
     /// Carries out what the Worker handed over.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let (operation, rights) = operation(request.headers())?;
+        let (operation, grant) = operation(request.headers())?;
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         self.inner.ring_for_expired().await?;
@@ -99,7 +99,7 @@ impl<F: Function> ChannelObject<F> {
             }
             Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
             Ok(Decision::Page(plan)) => self.inner.page(plan.after).map(|(channel, page)| plan.reply(&channel, &page)),
-            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, rights, offers_subprotocol) {
+            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, offers_subprotocol) {
                 Ok(response) => return Ok(response),
                 Err(error) => Err(error),
             },
@@ -287,7 +287,7 @@ impl Inner {
         channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
     }
 
-    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, rights: Rights, offers_subprotocol: bool) -> Answer<Response> {
+    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, grant: Grant, offers_subprotocol: bool) -> Answer<Response> {
         if self.readers.count() >= Readers::MAX {
             return Err(Error::new(ErrorKind::TooManyReaders, format!("the channel has {} readers, as many as it can", Readers::MAX)));
         }
@@ -296,10 +296,10 @@ impl Inner {
             Some(presence) if subscribe.framing.carries_presence() => subscribe.framing.presence(&self.members(presence)?, true),
             _ => None,
         };
-        self.keep(&channel, subscribe, snapshot, rights, offers_subprotocol).map_err(|cause| internal(&cause))
+        self.keep(&channel, subscribe, snapshot, grant, offers_subprotocol).map_err(|cause| internal(&cause))
     }
 
-    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, snapshot: Option<String>, rights: Rights, offers_subprotocol: bool) -> Result<Response> {
+    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, snapshot: Option<String>, grant: Grant, offers_subprotocol: bool) -> Result<Response> {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
@@ -312,7 +312,7 @@ impl Inner {
         for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
             pair.server.send_with_str(frame)?;
         }
-        self.send_page(&pair.server, Reader { framing, after: Some(after), rights, member: None, is_windowed, is_waiting: false }, cursor)?;
+        self.send_page(&pair.server, Reader { framing, after: Some(after), grant, member: None, is_windowed, is_waiting: false }, cursor)?;
         let headers = match framing {
             // This answer goes to the client as it is.
             Framing::TidewireV1 => Headers::new(),
@@ -425,7 +425,7 @@ impl Inner {
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Ack { offset }) => self.acknowledge(socket, reader, offset),
             Ok(ClientFrame::Publish { id, data, producer }) => {
-                let published = reader.rights.demand(Right::Publish).and_then(|()| self.touched()).and_then(|channel| {
+                let published = reader.grant.demand(Right::Publish).and_then(|()| self.touched()).and_then(|channel| {
                     let known = self.known(self.policy.publisher(producer.as_ref()))?;
                     match decide_publish(&data, producer.as_ref(), channel.as_ref(), known, &self.policy, self.moment())? {
                         Some(commit) => self.commit(commit),
@@ -440,7 +440,7 @@ impl Inner {
                 let _ = socket.send_with_str(answer);
             }
             Ok(ClientFrame::Presence { id, state }) => {
-                let said = reader.rights.demand(Right::Presence).and_then(|()| Member::new(id, &state));
+                let said = reader.grant.demand(Right::Presence).and_then(|()| Member::new(id, &state));
                 if let Err(error) = said.and_then(|said| self.announce(self.policy.presence()?, said, Some(socket))) {
                     let _ = socket.send_with_str(error_frame(None, &error));
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use js_sys::{Date, Object, Set};
 use serde::{Deserialize, Serialize};
-use tidewire_core::{Framing, Lease, Member, Rights};
+use tidewire_core::{Framing, Grant, Lease, Member};
 use wasm_bindgen::prelude::*;
 use worker::{Result, State, WebSocket};
 
@@ -17,8 +17,8 @@ pub(crate) struct Reader {
     pub(crate) framing: Framing,
     /// Position after which it is catching up; `None` once it is live.
     pub(crate) after: Option<u64>,
-    /// What its client may do.
-    pub(crate) rights: Rights,
+    /// What its client may do, and until when.
+    pub(crate) grant: Grant,
     /// Who is present by it.
     pub(crate) member: Option<Held>,
     /// Whether it acknowledges what it gets.

@@ -25,6 +25,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("Stream-Next-Offset", "string", "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order; `-1` before there is a channel."),
     ("Stream-SSE-Data-Encoding", "string", "`base64` when the channel holds bytes."),
     ("Stream-TTL", "integer", "Seconds after the last read or append at which the channel ends."),
+    ("WWW-Authenticate", "string", "`Bearer`, where a credential is needed."),
     ("Stream-Up-To-Date", "string", "`true` when nothing newer exists."),
 ];
 
@@ -97,7 +98,9 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
         ChannelNotFound => &[POST, GET, HEAD, DELETE],
-        ChannelNameInvalid | AccessDenied => &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE],
+        ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid | CredentialExpired | OriginDenied | KeysUnavailable => {
+            &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE]
+        }
         // The page at a function's base takes GET and HEAD only.
         MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE],
         _ => EVERY,
@@ -111,7 +114,8 @@ fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
         ErrorKind::ProducerFenced => &["Producer-Epoch"],
         ErrorKind::ProducerGap => &["Producer-Expected-Seq", "Producer-Received-Seq"],
         ErrorKind::ChannelClosed => &["Stream-Closed", "Stream-Next-Offset"],
-        ErrorKind::TooManyReaders | ErrorKind::RateExceeded | ErrorKind::PresenceFull => &["Retry-After"],
+        ErrorKind::CredentialMissing | ErrorKind::CredentialInvalid | ErrorKind::CredentialExpired => &["WWW-Authenticate"],
+        ErrorKind::KeysUnavailable | ErrorKind::TooManyReaders | ErrorKind::RateExceeded | ErrorKind::PresenceFull => &["Retry-After"],
         _ => &[],
     }
 }
