@@ -34,6 +34,29 @@ pub enum Entry {
     Reply(Reply),
     /// Hand it to its channel.
     Channel(Request),
+    /// Carry it out in the function's own code.
+    Route(Routed),
+}
+
+/// A request at one of a function's own [routes](crate::Route), which has the rights that the route takes.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// Name of the route.
+    pub route: &'static str,
+    /// The channel that it is about.
+    pub channel: ChannelName,
+    /// What the client may do in it.
+    pub grant: Grant,
+    /// `Content-Length` in bytes, if the client knows it.
+    pub length: Option<u64>,
+    query: String,
+}
+
+impl Routed {
+    /// A query parameter, decoded; the first of several.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(given, _)| given == name).map(|(_, value)| value.into_owned())
+    }
 }
 
 /// Routes a request below the function's base path, parses it, and checks the identity's rights, all before any channel is touched.
@@ -51,6 +74,19 @@ pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Set
     };
     if visit.method == "OPTIONS" {
         return Ok(Entry::Reply(preflight()));
+    }
+    let below = rest.strip_prefix("-/").and_then(|rest| rest.split_once('/'));
+    if let Some((name, channel)) = below
+        && let Some(route) = F::ROUTES.iter().find(|route| route.name == name)
+    {
+        if visit.method != route.method {
+            return Err(Error::new(ErrorKind::MethodNotAllowed, format!("this address takes {} only", route.method)));
+        }
+        let channel = ChannelName::from_path(channel, F::NAMES)?;
+        let grant = Grant::new(identity, F::authorize(identity, &channel, settings));
+        route.rights.iter().try_for_each(|right| grant.demand(*right))?;
+        let length = visit.header("content-length").and_then(|length| length.parse().ok());
+        return Ok(Entry::Route(Routed { route: route.name, channel, grant, length, query: visit.query.into() }));
     }
     let presence = rest.strip_prefix("-/presence/").filter(|_| F::policy(settings).presence.is_some());
     if presence.is_none() && (rest.is_empty() || rest.starts_with("-/")) {
@@ -96,7 +132,7 @@ pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Creation, Policy, Presence, Rights};
+    use crate::{Creation, Policy, Presence, Rights, Route};
 
     struct Notes;
 
@@ -104,6 +140,7 @@ mod tests {
         const NAME: &'static str = "notes";
         const ASSETS: &'static [Asset] =
             &[Asset { path: "", content_type: "text/html", body: "<p>" }, Asset { path: "-/notes.css", content_type: "text/css", body: "p{}" }];
+        const ROUTES: &'static [Route] = &[Route { name: "scan", method: "PUT", rights: &[Right::Publish] }];
 
         fn policy(settings: &Settings) -> Policy {
             Policy { presence: Some(Presence::from_settings(settings)), ..Policy::new(Creation::OnPut, settings) }
@@ -123,7 +160,7 @@ mod tests {
     fn replied(method: &str, path: &str) -> Reply {
         match at(method, path, &[]).unwrap() {
             Entry::Reply(reply) => reply,
-            Entry::Channel(request) => panic!("{request:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -186,7 +223,7 @@ mod tests {
     fn those_present_are_asked_beside_their_channel() {
         let operation = |method| match at(method, "/a/notes/-/presence/public", &[]) {
             Ok(Entry::Channel(request)) => Ok((request.channel.to_string(), request.operation)),
-            Ok(Entry::Reply(reply)) => panic!("{reply:?}"),
+            Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error.kind()),
         };
         assert_eq!(operation("GET"), Ok(("public".into(), Operation::Members)));
@@ -194,6 +231,18 @@ mod tests {
         assert_eq!(operation("PUT"), Err(ErrorKind::MethodNotAllowed));
         assert_eq!(refused("GET", "/a/notes/-/presence/other", &[]), ErrorKind::CredentialMissing);
         assert_eq!(refused("GET", "/a/notes/-/presence/", &[]), ErrorKind::ChannelNameInvalid);
+    }
+
+    #[test]
+    fn a_route_of_the_function_takes_its_method_and_its_rights() {
+        let Ok(Entry::Route(routed)) = at("PUT", "/a/notes/-/scan/public", &[("content-length", "7")]) else { panic!("refused") };
+        assert_eq!((routed.route, routed.channel.as_str(), routed.length, routed.parameter("name")), ("scan", "public", Some(7), None));
+        assert_eq!(refused("POST", "/a/notes/-/scan/public", &[]), ErrorKind::MethodNotAllowed);
+        assert_eq!(refused("PUT", "/a/notes/-/scan/other", &[]), ErrorKind::CredentialMissing);
+        assert_eq!(refused("PUT", "/a/notes/-/scan/", &[]), ErrorKind::ChannelNameInvalid);
+        assert_eq!(refused("PUT", "/a/notes/-/scan", &[]), ErrorKind::RouteNotFound);
+        let named = Routed { query: "x=1&name=a%20b+c&name=d".into(), ..routed };
+        assert_eq!(named.parameter("name").as_deref(), Some("a b c"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a function (a template) supplies.
 
-use crate::{ChannelName, ContentType, Identity, NameShape, Policy, Rights, Settings};
+use crate::{ChannelName, ContentType, Identity, NameShape, Policy, Right, Rights, Settings};
 
 /// How a channel comes to be.
 #[derive(Clone, Debug)]
@@ -22,6 +22,17 @@ pub struct Asset {
     pub body: &'static str,
 }
 
+/// An address of a function's own beside each channel, `-/name/channel`, carried out in the function's own code.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Its name. Not `presence`, nor the beginning of an asset's path.
+    pub name: &'static str,
+    /// The one method that it takes, in upper case.
+    pub method: &'static str,
+    /// The rights that it takes in the channel, all of them.
+    pub rights: &'static [Right],
+}
+
 /// The choices of one use case. Implemented in a function's `lib.rs`, without state: settings come in.
 pub trait Function {
     /// Name of the use case: what its channels are stored under where functions share a store. Never changes once released.
@@ -32,6 +43,9 @@ pub trait Function {
 
     /// Files of the function.
     const ASSETS: &'static [Asset] = &[];
+
+    /// Addresses of the function's own. The adapters' `serve_routes` carries them out.
+    const ROUTES: &'static [Route] = &[];
 
     /// Creation, retention and limits of its channels.
     fn policy(settings: &Settings) -> Policy;

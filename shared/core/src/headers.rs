@@ -55,6 +55,14 @@ pub(crate) fn set_next_offset(reply: &mut Reply, offset: Offset) {
     set(reply, NEXT_OFFSET, &offset.to_string());
 }
 
+/// An answer in JSON, which no cache keeps.
+pub fn json(body: impl Into<Vec<u8>>) -> Reply {
+    let mut reply = reply(StatusCode::OK, body);
+    set(&mut reply, header::CONTENT_TYPE, "application/json");
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    reply
+}
+
 /// CORS preflight.
 pub(crate) fn preflight() -> Reply {
     let mut reply = reply(StatusCode::NO_CONTENT, "");

@@ -2,11 +2,10 @@
 //!
 //! Nothing of it is an event: no offset, no history. A lease that ran out is found by whoever looks next, so an empty channel needs no timer.
 
-use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::headers::{Reply, reply, set};
+use crate::headers::{Reply, json};
 use crate::{Error, ErrorKind, Result, Settings};
 
 /// Longest id of a member, in bytes.
@@ -125,10 +124,7 @@ pub fn presence_changes(before: &[Member], after: &[Member]) -> Vec<Member> {
 
 /// The answer with those present.
 pub fn presence_reply(present: &[Member]) -> Reply {
-    let mut reply = reply(StatusCode::OK, format!("{{{}}}", members_json(present)));
-    set(&mut reply, header::CONTENT_TYPE, "application/json");
-    set(&mut reply, header::CACHE_CONTROL, "no-store");
-    reply
+    json(format!("{{{}}}", members_json(present)))
 }
 
 /// The member `"members"` of an object. States are JSON already and not parsed again.

@@ -9,6 +9,7 @@ mod clock;
 mod database;
 mod reader;
 mod respond;
+mod route;
 mod serve;
 mod settings;
 mod store;
@@ -16,4 +17,5 @@ mod sweep;
 mod watch;
 
 pub use respond::Answer;
-pub use serve::{serve, serve_assets};
+pub use route::{Body, Call, Publisher};
+pub use serve::{serve, serve_assets, serve_routes};

@@ -17,6 +17,7 @@ use tidewire_core::{
 use crate::clock::{entropy, now_ms};
 use crate::reader::{News, Reader};
 use crate::respond::{Answer, internal, refuse, respond, stream};
+use crate::route::{Call, Publisher};
 use crate::settings::settings;
 use crate::store::{Look, Store};
 use crate::sweep::sweep;
@@ -31,7 +32,12 @@ const HEARD_OUT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
 pub async fn serve<F: Function>(request: Request) -> Answer {
-    match answer::<F>(request).await {
+    serve_routes::<F>(request, async |_| Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))).await
+}
+
+/// The same for a function that has [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
+pub async fn serve_routes<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Result<Reply, Error>) -> Answer {
+    match answer::<F>(request, own).await {
         Ok(answer) => answer,
         Err(error) => refuse(&error),
     }
@@ -47,12 +53,17 @@ pub async fn serve_assets(request: Request, assets: &[Asset]) -> Answer {
     }
 }
 
-async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
+async fn answer<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Result<Reply, Error>) -> Result<Answer, Error> {
     let (parts, body) = request.into_parts();
     let settings = settings(&base(&parts.headers)).await?;
     let asked = match visit::<F>(&parts, &settings)? {
         Entry::Reply(reply) => return Ok(respond(reply)),
         Entry::Channel(asked) => asked,
+        Entry::Route(routed) => {
+            let channel = Publisher::new(F::NAME, F::policy(&settings), &routed);
+            let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
+            return own(Call { routed, body, channel, settings }).await.map(respond);
+        }
     };
     let policy = F::policy(&settings);
     let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
@@ -69,7 +80,7 @@ async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
     if asked.operation.has_body() {
         let mut chunks = body.stream();
         while let Some(chunk) = chunks.next().await {
-            bytes.extend_from_slice(&chunk.map_err(|cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}")))?);
+            bytes.extend_from_slice(&chunk.map_err(broke_off)?);
             if bytes.len() as u64 > settings.max_body_bytes {
                 let mut heard = 0;
                 while heard < HEARD_OUT_BYTES
@@ -82,6 +93,10 @@ async fn answer<F: Function>(request: Request) -> Result<Answer, Error> {
         }
     }
     change(&store, &asked, &bytes, &policy).await.map(respond)
+}
+
+fn broke_off(cause: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"))
 }
 
 fn visit<F: Function>(parts: &Parts, settings: &Settings) -> Result<Entry, Error> {
@@ -107,7 +122,7 @@ fn moment(look: &Look) -> Moment {
 }
 
 /// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
-async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
+pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
     let mut look = store.load().await.map_err(internal)?;
     if asked.operation.slides() {
         slide(store, &mut look, None).await?;

@@ -12,12 +12,14 @@ mod object;
 mod readers;
 mod refusal;
 mod respond;
+mod route;
 mod serve;
 mod store;
 mod window;
 
 pub use object::ChannelObject;
-pub use serve::{serve, serve_assets};
+pub use route::{Body, Call, Publisher};
+pub use serve::{serve, serve_assets, serve_routes};
 
 /// Declares a function's Durable Object class: one instance is one channel.
 ///

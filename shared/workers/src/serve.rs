@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use tidewire_core::{
-    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Request as ChannelRequest, Settings, Transport, Visit, entry, file,
+    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, Request as ChannelRequest, Settings, Transport, Visit, entry, file,
 };
 use worker::{Env, Request, Response, Result};
 
@@ -11,12 +11,24 @@ use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS};
 use crate::long_poll;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::respond::{internal, refuse, respond};
+use crate::route::{Call, carry_out};
 
 /// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable Object namespace.
-pub async fn serve<F: Function>(mut request: Request, env: &Env, binding: &str, base: Option<&str>) -> Result<Response> {
+pub async fn serve<F: Function>(request: Request, env: &Env, binding: &str, base: Option<&str>) -> Result<Response> {
+    serve_routes::<F>(request, env, binding, base, async |_| Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))).await
+}
+
+/// The same for a function that has [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
+pub async fn serve_routes<F: Function>(
+    mut request: Request,
+    env: &Env,
+    binding: &str,
+    base: Option<&str>,
+    own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
+) -> Result<Response> {
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
-    match answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base).await {
+    match answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base, own).await {
         Err(error) if is_upgrade => refuse_upgrade(&error, offers_subprotocol),
         Err(error) => refuse(&error),
         Ok(response) => Ok(response),
@@ -40,7 +52,12 @@ pub(crate) fn settings(env: &Env, base: Option<&str>) -> Result<Settings, Error>
     })
 }
 
-async fn answer<F: Function>(request: &mut Request, handover: &Handover<'_>, base: Option<&str>) -> Result<Response, Error> {
+async fn answer<F: Function>(
+    request: &mut Request,
+    handover: &Handover<'_>,
+    base: Option<&str>,
+    own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
+) -> Result<Response, Error> {
     let settings = settings(handover.env, base)?;
     match visit::<F>(request, &settings)? {
         Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
@@ -48,6 +65,7 @@ async fn answer<F: Function>(request: &mut Request, handover: &Handover<'_>, bas
             let body = body(request, &asked, &settings).await?;
             hand_over(asked, body, handover, &settings).await.map_err(|cause| internal(&cause))
         }
+        Entry::Route(routed) => carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause)),
     }
 }
 

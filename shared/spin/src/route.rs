@@ -1,0 +1,45 @@
+//! What a function's own code is given at its own routes: the body as it arrives, and its channel to publish to.
+
+use std::pin::Pin;
+use std::rc::Rc;
+
+use futures_util::Stream;
+use tidewire_core::{Error, Operation, Policy, Reply, Request as ChannelRequest, Routed, Settings, problem};
+
+use crate::serve::change;
+use crate::store::Store;
+
+/// A request at one of a function's own routes. Its rights were checked.
+pub struct Call {
+    /// What is asked.
+    pub routed: Routed,
+    /// The body, chunk by chunk; the next is taken from the client when this one is done with. Ends with [`ErrorKind::BodyIncomplete`](tidewire_core::ErrorKind::BodyIncomplete) when the client leaves.
+    pub body: Body,
+    /// The channel, to publish to.
+    pub channel: Publisher,
+    /// The settings in force.
+    pub settings: Rc<Settings>,
+}
+
+/// The body of a [`Call`].
+pub type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Error>>>>;
+
+/// One channel, as its function's own code asks it.
+pub struct Publisher {
+    store: Store,
+    policy: Policy,
+    routed: Routed,
+}
+
+impl Publisher {
+    pub(crate) fn new(function: &str, policy: Policy, routed: &Routed) -> Publisher {
+        let store = Store::new(function, routed.channel.as_str(), policy.presence.is_some());
+        Publisher { store, policy, routed: routed.clone() }
+    }
+
+    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did.
+    pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
+        let asked = ChannelRequest { channel: self.routed.channel.clone(), operation, grant: self.routed.grant.clone() };
+        change(&self.store, &asked, &body, &self.policy).await.unwrap_or_else(|error| problem(&error))
+    }
+}

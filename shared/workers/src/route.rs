@@ -1,0 +1,90 @@
+//! What a function's own code is given at its own routes: the body as it arrives, and its channel to publish to.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use futures_util::{Stream, StreamExt, stream};
+use js_sys::futures::{JsFuture, future_to_promise};
+use tidewire_core::{ChannelName, Error, ErrorKind, Grant, Operation, Reply, Request as ChannelRequest, Routed, Settings};
+use wasm_bindgen::prelude::*;
+use worker::{Env, Request, Response};
+
+use crate::handover::Handover;
+use crate::respond::{internal, refuse, respond};
+
+#[wasm_bindgen(module = "cloudflare:workers")]
+extern "C" {
+    #[wasm_bindgen(js_name = waitUntil)]
+    fn wait_until(promise: &js_sys::Promise);
+}
+
+/// A request at one of a function's own routes. Its rights were checked.
+pub struct Call {
+    /// What is asked.
+    pub routed: Routed,
+    /// The body, chunk by chunk; the next is taken from the client when this one is done with. Ends with [`ErrorKind::BodyIncomplete`] when the client leaves.
+    pub body: Body,
+    /// The channel, to publish to.
+    pub channel: Publisher,
+    /// The settings in force.
+    pub settings: Settings,
+}
+
+/// The body of a [`Call`].
+pub type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Error>>>>;
+
+/// One channel, as its function's own code asks it.
+pub struct Publisher {
+    env: Env,
+    binding: String,
+    channel: ChannelName,
+    grant: Grant,
+}
+
+impl Publisher {
+    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did.
+    pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
+        let handover = Handover { env: &self.env, binding: &self.binding, offers_subprotocol: false };
+        let request = ChannelRequest { channel: self.channel.clone(), operation, grant: self.grant.clone() };
+        let reply = async { reply(handover.send(&request, body).await?).await };
+        reply.await.unwrap_or_else(|cause| tidewire_core::problem(&internal(&cause)))
+    }
+}
+
+async fn reply(mut response: Response) -> worker::Result<Reply> {
+    let mut reply = Reply::new(response.bytes().await?);
+    *reply.status_mut() = http::StatusCode::from_u16(response.status_code()).map_err(|cause| worker::Error::RustError(cause.to_string()))?;
+    Ok(reply)
+}
+
+/// Carries a call to its end even when its client leaves: the platform gives it 30 s more.
+pub(crate) async fn carry_out(
+    request: &mut Request,
+    routed: Routed,
+    handover: &Handover<'_>,
+    settings: Settings,
+    own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
+) -> worker::Result<Response> {
+    let broke_off = |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"));
+    let body: Body = match request.inner().body() {
+        Some(_) => Box::pin(request.stream()?.map(move |chunk| chunk.map_err(broke_off))),
+        None => Box::pin(stream::empty()),
+    };
+    let channel = Publisher { env: handover.env.clone(), binding: handover.binding.into(), channel: routed.channel.clone(), grant: routed.grant.clone() };
+    let answer = Rc::new(RefCell::new(None));
+    let done = future_to_promise({
+        let answer = Rc::clone(&answer);
+        async move {
+            *answer.borrow_mut() = Some(own(Call { routed, body, channel, settings }).await);
+            Ok(JsValue::UNDEFINED)
+        }
+    });
+    wait_until(&done);
+    JsFuture::from(done).await?;
+    match answer.take() {
+        Some(Ok(reply)) => respond(reply),
+        Some(Err(error)) => refuse(&error),
+        None => Err(worker::Error::RustError("a route of the function gave no answer".into())),
+    }
+}
