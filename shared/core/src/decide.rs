@@ -264,7 +264,8 @@ fn append(channel: Channel, asked: &Append, known: Option<ProducerState>, body: 
     {
         return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq {given:?} is not above {last:?}, compared as text")));
     }
-    let busy_until_ms = admit(known, events.len(), policy, moment)?;
+    // The one that finishes is the last: how it ended is never too much.
+    let busy_until_ms = if asked.closed { None } else { admit(known, events.len(), policy, moment)? };
     let mut commit = write(channel, events, policy, moment)?;
     commit.busy_until_ms = busy_until_ms;
     if let Some(seq) = &asked.stream_seq {
@@ -527,6 +528,19 @@ mod tests {
         assert!(appended_to(Some(&channel), Some("a"), false, NOW).is_channel_changed);
         assert!(appended_to(Some(&channel), None, true, NOW).is_channel_changed);
         assert!(appended_to(None, None, false, NOW).is_channel_changed);
+    }
+
+    #[test]
+    fn how_it_ended_is_stored_however_much_came_before() {
+        let channel = Channel::new(1, ContentType::json());
+        let busy = Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
+        let policy = Policy { rate: Some(crate::Rate { events: 1, per_ms: 1_000 }), ..policy() };
+        let decided = |closed| {
+            let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
+            decide(&Operation::Append(append), b"1", Some(&channel), busy, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
+        };
+        assert_eq!(decided(false), Err(ErrorKind::RateExceeded));
+        assert_eq!(decided(true), Ok(()));
     }
 
     #[test]
