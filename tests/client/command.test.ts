@@ -1,0 +1,212 @@
+// The command `tidewire`, as a shell runs it.
+
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
+
+const server = useServer("client-command");
+const COMMAND = fileURLToPath(new URL("../../shared/client/bin/tidewire", import.meta.url));
+const README = fileURLToPath(new URL("../../shared/client/README.md", import.meta.url));
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+interface Surroundings {
+  input?: string;
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** Runs it to its end. */
+function tidewire(args: string[], { input = "", env = {}, cwd = folder() }: Surroundings = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [COMMAND, ...args], { cwd, env: { PATH: process.env.PATH, ...env } }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+    // It may have refused the command line before it reads.
+    child.stdin!.on("error", () => {}).end(input);
+  });
+}
+
+/** Starts it and goes on; ended with the test. */
+function start(args: string[]): { child: ChildProcess; stdout: () => string; stderr: () => string } {
+  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  return { child, stdout: () => stdout, stderr: () => stderr };
+}
+
+/** An empty folder, for this test alone. */
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "tidewire-command-"));
+  onTestFinished(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+const rows = (stdout: string) => stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
+
+/** The claims of a ticket, if it was made with these keys. */
+function verify(ticket: string, keys: string): Record<string, unknown> {
+  const [header, claims, signature] = ticket.trim().split(".") as [string, string, string];
+  const parse = (part: string) => JSON.parse(Buffer.from(part, "base64url").toString()) as Record<string, unknown>;
+  const { alg, typ, kid } = parse(header);
+  expect({ alg, typ }).toEqual({ alg: "HS256", typ: "JWT" });
+  const key = Object.fromEntries(keys.split(",").map((pair) => pair.split(":") as [string, string]))[kid as string]!;
+  expect(signature).toBe(createHmac("sha256", Buffer.from(key, "base64url")).update(`${header}.${claims}`).digest("base64url"));
+  return parse(claims);
+}
+
+test("every command has help with an example, and a wrong command line ends with 2 and says so", async () => {
+  const all = await tidewire(["--help"]);
+  const commands = [...all.stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name!);
+  expect(commands).toEqual(["keys", "token", "publish", "tail"]);
+  for (const name of commands) {
+    const { code, stdout } = await tidewire([name, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`\nExample:\n  .*tidewire ${name}`));
+    for (const [, option] of stdout.matchAll(/^ {2}--(\w+)/gm)) expect(stdout.split("\n\n")[1]).toContain(`--${option}`);
+  }
+  for (const args of [[], ["nope"], ["keys", "--nope"], ["keys", "--as", "x"], ["tail"], ["tail", "nope"], ["tail", server.url, "--transport", "pigeon"], ["publish", server.url, "{"]]) {
+    const { code, stdout, stderr } = await tidewire(args);
+    expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+    expect(stderr).toMatch(/./);
+  }
+});
+
+test("keys prints a fresh key of 32 bytes, in the form that each place wants", async () => {
+  const printed = await Promise.all(numbers(1, 2).map(() => tidewire(["keys", "--id", "k2"])));
+  const keys = printed.map(({ stdout }) => stdout.trim());
+  expect(new Set(keys).size).toBe(2);
+  expect(Buffer.from(/^k2:([\w-]+)$/.exec(keys[0]!)![1]!, "base64url")).toHaveLength(32);
+  expect((await tidewire(["keys", "--as", "dev-vars"])).stdout).toMatch(/^TICKET_KEYS="k1:[\w-]{43}"\n$/);
+  expect((await tidewire(["keys", "--as", "env"])).stdout).toMatch(/^SPIN_VARIABLE_TICKET_KEYS="k1:[\w-]{43}"\n$/);
+});
+
+test("token mints with the first key of the environment, of .dev.vars or of .env", async () => {
+  const [environment, devVars, env] = await Promise.all(["e1", "d1", "s1"].map(async (id) => (await tidewire(["keys", "--id", id])).stdout.trim()));
+  const cwd = folder();
+  const args = ["token", "--function", "chat", "--channel", "team-1:*", "--rights", "read,publish", "--subject", "ann", "--ttl", "60"];
+  const none = await tidewire(args, { cwd });
+  expect(none).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("tidewire keys") });
+
+  writeFileSync(join(cwd, ".env"), `# Settings\nSPIN_VARIABLE_TICKET_KEYS="${env}"\n`);
+  const { iat, exp, jti, ...claims } = verify((await tidewire(args, { cwd })).stdout, env!);
+  expect(claims).toEqual({ aud: "chat", ch: "team-1:*", rights: ["read", "publish"], sub: "ann" });
+  expect(Number(exp) - Number(iat)).toBe(60);
+  expect(jti).toMatch(/^[\w-]{12}$/);
+
+  writeFileSync(join(cwd, ".dev.vars"), `TICKET_KEYS="${devVars},${env}"\n`);
+  verify((await tidewire(args, { cwd })).stdout, devVars!);
+  const fromEnvironment = await tidewire(args, { cwd, env: { TICKET_KEYS: `${environment},${devVars}` } });
+  verify(fromEnvironment.stdout, environment!);
+});
+
+test("token refuses what a server would refuse, and tells no key", async () => {
+  const env = { TICKET_KEYS: "k1:c2hvcnQ" };
+  const args = ["token", "--function", "chat", "--channel", "room-1"];
+  for (const wrong of [["--rights", "read,fly"], ["--ttl", "3601"], ["--ttl", "0"], ["--channel", "a*b"], []]) {
+    const { code, stdout, stderr } = await tidewire([...args, ...wrong], { env });
+    expect({ wrong, code, stdout }).toEqual({ wrong, code: 2, stdout: "" });
+    expect(stderr).not.toContain("c2hvcnQ");
+  }
+});
+
+test("the lines of the README mint what the command mints", async () => {
+  const [, snippet] = /```js\n(import \{ createHmac \}[^]*?)```/.exec(readFileSync(README, "utf8"))!;
+  const keys = (await tidewire(["keys"])).stdout.trim();
+  const cwd = folder();
+  writeFileSync(join(cwd, "ticket.mjs"), `${snippet}\nconsole.log(ticket({ aud: "chat", ch: "room-1", rights: ["read"] }));`);
+  const printed = await new Promise<string>((resolve, reject) =>
+    execFile(process.execPath, ["ticket.mjs"], { cwd, env: { TICKET_KEYS: keys } }, (error, stdout) => (error ? reject(error) : resolve(stdout))),
+  );
+  const { exp, ...claims } = verify(printed, keys);
+  expect(claims).toEqual({ aud: "chat", ch: "room-1", rights: ["read"] });
+  expect(Number(exp)).toBeGreaterThan(Date.now() / 1_000);
+});
+
+test("publish takes an event, or lines of which each is one; tail prints them, without colours in a pipe", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  const one = await tidewire(["publish", channel, '{"at":1,"text":"a\\tb\\u009b"}']);
+  expect(one).toMatchObject({ code: 0, stderr: "" });
+  // More than one request takes.
+  const lines = [...numbers(1, 1_200).map(String), "", "[1,2]"];
+  const many = await tidewire(["publish", channel], { input: lines.join("\n") });
+  expect(many).toMatchObject({ code: 0, stderr: "" });
+
+  const { code, stdout, stderr } = await tidewire(["tail", channel, "--from", "-1", "--count", "1202", "--transport", "sse"]);
+  expect(code).toBe(0);
+  const printed = rows(stdout);
+  expect(printed.map(([, , , data]) => JSON.parse(data!))).toEqual([{ at: 1, text: "a\tb\u009b" }, ...numbers(1, 1_200), [1, 2]]);
+  expect([printed[0]![0], printed.at(-1)![0]]).toEqual([one.stdout.trim(), many.stdout.trim()]);
+  expect(printed[0]![1]).toMatch(/^\d+ s$/);
+  expect(printed[1]!.slice(1, 3)).toEqual(["-", "sse"]);
+  expect(stdout + stderr).not.toMatch(/[\u001b\u009b]/);
+  expect(stderr).toBe("live over sse\n1202 events, 0 gaps, 0 reconnects, 0 errors\n");
+});
+
+test("publish says which line was refused, and ends with 1", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  const refused = await tidewire(["publish", channel], { input: `${JSON.stringify("x".repeat(70_000))}\n` });
+  expect(refused).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/^tidewire publish: line 1: (event|batch)-too-large: /) });
+  const broken = await tidewire(["publish", channel], { input: "1\nnope\n" });
+  expect(broken).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("line 2 is no JSON") });
+});
+
+test("tail ends with 1 where there is no channel, and tells why", async () => {
+  const ended = await tidewire(["tail", `${server.url}/feed/-`, "--transport", "poll"]);
+  expect(ended).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("channel-name-invalid") });
+});
+
+test("tail tells of a gap", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  const stale = await publish(channel, "old");
+  expect((await fetch(channel, { method: "DELETE" })).status).toBe(204);
+  await publish(channel, "new");
+  const { stdout, stderr } = await tidewire(["tail", channel, "--from", stale, "--count", "1"]);
+  expect(rows(stdout).map(([, , , data]) => data)).toEqual(['"new"']);
+  expect(stderr).toContain(`gap: what follows ${stale} is gone; goes on from `);
+  expect(stderr).toContain("1 event, 1 gap, 0 reconnects");
+});
+
+test("tail comes back when the network does, counts it, and ends by Ctrl-C with 130", async () => {
+  const name = freshName();
+  const proxy = await Proxy.start(Number(new URL(server.url).port || 80));
+  onTestFinished(() => proxy.stop());
+  await publish(`${server.url}/feed/${name}`, 1);
+  const { child, stdout, stderr } = start(["tail", `${proxy.url}/feed/${name}`, "--from=-1", "--transport", "sse"]);
+  await eventually("the first event", () => rows(stdout()).length === 1);
+  proxy.cut();
+  await publishAll(`${server.url}/feed/${name}`, [2, 3]);
+  await eventually("the others", () => rows(stdout()).length === 3);
+  child.kill("SIGINT");
+  await eventually("it ends", () => child.exitCode !== null);
+  expect(child.exitCode).toBe(130);
+  expect(rows(stdout()).map(([, , , data]) => data)).toEqual(["1", "2", "3"]);
+  expect(stderr()).toContain("reconnect 1: live over sse");
+  expect(stderr()).toMatch(/3 events, 0 gaps, 1 reconnect, 1 error\n$/);
+});
+
+test("tail ends quietly when its reader leaves, as head does", async () => {
+  const channel = `${server.url}/feed/${freshName()}`;
+  await publish(channel, 1);
+  const { child, stdout, stderr } = start(["tail", channel, "--from=-1"]);
+  await eventually("the first event", () => stdout() !== "");
+  child.stdout!.destroy();
+  await publishAll(channel, numbers(2, 4));
+  await eventually("it ends", () => child.exitCode !== null);
+  expect(child.exitCode).toBe(0);
+  expect(stderr()).not.toContain("EPIPE");
+});
