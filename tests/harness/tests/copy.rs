@@ -80,6 +80,17 @@ fn a_copy_holds_its_platforms_and_no_other() {
 }
 
 #[test]
+fn a_copy_holds_the_client_and_its_command() {
+    each_copy(|copy, files| {
+        let command = text(files, "vendor/client/bin/tidewire");
+        for path in ["bin/command.js", "src/index.ts", "package.json"] {
+            assert!(files.contains_key(&Path::new("vendor/client").join(path)), "{path} of {}", copy.name);
+        }
+        assert!(command.contains("./command.js"));
+    });
+}
+
+#[test]
 fn the_manifests_of_a_copy_are_read_and_agree() {
     each_copy(|copy, files| {
         let manifest: toml::Table = toml::from_str(text(files, "Cargo.toml")).unwrap();

@@ -63,8 +63,9 @@ fn place(choice: Choice) -> String {
         Choice::Both => "`.dev.vars` and `.env` open",
     };
     format!(
-        "You need [rustup](https://rustup.rs) and Node 22.12 or newer. {settings} every channel on this machine; git ignores {it} and nothing deployed has {it}. \
-         A test of a server that runs already: `BASE_URL=http://… npm test`. What is in `vendor/` stays as it is: `cargo harness new --upgrade` in Tidewire's repository replaces it.",
+        "You need [rustup](https://rustup.rs) and Node 22.18 or newer. {settings} every channel on this machine; git ignores {it} and nothing deployed has {it}. \
+         A test of a server that runs already: `BASE_URL=http://… npm test`. \
+         `node vendor/client/bin/tidewire --help` publishes, follows a channel, makes keys and mints tickets. What is in `vendor/` stays as it is: `cargo harness new --upgrade` in Tidewire's repository replaces it.",
         it = if choice == Choice::Both { "them" } else { "it" },
     )
 }

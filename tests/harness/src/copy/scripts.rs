@@ -10,8 +10,8 @@ use super::name::Name;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 
-/// The oldest that wrangler runs on; the tests need no newer one.
-const NODE: &str = ">=22.12.0";
+/// The oldest that runs the client's source, as the command `tidewire` does. Wrangler runs on older ones.
+const NODE: &str = ">=22.18.0";
 const WRANGLER: &str = "wrangler";
 
 #[derive(Serialize)]

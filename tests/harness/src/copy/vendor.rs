@@ -1,4 +1,4 @@
-//! `vendor/` of a copy: the shared crates that it needs, as they are here.
+//! `vendor/` of a copy: the shared crates that it needs and the client, as they are here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ const LEFT_OUT: [&str; 2] = ["tests", "vectors"];
 /// The files below `vendor/`.
 pub fn tree(project: &Project, choice: Choice) -> Result<Tree> {
     let mut vendor = Tree::new();
-    for name in ["core", "workers", "spin"] {
+    for name in ["core", "workers", "spin", "client"] {
         let is_needed = match name {
             "workers" => choice.has(Platform::Workers),
             "spin" => choice.has(Platform::Spin),
