@@ -2,6 +2,10 @@
 //!
 //! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Rights, Settings};
 
 pub mod message;
@@ -23,11 +27,20 @@ impl Function for Feed {
     ];
 
     fn policy(settings: &Settings) -> Policy {
-        Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        Policy { latest: Some(series), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) }
     }
 
     // Change this first: give `Rights::NONE.with(Right::Read)` to whom may only watch.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         if settings.open_access || channel.is_demo() { Rights::ALL } else { identity.granted(channel) }
     }
+}
+
+/// What `view=latest` keeps the newest event of. Whatever is no sample belongs to no series.
+fn series(event: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Series {
+        values: BTreeMap<String, IgnoredAny>,
+    }
+    serde_json::from_slice(event).map_or_else(|_| Vec::new(), |Series { values }| values.into_keys().collect())
 }

@@ -1,15 +1,18 @@
 //! What to do with a request, given the channel's state and the time.
 
+use std::borrow::Cow;
+
 use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
 use crate::body::joined;
 use crate::erase::erase;
 use crate::headers::{self, Reply, reply, set, set_next_offset};
+use crate::latest::Latest;
 use crate::producer::Turn;
 use crate::{
-    Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, Policy, Polling, Presence,
-    Producer, ProducerState, Read, Result, Row, Transport, next_cursor,
+    Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, PageLimit, Policy, Polling,
+    Presence, Producer, ProducerState, Read, Result, Row, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -73,6 +76,7 @@ pub struct PagePlan {
     is_cacheable: bool,
     /// Of a short poll only.
     polling: Option<Polling>,
+    latest: Option<Latest>,
 }
 
 /// A reader to keep.
@@ -374,6 +378,9 @@ fn read_from(channel: &Channel, read: &Read, policy: &Policy, moment: Moment) ->
     }
     let subscribe = |framing| Decision::Subscribe(Subscribe { framing, after: position.after, gap: position.gap, cursor });
     Ok(match read.transport {
+        Transport::Poll if read.latest && policy.latest.is_none() => {
+            return Err(Error::new(ErrorKind::NotSupported, "events of this function have no keys, so there is no newest of each"));
+        }
         Transport::Poll => Decision::Page(PagePlan {
             after: position.after,
             is_at_tail: at_tail,
@@ -381,6 +388,7 @@ fn read_from(channel: &Channel, read: &Read, policy: &Policy, moment: Moment) ->
             cursor: None,
             is_cacheable: read.start != crate::Start::Tail,
             polling: Some(policy.polling),
+            latest: policy.latest.filter(|_| read.latest).map(|keys| Latest { keys, limit: policy.page }),
         }),
         Transport::LongPoll if finished => {
             let mut reply = timed_out(channel.tail_offset(), cursor);
@@ -405,20 +413,31 @@ fn read_from(channel: &Channel, read: &Read, policy: &Policy, moment: Moment) ->
 impl PagePlan {
     /// The answer to a long poll that waited at a position, once something came after it.
     pub fn after_wait(after: u64, cursor: u64) -> PagePlan {
-        PagePlan { after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true, polling: None }
+        PagePlan { after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true, polling: None, latest: None }
+    }
+
+    /// How much to read for it, where `page` is the size of a page.
+    pub fn limit(&self, page: PageLimit) -> PageLimit {
+        if self.latest.is_some() { PageLimit::NONE } else { page }
     }
 
     /// The answer with this page: JSON events as an array, others joined.
     pub fn reply(&self, channel: &Channel, page: &Page) -> Reply {
-        let head = PageHead::new(channel, page.after, page.end());
+        let (events, end) = match self.latest {
+            Some(latest) => latest.view(page),
+            None => (Cow::from(&page.events), page.end()),
+        };
+        let head = PageHead::new(channel, page.after, end);
         let etag = head.etag();
-        if self.is_cacheable && self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag)) {
+        // What is left out of a view depends also on what follows it.
+        let is_cacheable = self.is_cacheable && (self.latest.is_none() || head.is_up_to_date);
+        if is_cacheable && self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag)) {
             let mut reply = self.marked(&head, StatusCode::NOT_MODIFIED, Vec::new());
             reply.headers_mut().remove(header::CONTENT_TYPE);
             return reply;
         }
-        let mut reply = self.marked(&head, StatusCode::OK, joined(&page.events, &channel.content_type));
-        if !self.is_cacheable {
+        let mut reply = self.marked(&head, StatusCode::OK, joined(&events, &channel.content_type));
+        if !is_cacheable {
             reply.headers_mut().remove(header::ETAG);
             set(&mut reply, header::CACHE_CONTROL, "no-store");
         }

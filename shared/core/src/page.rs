@@ -11,6 +11,11 @@ pub struct PageLimit {
     pub max_bytes: u64,
 }
 
+impl PageLimit {
+    /// All that a channel holds, which retention bounds.
+    pub const NONE: PageLimit = PageLimit { max_events: u32::MAX as u64, max_bytes: u64::MAX };
+}
+
 /// Events after a position, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {

@@ -1,6 +1,6 @@
 //! What a function decides about its channels.
 
-use crate::{Channel, ContentType, Creation, Error, ErrorKind, Offset, PageLimit, Polling, Presence, Producer, Rate, Result, Retention, Settings};
+use crate::{Channel, ContentType, Creation, Error, ErrorKind, Keys, Offset, PageLimit, Polling, Presence, Producer, Rate, Result, Retention, Settings};
 
 /// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Policy {
     pub tombstone: Option<fn(Offset) -> Vec<u8>>,
     /// What short polls are told.
     pub polling: Polling,
+    /// The keys of an event, where a poll may ask for the newest of each (`view=latest`). An event without keys is left out of that view.
+    pub latest: Option<Keys>,
 }
 
 impl Policy {
@@ -41,6 +43,7 @@ impl Policy {
             presence: None,
             tombstone: None,
             polling: Polling::default(),
+            latest: None,
         }
     }
 

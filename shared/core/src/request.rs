@@ -77,6 +77,9 @@ pub struct Read {
     pub if_none_match: Option<String>,
     /// The cursor that the client got last.
     pub cursor: Option<u64>,
+    /// `view=latest`: of a poll, the newest event of each key and nothing of their past.
+    #[serde(default)]
+    pub latest: bool,
 }
 
 impl Operation {
@@ -156,6 +159,14 @@ impl Read {
         let query = Query::parse(visit.query)?;
         let upgrade = visit.header("upgrade");
         let transport = Transport::choose(upgrade.as_deref(), query.live.as_deref(), visit.header("accept").as_deref())?;
+        let latest = match query.view.as_deref() {
+            None => false,
+            Some("latest") if transport == Transport::Poll => true,
+            Some(_) => {
+                let why = "there is `view=latest`, of a plain GET; from its Stream-Next-Offset every transport goes on";
+                return Err(Error::new(ErrorKind::NotSupported, why));
+            }
+        };
         let last_event_id = visit.header("last-event-id");
         let start = Start::choose(last_event_id.as_deref(), query.last_event_id.as_deref(), query.offset.as_deref())?;
         if start.is_none() && transport.needs_start() {
@@ -163,7 +174,7 @@ impl Read {
         }
         // A cursor is only a cache key: one that is not a number is as good as none.
         let cursor = query.cursor.and_then(|cursor| cursor.parse().ok());
-        Ok(Read { transport, start: start.unwrap_or(Start::Beginning), if_none_match: visit.header("if-none-match"), cursor })
+        Ok(Read { transport, start: start.unwrap_or(Start::Beginning), if_none_match: visit.header("if-none-match"), cursor, latest })
     }
 }
 
@@ -173,6 +184,7 @@ struct Query {
     last_event_id: Option<String>,
     live: Option<String>,
     cursor: Option<String>,
+    view: Option<String>,
 }
 
 impl Query {
@@ -184,6 +196,7 @@ impl Query {
                 "last_event_id" => &mut query.last_event_id,
                 "live" => &mut query.live,
                 "cursor" => &mut query.cursor,
+                "view" => &mut query.view,
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
@@ -247,7 +260,16 @@ mod tests {
     fn reads_all_that_a_read_may_carry() {
         let headers = [("accept", "text/event-stream"), ("if-none-match", "\"a\"")];
         let Operation::Read(read) = parsed("GET", "cursor=12&last_event_id=now&offset=x&unknown=1&unknown=2", &headers).unwrap() else { panic!("no read") };
-        assert_eq!(read, Read { transport: Transport::EventSource, start: Start::Tail, if_none_match: Some("\"a\"".into()), cursor: Some(12) });
+        assert_eq!(read, Read { transport: Transport::EventSource, start: Start::Tail, if_none_match: Some("\"a\"".into()), cursor: Some(12), latest: false });
+    }
+
+    #[test]
+    fn the_newest_of_each_key_is_asked_by_a_plain_get_alone() {
+        let Operation::Read(read) = parsed("GET", "view=latest", &[]).unwrap() else { panic!("no read") };
+        assert!(read.latest);
+        for (query, headers) in [("view=latest&live=sse&offset=-1", &[][..]), ("view=latest", &[("upgrade", "websocket")][..]), ("view=", &[])] {
+            assert_eq!(parsed("GET", query, headers).unwrap_err().kind(), ErrorKind::NotSupported, "{query}");
+        }
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl Function for Status {
             retention: Retention { max_events: 1, max_age_ms: u64::MAX, ..policy.retention },
             max_batch_events: 1,
             polling: Polling { retry_after_s: Some(5), ..Polling::default() },
+            latest: None,
             ..policy
         }
     }

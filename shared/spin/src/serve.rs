@@ -249,7 +249,7 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
                 let (seen, page) = if plan.is_at_tail {
                     (look.clone(), Page { after: plan.after, events: Vec::new() })
                 } else {
-                    store.look(plan.after, policy.page).await.map_err(internal)?
+                    store.look(plan.after, plan.limit(policy.page)).await.map_err(internal)?
                 };
                 let is_same = seen.stored.as_ref().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id);
                 // Cut, deleted or made anew between the two looks: decide again.

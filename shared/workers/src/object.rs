@@ -98,7 +98,7 @@ impl<F: Function> ChannelObject<F> {
                 }
             }
             Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
-            Ok(Decision::Page(plan)) => self.inner.page(plan.after).map(|(channel, page)| plan.reply(&channel, &page)),
+            Ok(Decision::Page(plan)) => self.inner.page(plan.after, plan.limit(self.inner.policy.page)).map(|(channel, page)| plan.reply(&channel, &page)),
             Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, offers_subprotocol) {
                 Ok(response) => return Ok(response),
                 Err(error) => Err(error),
@@ -267,9 +267,9 @@ impl Inner {
         })
     }
 
-    fn page(&self, after: u64) -> Answer<(Channel, Page)> {
+    fn page(&self, after: u64, limit: PageLimit) -> Answer<(Channel, Page)> {
         let channel = self.present()?;
-        let page = self.read(&channel, after, self.policy.page)?;
+        let page = self.read(&channel, after, limit)?;
         Ok((channel, page))
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tidewire_core::{
     Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Lease,
-    Moment, Operation, Page, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide,
+    Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide,
     decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
 };
 
@@ -15,12 +15,17 @@ impl Function for Feed {
     const NAME: &'static str = "feed";
 
     fn policy(settings: &Settings) -> Policy {
-        Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        Policy { latest: Some(series), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) }
     }
 
     fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
         if channel.as_str().starts_with("demo-") { Rights::ALL } else { Rights::NONE }
     }
+}
+
+fn series(event: &[u8]) -> Vec<String> {
+    let event: serde_json::Value = serde_json::from_slice(event).expect("stored JSON parses");
+    event["values"].as_object().map(|values| values.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// A request as a client makes it.
@@ -111,7 +116,7 @@ impl Memory {
             Decision::Page(plan) => {
                 let channel = log.present(policy)?;
                 assert_eq!(plan.is_at_tail, plan.after == channel.tail);
-                Ok(answer(plan.reply(&channel, &log.page(plan.after, policy))))
+                Ok(answer(plan.reply(&channel, &log.page(plan.after, plan.limit(policy.page)))))
             }
             Decision::Erase(plan) => {
                 let row = log.rows.iter().find(|row| row.event.seq == plan.seq);
@@ -195,9 +200,9 @@ impl Log {
         rows.into_iter().map(|row| row.event).collect()
     }
 
-    fn page(&self, after: u64, policy: &Policy) -> Page {
+    fn page(&self, after: u64, limit: PageLimit) -> Page {
         let rows = self.rows.iter().filter(|row| row.event.seq > after);
-        let page = Page::take(after, policy.page, rows.map(|row| Ok::<_, ()>(row.event.clone())));
+        let page = Page::take(after, limit, rows.map(|row| Ok::<_, ()>(row.event.clone())));
         page.expect("memory does not fail")
     }
 
@@ -210,11 +215,11 @@ impl Log {
         }
         let mut frames: Vec<String> = framing.greeting(&channel, after, 2000, 1000, None).into_iter().collect();
         frames.extend(gap.and_then(|gap| framing.gap(gap, cursor)));
-        let mut page = self.page(after, policy);
+        let mut page = self.page(after, policy.page);
         frames.push(framing.batch(&channel, after, &page.events, cursor));
         while !page.is_up_to_date(&channel) {
             let after = page.end();
-            page = self.page(after, policy);
+            page = self.page(after, policy.page);
             frames.push(framing.batch(&channel, after, &page.events, cursor));
         }
         for text in sent {

@@ -54,6 +54,11 @@ fn parameters() -> Value {
             "Transport of what comes later. Without it: an `EventSource` by `Accept: text/event-stream`, else one page.",
         ),
         query("cursor", text(), "The last `Stream-Cursor`."),
+        query(
+            "view",
+            json!({"type": "string", "enum": ["latest"]}),
+            "`latest`, of a plain read: leaves out events whose keys all come again later. 501 where events have no keys.",
+        ),
         header("If-None-Match", text(), "The `ETag` of an earlier answer."),
         header("Last-Event-ID", offset(), "As `offset`, and beats it and `last_event_id`: what an `EventSource` sends when it comes back."),
         header(
@@ -93,7 +98,8 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         EventNotFound => &[DELETE],
         OffsetMissing | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
         BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE],
-        HeaderInvalid | BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused | NotSupported => &[PUT, POST],
+        HeaderInvalid | BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
+        NotSupported => &[PUT, POST, GET],
         BodyEmpty | ContentTypeMissing | RateExceeded | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
@@ -152,7 +158,7 @@ pub(crate) fn document() -> Value {
                 response(204, "Durable; of a producer: it was stored before.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
                 response(200, "Durable, and the first time that this producer's append came.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
             ]),
-            "get": operation(GET, "Reads events, on any transport", &["offset", "last_event_id", "live", "cursor", "Last-Event-ID", "If-None-Match", "Upgrade", "Sec-WebSocket-Protocol"], None, [
+            "get": operation(GET, "Reads events, on any transport", &["offset", "last_event_id", "live", "cursor", "view", "Last-Event-ID", "If-None-Match", "Upgrade", "Sec-WebSocket-Protocol"], None, [
                 response(101, &format!("A WebSocket with frames of `{SUBPROTOCOL}`. What is refused is told by a frame `error` and a close code."), &["Sec-WebSocket-Protocol"], &[]),
                 response(200, "Events: one page of them, or a stream.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "Stream-SSE-Data-Encoding", "ETag", "Cache-Control", "Retry-After"], &[
                     ("application/json", json!({"type": "array", "description": "A page of a JSON channel."})),
