@@ -42,6 +42,7 @@ const COMMANDS: Record<Platform, (port: number, state: string, vars: [string, st
   spin: (port, state, vars) => [
     SPIN_HOST,
     ...["--manifest", join(HERE, "../../spin.toml"), "--state", state],
+    ...["--cache", join(OUTPUT, "compiled")],
     ...["--listen", `127.0.0.1:${port}`, "--control", "127.0.0.1:0", "--until-stdin-ends"],
     ...vars.flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]),
   ],

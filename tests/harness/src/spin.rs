@@ -64,6 +64,7 @@ impl Runtime {
             Self::OurHost => {
                 let mut command = Command::new(host(project));
                 command.arg("--manifest").arg(manifest).args(["--listen", &address, "--state"]).arg(state);
+                command.arg("--cache").arg(project.output().join("compiled"));
                 command
             }
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use wasmtime::Result;
 use wasmtime::component::{Component as Wasm, Linker};
 use wasmtime::error::Context;
-use wasmtime::{Config, Engine};
+use wasmtime::{Cache, CacheConfig, Config, Engine};
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
@@ -41,8 +41,8 @@ pub struct Host<'a> {
 /// # Errors
 ///
 /// When a component cannot be compiled or linked, or the manifest names what does not exist.
-pub fn load(manifest: &Manifest, host: &Host<'_>) -> Result<Server> {
-    let engine = engine()?;
+pub fn load(manifest: &Manifest, host: &Host<'_>, cache: Option<&Path>) -> Result<Server> {
+    let engine = engine(cache)?;
     let linker = linker(&engine)?;
     let mut components = BTreeMap::new();
     for (id, component) in &manifest.component {
@@ -54,9 +54,14 @@ pub fn load(manifest: &Manifest, host: &Host<'_>) -> Result<Server> {
     Ok(Server { router: router(manifest)?, components, counters: Arc::clone(host.counters) })
 }
 
-fn engine() -> Result<Engine> {
+fn engine(cache: Option<&Path>) -> Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true).epoch_interruption(true);
+    if let Some(directory) = cache {
+        let mut kept = CacheConfig::new();
+        kept.with_directory(directory);
+        config.cache(Some(Cache::new(kept)?));
+    }
     let engine = Engine::new(&config)?;
     let ticking = engine.weak();
     std::thread::spawn(move || {

@@ -46,6 +46,9 @@ struct Arguments {
     /// Where the databases are kept
     #[arg(long)]
     state: PathBuf,
+    /// Where compiled components are kept, so that the next start takes no time over those that are the same
+    #[arg(long)]
+    cache: Option<PathBuf>,
     /// Value of an application variable; beats SPIN_VARIABLE_NAME
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = assignment)]
     variables: Vec<(String, String)>,
@@ -93,7 +96,7 @@ async fn main() -> Result<()> {
     let instances = Instances::new(Arc::clone(&counters));
     let clock = Clock::default();
     let host = Host { directory, state: &arguments.state, variables: &variables, counters: &counters, instances: &instances, clock: &clock };
-    let server = Arc::new(application::load(&manifest, &host)?);
+    let server = Arc::new(application::load(&manifest, &host, arguments.cache.as_deref())?);
 
     if let Some(address) = arguments.control {
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
