@@ -145,15 +145,4 @@ describeOwnServer("the pages on a server of their own", () => {
     await page.screenshot({ path: join(OUTPUT, "screenshots", "feed-this-machine.png"), fullPage: true });
     expect(errors).toEqual([]);
   });
-
-  test("the gallery shows the newest sample of the machine", async () => {
-    const { page, errors } = await browser.open(`${server.url}/`);
-    // The page reads from now on, so a sample that comes before its connection is none of its own.
-    await eventually("a sample is shown", async () => {
-      await publish(`${server.url}/feed/demo-machine`, { at: Date.now(), values: { cpu_percent: 37.4, memory_percent: 61.8 } });
-      return /37[.,]?/.test(await page.innerText("body"));
-    });
-    await takeScreenshots(page, "gallery");
-    expect(errors).toEqual([]);
-  });
 });

@@ -15,7 +15,7 @@ import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 
 const SCRIPT = "tidewire";
 // One per template that exists; the names of bindings and classes never change once released.
-const DURABLE_OBJECTS = { CHAT_CHANNEL: "ChatChannel", DEVICES_CHANNEL: "DevicesChannel", FEED_CHANNEL: "FeedChannel", STATUS_CHANNEL: "StatusChannel", STREAMS_CHANNEL: "StreamsChannel" };
+const DURABLE_OBJECTS = { CHAT_CHANNEL: "ChatChannel", DEVICES_CHANNEL: "DevicesChannel", FEED_CHANNEL: "FeedChannel", NAIVE_ROOM: "NaiveRoom", STATUS_CHANNEL: "StatusChannel", STREAMS_CHANNEL: "StreamsChannel" };
 
 const { values: options } = parseArgs({
   options: {

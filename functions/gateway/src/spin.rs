@@ -4,9 +4,13 @@ use spin_sdk::http::Request;
 use spin_sdk::http_service;
 use tidewire_spin::{Answer, serve_assets};
 
-use crate::GALLERY;
+use crate::{GALLERY, naive};
 
 #[http_service]
 async fn handle(request: Request) -> Answer {
-    serve_assets(request, GALLERY).await
+    let path = request.uri().path().to_owned();
+    match naive::room(&path) {
+        Some(room) => naive::spin::serve(request, room).await,
+        None => serve_assets(request, GALLERY).await,
+    }
 }

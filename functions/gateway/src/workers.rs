@@ -8,7 +8,7 @@ use tidewire_streams::{PATH as STREAMS, workers as streams};
 use tidewire_workers::serve_assets;
 use worker::{Context, Env, Request, Response, Result, event};
 
-use crate::GALLERY;
+use crate::{GALLERY, naive};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
@@ -19,7 +19,10 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         path if below(path, "/devices") => devices::fetch(request, &env, Some("/devices/")).await,
         path if below(path, "/feed") => feed::fetch(request, &env, Some("/feed/")).await,
         path if below(path, "/status") => status::fetch(request, &env, Some("/status/")).await,
-        _ => serve_assets(&request, GALLERY),
+        path => match naive::room(path) {
+            Some(room) => naive::workers::fetch(request, &env, room).await,
+            None => serve_assets(&request, GALLERY),
+        },
     }
 }
 

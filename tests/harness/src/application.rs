@@ -107,6 +107,7 @@ pub fn lint(root: &Application, functions: &[Application], settings: &[Setting<'
         problems.extend(variables(application, settings));
     }
     for function in functions {
+        problems.extend(given(function, settings));
         problems.extend(store(function));
         problems.extend(agreement(root, function));
     }
@@ -136,7 +137,7 @@ fn routes(application: &Application) -> Vec<String> {
     problems
 }
 
-/// The variables are the settings, and each component that stores something is given all of them.
+/// The variables are the settings.
 fn variables(application: &Application, settings: &[Setting<'_>]) -> Vec<String> {
     let Application { place, manifest } = application;
     let mut problems = Vec::new();
@@ -152,13 +153,15 @@ fn variables(application: &Application, settings: &[Setting<'_>]) -> Vec<String>
     for name in manifest.variables.keys().filter(|name| settings.iter().all(|(setting, _)| setting != *name)) {
         problems.push(format!("{place}: the variable {name} is no setting"));
     }
-    let given: BTreeMap<String, String> = settings.iter().map(|(name, _)| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
-    for (id, component) in &manifest.component {
-        if !component.sqlite_databases.is_empty() && component.variables != given {
-            problems.push(format!("{place}: {id} is not given all variables under their own names"));
-        }
-    }
     problems
+}
+
+/// Each component of a function is given all settings. Where the root agrees with the function, so are its own.
+fn given(function: &Application, settings: &[Setting<'_>]) -> Vec<String> {
+    let Application { place, manifest } = function;
+    let given: BTreeMap<String, String> = settings.iter().map(|(name, _)| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
+    let lacking = manifest.component.iter().filter(|(_, component)| component.variables != given);
+    lacking.map(|(id, _)| format!("{place}: {id} is not given all variables under their own names")).collect()
 }
 
 /// A function keeps its channels in the store; without the grant each request fails.

@@ -1,0 +1,1 @@
+export * from "../../../shared/client/src/index.ts";

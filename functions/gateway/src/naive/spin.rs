@@ -1,0 +1,77 @@
+//! The naive room on Spin: a loop that asks the database what came since the last time.
+//!
+//! It begins with whatever comes next. There is no WebSocket to broadcast over.
+
+use std::time::Duration;
+
+use spin_sdk::http::body::{IncomingBodyExt, stream};
+use spin_sdk::http::{IntoResponse, Method, Request, Response, StatusCode};
+use spin_sdk::sqlite::{Connection, Error, Value};
+use spin_sdk::time::sleep;
+use spin_sdk::wasip3::spawn;
+use tidewire_spin::Answer;
+
+use super::{MAX_EVENT_BYTES, frame};
+
+/// As often as the channels of this application are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS naive_events (id INTEGER PRIMARY KEY AUTOINCREMENT, room TEXT NOT NULL, event TEXT NOT NULL)";
+/// Nothing here is meant to last.
+const FORGET: &str = "DELETE FROM naive_events WHERE id <= (SELECT max(id) FROM naive_events) - 1000";
+
+/// Takes an event, or streams those that come.
+pub async fn serve(request: Request, room: &str) -> Answer {
+    let room = Value::text(room);
+    let answer = match (request.headers().contains_key("upgrade"), request.method() == Method::GET) {
+        (true, _) => return StatusCode::NOT_IMPLEMENTED.into_response(),
+        (_, true) => read(room).await,
+        (_, false) => publish(request, room).await,
+    };
+    answer.unwrap_or_else(|cause| {
+        eprintln!("the naive room failed: {cause}");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
+}
+
+async fn publish(request: Request, room: Value) -> Result<Answer, Error> {
+    let body = request.into_body().bytes().await.unwrap_or_default();
+    let event = String::from_utf8_lossy(&body);
+    if event.len() > MAX_EVENT_BYTES {
+        return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    }
+    let database = Connection::open_default().await?;
+    rows(&database, TABLE, vec![]).await?;
+    rows(&database, "INSERT INTO naive_events (room, event) VALUES (?, ?)", vec![room, Value::text(event)]).await?;
+    rows(&database, FORGET, vec![]).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn read(room: Value) -> Result<Answer, Error> {
+    let database = Connection::open_default().await?;
+    rows(&database, TABLE, vec![]).await?;
+    let mut last = rows(&database, "SELECT coalesce(max(id), 0), '' FROM naive_events", vec![]).await?.first().map_or(0, |row| row.0);
+    let (mut sender, body) = stream::<String>();
+    spawn(async move {
+        // Ends when nobody reads any more, which shows only once there is something to write.
+        while let Ok(events) =
+            rows(&database, "SELECT id, event FROM naive_events WHERE room = ? AND id > ? ORDER BY id", vec![room.clone(), Value::Integer(last)]).await
+        {
+            for (id, event) in events {
+                last = id;
+                if sender.try_send(frame(&event)).is_err() {
+                    return;
+                }
+            }
+            sleep(LOOK).await;
+        }
+    });
+    let mut response = Response::new(body);
+    response.headers_mut().insert("content-type", spin_sdk::http::HeaderValue::from_static("text/event-stream"));
+    Ok(response.into_response())
+}
+
+async fn rows(database: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<(i64, String)>, Error> {
+    let rows = database.execute(statement, values).await?.collect().await?;
+    Ok(rows.iter().filter_map(|row| Some((row.get(0)?, row.get::<&str>(1)?.into()))).collect())
+}

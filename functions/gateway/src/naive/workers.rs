@@ -1,0 +1,67 @@
+//! The naive room on Cloudflare Workers: an object that sends what comes to whoever is there.
+//!
+//! Its SSE streams are written by the object itself, which therefore never sleeps while one is open, and is billed for it.
+
+use std::cell::RefCell;
+
+use futures_channel::mpsc::{UnboundedSender, unbounded};
+use futures_util::StreamExt;
+use worker::{
+    DurableObject, Env, Error, Method, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, durable_object, wasm_bindgen,
+};
+
+use super::{MAX_EVENT_BYTES, frame};
+
+/// A room, one object each.
+#[durable_object]
+pub struct NaiveRoom {
+    state: State,
+    streams: RefCell<Vec<UnboundedSender<String>>>,
+}
+
+impl DurableObject for NaiveRoom {
+    fn new(state: State, _: Env) -> Self {
+        NaiveRoom { state, streams: RefCell::default() }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if request.headers().get("upgrade")?.is_some() {
+            let pair = WebSocketPair::new()?;
+            self.state.accept_web_socket(&pair.server);
+            return Response::from_websocket(pair.client);
+        }
+        if request.method() == Method::Get {
+            let (sender, receiver) = unbounded();
+            self.streams.borrow_mut().push(sender);
+            return Response::builder().with_header("content-type", "text/event-stream")?.from_stream(receiver.map(Ok::<_, Error>));
+        }
+        let event = request.text().await?;
+        if event.len() > MAX_EVENT_BYTES {
+            return Response::error("too long", 413);
+        }
+        for socket in self.state.get_websockets() {
+            // Who is not there any more does not get it: that is the point.
+            let _ = socket.send_with_str(&event);
+        }
+        self.streams.borrow_mut().retain(|stream| stream.unbounded_send(frame(&event)).is_ok());
+        Ok(Response::empty()?.with_status(204))
+    }
+
+    // The SDK's own panics, and takes the isolate with it.
+    async fn websocket_message(&self, _: WebSocket, _: WebSocketIncomingMessage) -> Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(&self, _: WebSocket, _: usize, _: String, _: bool) -> Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _: WebSocket, _: Error) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Hands the request to its room.
+pub async fn fetch(request: Request, env: &Env, room: &str) -> Result<Response> {
+    env.durable_object("NAIVE_ROOM")?.get_by_name(room)?.fetch_with_request(request).await
+}

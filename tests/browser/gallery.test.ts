@@ -1,0 +1,238 @@
+// The gallery in a real browser: its miniatures, and "pull the plug" with a publisher that sends.
+
+import { join } from "node:path";
+import type { Page, Request } from "playwright-core";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { takeScreenshots, useBrowser } from "../harness/browser.ts";
+import { eventually } from "../harness/eventually.ts";
+import { offers } from "../harness/platform.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { OUTPUT } from "../harness/server.ts";
+import { describeOwnServer, publish, useOwnServer, useServer } from "../harness/suite.ts";
+
+const browser = useBrowser();
+
+/** What "pull the plug" says about itself. */
+interface Plug {
+  sent: number;
+  isRunning: boolean;
+  pulled: string;
+  lanes: { id: string; state: string; transport: string; received: number; lost: number; doubled: number }[];
+}
+
+const plugOf = (page: Page) => page.evaluate(() => (window as unknown as { tidewirePlug: Plug }).tidewirePlug);
+const oursOf = ({ lanes }: Plug) => lanes.filter(({ transport }) => transport);
+const naiveOf = ({ lanes }: Plug) => lanes.filter(({ transport }) => !transport);
+const press = (page: Page, role: string) => page.click(`[data-role="${role}"]`);
+const state = (page: Page, template: string) => page.getAttribute(`[data-template="${template}"]`, "data-state");
+
+/** Counts connections that are held: SSE, long polls and sockets. */
+function watchStreams(page: Page): { most: number; open: Set<unknown> } {
+  const seen = { most: 0, open: new Set<unknown>() };
+  const begin = (stream: unknown) => {
+    seen.open.add(stream);
+    seen.most = Math.max(seen.most, seen.open.size);
+  };
+  const isHeld = (request: Request) => /text\/event-stream/.test(request.headers().accept ?? "") || /live=|naive-sse/.test(request.url());
+  page.on("request", (request) => isHeld(request) && begin(request));
+  for (const end of ["requestfinished", "requestfailed"] as const) page.on(end as "requestfinished", (request) => void seen.open.delete(request));
+  return seen;
+}
+
+async function sends(page: Page, count: number): Promise<void> {
+  const { sent } = await plugOf(page);
+  await eventually(`${count} more events`, async () => (await plugOf(page)).sent >= sent + count, 60_000);
+}
+
+/** Ours have all that was sent, each once, whatever happened before. */
+async function seesNoLoss(page: Page): Promise<void> {
+  const { sent } = await plugOf(page);
+  await eventually("every lane of the channel has all events", async () => oursOf(await plugOf(page)).every(({ received }) => received >= sent), 60_000);
+  for (const lane of oursOf(await plugOf(page))) expect(lane).toMatchObject({ lost: 0, doubled: 0 });
+}
+
+async function seesLoss(page: Page, than: number[]): Promise<number[]> {
+  const lost = async () => naiveOf(await plugOf(page)).map((lane) => lane.lost);
+  await eventually("every naive lane has lost more", async () => (await lost()).every((now, index) => now > than[index]!), 60_000);
+  return lost();
+}
+
+async function start(page: Page): Promise<void> {
+  await press(page, "start");
+  await eventually("every lane is live", async () => (await plugOf(page)).lanes.every(({ state }) => state === "live"));
+  await sends(page, 5);
+}
+
+describe("the gallery", () => {
+  const server = useServer("browser-gallery");
+
+  test("the cards that are seen are live, three streams at most, and pressing one shows in a second tab", { timeout: 120_000 }, async () => {
+    const first = await browser.open(server.url);
+    const streams = watchStreams(first.page);
+    const { page } = first;
+    const names = await page.locator("[data-template]").evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.template!));
+    expect(names).toEqual(expect.arrayContaining(["chat", "feed", "devices", "status", "streams"]));
+
+    const second = await page.context().newPage();
+    const errors: string[] = [];
+    second.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    second.on("pageerror", (error) => errors.push(error.message));
+    const others = watchStreams(second);
+    await second.goto(server.url);
+
+    for (const name of names) {
+      for (const tab of [page, second]) {
+        await tab.locator(`[data-template="${name}"]`).scrollIntoViewIfNeeded();
+        await tab.hover(`[data-template="${name}"] h3`);
+        await eventually(`${name} is live`, async () => (await state(tab, name)) === "live");
+      }
+      const stage = `[data-template="${name}"] .stage`;
+      const before = await second.innerHTML(stage);
+      await page.click(`[data-template="${name}"] button`);
+      await eventually(`${name} shows it in the second tab`, async () => (await second.innerHTML(stage)) !== before);
+    }
+    expect(await page.innerText('[data-template="chat"] .count')).toMatch(/1 other/);
+    for (const { most } of [streams, others]) {
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(3);
+    }
+    await second.close();
+    await takeScreenshots(page, "gallery");
+    expect([...first.errors, ...errors]).toEqual([]);
+  });
+
+  test("a cursor moves by pointer and by keyboard, for the other visitor too", { timeout: 60_000 }, async () => {
+    const [first, second] = [await browser.open(server.url), await browser.open(server.url)];
+    const stage = '[data-template="chat"] .stage';
+    for (const { page } of [first, second]) {
+      await page.locator(stage).scrollIntoViewIfNeeded();
+      await page.hover(stage);
+    }
+    await eventually("both are there", async () => (await second.page.locator(`${stage} [data-person]`).count()) >= 2);
+    const cursors = () => second.page.locator(`${stage} [data-person]`).evaluateAll((all) => all.filter((one) => one.textContent !== "you").map((one) => (one as HTMLElement).style.translate));
+    const before = await cursors();
+    await first.page.focus(stage);
+    for (let step = 0; step < 4; step++) await first.page.keyboard.press("ArrowLeft");
+    await eventually("the other sees it move", async () => String(await cursors()) !== String(before));
+    await first.page.close();
+    await eventually("who left is gone", async () => (await second.page.locator(`${stage} [data-person]`).count()) === 1);
+    expect([...first.errors, ...second.errors]).toEqual([]);
+  });
+
+  test("the feed's card shows the newest sample of the machine", async () => {
+    const { page, errors } = await browser.open(server.url);
+    await page.hover('[data-template="feed"] h3');
+    await eventually("it is live", async () => (await state(page, "feed")) === "live");
+    await publish(`${server.url}/feed/demo-machine`, { at: Date.now(), values: { cpu_percent: 37.4, memory_percent: 61.8 } });
+    await eventually("a sample is shown", async () => /37[.,]4 %/.test(await page.innerText('[data-template="feed"] .stage')));
+    expect(errors).toEqual([]);
+  });
+
+  test("cut, switched and stalled, the lanes of the channel lose nothing, and the naive lanes show what they lost", { timeout: 180_000 }, async () => {
+    const { page, errors } = await browser.open(server.url);
+    const streams = watchStreams(page);
+    await start(page);
+    expect(oursOf(await plugOf(page)).map(({ transport }) => transport)).toEqual(["websocket", "sse", "long-poll", "poll"].filter((one) => one !== "websocket" || offers("websocket")));
+    expect(naiveOf(await plugOf(page))).toHaveLength(offers("websocket") ? 2 : 1);
+    expect(await page.locator('[data-role="no-websocket"]').isVisible()).toBe(!offers("websocket"));
+
+    await press(page, "cut");
+    await eventually("the network is back", async () => !(await plugOf(page)).pulled);
+    const lost = await seesLoss(page, naiveOf(await plugOf(page)).map(() => 0));
+    await seesNoLoss(page);
+    await page.locator('[data-role="plug"]').screenshot({ path: join(OUTPUT, "screenshots", "plug-after-cut.png") });
+
+    for (const _ of oursOf(await plugOf(page))) {
+      const before = oursOf(await plugOf(page)).map(({ transport }) => transport);
+      await press(page, "change");
+      expect(oursOf(await plugOf(page)).map(({ transport }) => transport)).toEqual([...before.slice(1), before[0]]);
+      await sends(page, 4);
+      await seesNoLoss(page);
+    }
+
+    await press(page, "stall");
+    await sends(page, 10);
+    const stalled = await plugOf(page);
+    for (const lane of stalled.lanes) expect(lane.received).toBeLessThan(stalled.sent);
+    await eventually("the readers read", async () => !(await plugOf(page)).pulled);
+    await sends(page, 5);
+    await seesNoLoss(page);
+    // Nothing is lost by waiting.
+    expect(naiveOf(await plugOf(page)).map((lane) => lane.lost)).toEqual(lost);
+
+    await page.evaluate(() => scrollTo(0, 0));
+    await takeScreenshots(page, "gallery-plug");
+    await press(page, "start");
+    await eventually("all streams are closed", async () => streams.open.size === 0 && (await plugOf(page)).lanes.every(({ state }) => state === "closed"));
+    expect(streams.most).toBeLessThanOrEqual(3);
+    const { sent } = await plugOf(page);
+    await start(page);
+    await seesNoLoss(page);
+    expect((await plugOf(page)).sent).toBeGreaterThan(sent);
+    expect(errors).toEqual([]);
+  });
+
+  test("a second tab that finds no stream free says so, and gets them when the first pauses", { timeout: 60_000 }, async () => {
+    const { page, errors } = await browser.open(server.url);
+    await start(page);
+    const second = await page.context().newPage();
+    await second.goto(server.url);
+    await press(second, "start");
+    await eventually("it says so", async () => /other tabs/i.test(await second.innerText('[data-role="said"]')));
+    await press(page, "start");
+    await eventually("the streams are free", async () => (await plugOf(page)).lanes.every(({ state }) => state === "closed"));
+    await start(second);
+    await seesNoLoss(second);
+    expect(errors).toEqual([]);
+  });
+
+  test("is worked by keyboard alone", async () => {
+    const { page } = await browser.open(server.url);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await sends(page, 3);
+    for (const key of ["Tab", "Enter"]) await page.keyboard.press(key);
+    await eventually("the network is cut", async () => (await plugOf(page)).pulled === "cut");
+  });
+});
+
+describeOwnServer("the gallery on a server of its own", () => {
+  const server = useOwnServer("browser-gallery-own", { RETRY_MS: "200" });
+
+  test("a network that is really cut and a server that is killed cost the channel nothing", { timeout: 180_000 }, async () => {
+    const proxy = await Proxy.start(server.port);
+    onTestFinished(() => proxy.stop());
+    const { page } = await browser.open(proxy.url);
+    await start(page);
+    proxy.cut();
+    await sends(page, 10);
+    await seesNoLoss(page);
+    const before = naiveOf(await plugOf(page)).map(({ lost }) => lost);
+    await server.kill9();
+    await sends(page, 10);
+    await server.restart();
+    await eventually("every lane is live again", async () => (await plugOf(page)).lanes.every(({ state }) => state === "live"), 60_000);
+    await sends(page, 10);
+    await seesLoss(page, before);
+    await seesNoLoss(page);
+  });
+
+  test("a page that was hidden for long goes on", { timeout: 60_000 }, async () => {
+    const { page, errors } = await browser.open(server.url);
+    await start(page);
+    await hide(page, true);
+    await eventually("it has paused", async () => (await plugOf(page)).lanes.every(({ state }) => state === "closed"));
+    await hide(page, false);
+    await start(page);
+    await seesNoLoss(page);
+    expect(errors).toEqual([]);
+  });
+});
+
+/** As the browser does when the tab goes to the background and comes back. */
+async function hide(page: Page, isHidden: boolean): Promise<void> {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
