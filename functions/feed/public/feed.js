@@ -2,12 +2,13 @@
 // The live dashboard: one reader per transport, all sharing one offset, and a chart for each series.
 //
 // The readers follow PROTOCOL.md. Whatever transport is on, `feed.offset` is the last event seen; the next
-// reader starts after it, so a change of transport neither loses nor repeats an event.
+// reader starts after it, so a change of transport neither loses nor repeats an event. Who wants the newest values alone
+// begins with one page of them, and is given no more than that after a break.
 
 /** @typedef {import("./feed.d.ts").Sample} Sample */
 
 const SAMPLES = 120; // as many as a chart shows
-const MAX_SERIES = 24; // anybody may publish to an open channel, so the page draws no more charts than this
+const MAX_SERIES = { all: 24, latest: 200 }; // anybody may publish to an open channel, so the page draws no more charts than this
 const LATENCIES = 30; // the median is taken over so many events
 const QUIET_MS = 3_000; // after this long without an event the page says what to run
 const POLL_MS = 1_000; // short poll
@@ -19,7 +20,7 @@ const channel = new URLSearchParams(location.search).get("channel") || "demo-mac
 // `./` keeps a colon in the name from being read as a scheme.
 const channelUrl = new URL(`./${channel}`, document.baseURI);
 
-const feed = { transport: "sse", offset: "-1", events: 0, gaps: 0 };
+const feed = { transport: "sse", view: "all", offset: "-1", events: 0, gaps: 0 };
 Object.assign(window, { tidewireFeed: feed }); // for the console and for tests
 
 // ---- What a reader tells the page
@@ -58,6 +59,15 @@ const readers = { websocket, sse, "long-poll": longPoll, poll: shortPoll };
 let failures = 0;
 let current = new AbortController();
 
+/** Begins anew, with all that is kept or with the newest event of each series. */
+function begin(view) {
+  Object.assign(feed, { view, offset: "-1", events: 0, gaps: 0 });
+  series.clear();
+  charts.replaceChildren();
+  charts.dataset.view = view;
+  read(feed.transport);
+}
+
 async function read(transport) {
   current.abort();
   current = new AbortController();
@@ -67,6 +77,7 @@ async function read(transport) {
   show("connecting");
   while (!signal.aborted) {
     try {
+      if (feed.view === "latest" && role("state").dataset.state !== "live") await catchUp(signal);
       await readers[transport](signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -82,6 +93,11 @@ async function read(transport) {
 function connected() {
   failures = 0;
   show("live");
+}
+
+/** All that was missed, as the newest event of each series. */
+async function catchUp(signal) {
+  while (!(await page({ view: "latest" }, signal)).headers.get("Stream-Up-To-Date"));
 }
 
 /** @returns {Promise<void>} */
@@ -175,7 +191,7 @@ let seen = {}; // the ETag of the last short poll, and the offset it was for
 async function shortPoll(signal) {
   const { offset } = feed;
   const headers = seen.offset === offset && seen.etag ? { "If-None-Match": seen.etag } : {};
-  const response = await page({}, signal, headers);
+  const response = await page(feed.view === "latest" ? { view: "latest" } : {}, signal, headers);
   connected();
   if (response.status === 200) seen = { offset, etag: response.headers.get("ETag") };
   // A page that ends before the tail is followed by the next one at once.
@@ -234,9 +250,10 @@ function draw(event) {
   if (at >= openedAt) latencies.push(Date.now() - at);
   if (latencies.length > LATENCIES) latencies.shift();
   for (const [key, value] of Object.entries(values ?? {})) {
-    if (!Number.isFinite(value) || (!series.has(key) && series.size === MAX_SERIES)) continue;
+    if (!Number.isFinite(value) || (!series.has(key) && series.size === MAX_SERIES[feed.view])) continue;
     if (!series.has(key)) series.set(key, { samples: [], chart: addChart(key) });
     push(series.get(key).samples, value);
+    series.get(key).at = at;
   }
   awaitQuiet();
   repaint();
@@ -259,11 +276,13 @@ function addChart(key) {
   chart.dataset.series = key;
   chart.querySelector("h2").textContent = key.slice(0, key.length - ending.length).replaceAll("_", " ");
   chart.querySelector(".unit").textContent = UNITS[ending] ?? "";
-  document.querySelector("main").append(chart);
+  // Many of them are found by their name; a few stay where they are.
+  const next = feed.view === "latest" && [...charts.children].find((other) => other.dataset.series > key);
+  charts.insertBefore(chart, next || null);
   return chart;
 }
 
-function paintChart({ samples, chart }) {
+function paintChart({ samples, chart, at }) {
   const known = samples.filter((sample) => sample !== null);
   const low = Math.min(0, ...known);
   const high = roundUp(Math.max(...known));
@@ -284,7 +303,16 @@ function paintChart({ samples, chart }) {
   chart.querySelector(".area").setAttribute("d", area);
   chart.querySelector(".newest").setAttribute("d", `M${SAMPLES - 1} ${y(newest)}h0`);
   chart.querySelector("output").textContent = number(newest);
-  chart.querySelector("small").textContent = `${short(low)} – ${short(high)}`;
+  chart.querySelector("small").textContent = feed.view === "latest" ? age(at) : `${short(low)} – ${short(high)}`;
+}
+
+const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });
+
+function age(at) {
+  if (!Number.isFinite(at)) return "";
+  const seconds = Math.max(0, Date.now() - at) / 1_000;
+  const [unit, size] = /** @type {const} */ ([["day", 86_400], ["hour", 3_600], ["minute", 60]]).find(([, size]) => seconds >= size) ?? ["second", 1];
+  return ago.format(-Math.floor(seconds / size), unit);
 }
 
 /** The next of 1, 2, 5, 10, 20, …: a scale that seldom jumps. */
@@ -309,6 +337,10 @@ function number(value) {
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 /** @type {NodeListOf<HTMLButtonElement>} */
 const buttons = document.querySelectorAll("[data-transport]");
+/** @type {NodeListOf<HTMLButtonElement>} */
+const views = document.querySelectorAll("button[data-view]");
+/** @type {any} */
+const charts = document.querySelector("main");
 let isQuiet;
 let quietTimer;
 let frame = 0;
@@ -347,6 +379,7 @@ function show(state, message = "") {
     button.ariaPressed = String(isOn);
     if (isOn) role("transport").textContent = button.textContent;
   }
+  for (const button of views) button.ariaPressed = String(button.dataset.view === feed.view);
   repaint();
 }
 
@@ -355,5 +388,8 @@ role("channel").textContent = channel;
 role("curl").textContent =
   `curl '${channelUrl}' -H 'content-type: application/json' \\\n  -d '{"values": {"cpu_percent": 12.5}}'`;
 for (const button of buttons) button.onclick = () => read(button.dataset.transport);
+for (const button of views) button.onclick = () => begin(button.dataset.view);
+// The age of what does not change.
+setInterval(() => feed.view === "latest" && repaint(), 1_000);
 awaitQuiet();
-read(feed.transport);
+begin(new URLSearchParams(location.search).get("view") === "latest" ? "latest" : "all");
