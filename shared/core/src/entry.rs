@@ -32,39 +32,76 @@ impl Visit<'_> {
 pub enum Entry {
     /// Answer it: a page, a redirect, a preflight.
     Reply(Reply),
-    /// Hand it to its channel.
-    Channel(Request),
-    /// Carry it out in the function's own code.
+    /// Hand it to its channel, once it is known who asks.
+    Channel(Asked),
+    /// Carry it out in the function's own code, once it is known who asks.
     Route(Routed),
 }
 
-/// A request at one of a function's own [routes](crate::Route), which has the rights that the route takes.
+/// A request at one of a function's own [routes](crate::Route).
 #[derive(Clone, Debug)]
 pub struct Routed {
     /// Name of the route.
     pub route: &'static str,
     /// The channel that it is about.
     pub channel: ChannelName,
-    /// What the client may do in it.
+    /// What the client may do in it: nothing until [`authorize`](Routed::authorize).
     pub grant: Grant,
     /// `Content-Length` in bytes, if the client knows it.
     pub length: Option<u64>,
+    rights: &'static [Right],
     query: String,
 }
 
 impl Routed {
+    /// Checks the identity's rights, before anything is done.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the rights that the route takes.
+    pub fn authorize<F: Function>(self, identity: &Identity, settings: &Settings) -> Result<Routed> {
+        let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
+        self.rights.iter().try_for_each(|right| grant.demand(*right))?;
+        Ok(Routed { grant, ..self })
+    }
+
     /// A query parameter, decoded; the first of several.
     pub fn parameter(&self, name: &str) -> Option<String> {
         form_urlencoded::parse(self.query.as_bytes()).find(|(given, _)| given == name).map(|(_, value)| value.into_owned())
     }
 }
 
-/// Routes a request below the function's base path, parses it, and checks the identity's rights, all before any channel is touched.
+/// What is asked of a channel, by whom is not known yet: pages and preflights need no credential, so none is looked at before.
+#[derive(Debug)]
+pub struct Asked {
+    channel: ChannelName,
+    operation: Operation,
+}
+
+impl Asked {
+    /// Checks the identity's rights, before the channel is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
+    pub fn authorize<F: Function>(mut self, identity: &Identity, settings: &Settings) -> Result<Request> {
+        let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
+        if let Operation::Erase { by, .. } = &mut self.operation
+            && grant.rights.allow(Right::Manage)
+        {
+            *by = None;
+        }
+        self.operation.rights().iter().try_for_each(|right| grant.demand(*right))?;
+        Ok(Request { channel: self.channel, operation: self.operation, grant })
+    }
+}
+
+/// Routes a request below the function's base path and parses it.
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the request; [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
-pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Settings) -> Result<Entry> {
+/// Whatever is wrong with the request.
+pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entry> {
     let base = settings.base_path.as_str();
     let Some(rest) = visit.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
@@ -83,25 +120,16 @@ pub fn entry<F: Function>(visit: &Visit<'_>, identity: &Identity, settings: &Set
             return Err(Error::new(ErrorKind::MethodNotAllowed, format!("this address takes {} only", route.method)));
         }
         let channel = ChannelName::from_path(channel, F::NAMES)?;
-        let grant = Grant::new(identity, F::authorize(identity, &channel, settings));
-        route.rights.iter().try_for_each(|right| grant.demand(*right))?;
         let length = visit.header("content-length").and_then(|length| length.parse().ok());
-        return Ok(Entry::Route(Routed { route: route.name, channel, grant, length, query: visit.query.into() }));
+        return Ok(Entry::Route(Routed { route: route.name, channel, grant: Grant::default(), length, rights: route.rights, query: visit.query.into() }));
     }
     let presence = rest.strip_prefix("-/presence/").filter(|_| F::policy(settings).presence.is_some());
     if presence.is_none() && (rest.is_empty() || rest.starts_with("-/")) {
         return file(F::ASSETS, rest, visit.method).map(Entry::Reply);
     }
     let channel = ChannelName::from_path(presence.unwrap_or(rest), F::NAMES)?;
-    let mut operation = if presence.is_some() { Operation::parse_presence(visit.method)? } else { Operation::parse(visit)? };
-    let grant = Grant::new(identity, F::authorize(identity, &channel, settings));
-    if let Operation::Erase { by, .. } = &mut operation
-        && grant.rights.allow(Right::Manage)
-    {
-        *by = None;
-    }
-    operation.rights().iter().try_for_each(|right| grant.demand(*right))?;
-    Ok(Entry::Channel(Request { channel, operation, grant }))
+    let operation = if presence.is_some() { Operation::parse_presence(visit.method)? } else { Operation::parse(visit)? };
+    Ok(Entry::Channel(Asked { channel, operation }))
 }
 
 /// Relative, so that it holds under any prefix that a proxy takes away.
@@ -151,21 +179,32 @@ mod tests {
         }
     }
 
-    fn at(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Entry> {
-        let settings = Settings { base_path: "/a/notes/".into(), ..Settings::default() };
+    fn settings() -> Settings {
+        Settings { base_path: "/a/notes/".into(), ..Settings::default() }
+    }
+
+    fn at(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Entry> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        entry::<Notes>(&Visit { method, url: "", path, query: "", headers: &headers }, &Identity::Anonymous, &settings)
+        entry::<Notes>(&Visit { method, url: "", path, query, headers: &headers }, &settings())
     }
 
     fn replied(method: &str, path: &str) -> Reply {
-        match at(method, path, &[]).unwrap() {
+        match at(method, path, "", &[]).unwrap() {
             Entry::Reply(reply) => reply,
             other => panic!("{other:?}"),
         }
     }
 
+    /// The request of nobody in particular.
+    fn requested(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Request> {
+        match at(method, path, query, headers)? {
+            Entry::Channel(asked) => asked.authorize::<Notes>(&Identity::Anonymous, &settings()),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn refused(method: &str, path: &str, headers: &[(&str, &str)]) -> ErrorKind {
-        at(method, path, headers).unwrap_err().kind()
+        requested(method, path, "", headers).unwrap_err().kind()
     }
 
     #[test]
@@ -187,13 +226,12 @@ mod tests {
 
     #[test]
     fn names_the_channel_below_its_base() {
-        let Ok(Entry::Channel(request)) = at("GET", "/a/notes/pub%6Cic", &[]) else { panic!("refused") };
-        assert_eq!(request.channel.as_str(), "public");
+        assert_eq!(requested("GET", "/a/notes/pub%6Cic", "", &[]).unwrap().channel.as_str(), "public");
     }
 
     #[test]
     fn demands_every_right_of_an_operation() {
-        assert!(at("POST", "/a/notes/public", &[]).is_ok());
+        assert!(requested("POST", "/a/notes/public", "", &[]).is_ok());
         assert_eq!(refused("POST", "/a/notes/public", &[("stream-closed", "true")]), ErrorKind::CredentialMissing);
         for method in ["PUT", "DELETE"] {
             assert_eq!(refused(method, "/a/notes/public", &[]), ErrorKind::CredentialMissing, "{method}");
@@ -206,13 +244,10 @@ mod tests {
     #[test]
     fn an_event_is_erased_by_its_producer_and_never_with_the_whole_channel() {
         let at = |query: &str, id: Option<&str>| {
-            let settings = Settings { base_path: "/".into(), ..Settings::default() };
-            let headers = |name: &str| id.filter(|_| name == "producer-id").map(Into::into);
-            let visit = Visit { method: "DELETE", url: "", path: "/public", query, headers: &headers };
-            entry::<Notes>(&visit, &Identity::Anonymous, &settings).map_err(|error| error.kind())
+            let headers: Vec<_> = id.map(|id| ("producer-id", id)).into_iter().collect();
+            requested("DELETE", "/a/notes/public", query, &headers).map_err(|error| error.kind())
         };
-        let Ok(Entry::Channel(request)) = at("offset=-1", Some("p")) else { panic!("refused") };
-        assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: Some("p".into()) });
+        assert_eq!(at("offset=-1", Some("p")).unwrap().operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: Some("p".into()) });
         assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::CredentialMissing);
         assert_eq!(at("offset=", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
         assert_eq!(at("offset=now", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
@@ -221,9 +256,8 @@ mod tests {
 
     #[test]
     fn those_present_are_asked_beside_their_channel() {
-        let operation = |method| match at(method, "/a/notes/-/presence/public", &[]) {
-            Ok(Entry::Channel(request)) => Ok((request.channel.to_string(), request.operation)),
-            Ok(other) => panic!("{other:?}"),
+        let operation = |method| match requested(method, "/a/notes/-/presence/public", "", &[]) {
+            Ok(request) => Ok((request.channel.to_string(), request.operation)),
             Err(error) => Err(error.kind()),
         };
         assert_eq!(operation("GET"), Ok(("public".into(), Operation::Members)));
@@ -235,14 +269,36 @@ mod tests {
 
     #[test]
     fn a_route_of_the_function_takes_its_method_and_its_rights() {
-        let Ok(Entry::Route(routed)) = at("PUT", "/a/notes/-/scan/public", &[("content-length", "7")]) else { panic!("refused") };
-        assert_eq!((routed.route, routed.channel.as_str(), routed.length, routed.parameter("name")), ("scan", "public", Some(7), None));
-        assert_eq!(refused("POST", "/a/notes/-/scan/public", &[]), ErrorKind::MethodNotAllowed);
-        assert_eq!(refused("PUT", "/a/notes/-/scan/other", &[]), ErrorKind::CredentialMissing);
-        assert_eq!(refused("PUT", "/a/notes/-/scan/", &[]), ErrorKind::ChannelNameInvalid);
-        assert_eq!(refused("PUT", "/a/notes/-/scan", &[]), ErrorKind::RouteNotFound);
-        let named = Routed { query: "x=1&name=a%20b+c&name=d".into(), ..routed };
-        assert_eq!(named.parameter("name").as_deref(), Some("a b c"));
+        let routed = |method, path, headers: &[_]| match at(method, path, "x=1&name=a%20b+c&name=d", headers)? {
+            Entry::Route(routed) => routed.authorize::<Notes>(&Identity::Anonymous, &settings()),
+            other => panic!("{other:?}"),
+        };
+        let scan = routed("PUT", "/a/notes/-/scan/public", &[("content-length", "7")]).unwrap();
+        assert_eq!((scan.route, scan.channel.as_str(), scan.length), ("scan", "public", Some(7)));
+        assert!(scan.grant.rights.allow(Right::Publish));
+        assert_eq!((scan.parameter("name").as_deref(), scan.parameter("other")), (Some("a b c"), None));
+        let refused = |method, path| routed(method, path, &[]).unwrap_err().kind();
+        assert_eq!(refused("POST", "/a/notes/-/scan/public"), ErrorKind::MethodNotAllowed);
+        assert_eq!(refused("PUT", "/a/notes/-/scan/other"), ErrorKind::CredentialMissing);
+        assert_eq!(refused("PUT", "/a/notes/-/scan/"), ErrorKind::ChannelNameInvalid);
+        assert_eq!(refused("PUT", "/a/notes/-/scan"), ErrorKind::RouteNotFound);
+    }
+
+    #[test]
+    fn who_manages_a_channel_erases_any_event() {
+        let Ok(Entry::Channel(asked)) = at("DELETE", "/a/notes/public", "offset=-1", &[("producer-id", "p")]) else { panic!("refused") };
+        struct Open;
+        impl Function for Open {
+            const NAME: &'static str = "open";
+            fn policy(settings: &Settings) -> Policy {
+                Policy::new(Creation::OnPut, settings)
+            }
+            fn authorize(_: &Identity, _: &ChannelName, _: &Settings) -> Rights {
+                Rights::ALL
+            }
+        }
+        let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
+        assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: None });
     }
 
     #[test]

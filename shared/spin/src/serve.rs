@@ -58,8 +58,9 @@ async fn answer<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Re
     let settings = settings(&base(&parts.headers)).await?;
     let asked = match visit::<F>(&parts, &settings)? {
         Entry::Reply(reply) => return Ok(respond(reply)),
-        Entry::Channel(asked) => asked,
+        Entry::Channel(asked) => asked.authorize::<F>(&Identity::Anonymous, &settings)?,
         Entry::Route(routed) => {
+            let routed = routed.authorize::<F>(&Identity::Anonymous, &settings)?;
             let channel = Publisher::new(F::NAME, F::policy(&settings), &routed);
             let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
             return own(Call { routed, body, channel, settings }).await.map(respond);
@@ -107,7 +108,7 @@ fn visit<F: Function>(parts: &Parts, settings: &Settings) -> Result<Entry, Error
     };
     let url = headers("spin-full-url").unwrap_or_default();
     let visit = Visit { method: parts.method.as_str(), url: &url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &headers };
-    entry::<F>(&visit, &Identity::Anonymous, settings)
+    entry::<F>(&visit, settings)
 }
 
 /// The part of the route before its wildcard: `/feed/` for `/feed/...`.

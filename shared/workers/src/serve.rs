@@ -62,10 +62,14 @@ async fn answer<F: Function>(
     match visit::<F>(request, &settings)? {
         Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Entry::Channel(asked) => {
+            let asked = asked.authorize::<F>(&Identity::Anonymous, &settings)?;
             let body = body(request, &asked, &settings).await?;
             hand_over(asked, body, handover, &settings).await.map_err(|cause| internal(&cause))
         }
-        Entry::Route(routed) => carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause)),
+        Entry::Route(routed) => {
+            let routed = routed.authorize::<F>(&Identity::Anonymous, &settings)?;
+            carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause))
+        }
     }
 }
 
@@ -75,7 +79,7 @@ fn visit<F: Function>(request: &Request, settings: &Settings) -> Result<Entry, E
     // The SDK's own reading makes a GET of every method that it does not know.
     let method = request.inner().method();
     let visit = Visit { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &headers };
-    entry::<F>(&visit, &Identity::Anonymous, settings)
+    entry::<F>(&visit, settings)
 }
 
 /// The body of a publish, read no further than it may be long.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity, Lease,
-    Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame, decide,
-    decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
+    Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity,
+    Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame,
+    decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -55,7 +55,8 @@ pub(crate) struct Memory {
     pub(crate) now_ms: u64,
     settings: Settings,
     policy: Policy,
-    enter: fn(&Visit<'_>, &Identity, &Settings) -> Result<Entry, Error>,
+    enter: fn(&Visit<'_>, &Settings) -> Result<Entry, Error>,
+    authorize: fn(Asked, &Identity, &Settings) -> Result<Request, Error>,
     logs: HashMap<String, Log>,
 }
 
@@ -71,16 +72,19 @@ struct Log {
 
 impl Memory {
     pub(crate) fn new<F: Function>(settings: Settings) -> Memory {
-        Memory { now_ms: 1_800_000_000_000, policy: F::policy(&settings), settings, enter: entry::<F>, logs: HashMap::new() }
+        Memory { now_ms: 1_800_000_000_000, policy: F::policy(&settings), settings, enter: entry::<F>, authorize: Asked::authorize::<F>, logs: HashMap::new() }
     }
 
     pub(crate) fn fetch(&mut self, ask: &Ask) -> Answer {
         let url = format!("http://tidewire.test{}", ask.path);
         let headers = |name: &str| ask.headers.get(name).cloned();
         let visit = Visit { method: &ask.method, url: &url, path: &ask.path, query: &ask.query, headers: &headers };
-        let asked = match (self.enter)(&visit, &Identity::Anonymous, &self.settings) {
+        let asked = match (self.enter)(&visit, &self.settings) {
             Ok(Entry::Reply(reply)) => return answer(reply),
-            Ok(Entry::Channel(request)) => self.carry_out(request, ask),
+            Ok(Entry::Channel(asked)) => {
+                let request = (self.authorize)(asked, &Identity::Anonymous, &self.settings);
+                request.and_then(|request| self.carry_out(request, ask))
+            }
             Ok(Entry::Route(routed)) => panic!("no function of these tests has routes of its own: {routed:?}"),
             Err(error) => Err(error),
         };

@@ -64,7 +64,7 @@ fn every_header_of_the_preflight_is_described() {
     }
 
     let visit = Visit { method: "OPTIONS", url: "", path: "/a", query: "", headers: &|_| None };
-    let Entry::Reply(preflight) = entry::<Notes>(&visit, &Identity::Anonymous, &Settings::default()).unwrap() else { unreachable!("a preflight is answered") };
+    let Entry::Reply(preflight) = entry::<Notes>(&visit, &Settings::default()).unwrap() else { unreachable!("a preflight is answered") };
     let list = |name: &str| preflight.headers()[name].to_str().unwrap().to_lowercase();
 
     let document = document();
