@@ -15,7 +15,7 @@ import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 
 const SCRIPT = "tidewire";
 // One per template that exists; the names of bindings and classes never change once released.
-const DURABLE_OBJECTS = { CHAT_CHANNEL: "ChatChannel", DEVICES_CHANNEL: "DevicesChannel", FEED_CHANNEL: "FeedChannel", NAIVE_ROOM: "NaiveRoom", STATUS_CHANNEL: "StatusChannel", STREAMS_CHANNEL: "StreamsChannel" };
+const DURABLE_OBJECTS = { CHAT_CHANNEL: "ChatChannel", DEVICES_CHANNEL: "DevicesChannel", FEED_CHANNEL: "FeedChannel", NAIVE_ROOM: "NaiveRoom", PROGRESS_CHANNEL: "ProgressChannel", STATUS_CHANNEL: "StatusChannel", STREAMS_CHANNEL: "StreamsChannel" };
 
 const { values: options } = parseArgs({
   options: {
@@ -54,6 +54,7 @@ const miniflare = new Miniflare(
         ],
         modulesRoot: resolve(options.build),
         compatibilityDate: "2026-11-01",
+        r2Buckets: ["PROGRESS_UPLOADS"],
         compatibilityFlags: ["enable_request_signal"],
         bindings: Object.fromEntries(options.var.map((pair) => splitOnce(pair, "="))),
         durableObjects: Object.fromEntries(

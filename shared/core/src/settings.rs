@@ -72,6 +72,7 @@ settings! {
     "STREAM_MAX_QUEUED_BYTES" stream_max_queued_bytes: u64 = 2097152, "UTF-16 units", "What the server holds for an SSE reader that is slower than the channel; the stream ends above it and the client resumes.";
     "SOCKET_ACK_BYTES" socket_ack_bytes: u64 = 262144, "UTF-16 units", "Workers only: after how many characters a WebSocket reader acknowledges what it has, at most a quarter of its window. Small enough that four fit the window, large enough that hardly a message is spent on it.";
     "SOCKET_WINDOW_BYTES" socket_window_bytes: u64 = 1048576, "UTF-16 units", "Workers only: what may be under way to a WebSocket reader unacknowledged; above it the connection is closed with 3008 and the client resumes. The platform holds as much for each reader that stalls.";
+    "UPLOAD_MAX_BYTES" upload_max_bytes: u64 = 100000000, "bytes", "The function `progress` only: longest upload, 413 above. It is never held whole. Cloudflare itself takes 100 MB on Free and Pro, 200 MB on Business.";
 }
 
 /// A value that a setting can have.

@@ -26,6 +26,12 @@ pub fn cargo(text: &str, workspace: &str, template: &Template, name: &Name, choi
     }
     let profile = workspace.split("\n\n").find(|paragraph| paragraph.contains("[profile.release]")).context("the workspace has no release profile")?;
     paragraphs.push(profile.trim_end().to_owned());
+    // What the template does not have cargo would warn about.
+    let is_its_own = |paragraph: &&str| {
+        let package = paragraph.split_once("[profile.release.package.").and_then(|(_, rest)| rest.split(']').next());
+        package.is_some_and(|package| text.contains(&format!("\n{package} = ")))
+    };
+    paragraphs.extend(workspace.split("\n\n").filter(is_its_own).map(|paragraph| paragraph.trim_end().to_owned()));
     paragraphs.push("# Of its own, also inside another repository.\n[workspace]\nexclude = [\"vendor\"]\n".to_owned());
     Ok(paragraphs.join("\n\n"))
 }

@@ -1,0 +1,112 @@
+//! Progress: jobs and uploads that are watched by any number of readers, and end.
+//!
+//! This file holds the choices; `upload.rs` counts an upload, the rules are in `tidewire-core`, the platform in `workers.rs`.
+
+use sha2::{Digest, Sha256};
+use tidewire_core::{
+    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Policy, Rate, Result, Retention, Right, Rights, Route, Settings,
+};
+
+use crate::message::{JobState, Kind};
+use crate::upload::{Body, Object};
+
+pub mod message;
+#[cfg(target_os = "wasi")]
+mod spin;
+pub mod upload;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;
+
+/// Events kept of a channel. Each is the whole state, so the newest alone would do: with a few more a late reader can tell the speed, and one that was
+/// cut off goes on without a gap.
+const KEPT_EVENTS: u64 = 20;
+/// How often a job may publish, at once or spread. How it ended is stored in any case: the append that finishes the channel is not counted.
+const RATE: Rate = Rate { events: 4, per_ms: 1_000 };
+/// Time between two events of an upload, in milliseconds: within the rate.
+const INTERVAL_MS: u64 = 250;
+/// Seconds after its last event or read at which an upload's channel is removed. Jobs give theirs when they start, as `Stream-TTL`.
+const TTL_S: u32 = 86_400;
+/// Longest text in an event, in characters.
+const MAX_TEXT_CHARS: usize = 200;
+
+/// Jobs and uploads.
+pub struct Progress;
+
+impl Function for Progress {
+    const NAME: &'static str = "progress";
+    const ASSETS: &'static [Asset] = &[
+        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
+        Asset { path: "-/progress.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/progress.css") },
+        Asset { path: "-/progress.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/progress.js") },
+        Asset { path: "-/job.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/job.js") },
+    ];
+    // The channel is made and finished by it, as by who runs a job.
+    const ROUTES: &'static [Route] = &[Route { name: "upload", method: "PUT", rights: &[Right::Publish, Right::Manage] }];
+
+    fn policy(settings: &Settings) -> Policy {
+        let policy = Policy::new(Creation::OnPublish(ContentType::json()), settings);
+        Policy { check, rate: Some(RATE), retention: Retention { max_events: KEPT_EVENTS, ..policy.retention }, ..policy }
+    }
+
+    // Change this first: who only watches needs `Rights::NONE.with(Right::Read)`; who runs a job or uploads needs all three.
+    fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        if settings.open_access || channel.is_demo() {
+            Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Manage)
+        } else {
+            identity.granted(channel)
+        }
+    }
+}
+
+/// Where an upload goes. Takes the body chunk by chunk, never whole, and returns its SHA-256 as hexadecimal digits; `object` is one of the R2 bucket, on
+/// Workers that have one. Whatever is slow in here slows the client down; an error ends the upload and stands in its last event.
+async fn sink(body: &mut Body<'_>, mut object: Option<&mut impl Object>) -> Result<String> {
+    let mut hash = Sha256::new();
+    while let Some(chunk) = body.next().await? {
+        hash.update(&chunk);
+        if let Some(object) = &mut object {
+            object.write(&chunk).await?;
+        }
+    }
+    if let Some(object) = object {
+        object.finish().await?;
+    }
+    Ok(format!("{:x}", hash.finalize()))
+}
+
+/// The rules for an event, the same on every transport and for our own.
+fn check(event: &[u8]) -> Result<()> {
+    let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
+    let event: JobState = serde_json::from_slice(event).map_err(|error| refused(format!("this is no progress: {error}")))?;
+    if (event.r#type == Kind::Failed) != event.reason.is_some() {
+        return Err(refused("a reason has what failed, and nothing else".into()));
+    }
+    let texts = [Some(&event.label), Some(&event.unit), event.reason.as_ref(), event.detail.as_ref(), event.sha256.as_ref()];
+    if texts.into_iter().flatten().any(|text| text.chars().count() > MAX_TEXT_CHARS) {
+        return Err(refused(format!("a text has at most {MAX_TEXT_CHARS} characters")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_progress_and_nothing_else() {
+        let event = r#"{"type":"progress","label":"a","value":1,"max":2,"unit":"","at":1}"#;
+        assert!(check(event.as_bytes()).is_ok());
+        assert!(check(event.replace("progress", "failed").replace(r#""at":1"#, r#""at":1,"reason":"x""#).as_bytes()).is_ok());
+        for (part, other) in [
+            ("progress", "failed"),
+            ("progress", "paused"),
+            (r#""at":1"#, r#""at":1,"reason":"x""#),
+            (r#""at":1"#, r#""at":1,"html":"<b>""#),
+            (r#""value":1"#, r#""value":-1"#),
+            (r#""value":1,"#, ""),
+            (r#""label":"a""#, &format!(r#""label":"{}""#, "é".repeat(MAX_TEXT_CHARS + 1))),
+        ] {
+            assert_eq!(check(event.replace(part, other).as_bytes()).map_err(|error| error.kind()), Err(ErrorKind::EventRefused), "{other}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! An upload: its body is counted as it arrives, and the channel told.
+//!
+//! The upload makes its channel and finishes it, so that there is one upload in a channel, and one end.
+
+use std::pin::Pin;
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::{Stream, StreamExt};
+use tidewire_core::{Append, ContentType, Error, ErrorKind, Expiry, Operation, Reply, Result, Routed, json};
+
+use crate::message::{JobState, Kind};
+use crate::{INTERVAL_MS, MAX_TEXT_CHARS, TTL_S, sink};
+
+/// How often the last event is sent before it is given up. Nobody else tells how it ended.
+const TRIES: usize = 3;
+
+/// An object of a bucket that is written piece by piece.
+// Nothing in here is sent to another thread.
+#[allow(async_fn_in_trait)]
+pub trait Object {
+    async fn write(&mut self, chunk: &[u8]) -> Result<()>;
+    /// All was written: keep it.
+    async fn finish(&mut self) -> Result<()>;
+    /// Leave nothing behind.
+    async fn abort(&mut self);
+}
+
+/// What carries an operation to the channel and brings its answer.
+pub type Channel<'a> = &'a dyn Fn(Operation, Vec<u8>) -> LocalBoxFuture<'a, Reply>;
+
+/// The body of an upload, counted.
+pub struct Body<'a> {
+    chunks: Pin<Box<dyn Stream<Item = Result<Vec<u8>>>>>,
+    channel: Channel<'a>,
+    now_ms: fn() -> u64,
+    max_bytes: u64,
+    state: JobState,
+}
+
+/// Carries out an upload and answers with its last event.
+///
+/// # Errors
+///
+/// What stands in the last event as the reason, too; but not before the channel was made, nor when another finished it meanwhile.
+pub async fn upload(
+    routed: &Routed,
+    chunks: Pin<Box<dyn Stream<Item = Result<Vec<u8>>>>>,
+    channel: Channel<'_>,
+    now_ms: fn() -> u64,
+    max_bytes: u64,
+    mut object: Option<impl Object>,
+) -> Result<Reply> {
+    if routed.length.is_some_and(|length| length > max_bytes) {
+        return Err(too_large(max_bytes));
+    }
+    let label = routed.parameter("name").unwrap_or_else(|| routed.channel.to_string());
+    let label = label.chars().take(MAX_TEXT_CHARS).collect();
+    let at = now_ms();
+    let state = JobState { r#type: Kind::Progress, label, value: 0, max: routed.length, unit: "bytes".into(), at, reason: None, detail: None, sha256: None };
+    let expiry = Some(Expiry::Sliding { ttl_s: TTL_S, touched_at_ms: 0 });
+    let create = Operation::Create { content_type: Some(ContentType::json()), closed: false, expiry, location: String::new() };
+    let made = channel(create, event(&state)).await;
+    match made.status().as_u16() {
+        201 => {}
+        200 | 409 => return Err(Error::new(ErrorKind::ConfigurationMismatch, "the channel exists already; an upload takes one of its own")),
+        _ => return Ok(made),
+    }
+    let mut body = Body { chunks, channel, now_ms, max_bytes, state };
+    let outcome = sink(&mut body, object.as_mut()).await;
+    if let (Err(_), Some(object)) = (&outcome, &mut object) {
+        object.abort().await;
+    }
+    body.finish(outcome).await
+}
+
+impl Body<'_> {
+    /// The next chunk, once it is counted and the channel told, if it is time; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some(chunk) = self.chunks.next().await.transpose()? else {
+            // Not every server in front tells a client that left from one that is done.
+            return match self.state.max {
+                Some(max) if self.state.value < max => Err(Error::new(ErrorKind::BodyIncomplete, "the body is shorter than its Content-Length")),
+                _ => Ok(None),
+            };
+        };
+        self.state.value += chunk.len() as u64;
+        if self.state.value > self.max_bytes {
+            return Err(too_large(self.max_bytes));
+        }
+        let now_ms = (self.now_ms)();
+        if now_ms >= self.state.at + INTERVAL_MS {
+            self.state.at = now_ms;
+            // A state that did not get through is made up for by the next.
+            if self.append(false).await.status().as_u16() == 409 {
+                return Err(Error::new(ErrorKind::ChannelClosed, "the channel was finished by another, which ends the upload"));
+            }
+        }
+        Ok(Some(chunk))
+    }
+
+    async fn finish(mut self, outcome: Result<String>) -> Result<Reply> {
+        self.state.at = (self.now_ms)();
+        match &outcome {
+            Ok(sha256) => {
+                self.state.r#type = Kind::Done;
+                self.state.max = Some(self.state.value);
+                self.state.sha256 = Some(sha256.clone());
+            }
+            Err(error) if error.kind() == ErrorKind::ChannelClosed => return Err(error.clone()),
+            Err(error) => {
+                self.state.r#type = Kind::Failed;
+                self.state.reason = Some(error.kind().code().into());
+                self.state.detail = Some(error.detail().chars().take(MAX_TEXT_CHARS).collect());
+            }
+        }
+        let mut reply = self.append(true).await;
+        for _ in 1..TRIES {
+            if !reply.status().is_server_error() {
+                break;
+            }
+            reply = self.append(true).await;
+        }
+        outcome?;
+        // 409: an attempt whose answer was lost had finished the channel.
+        if reply.status().is_success() || reply.status().as_u16() == 409 { Ok(json(event(&self.state))) } else { Ok(reply) }
+    }
+
+    async fn append(&self, closed: bool) -> Reply {
+        let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
+        (self.channel)(Operation::Append(append), event(&self.state)).await
+    }
+}
+
+fn event(state: &JobState) -> Vec<u8> {
+    // Texts and numbers: serializing them cannot fail.
+    serde_json::to_vec(state).unwrap_or_default()
+}
+
+fn too_large(max_bytes: u64) -> Error {
+    Error::new(ErrorKind::BodyTooLarge, format!("an upload has at most {max_bytes} bytes"))
+}

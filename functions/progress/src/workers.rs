@@ -1,0 +1,102 @@
+//! Progress on Cloudflare Workers.
+
+use futures_util::FutureExt;
+use tidewire_core::{Error, ErrorKind};
+use tidewire_workers::{Call, channel_object, serve_routes};
+// `wasm_bindgen` is for the class below.
+use worker::{Bucket, Date, Env, MultipartUpload, Request, Response, Result, UploadedPart, wasm_bindgen};
+
+use crate::Progress;
+use crate::upload::{Object, upload};
+
+channel_object!(ProgressChannel, Progress);
+
+/// Serves progress below `base`, or below the setting `BASE_PATH`.
+pub async fn fetch(request: Request, env: &Env, base: Option<&str>) -> Result<Response> {
+    let bucket = env.bucket("PROGRESS_UPLOADS").ok();
+    serve_routes::<Progress>(request, env, "PROGRESS_CHANNEL", base, async move |Call { routed, body, channel, settings }| {
+        // What strangers upload in a demo channel is hashed and counted only: the bucket is paid for.
+        let bucket = bucket.filter(|_| !routed.channel.is_demo());
+        let object = bucket.map(|bucket| R2Object { bucket, key: routed.channel.to_string(), upload: None, parts: Vec::new(), rest: Vec::new() });
+        let now_ms = || Date::now().as_millis();
+        upload(&routed, body, &|operation, body| channel.send(operation, body).boxed_local(), now_ms, settings.upload_max_bytes, object).await
+    })
+    .await
+}
+
+#[cfg(feature = "entrypoint")]
+#[worker::event(fetch)]
+async fn main(request: Request, env: Env, _: worker::Context) -> Result<Response> {
+    fetch(request, &env, None).await
+}
+
+/// Size of the parts in which an object is uploaded, in bytes: all the same but the last, at least 5 MiB and at most 10,000 of them, as R2 has it. One is
+/// held in memory.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+
+/// An object of R2, named as the channel.
+struct R2Object {
+    bucket: Bucket,
+    key: String,
+    /// Begun with the first part that is full: what is smaller is one write.
+    upload: Option<MultipartUpload>,
+    parts: Vec<UploadedPart>,
+    rest: Vec<u8>,
+}
+
+impl R2Object {
+    async fn put_part(&mut self, part: Vec<u8>) -> Result<()> {
+        if self.upload.is_none() {
+            self.upload = Some(self.bucket.create_multipart_upload(&self.key).execute().await?);
+        }
+        if let Some(upload) = &self.upload {
+            self.parts.push(upload.upload_part(self.parts.len() as u16 + 1, part).await?);
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        let rest = std::mem::take(&mut self.rest);
+        if self.upload.is_none() {
+            self.bucket.put(&self.key, rest).execute().await?;
+            return Ok(());
+        }
+        if !rest.is_empty() {
+            self.put_part(rest).await?;
+        }
+        if let Some(upload) = self.upload.take() {
+            upload.complete(self.parts.drain(..)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Object for R2Object {
+    async fn write(&mut self, chunk: &[u8]) -> tidewire_core::Result<()> {
+        self.rest.extend_from_slice(chunk);
+        while self.rest.len() >= PART_BYTES {
+            let rest = self.rest.split_off(PART_BYTES);
+            let part = std::mem::replace(&mut self.rest, rest);
+            self.put_part(part).await.map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> tidewire_core::Result<()> {
+        self.close().await.map_err(fault)
+    }
+
+    async fn abort(&mut self) {
+        if let Some(upload) = self.upload.take()
+            && let Err(cause) = upload.abort().await
+        {
+            // R2 removes what is not completed after a week.
+            worker::console_error!("an upload that failed was not removed from the bucket: {cause}");
+        }
+    }
+}
+
+fn fault(cause: worker::Error) -> Error {
+    worker::console_error!("the bucket failed: {cause}");
+    Error::new(ErrorKind::Internal, "the bucket reported a fault; the log has the cause")
+}
