@@ -22,8 +22,10 @@ const MAX_NAME_CHARS: usize = 40;
 const MAX_ID_BYTES: usize = 64;
 /// Messages kept of a room, unless the setting `RETENTION_MAX_EVENTS` is lower.
 const HISTORY_MESSAGES: u64 = 1_000;
-/// How often one page may send, at once or spread.
+/// How often one person may send, at once or spread; of those without a ticket, one page.
 const RATE: Rate = Rate { events: 10, per_ms: 10_000 };
+/// How often all those without a ticket may send together: nobody can read faster.
+const ANONYMOUS_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 
 /// The chat.
 pub struct Chat;
@@ -43,6 +45,7 @@ impl Function for Chat {
         let mut policy = Policy {
             check,
             rate: Some(RATE),
+            anonymous_rate: Some(ANONYMOUS_RATE),
             presence: Some(Presence::from_settings(settings)),
             tombstone: Some(tombstone),
             ..Policy::new(Creation::OnPublish(ContentType::json()), settings)

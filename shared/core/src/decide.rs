@@ -6,13 +6,14 @@ use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
 use crate::body::joined;
+use crate::depth;
 use crate::erase::erase;
 use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::latest::Latest;
 use crate::producer::Turn;
 use crate::{
-    Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Framing, Gap, Member, Offset, Operation, Page, PageLimit, Policy, Polling,
-    Presence, Producer, ProducerState, Read, Result, Row, Transport, next_cursor,
+    Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Forgetting, Framing, Gap, Member, Offset, Operation, Page, PageLimit, Policy,
+    Polling, Presence, Producer, ProducerState, Publisher, Read, Result, Row, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -47,20 +48,18 @@ pub struct Commit {
     pub is_new: bool,
     /// The producer that appended. What is known of it is kept as long as the channel, whatever retention drops.
     pub producer: Option<Producer>,
-    /// Time until which its events keep the channel busy, where the function has a rate.
-    pub busy_until_ms: Option<u64>,
+    /// What the channel is to know of who published, and under which ids.
+    pub publishers: Vec<(String, ProducerState)>,
+    /// Which of those that it knows it forgets, after the publishers were written.
+    pub forgetting: Option<Forgetting>,
     /// An event that was there before and has other data now.
     pub erased: Option<Event>,
 }
 
 impl Commit {
-    /// What the channel is to know of the publisher from now on, and under which id.
-    pub fn publisher(&self) -> Option<(&str, ProducerState)> {
-        if self.producer.is_none() && self.busy_until_ms.is_none() {
-            return None;
-        }
-        let (id, state) = self.producer.as_ref().map_or(("", ProducerState::default()), |producer| (&producer.id, producer.state()));
-        Some((id, ProducerState { busy_until_ms: self.busy_until_ms.unwrap_or(0), ..state }))
+    fn by(self, producer: Option<&Producer>, publishers: Vec<(String, ProducerState)>, moment: Moment) -> Commit {
+        let forgetting = if publishers.is_empty() { None } else { Forgetting::due(&self.channel, self.rows.len() as u64, moment.now_ms) };
+        Commit { producer: producer.cloned(), publishers, forgetting, ..self }
     }
 }
 
@@ -109,26 +108,19 @@ impl Moment {
     }
 }
 
-/// Decides one request. `channel` is `None` also for one that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `producer` is what the channel knows of [`Operation::publisher`].
+/// Decides one request. `channel` is `None` also for one that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `publishers` are [`Operation::publishers`], with what the channel knows of each.
 ///
 /// # Errors
 ///
 /// What Durable Streams says for the request and state; nothing was changed then.
-pub fn decide(
-    operation: &Operation,
-    body: &[u8],
-    channel: Option<&Channel>,
-    producer: Option<ProducerState>,
-    policy: &Policy,
-    moment: Moment,
-) -> Result<Decision> {
+pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, publishers: &[Publisher], policy: &Policy, moment: Moment) -> Result<Decision> {
     let existing = || channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found);
     match operation {
         Operation::Create { content_type, closed, expiry, location } => {
             let asked = Create { content_type: content_type.as_ref(), closed: *closed, expiry: *expiry, location };
             create(channel, asked, body, policy, moment)
         }
-        Operation::Append(asked) => append(existing()?, asked, producer, body, policy, moment),
+        Operation::Append(asked) => append(existing()?, asked, publishers, body, policy, moment),
         Operation::Delete => {
             channel.ok_or_else(not_found)?;
             Ok(Decision::Delete(reply(StatusCode::NO_CONTENT, "")))
@@ -142,7 +134,7 @@ pub fn decide(
 }
 
 /// Decides a publish of one JSON value over a WebSocket; `None` when it was stored before, which is acknowledged with the tail.
-/// `known` is what the channel knows of its `producer`.
+/// `publishers` are [`Policy::publishers`], with what the channel knows of each.
 ///
 /// # Errors
 ///
@@ -151,14 +143,14 @@ pub fn decide_publish(
     data: &RawValue,
     producer: Option<&Producer>,
     channel: Option<&Channel>,
-    known: Option<ProducerState>,
+    publishers: &[Publisher],
     policy: &Policy,
     moment: Moment,
 ) -> Result<Option<Commit>> {
     let channel = channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found)?;
     // Before all else, as for an append.
     if let Some(producer) = producer
-        && let Turn::Duplicate(_) = producer.turn(known, channel.closed)?
+        && let Turn::Duplicate(_) = producer.turn(Publisher::known(publishers, producer), channel.closed)?
     {
         return Ok(None);
     }
@@ -166,13 +158,9 @@ pub fn decide_publish(
         return Err(Error::closed(channel.tail_offset()));
     }
     let event = crate::frame::event_data(data, &channel.content_type)?;
-    let busy_until_ms = admit(known, 1, policy, moment)?;
+    let publishers = Publisher::admit(publishers, producer, 1, moment.now_ms)?;
     let commit = write(channel, vec![event], policy, moment)?;
-    Ok(Some(Commit { producer: producer.cloned(), busy_until_ms, ..commit }))
-}
-
-fn admit(known: Option<ProducerState>, events: usize, policy: &Policy, moment: Moment) -> Result<Option<u64>> {
-    policy.rate.map(|rate| rate.admit(known, events as u64, moment.now_ms)).transpose()
+    Ok(Some(commit.by(producer, publishers, moment)))
 }
 
 /// The answer to a long poll at whose deadline nothing had come.
@@ -198,6 +186,7 @@ struct Create<'a> {
 
 fn create(channel: Option<&Channel>, asked: Create<'_>, body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
     let Create { content_type, closed, expiry, location } = asked;
+    let expiry = policy.expiry(expiry, moment.now_ms)?;
     let content_type = match (content_type, policy.implicit_type()) {
         (Some(given), Some(fixed)) if given != fixed => {
             let why = format!("channels of this function hold {}", fixed.as_str());
@@ -233,10 +222,10 @@ fn created(status: StatusCode, channel: &Channel, location: &str) -> Reply {
     reply
 }
 
-fn append(channel: Channel, asked: &Append, known: Option<ProducerState>, body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
+fn append(channel: Channel, asked: &Append, publishers: &[Publisher], body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
     // Before all else: what was stored is acknowledged again, even when the channel was finished since, and who is fenced off learns that.
     if let Some(producer) = &asked.producer
-        && let Turn::Duplicate(last) = producer.turn(known, channel.closed)?
+        && let Turn::Duplicate(last) = producer.turn(Publisher::known(publishers, producer), channel.closed)?
     {
         return Ok(Decision::Reply(appended(&channel, Some(last), StatusCode::NO_CONTENT)));
     }
@@ -269,9 +258,9 @@ fn append(channel: Channel, asked: &Append, known: Option<ProducerState>, body: 
         return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq {given:?} is not above {last:?}, compared as text")));
     }
     // The one that finishes is the last: how it ended is never too much.
-    let busy_until_ms = if asked.closed { None } else { admit(known, events.len(), policy, moment)? };
-    let mut commit = write(channel, events, policy, moment)?;
-    commit.busy_until_ms = busy_until_ms;
+    let counted = if asked.closed { 0 } else { events.len() as u64 };
+    let publishers = Publisher::admit(publishers, asked.producer.as_ref(), counted, moment.now_ms)?;
+    let mut commit = write(channel, events, policy, moment)?.by(asked.producer.as_ref(), publishers, moment);
     if let Some(seq) = &asked.stream_seq {
         commit.channel.stream_seq = Some(seq.clone());
         commit.is_channel_changed = true;
@@ -280,10 +269,9 @@ fn append(channel: Channel, asked: &Append, known: Option<ProducerState>, body: 
         commit.channel.closed = true;
         commit.is_channel_changed = true;
     }
-    commit.producer = asked.producer.clone();
     // Durable Streams tells a producer's first time from a repetition by the status.
     let status = if asked.producer.is_some() && !body.is_empty() { StatusCode::OK } else { StatusCode::NO_CONTENT };
-    let reply = appended(&commit.channel, asked.producer.as_ref().map(Producer::state), status);
+    let reply = appended(&commit.channel, asked.producer.as_ref().map(|producer| producer.state(0)), status);
     Ok(Decision::Commit(Box::new(commit), reply))
 }
 
@@ -308,10 +296,14 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
         let why = format!("an event has {} bytes, of at most {}", large.len(), policy.max_event_bytes);
         return Err(Error::new(ErrorKind::EventTooLarge, why));
     }
+    if channel.content_type.is_json() {
+        events.iter().try_for_each(|event| depth::check(event, policy.max_json_depth))?;
+    }
     events.iter().try_for_each(|event| (policy.check)(event))?;
     let is_new = !channel.exists();
     if is_new {
         channel.epoch = moment.epoch();
+        channel.expiry = policy.expiry(None, moment.now_ms)?.map(|expiry| expiry.begun(moment.now_ms));
     }
     if channel.first > channel.tail && !events.is_empty() {
         channel.first_at_ms = moment.now_ms;
@@ -324,7 +316,7 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
             Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
         })
         .collect();
-    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, busy_until_ms: None, erased: None })
+    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, publishers: Vec::new(), forgetting: None, erased: None })
 }
 
 /// The events of a body: each element of a JSON array, one level deep; else the body itself.
@@ -525,7 +517,7 @@ mod tests {
 
     fn appended_to(channel: Option<&Channel>, stream_seq: Option<&str>, closed: bool, moment: Moment) -> Commit {
         let operation = Operation::Append(Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed, producer: None });
-        match decide(&operation, b"[1,[22]]", channel, None, &policy(), moment).unwrap() {
+        match decide(&operation, b"[1,[22]]", channel, &[], &policy(), moment).unwrap() {
             Decision::Commit(commit, _) => *commit,
             other => panic!("{other:?}"),
         }
@@ -552,11 +544,14 @@ mod tests {
     #[test]
     fn how_it_ended_is_stored_however_much_came_before() {
         let channel = Channel::new(1, ContentType::json());
-        let busy = Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
         let policy = Policy { rate: Some(crate::Rate { events: 1, per_ms: 1_000 }), ..policy() };
+        let mut busy = policy.publishers(&crate::Grant::default(), None);
+        for publisher in &mut busy {
+            publisher.known = Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
+        }
         let decided = |closed| {
             let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
-            decide(&Operation::Append(append), b"1", Some(&channel), busy, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
+            decide(&Operation::Append(append), b"1", Some(&channel), &busy, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
         };
         assert_eq!(decided(false), Err(ErrorKind::RateExceeded));
         assert_eq!(decided(true), Ok(()));
@@ -580,7 +575,7 @@ mod tests {
     fn a_publish_over_a_websocket_is_refused_after_the_end() {
         let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
         let data = RawValue::from_string("1".into()).unwrap();
-        let error = decide_publish(&data, None, Some(&channel), None, &policy(), NOW).unwrap_err();
+        let error = decide_publish(&data, None, Some(&channel), &[], &policy(), NOW).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChannelClosed);
         assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
     }
@@ -589,7 +584,7 @@ mod tests {
     fn polled(polling: Polling, channel: &Channel, query: &str, end: u64) -> [Option<String>; 3] {
         let visit = Visit { method: "GET", url: "http://a/b", path: "/b", query, headers: &|_| None };
         let policy = Policy { polling, ..policy() };
-        let Ok(Decision::Page(plan)) = decide(&Operation::parse(&visit).unwrap(), &[], Some(channel), None, &policy, NOW) else { panic!("no page") };
+        let Ok(Decision::Page(plan)) = decide(&Operation::parse(&visit).unwrap(), &[], Some(channel), &[], &policy, NOW) else { panic!("no page") };
         let events = (plan.after + 1..=end).map(|seq| Event { seq, data: b"1".to_vec() }).collect();
         let reply = plan.reply(channel, &Page { after: plan.after, events });
         ["cache-control", "retry-after", "vary"].map(|name| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned()))

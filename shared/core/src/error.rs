@@ -117,7 +117,7 @@ kinds! {
     BatchTooLarge = "batch-too-large", PAYLOAD_TOO_LARGE, "The batch has too many events";
     /// The function's own rules refuse an event.
     EventRefused = "event-refused", UNPROCESSABLE_ENTITY, "The event is refused";
-    /// The producer publishes more often than the function allows.
+    /// The publisher publishes more often than the function allows.
     RateExceeded = "rate-exceeded", TOO_MANY_REQUESTS, "Too many events";
     /// What a client says of its presence cannot be.
     PresenceInvalid = "presence-invalid", BAD_REQUEST, "The presence is not valid";
@@ -131,6 +131,8 @@ kinds! {
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "The provider's keys are out of reach";
     /// The channel has as many readers as the platform allows.
     TooManyReaders = "too-many-readers", SERVICE_UNAVAILABLE, "The channel has too many readers";
+    /// A JSON event is nested deeper than `MAX_JSON_DEPTH`.
+    JsonTooDeep = "json-too-deep", UNPROCESSABLE_ENTITY, "The JSON is nested too deep";
     /// A setting, the store or the platform is at fault, not the client.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
@@ -151,6 +153,11 @@ impl Error {
     pub fn closed(tail: Offset) -> Error {
         let error = Error::new(ErrorKind::ChannelClosed, "nothing is appended to a finished channel");
         error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
+    }
+
+    /// [`ErrorKind::TooManyReaders`]; when one leaves nobody knows.
+    pub fn too_many_readers(most: u64) -> Error {
+        Error::later(ErrorKind::TooManyReaders, format!("the channel has {most} readers, as many as it can"), 5_000)
     }
 
     /// An error that is over after a while, in milliseconds.

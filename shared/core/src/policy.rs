@@ -1,6 +1,20 @@
 //! What a function decides about its channels.
 
-use crate::{Channel, ContentType, Creation, Error, ErrorKind, Keys, Offset, PageLimit, Polling, Presence, Producer, Rate, Result, Retention, Settings};
+use crate::{
+    Channel, ChannelName, ContentType, Creation, Error, ErrorKind, Expiry, Function, Keys, Offset, PageLimit, Polling, Presence, Rate, Result, Retention,
+    Settings,
+};
+
+/// Events kept of a channel under `demo-`.
+pub(crate) const DEMO_EVENTS: u64 = 1_000;
+/// Bytes kept of it.
+pub(crate) const DEMO_BYTES: u64 = 1024 * 1024;
+/// Seconds after the last read or append at which it ends, and age at which its events are dropped.
+pub(crate) const DEMO_LIFE_S: u32 = 3_600;
+/// Readers of it at once.
+pub(crate) const DEMO_READERS: u64 = 1_000;
+/// Events of all its visitors together: a page that draws may send twenty a second.
+pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 
 /// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
 #[derive(Clone, Debug)]
@@ -17,8 +31,16 @@ pub struct Policy {
     pub max_batch_events: u64,
     /// The function's own rules for an event, asked for each of a publish on every transport: refuses with [`ErrorKind::EventRefused`].
     pub check: fn(&[u8]) -> Result<()>,
-    /// How often one producer may publish; those that give no `Producer-Id` count as one.
+    /// Deepest nesting of a JSON event.
+    pub max_json_depth: u64,
+    /// Most readers at once, where the platform can count them.
+    pub max_readers: u64,
+    /// How often one publisher may publish: who is known by a credential, else one `Producer-Id`; those that give none count as one.
     pub rate: Option<Rate>,
+    /// How often all together may publish who show no credential: a `Producer-Id` is changed as fast as a name.
+    pub anonymous_rate: Option<Rate>,
+    /// Longest time that a channel lives after the last read or append, in seconds, also where nobody asks for an end.
+    pub max_life_s: Option<u32>,
     /// Who is in a channel, where the function tells it.
     pub presence: Option<Presence>,
     /// What stands in the place of an erased event, given its offset, and tells live readers of it. Without one no event is erased. [`Policy::check`] should refuse it from publishers.
@@ -39,7 +61,11 @@ impl Policy {
             max_event_bytes: settings.max_event_bytes,
             max_batch_events: settings.max_batch_events,
             check: |_| Ok(()),
+            max_json_depth: settings.max_json_depth,
+            max_readers: settings.max_readers,
             rate: None,
+            anonymous_rate: None,
+            max_life_s: None,
             presence: None,
             tombstone: None,
             polling: Polling::default(),
@@ -61,10 +87,46 @@ impl Policy {
         self.presence.ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "channels of this function do not tell who is present"))
     }
 
-    /// Under which id the channel keeps what must be known of a publisher: a producer's own, or the one that those without one share, which no producer can have.
-    /// `None` where nothing is to be known.
-    pub fn publisher<'a>(&self, producer: Option<&'a Producer>) -> Option<&'a str> {
-        producer.map(|producer| producer.id.as_str()).or(self.rate.map(|_| ""))
+    /// What holds for one channel: for those under `demo-`, which anyone may use, [`Policy::demo`], unless every channel is open.
+    pub fn of<F: Function>(channel: Option<&ChannelName>, settings: &Settings) -> Policy {
+        let policy = F::policy(settings);
+        if channel.is_some_and(ChannelName::is_demo) && !settings.open_access { policy.demo() } else { policy }
+    }
+
+    /// The same, small, short-lived and limited in rate: what strangers may cost.
+    #[must_use]
+    pub fn demo(self) -> Policy {
+        let Retention { max_events, max_bytes, max_age_ms } = self.retention;
+        Policy {
+            retention: Retention {
+                max_events: max_events.min(DEMO_EVENTS),
+                max_bytes: max_bytes.min(DEMO_BYTES),
+                max_age_ms: max_age_ms.min(u64::from(DEMO_LIFE_S) * 1000),
+            },
+            max_readers: self.max_readers.min(DEMO_READERS),
+            rate: self.rate.or(Some(DEMO_RATE)),
+            anonymous_rate: Some(DEMO_RATE),
+            max_life_s: Some(DEMO_LIFE_S),
+            ..self
+        }
+    }
+
+    /// When a channel that is to be made ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::HeaderInvalid`] for one that is to live longer than it may.
+    pub(crate) fn expiry(&self, asked: Option<Expiry>, now_ms: u64) -> Result<Option<Expiry>> {
+        let Some(longest_s) = self.max_life_s else { return Ok(asked) };
+        let asked = asked.unwrap_or(Expiry::Sliding { ttl_s: longest_s, touched_at_ms: 0 });
+        let is_longer = match asked {
+            Expiry::Sliding { ttl_s, .. } => ttl_s > longest_s,
+            Expiry::At { at_ms } => at_ms > now_ms + u64::from(longest_s) * 1000,
+        };
+        if is_longer {
+            return Err(Error::new(ErrorKind::HeaderInvalid, format!("a channel of this name ends within {longest_s} s, not later")));
+        }
+        Ok(Some(asked))
     }
 
     /// Content type of channels that come to be by themselves.

@@ -24,7 +24,7 @@ pub struct ProducerState {
     pub epoch: u64,
     /// Its number.
     pub seq: u64,
-    /// Time until which its events keep the channel busy, in milliseconds since 1970; see [`Rate`](crate::Rate).
+    /// Time until which its events keep the channel busy, in milliseconds since 1970; see [`Rate`](crate::Rate). Without a rate, when it published last.
     pub busy_until_ms: u64,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Turn {
 
 /// Largest epoch and sequence: integers up to 2^53 - 1 cross JavaScript exactly.
 const MAX: u64 = (1 << 53) - 1;
-const MAX_ID_BYTES: usize = 255;
+pub(crate) const MAX_ID_BYTES: usize = 255;
 
 impl Producer {
     /// Reads the three headers; `None` when none is there.
@@ -62,15 +62,17 @@ impl Producer {
 
     /// Itself, if its id and numbers can be a producer's: those of a WebSocket frame are not checked yet.
     pub(crate) fn validated(self) -> Result<Producer> {
-        if (1..=MAX_ID_BYTES).contains(&self.id.len()) && self.epoch.max(self.seq) <= MAX {
+        // A header has no control characters either; ids with one are the channel's own, see `Publisher`.
+        let is_id = (1..=MAX_ID_BYTES).contains(&self.id.len()) && !self.id.contains(char::is_control);
+        if is_id && self.epoch.max(self.seq) <= MAX {
             return Ok(self);
         }
-        Err(Error::new(ErrorKind::HeaderInvalid, "a producer has an id of 1 to 255 bytes, and numbers from 0 to 2^53 - 1"))
+        Err(Error::new(ErrorKind::HeaderInvalid, "a producer has an id of 1 to 255 bytes without control characters, and numbers from 0 to 2^53 - 1"))
     }
 
     /// What the channel knows once it took this append.
-    pub(crate) fn state(&self) -> ProducerState {
-        ProducerState { epoch: self.epoch, seq: self.seq, busy_until_ms: 0 }
+    pub(crate) fn state(&self, busy_until_ms: u64) -> ProducerState {
+        ProducerState { epoch: self.epoch, seq: self.seq, busy_until_ms }
     }
 
     /// # Errors

@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Producer, Result, Right, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Producer, Publisher, Result, Right, Start, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -83,11 +83,11 @@ pub struct Read {
 }
 
 impl Operation {
-    /// The id of the publisher whose state is to be known, if any; see [`Policy::publisher`].
-    pub fn publisher(&self, policy: &Policy) -> Option<&str> {
+    /// Who publishes by it, as far as the channel must remember that; see [`Policy::publishers`].
+    pub fn publishers(&self, grant: &Grant, policy: &Policy) -> Vec<Publisher> {
         match self {
-            Operation::Append(append) => policy.publisher(append.producer.as_ref()),
-            _ => None,
+            Operation::Append(append) => policy.publishers(grant, append.producer.as_ref()),
+            _ => Vec::new(),
         }
     }
 

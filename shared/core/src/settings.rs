@@ -73,6 +73,8 @@ settings! {
     "SOCKET_ACK_BYTES" socket_ack_bytes: u64 = 262144, "UTF-16 units", "Workers only: after how many characters a WebSocket reader acknowledges what it has, at most a quarter of its window. Small enough that four fit the window, large enough that hardly a message is spent on it.";
     "SOCKET_WINDOW_BYTES" socket_window_bytes: u64 = 1048576, "UTF-16 units", "Workers only: what may be under way to a WebSocket reader unacknowledged; above it the connection is closed with 3008 and the client resumes. The platform holds as much for each reader that stalls.";
     "UPLOAD_MAX_BYTES" upload_max_bytes: u64 = 100000000, "bytes", "The function `progress` only: longest upload, 413 above. It is never held whole. Cloudflare itself takes 100 MB on Free and Pro, 200 MB on Business.";
+    "MAX_JSON_DEPTH" max_json_depth: u64 = 64, "levels", "Deepest nesting of a JSON event, 422 above. Far more than data has; parsers that go down with each bracket stop at a hundred or fall over.";
+    "MAX_READERS" max_readers: u64 = 32000, "readers", "Workers only: most readers of a channel at once, 503 or close code 1013 above. The platform takes 32,768 in one object; fewer where each event goes to each of them too slowly.";
 }
 
 /// A value that a setting can have.

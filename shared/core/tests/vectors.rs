@@ -12,7 +12,7 @@ use memory::{Answer, Ask, Feed, Memory};
 use serde_json::{Map, Value};
 use tidewire_core::sse::{Decoder, encode_event};
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Identity, Moment, NameShape, Policy, Polling, Presence,
+    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Grant, Identity, Moment, NameShape, Policy, Polling, Presence,
     ProducerState, Rate, Retention, Right, Rights, Settings, ack_frame, decide_publish, error_frame,
 };
 
@@ -253,7 +253,9 @@ fn frames_of_clients() {
                     seq: known[1].as_u64().unwrap(),
                     ..ProducerState::default()
                 });
-                let decided = decide_publish(&data, producer.as_ref(), Some(&channel), known, &policy, moment);
+                let mut publishers = policy.publishers(&Grant::default(), producer.as_ref());
+                publishers.iter_mut().for_each(|publisher| publisher.known = known);
+                let decided = decide_publish(&data, producer.as_ref(), Some(&channel), &publishers, &policy, moment);
                 let answer = match &decided {
                     Err(error) => error_frame(Some(&name), error),
                     Ok(commit) => ack_frame(&name, commit.as_ref().map_or(&channel, |commit| &commit.channel).tail_offset()),

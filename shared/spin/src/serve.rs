@@ -66,7 +66,7 @@ async fn answer<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Re
             return own(Call { routed, body, channel, settings }).await.map(respond);
         }
     };
-    let policy = F::policy(&settings);
+    let policy = Policy::of::<F>(Some(&asked.channel), &settings);
     let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
     if let Operation::Read(read) = &asked.operation {
         if read.transport == Transport::WebSocket {
@@ -128,8 +128,8 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
     if asked.operation.slides() {
         slide(store, &mut look, None).await?;
     }
-    let producer = store.producer(&look, asked.operation.publisher(policy)).await.map_err(internal)?;
-    let decision = decide(&asked.operation, body, look.channel(), producer, policy, moment(&look))?;
+    let publishers = store.known(&look, asked.operation.publishers(&asked.grant, policy)).await.map_err(internal)?;
+    let decision = decide(&asked.operation, body, look.channel(), &publishers, policy, moment(&look))?;
     match decision {
         Decision::Reply(reply) => return Ok(reply),
         Decision::Presence(presence, said) => return present(store, presence, said).await,
@@ -137,7 +137,7 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
     }
     if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
         && !commit.is_channel_changed
-        && commit.publisher().is_none()
+        && commit.publishers.is_empty()
         && store.append(before, &commit).await.map_err(internal)?
     {
         retain(store, &commit, before.id, policy).await;
@@ -145,8 +145,9 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
         return Ok(reply);
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
-    let producer = store.producer_on(transaction.connection(), &look, asked.operation.publisher(policy)).await.map_err(internal)?;
-    let decision = match decide(&asked.operation, body, look.channel(), producer, policy, moment(&look)) {
+    let publishers = asked.operation.publishers(&asked.grant, policy);
+    let publishers = store.known_on(transaction.connection(), &look, publishers).await.map_err(internal)?;
+    let decision = match decide(&asked.operation, body, look.channel(), &publishers, policy, moment(&look)) {
         Ok(Decision::Erase(plan)) => {
             let event = store.event(&transaction, &look, plan.seq).await.map_err(internal)?;
             let channel = look.channel().ok_or_else(|| internal("an erasure without a channel"))?;
@@ -241,7 +242,7 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
             None => kept(&store, policy).await?,
         };
         slide(&store, &mut look, watch.as_deref()).await?;
-        match decide(&Operation::Read(read.clone()), &[], look.channel(), None, policy, moment(&look))? {
+        match decide(&Operation::Read(read.clone()), &[], look.channel(), &[], policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
             Decision::Page(plan) => {
                 if let Some(batch) = watch.and_then(|watch| watch.recent(plan.after)) {

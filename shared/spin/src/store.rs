@@ -1,7 +1,7 @@
 //! The log of one channel, in the database that all share.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Publisher, Retention, RowSize};
 
 use crate::clock::now_ms;
 use crate::database::{Row, Transaction, execute, integer, number, shared};
@@ -68,6 +68,10 @@ ORDER BY e.seq LIMIT ?3"
 }
 const LOOK: &str = look!("NULL");
 const LOOK_WITH_PRESENCE: &str = look!("(SELECT max(version) FROM presence WHERE channel = ?1)");
+
+/// Carries out a `Forgetting`. One without a time is not known to be idle.
+const FORGET: &str = "DELETE FROM producers WHERE channel = ?1 AND (busy_until_ms BETWEEN 1 AND ?2 OR busy_until_ms BETWEEN 1 AND ?3
+    AND id IN (SELECT id FROM producers WHERE channel = ?1 ORDER BY busy_until_ms DESC LIMIT -1 OFFSET ?4))";
 
 /// Behind every event: a look at the channel alone.
 const NO_EVENTS: u64 = 1 << 53;
@@ -146,24 +150,23 @@ impl Store {
         Ok((transaction, look))
     }
 
-    /// What the channel knows of a publisher.
-    pub(crate) async fn producer(&self, look: &Look, publisher: Option<&str>) -> Result<Option<ProducerState>, Error> {
+    /// What the channel knows of who publishes.
+    pub(crate) async fn known(&self, look: &Look, publishers: Vec<Publisher>) -> Result<Vec<Publisher>, Error> {
         let connection = shared().await?;
-        self.producer_on(&connection, look, publisher).await
+        self.known_on(&connection, look, publishers).await
     }
 
-    pub(crate) async fn producer_on(&self, connection: &Connection, look: &Look, publisher: Option<&str>) -> Result<Option<ProducerState>, Error> {
-        let (Some(id), Some(stored)) = (publisher, &look.stored) else { return Ok(None) };
-        let values = vec![number(stored.id), Value::Text(id.into())];
-        let rows = execute(connection, "SELECT epoch, seq, busy_until_ms FROM producers WHERE channel = ? AND id = ?", values).await?;
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
-        match row.as_slice() {
-            [epoch, seq, busy_until_ms] => match (integer(epoch), integer(seq), integer(busy_until_ms)) {
-                (Some(epoch), Some(seq), Some(busy_until_ms)) => Ok(Some(ProducerState { epoch, seq, busy_until_ms })),
-                _ => Err(damaged("producer")),
-            },
-            _ => Err(damaged("producer")),
+    pub(crate) async fn known_on(&self, connection: &Connection, look: &Look, mut publishers: Vec<Publisher>) -> Result<Vec<Publisher>, Error> {
+        let Some(stored) = &look.stored else { return Ok(publishers) };
+        for publisher in &mut publishers {
+            let values = vec![number(stored.id), Value::Text(publisher.id.clone())];
+            let rows = execute(connection, "SELECT epoch, seq, busy_until_ms FROM producers WHERE channel = ? AND id = ?", values).await?;
+            let Some(row) = rows.into_iter().next() else { continue };
+            let [epoch, seq, busy_until_ms] = row.as_slice() else { return Err(damaged("producer")) };
+            let (Some(epoch), Some(seq), Some(busy_until_ms)) = (integer(epoch), integer(seq), integer(busy_until_ms)) else { return Err(damaged("producer")) };
+            publisher.known = Some(ProducerState { epoch, seq, busy_until_ms });
         }
+        Ok(publishers)
     }
 
     /// Writes a commit under the lock.
@@ -194,9 +197,13 @@ impl Store {
                 made.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| damaged("id"))?
             }
         };
-        if let Some((publisher, state)) = commit.publisher() {
-            let values = vec![number(id), Value::Text(publisher.into()), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
+        for (publisher, state) in &commit.publishers {
+            let values = vec![number(id), Value::Text(publisher.clone()), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
             transaction.execute("INSERT OR REPLACE INTO producers (channel, id, epoch, seq, busy_until_ms) VALUES (?, ?, ?, ?, ?)", values).await?;
+        }
+        if let Some(forgetting) = &commit.forgetting {
+            let values = vec![number(id), number(forgetting.idle_before_ms), number(forgetting.crowded_before_ms), number(forgetting.most)];
+            transaction.execute(FORGET, values).await?;
         }
         for row in &commit.rows {
             let producer = commit.producer.as_ref().map_or(Value::Null, |producer| Value::Text(producer.id.clone()));

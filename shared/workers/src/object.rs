@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Offset, Operation, Page, PageLimit, Policy,
-    ProducerState, Right, Settings, Start, Subscribe, Transport, ack_frame, close_frame, decide, decide_publish, error_frame, next_cursor, presence_reply,
+    Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation, Page,
+    PageLimit, Policy, Publisher, Right, Settings, Start, Subscribe, Transport, ack_frame, close_frame, decide, decide_publish, error_frame, next_cursor,
+    presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -69,7 +70,10 @@ impl<F: Function> ChannelObject<F> {
         settings.socket_ack_bytes = settings.socket_ack_bytes.min(settings.socket_window_bytes / 4);
         let (readers, behind) = Readers::restore(&state);
         let store = Store::new(state.storage());
-        let mut policy = F::policy(&settings);
+        // A name of ours, and so one that parses; without one it is no channel under `demo-`.
+        let name = state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
+        let mut policy = Policy::of::<F>(name.as_ref(), &settings);
+        policy.max_readers = policy.max_readers.min(Readers::MAX.into());
         policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
         let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default() });
         for (socket, reader) in behind {
@@ -87,7 +91,7 @@ impl<F: Function> ChannelObject<F> {
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         self.inner.ring_for_expired().await?;
-        let answer = match self.inner.decide(&operation, &body) {
+        let answer = match self.inner.decide(&operation, &grant, &body) {
             Ok(Decision::Reply(reply)) => return respond(reply),
             Ok(Decision::Commit(commit, reply)) => {
                 let is_new = commit.is_new;
@@ -195,10 +199,10 @@ impl Inner {
         self.store.wake_at(expiry.ends_at_ms()).await.map_err(|cause| internal(&cause))
     }
 
-    fn decide(&self, operation: &Operation, body: &[u8]) -> Answer<Decision> {
+    fn decide(&self, operation: &Operation, grant: &Grant, body: &[u8]) -> Answer<Decision> {
         let channel = if operation.slides() { self.touched()? } else { self.channel()? };
-        let producer = self.known(operation.publisher(&self.policy))?;
-        match decide(operation, body, channel.as_ref(), producer, &self.policy, self.moment())? {
+        let publishers = self.known(operation.publishers(grant, &self.policy))?;
+        match decide(operation, body, channel.as_ref(), &publishers, &self.policy, self.moment())? {
             Decision::Erase(plan) => {
                 let event = self.store.event(plan.seq).map_err(|cause| internal(&cause))?;
                 plan.decide(&self.present()?, event, self.moment())
@@ -207,9 +211,12 @@ impl Inner {
         }
     }
 
-    /// What the channel knows of a publisher.
-    fn known(&self, publisher: Option<&str>) -> Answer<Option<ProducerState>> {
-        publisher.map_or(Ok(None), |id| self.store.producer(id).map_err(|cause| internal(&cause)))
+    /// What the channel knows of who publishes.
+    fn known(&self, mut publishers: Vec<Publisher>) -> Answer<Vec<Publisher>> {
+        for publisher in &mut publishers {
+            publisher.known = self.store.producer(&publisher.id).map_err(|cause| internal(&cause))?;
+        }
+        Ok(publishers)
     }
 
     /// Stores, then wakes. The platform's output gate holds every send and every answer back until the write is durable.
@@ -224,6 +231,21 @@ impl Inner {
         let after = channel.tail - rows.len() as u64;
         let events: Vec<_> = rows.into_iter().map(|row| row.event).collect();
         self.fan_out(&channel, &Page { after, events });
+        Ok(channel)
+    }
+
+    /// A commit that makes the channel, whose end is set in the same turn.
+    fn commit_new(self: &Rc<Self>, commit: Commit) -> Answer<Channel> {
+        let channel = self.commit(commit)?;
+        if channel.expiry.is_some() {
+            let (inner, channel) = (Rc::clone(self), channel.clone());
+            self.state.wait_until(async move {
+                if let Err(error) = inner.wake_at_end(&channel).await {
+                    // Whoever meets the expired channel sets it again.
+                    worker::console_error!("the end of a channel is not set: {error}");
+                }
+            });
+        }
         Ok(channel)
     }
 
@@ -288,8 +310,8 @@ impl Inner {
     }
 
     fn subscribe(self: &Rc<Self>, subscribe: Subscribe, grant: Grant, offers_subprotocol: bool) -> Answer<Response> {
-        if self.readers.count() >= Readers::MAX {
-            return Err(Error::new(ErrorKind::TooManyReaders, format!("the channel has {} readers, as many as it can", Readers::MAX)));
+        if u64::from(self.readers.count()) >= self.policy.max_readers {
+            return Err(Error::too_many_readers(self.policy.max_readers));
         }
         let channel = self.present()?;
         let snapshot = match self.policy.presence {
@@ -426,8 +448,9 @@ impl Inner {
             Ok(ClientFrame::Ack { offset }) => self.acknowledge(socket, reader, offset),
             Ok(ClientFrame::Publish { id, data, producer }) => {
                 let published = reader.grant.demand(Right::Publish).and_then(|()| self.touched()).and_then(|channel| {
-                    let known = self.known(self.policy.publisher(producer.as_ref()))?;
-                    match decide_publish(&data, producer.as_ref(), channel.as_ref(), known, &self.policy, self.moment())? {
+                    let publishers = self.known(self.policy.publishers(&reader.grant, producer.as_ref()))?;
+                    match decide_publish(&data, producer.as_ref(), channel.as_ref(), &publishers, &self.policy, self.moment())? {
+                        Some(commit) if commit.is_new => self.commit_new(commit),
                         Some(commit) => self.commit(commit),
                         None => self.present(),
                     }

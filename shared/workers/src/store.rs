@@ -34,7 +34,7 @@ CREATE TABLE events (
     producer TEXT
 );";
 
-/// One row for each idempotent producer, made with the first of them. Not subject to retention: a late repetition must still be known.
+/// One row for each publisher of whom something must be known, made with the first of them. Not subject to retention: a late repetition must still be known.
 const PRODUCERS: &str = "
 CREATE TABLE producers (
     id TEXT PRIMARY KEY,
@@ -42,6 +42,10 @@ CREATE TABLE producers (
     seq INTEGER NOT NULL,
     busy_until_ms INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID";
+
+/// Carries out a `Forgetting`. One without a time is not known to be idle.
+const FORGET: &str = "DELETE FROM producers WHERE busy_until_ms BETWEEN 1 AND ?1 OR busy_until_ms BETWEEN 1 AND ?2
+    AND id IN (SELECT id FROM producers ORDER BY busy_until_ms DESC LIMIT -1 OFFSET ?3)";
 
 /// From version 1 to 2, which leaves the rows where they are.
 const UPGRADE: &str = "
@@ -150,17 +154,20 @@ impl Store {
             if commit.is_channel_changed {
                 self.write_channel(&commit.channel)?;
             }
-            if let Some((id, state)) = commit.publisher() {
-                if !self.has_producers.get() {
-                    self.sql.exec(PRODUCERS, None)?;
-                }
-                let values = vec![id.into(), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
+            if !commit.publishers.is_empty() && !self.has_producers.get() {
+                self.sql.exec(PRODUCERS, None)?;
+            }
+            for (id, state) in &commit.publishers {
+                let values = vec![id.as_str().into(), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
                 self.sql.exec("INSERT OR REPLACE INTO producers (id, epoch, seq, busy_until_ms) VALUES (?, ?, ?, ?)", values)?;
+            }
+            if let Some(forgetting) = &commit.forgetting {
+                self.sql.exec(FORGET, vec![number(forgetting.idle_before_ms), number(forgetting.crowded_before_ms), number(forgetting.most)])?;
             }
             Ok(())
         })?;
         self.has_tables.set(true);
-        self.has_producers.set(self.has_producers.get() || commit.publisher().is_some());
+        self.has_producers.set(self.has_producers.get() || !commit.publishers.is_empty());
         Ok(())
     }
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Identity,
-    Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Transport, Visit, ack_frame,
-    decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
+    Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Grant,
+    Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Publisher, Reply, Request, Rights, Row, RowSize, Settings, Subscribe,
+    Transport, Visit, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem,
+    timed_out,
 };
 
 /// Like `functions/feed`.
@@ -94,7 +95,7 @@ impl Memory {
         })
     }
 
-    fn carry_out(&mut self, Request { channel: name, operation, .. }: Request, ask: &Ask) -> Result<Answer, Error> {
+    fn carry_out(&mut self, Request { channel: name, operation, grant }: Request, ask: &Ask) -> Result<Answer, Error> {
         if ask.body.len() as u64 > self.settings.max_body_bytes {
             return Err(Error::new(ErrorKind::BodyTooLarge, "more than a request may carry"));
         }
@@ -107,7 +108,7 @@ impl Memory {
         {
             log.channel = Some(slid);
         }
-        match decide(&operation, &ask.body, log.channel.as_ref(), log.producer(&operation, policy), policy, log.moment(now_ms))? {
+        match decide(&operation, &ask.body, log.channel.as_ref(), &log.known(operation.publishers(&grant, policy)), policy, log.moment(now_ms))? {
             Decision::Reply(reply) => Ok(answer(reply)),
             Decision::Commit(commit, reply) => {
                 log.commit(*commit);
@@ -179,14 +180,13 @@ impl Log {
         self.rows.retain(|row| row.event.seq >= channel.first);
     }
 
-    fn producer(&self, operation: &Operation, policy: &Policy) -> Option<ProducerState> {
-        self.producers.get(operation.publisher(policy)?).copied()
+    fn known(&self, mut publishers: Vec<Publisher>) -> Vec<Publisher> {
+        publishers.iter_mut().for_each(|publisher| publisher.known = self.producers.get(&publisher.id).copied());
+        publishers
     }
 
     fn commit(&mut self, commit: Commit) -> Vec<Event> {
-        if let Some((id, state)) = commit.publisher() {
-            self.producers.insert(id.into(), state);
-        }
+        self.producers.extend(commit.publishers);
         let Commit { channel, rows, producer, erased, .. } = commit;
         for row in &rows {
             self.authors.extend(producer.as_ref().map(|producer| (row.event.seq, producer.id.clone())));
@@ -237,8 +237,8 @@ impl Log {
                     return Ok(Answer { status: 101, frames, close: Some(error.close_code()), ..Answer::default() });
                 }
             };
-            let known = policy.publisher(producer.as_ref()).and_then(|id| self.producers.get(id).copied());
-            match decide_publish(&data, producer.as_ref(), self.channel.as_ref(), known, policy, self.moment(now_ms)) {
+            let known = self.known(policy.publishers(&Grant::default(), producer.as_ref()));
+            match decide_publish(&data, producer.as_ref(), self.channel.as_ref(), &known, policy, self.moment(now_ms)) {
                 Ok(None) => frames.push(ack_frame(&id, channel.tail_offset())),
                 Ok(Some(commit)) => {
                     let after = channel.tail;
