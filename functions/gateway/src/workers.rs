@@ -3,6 +3,7 @@
 use tidewire_chat::workers as chat;
 use tidewire_devices::workers as devices;
 use tidewire_feed::workers as feed;
+use tidewire_notifications::workers as notifications;
 use tidewire_progress::workers as progress;
 use tidewire_status::workers as status;
 use tidewire_streams::{PATH as STREAMS, workers as streams};
@@ -19,6 +20,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         path if below(path, "/chat") => chat::fetch(request, &env, Some("/chat/")).await,
         path if below(path, "/devices") => devices::fetch(request, &env, Some("/devices/")).await,
         path if below(path, "/feed") => feed::fetch(request, &env, Some("/feed/")).await,
+        path if below(path, "/notifications") => notifications::fetch(request, &env, Some("/notifications/")).await,
         path if below(path, "/progress") => progress::fetch(request, &env, Some("/progress/")).await,
         path if below(path, "/status") => status::fetch(request, &env, Some("/status/")).await,
         path => match naive::room(path) {

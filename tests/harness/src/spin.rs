@@ -109,7 +109,7 @@ fn build_host(project: &Project) -> Command {
 pub fn build(project: &Project) -> Command {
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--target", WASI]);
-    for package in ["gateway", "chat", "devices", "feed", "progress", "status", "streams"] {
+    for package in ["gateway", "chat", "devices", "feed", "notifications", "progress", "status", "streams"] {
         command.args(["--package", &format!("tidewire-{package}")]);
     }
     command.current_dir(project.root());

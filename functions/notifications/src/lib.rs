@@ -1,0 +1,173 @@
+//! Notifications: one channel for each user. What was read is an event there too, so that every tab and device hears of it.
+//!
+//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+
+use tidewire_core::{
+    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Offset, Policy, Result, Retention, Right, Rights, Settings,
+};
+
+use crate::message::InboxEvent;
+
+mod message;
+#[cfg(target_os = "wasi")]
+mod spin;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;
+
+/// Longest title, in characters.
+const MAX_TITLE_CHARS: usize = 200;
+/// Longest body, in characters.
+const MAX_BODY_CHARS: usize = 2_000;
+/// Longest id and longest address, in bytes.
+const MAX_ID_BYTES: usize = 64;
+const MAX_URL_BYTES: usize = 2_048;
+/// Latest time that a date of JavaScript can have, in milliseconds since 1970.
+const MAX_AT_MS: u64 = 8_640_000_000_000_000;
+/// Notifications and read marks kept for a user. A mark comes after what it marks, so what is kept as unread is unread.
+const HISTORY_EVENTS: u64 = 500;
+/// Days that they are kept, whatever `RETENTION_MAX_AGE_S` says: who comes back from a holiday wants to catch up.
+const HISTORY_DAYS: u64 = 30;
+
+/// The notifications.
+pub struct Notifications;
+
+impl Function for Notifications {
+    const NAME: &'static str = "notifications";
+    const ASSETS: &'static [Asset] = &[
+        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
+        Asset { path: "-/inbox.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/inbox.js") },
+        Asset { path: "-/notifications.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/notifications.css") },
+        Asset { path: "-/notifications.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/notifications.js") },
+    ];
+
+    fn policy(settings: &Settings) -> Policy {
+        let policy = Policy { check, ..Policy::new(Creation::OnPublish(ContentType::json()), settings) };
+        let max_events = policy.retention.max_events.min(HISTORY_EVENTS);
+        Policy { retention: Retention { max_events, max_age_ms: HISTORY_DAYS * 24 * 60 * 60 * 1000, ..policy.retention }, ..policy }
+    }
+
+    // Change this first. A user has the channel `user-` and the subject of the token, and publishes there what was read; a backend has a ticket for `user-*`.
+    fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
+        match identity {
+            _ if settings.open_access || channel.is_demo() => Rights::NONE.with(Right::Read).with(Right::Publish),
+            Identity::Token(token) if channel.as_str().strip_prefix("user-") == Some(&token.subject) => Rights::NONE.with(Right::Read).with(Right::Publish),
+            identity => identity.granted(channel),
+        }
+    }
+}
+
+/// The rules for an event, the same on every transport.
+fn check(event: &[u8]) -> Result<()> {
+    let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
+    let event = serde_json::from_slice(event).map_err(|error| refused(format!("this is no event of a user's channel: {error}")))?;
+    let (id, title, body, url, at) = match event {
+        InboxEvent::Notification { id, title, body, url, at } => (id, title, body, url, at),
+        InboxEvent::Read { offset } | InboxEvent::ReadAll { up_to: offset } => {
+            return offset.parse::<Offset>().map(|_| ()).map_err(|error| refused(error.detail().into()));
+        }
+    };
+    if !(1..=MAX_ID_BYTES).contains(&id.len()) {
+        return Err(refused(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
+    }
+    if title.trim().is_empty() || title.chars().count() > MAX_TITLE_CHARS {
+        return Err(refused(format!("a title has 1 to {MAX_TITLE_CHARS} characters")));
+    }
+    if body.chars().count() > MAX_BODY_CHARS {
+        return Err(refused(format!("a body has at most {MAX_BODY_CHARS} characters")));
+    }
+    // A page makes a link of it: `javascript:` would run there.
+    if url.is_some_and(|url| url.len() > MAX_URL_BYTES || !["https://", "http://", "/"].iter().any(|start| url.starts_with(start))) {
+        return Err(refused(format!("a url begins with https://, http:// or / and has at most {MAX_URL_BYTES} bytes")));
+    }
+    if at > MAX_AT_MS {
+        return Err(refused(format!("at is at most {MAX_AT_MS}")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tidewire_core::{NameShape, Ticket, Token};
+
+    use super::*;
+
+    const NOTIFICATION: &str = r#"{"type":"notification","id":"n","title":"T","body":"","url":"/a","at":1}"#;
+
+    fn is_refused(event: &str) -> bool {
+        check(event.as_bytes()).is_err_and(|error| error.kind() == ErrorKind::EventRefused)
+    }
+
+    #[test]
+    fn takes_notifications_and_what_was_read() {
+        let offset = "01a3185c5000_00000000000002";
+        for event in [NOTIFICATION.into(), format!(r#"{{"type":"read","offset":"{offset}"}}"#), format!(r#"{{"type":"read-all","upTo":"{offset}"}}"#)] {
+            assert!(check(event.as_bytes()).is_ok(), "{event}");
+        }
+        for (part, other) in [
+            (",\"url\":\"/a\"", ""),
+            ("/a", "https://example.com/?a=b"),
+            ("\"T\"", &format!("\"{}\"", "é".repeat(MAX_TITLE_CHARS))),
+            ("\"body\":\"\"", &format!("\"body\":\"{}\"", "💧".repeat(MAX_BODY_CHARS))),
+        ] {
+            assert!(check(NOTIFICATION.replace(part, other).as_bytes()).is_ok(), "{other}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_passes_the_limits() {
+        for (part, other) in [
+            ("\"n\"", "\"\"".to_owned()),
+            ("\"n\"", format!("\"{}\"", "n".repeat(MAX_ID_BYTES + 1))),
+            ("\"T\"", "\" \"".to_owned()),
+            ("\"T\"", format!("\"{}\"", "é".repeat(MAX_TITLE_CHARS + 1))),
+            ("\"body\":\"\"", format!("\"body\":\"{}\"", "💧".repeat(MAX_BODY_CHARS + 1))),
+            ("/a", format!("/{}", "a".repeat(MAX_URL_BYTES))),
+            ("\"at\":1", format!("\"at\":{}", MAX_AT_MS + 1)),
+        ] {
+            assert!(is_refused(&NOTIFICATION.replace(part, &other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn refuses_an_address_that_could_run() {
+        for url in ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "a", ""] {
+            assert!(is_refused(&NOTIFICATION.replace("/a", url)), "{url}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_event_of_it() {
+        for event in [
+            "1",
+            "[]",
+            r#"{"type":"read"}"#,
+            r#"{"type":"read","offset":"now"}"#,
+            r#"{"type":"read","offset":1}"#,
+            r#"{"type":"read-all","upTo":"zzz"}"#,
+            r#"{"type":"unread","offset":"-1"}"#,
+            &NOTIFICATION.replace("\"at\":1", "\"at\":1,\"html\":\"<b>\""),
+        ] {
+            assert!(is_refused(event), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_user_has_one_channel_and_a_backend_those_of_its_ticket() {
+        let token = Identity::Token(Token { subject: "7".into(), claims: Default::default(), expires_ms: 1 });
+        let publish = Rights::NONE.with(Right::Publish);
+        let ticket = Identity::Ticket(Ticket { id: None, subject: Some("7".into()), channels: "user-1*".into(), rights: publish, expires_ms: 1 });
+        let rights = |identity: &Identity, channel: &str| {
+            Notifications::authorize(identity, &ChannelName::from_path(channel, NameShape::Segment).unwrap(), &Settings::default())
+        };
+        assert_eq!(rights(&token, "user-7"), publish.with(Right::Read));
+        assert_eq!(rights(&ticket, "user-17"), publish);
+        for (identity, channel) in [(&token, "user-77"), (&token, "7"), (&ticket, "user-7"), (&Identity::Anonymous, "user-7")] {
+            assert_eq!(rights(identity, channel), Rights::NONE, "{channel}");
+        }
+    }
+
+    #[test]
+    fn the_page_keeps_as_much() {
+        assert!(include_str!("../public/inbox.js").contains(&format!("const MAX_NOTIFICATIONS = {HISTORY_EVENTS};")));
+    }
+}
