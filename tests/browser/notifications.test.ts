@@ -9,6 +9,9 @@ import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "
 
 const browser = useBrowser();
 
+/** Events of a channel, on the server of their own. */
+const KEPT = 8;
+
 let count = 0;
 const notification = (title: string, more = {}) => ({ type: "notification", id: `n${++count}`, title, body: "", at: Date.now(), ...more });
 
@@ -164,7 +167,7 @@ describe("the notifications page", () => {
 });
 
 describeOwnServer("the notifications page on a server of its own", () => {
-  const server = useOwnServer("browser-notifications-own", { RETRY_MS: "200" });
+  const server = useOwnServer("browser-notifications-own", { RETRY_MS: "200", RETENTION_MAX_EVENTS: String(KEPT) });
 
   async function throughProxy(): Promise<{ proxy: Proxy; channel: string; url: string }> {
     const proxy = await Proxy.start(server.port);
@@ -222,13 +225,39 @@ describeOwnServer("the notifications page on a server of its own", () => {
     expect(tab.errors).toEqual([]);
   });
 
-  test("says why nothing will come", async () => {
-    const { channel, url } = await throughProxy();
-    await publish(channel, notification("a"));
+  test("who was away for too long begins anew with what is kept", { timeout: 90_000 }, async () => {
+    const { proxy, channel, url } = await throughProxy();
     const tab = await Tab.open(url);
+    const offset = await publish(channel, notification("a"));
+    await publish(channel, notification("b"));
+    await tab.sees({ unread: ["b", "a"], read: [] });
+    await tab.page.context().setOffline(true);
+    proxy.cut();
+    await tab.is("reconnecting");
+    await publish(channel, { type: "read", offset });
+    const kept = Array.from({ length: KEPT }, (_, index) => notification(`later ${index}`));
+    for (const event of kept) await publish(channel, event);
+    await tab.page.context().setOffline(false);
+    await tab.sees({ unread: kept.map(({ title }) => title).reverse(), read: [] });
+    await publish(channel, notification("end"));
+    await eventually("it goes on", async () => (await tab.page.title()).startsWith(`(${KEPT + 1}) `));
+  });
+
+  test("says why nothing will come", async () => {
+    const { url } = await throughProxy();
     const refused = new Tab(await browser.open(url.replace("demo-", "demo%20")));
     await refused.is("refused");
     expect(await refused.page.innerText('[data-role="problem"]')).toMatch(/channel name/);
-    await tab.sees({ unread: ["a"], read: [] });
+    // A channel that was closed, by hand: the page alone is looked at.
+    const closed = async (page: Page) => {
+      await page.route(/demo-test-[^/]*offset=/, (route) => {
+        const isStream = route.request().headers().accept === "text/event-stream";
+        return route.fulfill(isStream ? { status: 204 } : { status: 200, headers: { "stream-closed": "true" }, json: [] });
+      });
+    };
+    const finished = new Tab(await browser.open(url, closed));
+    await finished.is("finished");
+    expect(await finished.page.innerText('[data-role="problem"]')).toMatch(/closed/);
+    expect(finished.errors).toEqual([]);
   });
 });
