@@ -7,13 +7,14 @@ export const REQUIREMENTS = {
   "websocket-refused": "takes no WebSocket from outside, and says so",
   "durable-objects": "holds a channel in a Durable Object, which sleeps when it is quiet",
   "host-counters": "runs in tests/spin-host, whose control port counts, recycles, traps and moves the clock",
+  bucket: "has a bucket for uploads",
 } as const;
 
 export type Requirement = keyof typeof REQUIREMENTS;
 export type Platform = "workers" | "spin";
 
 const OFFERS: Record<Platform, Requirement[]> = {
-  workers: ["websocket", "durable-objects"],
+  workers: ["websocket", "durable-objects", "bucket"],
   spin: ["websocket-refused", "host-counters"],
 };
 

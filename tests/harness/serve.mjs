@@ -3,7 +3,7 @@
 //   node serve.mjs --build DIR [--port P] [--state DIR] [--var K=V ...] [--until-stdin-ends]
 //
 // Standard output: `control URL`, `ready URL`, then everything the Worker logs, one line per call.
-// The control port is loopback only: POST /evict?class=FeedChannel&name=demo-machine[&sockets=close].
+// The control port is loopback only: POST /evict?class=FeedChannel&name=demo-machine[&sockets=close]; POST /object?key=NAME answers what the bucket holds.
 // SIGTERM and SIGINT end it together with workerd; with --until-stdin-ends so does the end of whoever started it.
 
 import { createServer } from "node:http";
@@ -16,6 +16,8 @@ import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 const SCRIPT = "tidewire";
 // One per template that exists; the names of bindings and classes never change once released.
 const DURABLE_OBJECTS = { CHAT_CHANNEL: "ChatChannel", DEVICES_CHANNEL: "DevicesChannel", FEED_CHANNEL: "FeedChannel", NAIVE_ROOM: "NaiveRoom", NOTIFICATIONS_CHANNEL: "NotificationsChannel", PROGRESS_CHANNEL: "ProgressChannel", STATUS_CHANNEL: "StatusChannel", STREAMS_CHANNEL: "StreamsChannel" };
+/** For uploads of `progress`. */
+const BUCKET = "PROGRESS_UPLOADS";
 
 const { values: options } = parseArgs({
   options: {
@@ -54,7 +56,7 @@ const miniflare = new Miniflare(
         ],
         modulesRoot: resolve(options.build),
         compatibilityDate: "2026-11-01",
-        r2Buckets: ["PROGRESS_UPLOADS"],
+        r2Buckets: [BUCKET],
         compatibilityFlags: ["enable_request_signal"],
         bindings: Object.fromEntries(options.var.map((pair) => splitOnce(pair, "="))),
         durableObjects: Object.fromEntries(
@@ -74,6 +76,11 @@ const url = await miniflare.ready.catch((error) => {
 
 const control = createServer(async (request, response) => {
   const { pathname, searchParams } = new URL(request.url, "http://control");
+  if (request.method === "POST" && pathname === "/object") {
+    const object = await (await miniflare.getR2Bucket(BUCKET, SCRIPT)).get(searchParams.get("key"));
+    response.writeHead(object ? 200 : 404).end(object && Buffer.from(await object.arrayBuffer()));
+    return;
+  }
   if (request.method !== "POST" || pathname !== "/evict") {
     response.writeHead(404).end();
     return;

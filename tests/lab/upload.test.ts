@@ -1,0 +1,97 @@
+// Large uploads: what the runtime holds of them, what is left of one that broke off, and who looks on.
+
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
+import { expect, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { residentBytes } from "../harness/host.ts";
+import { read } from "../harness/readers.ts";
+import { describeOwnServer, freshName, useOwnServer } from "../harness/suite.ts";
+
+const MB = 1_000_000;
+const UPLOAD_BYTES = 90 * MB;
+/** What the runtime may grow by: less than the body, so that it cannot hold it whole. Most of it is what garbage collectors have not come to yet. */
+const BOUND_BYTES = 60 * MB;
+const CHUNK = Buffer.from(Array.from({ length: 65_536 }, (_, index) => (index * 31) % 251));
+
+/** Sends a body of this length as fast as it is taken, or only the beginning of it. */
+async function upload(url: string, sent: number, length = sent, onSent = (_bytes: number) => {}): Promise<{ status: number; answer: { sha256?: string }; sha256: string } | undefined> {
+  const hash = createHash("sha256");
+  const put = request(url, { method: "PUT", headers: { "content-length": length } });
+  const broken = once(put, "error");
+  broken.catch(() => {});
+  const response = once(put, "response");
+  response.catch(() => {});
+  for (let at = 0; at < sent; at += CHUNK.length) {
+    const chunk = CHUNK.subarray(0, Math.min(CHUNK.length, sent - at));
+    hash.update(chunk);
+    if (!put.write(chunk)) await Promise.race([once(put, "drain"), response]);
+    onSent(at + chunk.length);
+  }
+  if (sent < length) return void put.destroy();
+  put.end();
+  const [answer] = await response;
+  let body = "";
+  for await (const text of answer.setEncoding("utf8")) body += text;
+  return { status: answer.statusCode, answer: JSON.parse(body), sha256: hash.digest("hex") };
+}
+
+type Event = { type: string; value: number; reason?: string };
+
+describeOwnServer("large uploads", () => {
+  const server = useOwnServer("upload");
+  const uploadOf = (name: string) => `${server.url}/progress/-/upload/${name}`;
+  const channelOf = (name: string) => `${server.url}/progress/${name}`;
+
+  test("90 MB go through a runtime that holds little of them, watched early and late", { timeout: 300_000 }, async () => {
+    // What a first upload leaves for good: compiled code, and heaps that have grown to their size.
+    await upload(uploadOf(freshName()), UPLOAD_BYTES);
+
+    const name = freshName();
+    const early = read("sse", channelOf(name), "-1");
+    let late: ReturnType<typeof read> | undefined;
+    const before = residentBytes(server);
+    let most = before;
+    let looked = 0;
+    const outcome = await upload(uploadOf(name), UPLOAD_BYTES, UPLOAD_BYTES, (bytes) => {
+      if (bytes - looked >= 2 * MB) {
+        looked = bytes;
+        most = Math.max(most, residentBytes(server));
+      }
+      if (bytes > UPLOAD_BYTES / 2) late ??= read("sse", channelOf(name), "-1");
+    });
+    const growth = most - before;
+    console.log(`90 MB uploaded: ${Math.round(before / MB)} MB resident, at most ${Math.round(growth / MB)} MB more`);
+    expect(growth).toBeLessThan(BOUND_BYTES);
+    expect(outcome).toMatchObject({ status: 200, answer: { type: "done", value: UPLOAD_BYTES, sha256: outcome!.sha256 } });
+    for (const reader of [early, late!]) {
+      expect(await reader.ended).toBe("finished");
+      const values = (reader.events as Event[]).map(({ value }) => value);
+      expect(values).toEqual(values.toSorted((a, b) => a - b));
+      expect(reader.events.at(-1)).toMatchObject({ type: "done", value: UPLOAD_BYTES });
+    }
+  });
+
+  test("one that breaks off after 45 MB ends for all who watch", { timeout: 120_000 }, async () => {
+    const name = freshName();
+    const watcher = read("sse", channelOf(name), "-1");
+    await upload(uploadOf(name), UPLOAD_BYTES / 2, UPLOAD_BYTES);
+    expect(await watcher.ended).toBe("finished");
+    const last = watcher.events.at(-1) as Event;
+    expect(last).toMatchObject({ type: "failed", reason: "body-incomplete" });
+    expect(last.value).toBeLessThanOrEqual(UPLOAD_BYTES / 2);
+  });
+
+  test("the bucket holds one of several parts as it was sent, and nothing of one that broke off", { timeout: 120_000, tags: ["bucket"] }, async () => {
+    const object = (key: string) => fetch(`${server.control}/object?key=${key}`, { method: "POST" });
+    const [whole, broken] = [freshName().replace("demo-", ""), freshName().replace("demo-", "")];
+    const outcome = await upload(uploadOf(whole), 20 * MB);
+    const stored = Buffer.from(await (await object(whole)).arrayBuffer());
+    expect(stored.length).toBe(20 * MB);
+    expect(createHash("sha256").update(stored).digest("hex")).toBe(outcome!.sha256);
+    await upload(uploadOf(broken), 20 * MB, 30 * MB);
+    await eventually("it has ended", async () => (await fetch(channelOf(broken))).headers.has("stream-closed"));
+    expect((await object(broken)).status).toBe(404);
+  });
+});
