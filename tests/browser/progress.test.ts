@@ -1,0 +1,168 @@
+// Uploads and jobs in a real browser: the page that runs them, and one that has only the link.
+
+import { createHash } from "node:crypto";
+import type { Page } from "playwright-core";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { takeScreenshots, useBrowser } from "../harness/browser.ts";
+import { eventually } from "../harness/eventually.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
+
+const pages = useBrowser();
+
+/** What the page says about itself. */
+interface Progress {
+  state: string;
+  gaps: number;
+  job?: { type: string; value: number; max?: number; reason?: string };
+}
+
+const progressOf = (page: Page) => page.evaluate(() => (window as unknown as { tidewireProgress: Progress }).tidewireProgress);
+const text = (page: Page, role: string) => page.innerText(`[data-role="${role}"]`);
+const is = (page: Page, state: string) => eventually(`the page says ${state}`, async () => (await text(page, "state")) === state, 60_000);
+const hasCounted = (page: Page) => eventually("some of it is counted", async () => ((await progressOf(page)).job?.value ?? 0) > 0);
+
+const FILE = { name: "Ferien am Meer & mehr.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(8_000_000, "wave") };
+
+/** Chooses the file; it goes up at this many bytes a second, so that there is something to see. */
+async function upload(page: Page, bytesPerSecond: number): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond });
+  await page.setInputFiles('[data-role="file"]', FILE);
+}
+
+/** Another page, which has only the link. */
+async function watch(page: Page, base: string): Promise<{ page: Page; errors: string[] }> {
+  await eventually("there is a link", async () => (await page.inputValue('[data-role="link"]')) !== "");
+  return pages.open(`${base}/progress/${new URL(await page.inputValue('[data-role="link"]')).search}`);
+}
+
+/** As the browser does when the tab goes to the background and comes back. */
+async function hide(page: Page, isHidden: boolean): Promise<void> {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    Object.defineProperty(document, "visibilityState", { value: hidden ? "hidden" : "visible", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
+
+describe("the progress page", () => {
+  const server = useServer("browser-progress");
+
+  test("uploads a file, and a second page sees the same bar to the end", { timeout: 90_000 }, async () => {
+    const first = await pages.open(`${server.url}/progress/`);
+    await takeScreenshots(first.page, "progress-start");
+    await upload(first.page, 1_500_000);
+    const second = await watch(first.page, server.url);
+    await hasCounted(second.page);
+    await eventually("both show speed and time left", async () => {
+      const shown = await Promise.all([first.page, second.page].map(async (page) => [await text(page, "speed"), await text(page, "left")].join()));
+      return shown.every((figures) => /^[\d.]+ MB\/s,\d+ s left$/.test(figures));
+    });
+    expect(await text(second.page, "label")).toBe(FILE.name);
+    expect(await text(second.page, "amount")).toMatch(/^[\d.]+ MB of 8 MB$/);
+    expect(await second.page.isVisible('[data-role="cancel"]')).toBe(false);
+    await takeScreenshots(first.page, "progress-live");
+    for (const { page } of [first, second]) {
+      await is(page, "done");
+      expect(await text(page, "percent")).toBe("100 %");
+      expect(await text(page, "sha256")).toBe(createHash("sha256").update(FILE.buffer).digest("hex"));
+      expect(await page.isVisible('[data-role="cancel"]')).toBe(false);
+    }
+    await takeScreenshots(second.page, "progress-done");
+    const late = await watch(first.page, server.url);
+    await is(late.page, "done");
+    expect([...first.errors, ...second.errors, ...late.errors]).toEqual([]);
+  });
+
+  test("a cancelled upload is cancelled for all", { timeout: 60_000 }, async () => {
+    const first = await pages.open(`${server.url}/progress/`);
+    await upload(first.page, 500_000);
+    const second = await watch(first.page, server.url);
+    await hasCounted(second.page);
+    await first.page.click('[data-role="cancel"]');
+    for (const { page } of [first, second]) {
+      await is(page, "failed");
+      expect((await progressOf(page)).job?.reason).toBe("cancelled");
+      expect(await text(page, "outcome")).toBe("It was cancelled.");
+    }
+    await takeScreenshots(second.page, "progress-failed");
+  });
+
+  test("a job is started by keyboard alone, and watched", { timeout: 90_000 }, async () => {
+    const { page, errors } = await pages.open(`${server.url}/progress/`);
+    for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key);
+    const second = await watch(page, server.url);
+    await hasCounted(second.page);
+    await hide(second.page, true);
+    await is(page, "done");
+    await hide(second.page, false);
+    await is(second.page, "done");
+    expect(await text(second.page, "amount")).toBe("240 frames of 240 frames");
+    await page.click('[data-role="another"]');
+    await eventually("it can begin anew", () => page.isVisible('[data-role="simulate"]'));
+    expect([...errors, ...second.errors]).toEqual([]);
+  });
+
+  test("shows what anybody publishes as text, and a channel that ends without a word", { timeout: 60_000 }, async () => {
+    const name = freshName();
+    const channel = `${server.url}/progress/${name}`;
+    const { page, errors } = await pages.open(`${server.url}/progress/?channel=${name}`);
+    await is(page, "waiting");
+    const state = { type: "progress", label: "<b>bold</b>", value: 9e15, unit: "<i>", at: 0 };
+    await publish(channel, state);
+    await is(page, "live");
+    expect(await text(page, "label")).toBe("<b>bold</b>");
+    expect(await page.evaluate(() => document.querySelector("progress")!.position)).toBe(-1);
+    await fetch(channel, { method: "POST", headers: { "stream-closed": "true" } });
+    await is(page, "failed");
+    expect(await text(page, "outcome")).toMatch(/finished without/);
+    expect(errors).toEqual([]);
+  });
+});
+
+describeOwnServer("the progress page on a server of its own", () => {
+  const server = useOwnServer("browser-progress-own");
+
+  test("an upload that is cut off fails for all, and one whose server dies as soon as it is back", { timeout: 180_000 }, async () => {
+    const proxy = await Proxy.start(server.port);
+    onTestFinished(() => proxy.stop());
+    const cut = await pages.open(`${proxy.url}/progress/`);
+    await upload(cut.page, 500_000);
+    const watcher = await watch(cut.page, server.url);
+    await hasCounted(watcher.page);
+    proxy.cut();
+    for (const { page } of [cut, watcher]) {
+      await is(page, "failed");
+      expect((await progressOf(page)).job?.reason).toBe("body-incomplete");
+    }
+
+    const orphan = await pages.open(`${server.url}/progress/`);
+    await upload(orphan.page, 500_000);
+    const second = await watch(orphan.page, server.url);
+    await hasCounted(second.page);
+    await server.kill9();
+    await is(second.page, "reconnecting");
+    await server.restart();
+    for (const { page } of [orphan, second]) {
+      await is(page, "failed");
+      expect((await progressOf(page)).job?.reason).toBe("body-incomplete");
+    }
+  });
+
+  test("a job rides out a cut connection and a killed server", { timeout: 180_000 }, async () => {
+    const proxy = await Proxy.start(server.port);
+    onTestFinished(() => proxy.stop());
+    const { page } = await pages.open(`${proxy.url}/progress/`);
+    await page.click('[data-role="simulate"]');
+    const second = await watch(page, server.url);
+    await hasCounted(second.page);
+    proxy.cut();
+    await server.kill9();
+    await server.restart();
+    for (const each of [page, second.page]) {
+      await is(each, "done");
+      expect((await progressOf(each)).job?.value).toBe(240);
+    }
+  });
+});
