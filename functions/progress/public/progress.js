@@ -255,8 +255,9 @@ for (const type of ["dragleave", "drop"]) role("drop").addEventListener(type, ()
 role("simulate").onclick = simulate;
 role("copy").onclick = async () => {
   role("link").select();
-  // Missing on plain HTTP; the text is selected then.
-  await navigator.clipboard?.writeText(role("link").value).catch(() => {});
+  // Missing on plain HTTP, refused by some: the text is selected then, and says what to do.
+  const isCopied = await navigator.clipboard?.writeText(role("link").value).then(() => true, () => false);
+  role("copy").textContent = isCopied ? "Copied" : "Selected";
 };
 addEventListener("popstate", () => location.reload());
 setInterval(tick, 1_000);

@@ -139,3 +139,128 @@ fn event(state: &JobState) -> Vec<u8> {
 fn too_large(max_bytes: u64) -> Error {
     Error::new(ErrorKind::BodyTooLarge, format!("an upload has at most {max_bytes} bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use futures_util::{FutureExt, stream};
+    use tidewire_core::{Entry, Identity, Settings, Visit, entry, problem};
+
+    use super::*;
+    use crate::Progress;
+
+    thread_local! {
+        /// Each chunk takes 100 ms.
+        static NOW_MS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    #[derive(Default)]
+    struct Kept {
+        bytes: Vec<u8>,
+        is_finished: bool,
+        is_aborted: bool,
+    }
+
+    impl Object for &mut Kept {
+        async fn write(&mut self, chunk: &[u8]) -> Result<()> {
+            self.bytes.extend_from_slice(chunk);
+            Ok(())
+        }
+
+        async fn finish(&mut self) -> Result<()> {
+            self.is_finished = true;
+            Ok(())
+        }
+
+        async fn abort(&mut self) {
+            self.is_aborted = true;
+        }
+    }
+
+    fn routed(length: Option<&str>) -> Routed {
+        let headers = |name: &str| length.filter(|_| name == "content-length").map(Into::into);
+        let visit = Visit { method: "PUT", url: "", path: "/-/upload/demo-a", query: "name=a.bin", headers: &headers };
+        match entry::<Progress>(&visit, &Identity::Anonymous, &Settings::default()).unwrap() {
+            Entry::Route(routed) => routed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Uploads; the channel answers with these statuses, then with 204. Returns the outcome and what the channel was sent.
+    fn uploaded(chunks: Vec<Result<Vec<u8>>>, length: Option<&str>, statuses: &[u16], kept: &mut Kept) -> (Result<Reply>, Vec<(bool, JobState)>) {
+        let sent = RefCell::new(Vec::new());
+        let channel = |operation: Operation, body: Vec<u8>| {
+            let is_last = matches!(operation, Operation::Append(Append { closed: true, .. }));
+            let mut reply = Reply::default();
+            *reply.status_mut() = statuses.get(sent.borrow().len()).copied().unwrap_or(204).try_into().unwrap();
+            crate::check(&body).unwrap();
+            sent.borrow_mut().push((is_last, serde_json::from_slice(&body).unwrap()));
+            async { reply }.boxed_local()
+        };
+        let chunks = Box::pin(stream::iter(chunks).inspect(|_| NOW_MS.set(NOW_MS.get() + 100)));
+        let outcome = upload(&routed(length), chunks, &channel, || NOW_MS.get(), 100, Some(kept)).now_or_never().unwrap();
+        (outcome, sent.into_inner())
+    }
+
+    #[test]
+    fn tells_at_most_every_250_ms_and_how_it_ended() {
+        let mut kept = Kept::default();
+        let (outcome, sent) = uploaded((0..10).map(|_| Ok(vec![7; 10])).collect(), Some("100"), &[201], &mut kept);
+        let values: Vec<_> = sent.iter().map(|(is_last, state)| (*is_last, state.value)).collect();
+        assert_eq!(values, [(false, 0), (false, 30), (false, 60), (false, 90), (true, 100)]);
+        let last = &sent.last().unwrap().1;
+        assert_eq!(outcome.unwrap().body(), &event(last));
+        assert_eq!((last.label.as_str(), last.max, last.sha256.as_ref().map(String::len)), ("a.bin", Some(100), Some(64)));
+        assert!(kept.is_finished && !kept.is_aborted && kept.bytes == [7; 100]);
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_leaves_nothing_behind() {
+        for (chunks, length, reason) in [
+            (vec![Ok(vec![7; 10]), Err(Error::new(ErrorKind::BodyIncomplete, "x"))], Some("20"), "body-incomplete"),
+            (vec![Ok(vec![7; 10])], Some("20"), "body-incomplete"),
+            (vec![Ok(vec![7; 101])], None, "body-too-large"),
+        ] {
+            let mut kept = Kept::default();
+            let (outcome, sent) = uploaded(chunks, length, &[201], &mut kept);
+            assert_eq!(outcome.unwrap_err().kind().code(), reason);
+            let (is_last, state) = sent.last().unwrap();
+            assert_eq!((*is_last, state.r#type, state.reason.as_deref()), (true, Kind::Failed, Some(reason)));
+            assert!(kept.is_aborted && !kept.is_finished);
+        }
+    }
+
+    #[test]
+    fn how_it_ended_is_sent_again_until_it_is_stored() {
+        let (outcome, sent) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 204], &mut Kept::default());
+        assert_eq!((outcome.unwrap().status().as_u16(), sent.len()), (200, 4));
+        let (outcome, _) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 409], &mut Kept::default());
+        assert_eq!(outcome.unwrap().status().as_u16(), 200);
+        let (outcome, _) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 500], &mut Kept::default());
+        assert_eq!(outcome.unwrap().status().as_u16(), 500);
+    }
+
+    #[test]
+    fn a_channel_that_is_there_or_refuses_is_left_alone() {
+        for (status, outcome) in [(200, 409), (409, 409), (503, 503)] {
+            let mut kept = Kept::default();
+            let (refused, sent) = uploaded(vec![Ok(vec![7])], None, &[status], &mut kept);
+            assert_eq!(refused.unwrap_or_else(|error| problem(&error)).status().as_u16(), outcome);
+            assert!(sent.len() == 1 && kept.bytes.is_empty());
+        }
+        let (refused, sent) = uploaded(vec![], Some("101"), &[], &mut Kept::default());
+        assert_eq!((refused.unwrap_err().kind(), sent.len()), (ErrorKind::BodyTooLarge, 0));
+    }
+
+    #[test]
+    fn whoever_finishes_the_channel_ends_the_upload_and_a_lost_state_does_not() {
+        let chunks = || (0..9).map(|_| Ok(vec![7])).collect();
+        let (outcome, sent) = uploaded(chunks(), None, &[201, 500, 429, 204, 204], &mut Kept::default());
+        assert!(outcome.is_ok() && sent.len() == 5);
+        let mut kept = Kept::default();
+        let (outcome, sent) = uploaded(chunks(), None, &[201, 204, 409], &mut kept);
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ChannelClosed);
+        assert!(sent.len() == 3 && kept.is_aborted);
+    }
+}
