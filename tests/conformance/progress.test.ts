@@ -216,4 +216,11 @@ describeOwnServer("a closed server", () => {
   test("takes no upload where the client may not publish", async () => {
     expect(await code(await fetch(`${server.url}/progress/-/upload/private`, { method: "PUT", body: "x" }))).toBe("401 credential-missing");
   });
+
+  test("takes jobs and uploads of anybody in demo channels, which end sooner", async () => {
+    const [uploaded, job] = [freshName(), freshName()];
+    expect((await fetch(`${server.url}/progress/-/upload/${uploaded}`, { method: "PUT", body: "x" })).status).toBe(200);
+    expect((await fetch(`${server.url}/progress/${job}`, { method: "PUT", headers: JSON_HEADERS, body: JSON.stringify(state(0)) })).status).toBe(201);
+    for (const name of [uploaded, job]) expect((await fetch(`${server.url}/progress/${name}`, { method: "HEAD" })).headers.get("stream-ttl")).toBe("3600");
+  });
 });

@@ -4,7 +4,6 @@
 /** @typedef {import("./progress.d.ts").JobState} JobState */
 
 const INTERVAL_MS = 250; // the server takes four a second
-const TTL_S = 86_400; // a day after somebody last looked the channel is removed
 const TIMEOUT_MS = 10_000; // of one request
 const MAX_WAIT_MS = 10_000; // between attempts to say how it ended
 
@@ -34,7 +33,7 @@ export class Job {
 
   /** Makes the channel. */
   start() {
-    return this.#send("PUT", { "Stream-TTL": `${TTL_S}` });
+    return this.#send("PUT");
   }
 
   /** How far it is. Returns at once; of all that is said within a quarter of a second the newest is published. */

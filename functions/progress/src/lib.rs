@@ -24,8 +24,8 @@ const KEPT_EVENTS: u64 = 20;
 const RATE: Rate = Rate { events: 4, per_ms: 1_000 };
 /// Time between two events of an upload, in milliseconds: within the rate.
 const INTERVAL_MS: u64 = 250;
-/// Seconds after its last event or read at which an upload's channel is removed. Jobs give theirs when they start, as `Stream-TTL`.
-const TTL_S: u32 = 86_400;
+/// Seconds after its last event or read at which a channel is removed; a job may ask for less, as `Stream-TTL`.
+const LIFE_S: u32 = 86_400;
 /// Longest text in an event, in characters.
 const MAX_TEXT_CHARS: usize = 200;
 
@@ -45,7 +45,7 @@ impl Function for Progress {
 
     fn policy(settings: &Settings) -> Policy {
         let policy = Policy::new(Creation::OnPublish(ContentType::json()), settings);
-        Policy { check, rate: Some(RATE), retention: Retention { max_events: KEPT_EVENTS, ..policy.retention }, ..policy }
+        Policy { check, rate: Some(RATE), max_life_s: Some(LIFE_S), retention: Retention { max_events: KEPT_EVENTS, ..policy.retention }, ..policy }
     }
 
     // Change this first: who only watches needs `Rights::NONE.with(Right::Read)`; who runs a job or uploads needs all three.

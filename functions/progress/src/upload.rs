@@ -6,10 +6,10 @@ use std::pin::Pin;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
-use tidewire_core::{Append, ContentType, Error, ErrorKind, Expiry, Operation, Reply, Result, Routed, json};
+use tidewire_core::{Append, ContentType, Error, ErrorKind, Operation, Reply, Result, Routed, json};
 
 use crate::message::{JobState, Kind};
-use crate::{INTERVAL_MS, MAX_TEXT_CHARS, TTL_S, sink};
+use crate::{INTERVAL_MS, MAX_TEXT_CHARS, sink};
 
 /// How often the last event is sent before it is given up. Nobody else tells how it ended.
 const TRIES: usize = 3;
@@ -57,8 +57,7 @@ pub async fn upload(
     let label = label.chars().take(MAX_TEXT_CHARS).collect();
     let at = now_ms();
     let state = JobState { r#type: Kind::Progress, label, value: 0, max: routed.length, unit: "bytes".into(), at, reason: None, detail: None, sha256: None };
-    let expiry = Some(Expiry::Sliding { ttl_s: TTL_S, touched_at_ms: 0 });
-    let create = Operation::Create { content_type: Some(ContentType::json()), closed: false, expiry, location: String::new() };
+    let create = Operation::Create { content_type: Some(ContentType::json()), closed: false, expiry: None, location: String::new() };
     let made = channel(create, event(&state)).await;
     match made.status().as_u16() {
         201 => {}
@@ -145,7 +144,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use futures_util::{FutureExt, stream};
-    use tidewire_core::{Entry, Identity, Settings, Visit, entry, problem};
+    use tidewire_core::{Entry, Settings, Visit, entry, problem};
 
     use super::*;
     use crate::Progress;
@@ -181,7 +180,7 @@ mod tests {
     fn routed(length: Option<&str>) -> Routed {
         let headers = |name: &str| length.filter(|_| name == "content-length").map(Into::into);
         let visit = Visit { method: "PUT", url: "", path: "/-/upload/demo-a", query: "name=a.bin", headers: &headers };
-        match entry::<Progress>(&visit, &Identity::Anonymous, &Settings::default()).unwrap() {
+        match entry::<Progress>(&visit, &Settings::default()).unwrap() {
             Entry::Route(routed) => routed,
             other => panic!("{other:?}"),
         }

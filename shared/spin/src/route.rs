@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_util::Stream;
-use tidewire_core::{Error, Operation, Policy, Reply, Request as ChannelRequest, Routed, Settings, problem};
+use tidewire_core::{ChannelName, Error, Grant, Operation, Policy, Reply, Request as ChannelRequest, Routed, Settings, problem};
 
 use crate::serve::change;
 use crate::store::Store;
@@ -28,18 +28,20 @@ pub type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Error>>>>;
 pub struct Publisher {
     store: Store,
     policy: Policy,
-    routed: Routed,
+    channel: ChannelName,
+    grant: Grant,
 }
 
 impl Publisher {
     pub(crate) fn new(function: &str, policy: Policy, routed: &Routed) -> Publisher {
         let store = Store::new(function, routed.channel.as_str(), policy.presence.is_some());
-        Publisher { store, policy, routed: routed.clone() }
+        Publisher { store, policy, channel: routed.channel.clone(), grant: Grant { until_ms: None, ..routed.grant.clone() } }
     }
 
-    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did.
+    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did, and what has begun
+    /// goes on when the client's right ends.
     pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
-        let asked = ChannelRequest { channel: self.routed.channel.clone(), operation, grant: self.routed.grant.clone() };
+        let asked = ChannelRequest { channel: self.channel.clone(), operation, grant: self.grant.clone() };
         change(&self.store, &asked, &body, &self.policy).await.unwrap_or_else(|error| problem(&error))
     }
 }

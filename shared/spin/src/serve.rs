@@ -61,7 +61,7 @@ async fn answer<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Re
         Entry::Channel(asked) => asked.authorize::<F>(&Identity::Anonymous, &settings)?,
         Entry::Route(routed) => {
             let routed = routed.authorize::<F>(&Identity::Anonymous, &settings)?;
-            let channel = Publisher::new(F::NAME, F::policy(&settings), &routed);
+            let channel = Publisher::new(F::NAME, Policy::of::<F>(Some(&routed.channel), &settings), &routed);
             let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
             return own(Call { routed, body, channel, settings }).await.map(respond);
         }

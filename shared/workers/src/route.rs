@@ -46,7 +46,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did.
+    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did, and what has begun
+    /// goes on when the client's right ends.
     pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
         let handover = Handover { env: &self.env, binding: &self.binding, offers_subprotocol: false };
         let request = ChannelRequest { channel: self.channel.clone(), operation, grant: self.grant.clone() };
@@ -89,7 +90,8 @@ pub(crate) async fn carry_out(
         Some(body) => chunks(body),
         None => Box::pin(stream::empty()),
     };
-    let channel = Publisher { env: handover.env.clone(), binding: handover.binding.into(), channel: routed.channel.clone(), grant: routed.grant.clone() };
+    let grant = Grant { until_ms: None, ..routed.grant.clone() };
+    let channel = Publisher { env: handover.env.clone(), binding: handover.binding.into(), channel: routed.channel.clone(), grant };
     let answer = Rc::new(RefCell::new(None));
     let done = future_to_promise({
         let answer = Rc::clone(&answer);
