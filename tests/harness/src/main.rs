@@ -41,7 +41,7 @@ enum Command {
     Demo(Demo),
     /// Makes a project of a template: a folder that stands alone, with the shared crates inside.
     #[command(
-        after_help = "Example:\n  cargo harness new feed ../my-feed\n  cargo harness new feed ../my-feed --name ticker --platform workers\n  cargo harness new --upgrade ../my-feed"
+        after_help = "Example:\n  cargo harness new feed ../my-feed\n  cargo harness new feed ../my-feed --name ticker --platform workers\n  cargo harness new --upgrade ../my-feed\n  cargo harness new --templates ../tidewire-templates --platform spin"
     )]
     New(New),
     /// Runs the tests; ends with `N passed, N failed`.

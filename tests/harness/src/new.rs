@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::copy::name::Name;
 use crate::copy::template::Template;
-use crate::copy::{Copy, vendor};
+use crate::copy::{Copy, source, vendor};
 use crate::lock::Lock;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
@@ -15,10 +15,10 @@ use crate::project::Project;
 #[derive(Args)]
 pub struct New {
     /// Folder of functions/ to copy, as `feed`.
-    #[arg(required_unless_present = "upgrade")]
+    #[arg(required_unless_present_any = ["upgrade", "templates"])]
     pub template: Option<String>,
     /// Folder to make, outside this repository.
-    #[arg(required_unless_present = "upgrade")]
+    #[arg(required_unless_present_any = ["upgrade", "templates"])]
     pub path: Option<PathBuf>,
     /// Name of the crate, the Worker and the Spin application [default: the folder's].
     #[arg(long)]
@@ -29,12 +29,16 @@ pub struct New {
     /// Replace the vendor/ of this copy by the shared crates of this repository, and nothing else.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "platform"])]
     pub upgrade: Option<PathBuf>,
+    /// Write all templates as a source for `spin templates install` and `cargo generate`: a folder, or an archive where PATH ends in .tar.gz.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "upgrade"])]
+    pub templates: Option<PathBuf>,
 }
 
 /// Makes the copy, or upgrades one.
 pub fn run(project: &Project, new: &New) -> Result<()> {
     match new {
         New { upgrade: Some(path), .. } => upgrade(project, path),
+        New { templates: Some(path), .. } => offer(project, new.platform, path),
         New { template: Some(template), path: Some(path), .. } => make(project, new, template, path),
         _ => bail!("say which template, and the folder to make"),
     }
@@ -69,6 +73,20 @@ fn place(project: &Project, path: &Path) -> Result<PathBuf> {
         bail!("{} lies inside this repository: choose a folder outside of it", path.display());
     }
     Ok(folder)
+}
+
+fn offer(project: &Project, choice: Choice, path: &Path) -> Result<()> {
+    source::write(project, choice, &place(project, path)?)?;
+    let place = path.display();
+    let is_archive = source::is_archive(path);
+    if choice.has(Platform::Spin) {
+        let from = if is_archive { "--tar URL".to_owned() } else { format!("--dir {place}") };
+        println!("spin templates install {from} && spin new -t tidewire-feed my-feed");
+    }
+    if !is_archive {
+        println!("cargo generate --path {place} templates/feed/content --name my-feed");
+    }
+    Ok(())
 }
 
 fn upgrade(project: &Project, path: &Path) -> Result<()> {

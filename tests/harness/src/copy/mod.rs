@@ -4,6 +4,7 @@ pub mod manifest;
 pub mod name;
 pub mod readme;
 pub mod scripts;
+pub mod source;
 pub mod template;
 pub mod tree;
 pub mod vendor;
