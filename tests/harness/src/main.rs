@@ -19,7 +19,11 @@ const INTERRUPTED: u8 = 130;
 
 /// Sets up, runs and tests the functions of this repository.
 #[derive(Parser)]
-#[command(name = "cargo harness", bin_name = "cargo harness")]
+#[command(
+    name = "cargo harness",
+    bin_name = "cargo harness",
+    after_help = "Example:\n  cargo harness demo\n\nExit codes: 0 all is well, 1 it failed, 2 the command line is wrong, 130 Ctrl-C."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
