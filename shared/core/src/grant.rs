@@ -40,7 +40,7 @@ impl Grant {
                 "you may not {verb} this channel without a credential: send `Authorization: Bearer` with a ticket (`tidewire token` makes one) or a token, \
                  or try OPEN_ACCESS=\"true\" on your own machine"
             );
-            Error::new(ErrorKind::CredentialMissing, why).with_header("www-authenticate", "Bearer")
+            Error::new(ErrorKind::CredentialMissing, why)
         } else {
             Error::new(ErrorKind::AccessDenied, format!("you may not {verb} this channel: `authorize` in the function's lib.rs decides"))
         })

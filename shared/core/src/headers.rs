@@ -107,6 +107,7 @@ pub fn problem(error: &Error) -> Reply {
     }
     match error.status_code() {
         StatusCode::METHOD_NOT_ALLOWED => set(&mut reply, header::ALLOW, ALLOWED),
+        StatusCode::UNAUTHORIZED => set(&mut reply, header::WWW_AUTHENTICATE, "Bearer"),
         StatusCode::SERVICE_UNAVAILABLE => set(&mut reply, header::RETRY_AFTER, "5"),
         _ => {}
     }

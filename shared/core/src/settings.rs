@@ -2,14 +2,14 @@
 //!
 //! Workers read them from `[vars]` under these names, Spin from variables of the same name in lower case.
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Origins, Result, Secret};
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     /// Name of the variable.
     pub name: &'static str,
-    /// What the number counts; `flag` for `true` and `false`, `path` for a path.
+    /// What the number counts; `flag` for `true` and `false`, `path` for a path, and what else a text is. Empty is none, where the default is.
     pub unit: &'static str,
     /// Value when the variable is not set.
     pub default: &'static str,
@@ -25,7 +25,7 @@ macro_rules! settings {
         /// The values in force.
         #[derive(Clone, Debug)]
         pub struct Settings {
-            $(#[doc = $reason] #[doc = concat!("\n\nUnit: ", $unit, ". Default: `", $default, "`. Variable: `", $name, "`.")] pub $field: $kind,)*
+            $(#[doc = $reason] #[doc = concat!("\n\nUnit: ", $unit, ". Default: \"", $default, "\". Variable: `", $name, "`.")] pub $field: $kind,)*
         }
 
         impl Settings {
@@ -75,13 +75,18 @@ settings! {
     "UPLOAD_MAX_BYTES" upload_max_bytes: u64 = 100000000, "bytes", "The function `progress` only: longest upload, 413 above. It is never held whole. Cloudflare itself takes 100 MB on Free and Pro, 200 MB on Business.";
     "MAX_JSON_DEPTH" max_json_depth: u64 = 64, "levels", "Deepest nesting of a JSON event, 422 above. Far more than data has; parsers that go down with each bracket stop at a hundred or fall over.";
     "MAX_READERS" max_readers: u64 = 32000, "readers", "Workers only: most readers of a channel at once, 503 or close code 1013 above. The platform takes 32,768 in one object; fewer where each event goes to each of them too slowly.";
+    "TICKET_KEYS" ticket_keys: Secret = "", "keys", "Keys of tickets, `kid:base64url` with commas between: the first signs, all verify. `tidewire keys` makes one. A secret: on Workers `wrangler secret put`. Without it no ticket is valid.";
+    "JWKS_URL" jwks_url: String = "", "URL", "Keys of the provider whose tokens are taken, as RS256, ES256 or EdDSA. Without it none is. On Spin `jwks_origin` grants the host.";
+    "JWT_ISSUER" jwt_issuer: String = "", "text", "`iss` that a token must have, exactly. Needed with `JWKS_URL`.";
+    "JWT_AUDIENCE" jwt_audience: String = "", "text", "`aud` that a token must have. Without it only tokens that name none are taken.";
+    "ALLOWED_ORIGINS" allowed_origins: Origins = "", "origins", "Origins, as `https://app.example.com` with commas between, whose pages may use the cookie and open WebSockets. Without it the function's own origin may use a credential there, and all may without.";
 }
 
 /// A value that a setting can have.
 trait Value: Sized {
     type Literal;
     fn literal(literal: Self::Literal) -> Self;
-    fn parse(text: &str) -> Option<Self>;
+    fn parse(text: &str, unit: &str) -> Option<Self>;
 }
 
 impl Value for bool {
@@ -91,7 +96,7 @@ impl Value for bool {
         literal
     }
 
-    fn parse(text: &str) -> Option<bool> {
+    fn parse(text: &str, _: &str) -> Option<bool> {
         text.parse().ok()
     }
 }
@@ -103,7 +108,7 @@ impl Value for u64 {
         literal
     }
 
-    fn parse(text: &str) -> Option<u64> {
+    fn parse(text: &str, _: &str) -> Option<u64> {
         // No setting makes sense at 0; a forgotten value must not read as "none".
         text.parse().ok().filter(|&n| n > 0)
     }
@@ -116,13 +121,39 @@ impl Value for String {
         literal.into()
     }
 
-    fn parse(text: &str) -> Option<String> {
-        (text.starts_with('/') && text.ends_with('/')).then(|| text.into())
+    fn parse(text: &str, unit: &str) -> Option<String> {
+        let is_right = unit != "path" || text.starts_with('/') && text.ends_with('/');
+        is_right.then(|| text.into())
+    }
+}
+
+impl Value for Secret {
+    type Literal = &'static str;
+
+    fn literal(literal: &'static str) -> Secret {
+        Secret::new(literal)
+    }
+
+    // Never `None`, or the error would show it.
+    fn parse(text: &str, _: &str) -> Option<Secret> {
+        Some(Secret::new(text))
+    }
+}
+
+impl Value for Origins {
+    type Literal = &'static str;
+
+    fn literal(_: &'static str) -> Origins {
+        Origins::default()
+    }
+
+    fn parse(text: &str, _: &str) -> Option<Origins> {
+        Origins::parse(text)
     }
 }
 
 fn parse<T: Value>(name: &str, unit: &str, text: &str) -> Result<T> {
-    T::parse(text).ok_or_else(|| Error::new(ErrorKind::Internal, format!("setting {name} is {text:?}, which is no {unit}")))
+    T::parse(text, unit).ok_or_else(|| Error::new(ErrorKind::Internal, format!("setting {name} is {text:?}, which is no {unit}")))
 }
 
 #[cfg(test)]
@@ -140,5 +171,12 @@ mod tests {
         let error = Settings::read(|name| (name == "LONG_POLL_MS").then(|| "soon".into())).unwrap_err();
         assert!(error.detail().contains("LONG_POLL_MS"));
         assert!(Settings::read(|name| (name == "PAGE_MAX_EVENTS").then(|| "0".into())).is_err());
+    }
+
+    #[test]
+    fn shows_no_secret() {
+        let settings = Settings::read(|name| (name == "TICKET_KEYS").then(|| "k1:hush".into())).unwrap();
+        assert_eq!(settings.ticket_keys.expose(), "k1:hush");
+        assert!(!format!("{settings:?}").contains("hush"));
     }
 }

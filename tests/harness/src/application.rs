@@ -10,6 +10,11 @@ use serde::Deserialize;
 use crate::manifest;
 use crate::project::Project;
 
+/// Variables whose values Spin must not show.
+const SECRETS: [&str; 1] = ["ticket_keys"];
+/// The one that is no setting: what a component may ask is for the manifest to say.
+const JWKS_ORIGIN: &str = "jwks_origin";
+
 /// One `spin.toml`.
 pub struct Application {
     /// Where it lies, for messages.
@@ -42,6 +47,8 @@ struct Header {
 #[serde(deny_unknown_fields)]
 struct Variable {
     default: String,
+    #[serde(default)]
+    secret: bool,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +70,8 @@ struct Component {
     source: String,
     #[serde(default)]
     sqlite_databases: Vec<String>,
+    #[serde(default)]
+    allowed_outbound_hosts: Vec<String>,
     #[serde(default)]
     variables: BTreeMap<String, String>,
     build: Build,
@@ -150,7 +159,10 @@ fn variables(application: &Application, settings: &[Setting<'_>]) -> Vec<String>
             Some(_) => {}
         }
     }
-    for name in manifest.variables.keys().filter(|name| settings.iter().all(|(setting, _)| setting != *name)) {
+    for (name, _) in manifest.variables.iter().filter(|(name, variable)| SECRETS.contains(&name.as_str()) != variable.secret) {
+        problems.push(format!("{place}: {name} has to be secret, and nothing else"));
+    }
+    for name in manifest.variables.keys().filter(|name| settings.iter().all(|(setting, _)| setting != *name) && *name != JWKS_ORIGIN) {
         problems.push(format!("{place}: the variable {name} is no setting"));
     }
     problems
@@ -191,7 +203,8 @@ fn agreement(root: &Application, function: &Application) -> Vec<String> {
         }
         // So that it builds there also where no workspace is above it, in a copy made by hand.
         let command = format!("{} --target-dir ../../target", ours.build.command);
-        if (&its.sqlite_databases, &its.variables, &its.build.command) != (&ours.sqlite_databases, &ours.variables, &command) {
+        let grants = |component: &'_ Component| (component.sqlite_databases.clone(), component.allowed_outbound_hosts.clone(), component.variables.clone());
+        if grants(its) != grants(ours) || its.build.command != command {
             problems.push(format!("{place}: {id} differs from the root's"));
         }
     }

@@ -1,0 +1,128 @@
+//! When to ask a provider for its keys, and how long to trust what it said.
+
+use crate::JwkSet;
+
+/// How long keys are used before the provider is asked again, in milliseconds: a key that it took back is trusted for so long.
+const FRESH_MS: u64 = 10 * 60_000;
+/// How long they are used while the provider does not answer.
+const KEPT_MS: u64 = 24 * 3_600_000;
+/// Least time between two questions. A token with a `kid` that nobody knows costs at most one each.
+const FLOOR_MS: u64 = 30_000;
+/// The same while there are no keys at all, which nothing works without.
+const FLOOR_WITHOUT_KEYS_MS: u64 = 5_000;
+
+/// Longest that an answer is waited for, in milliseconds; then the provider counts as out of reach.
+pub const ASK_MS: u64 = 5_000;
+
+/// What is known of a provider's keys, without the keys: an adapter keeps both where all its requests find them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyCache {
+    /// When the keys came, in milliseconds since 1970.
+    pub fetched_ms: Option<u64>,
+    /// When they were last asked for, with or without success.
+    pub asked_ms: Option<u64>,
+    /// Whether that is still under way.
+    pub is_asking: bool,
+}
+
+/// What to do about a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Verify it with the keys that are there.
+    Use,
+    /// Ask the provider, and plan again.
+    Ask,
+    /// Another request asks: plan again a little later.
+    Wait,
+    /// There are no keys, and it is too early to ask again: 503.
+    Refuse,
+}
+
+impl KeyCache {
+    /// What to do about a token, given the keys that are there and the `kid` that it names.
+    pub fn plan(&self, keys: Option<&JwkSet>, id: Option<&str>, now_ms: u64) -> Plan {
+        let age_ms = |moment: Option<u64>| moment.map(|moment| now_ms.saturating_sub(moment));
+        let keys = keys.filter(|_| age_ms(self.fetched_ms).is_some_and(|age| age < KEPT_MS));
+        let is_known = keys.is_some_and(|keys| keys.knows(id));
+        // Who asked may be gone.
+        if self.is_asking && age_ms(self.asked_ms).is_some_and(|age| age < ASK_MS) {
+            return if is_known { Plan::Use } else { Plan::Wait };
+        }
+        let floor = if keys.is_some() { FLOOR_MS } else { FLOOR_WITHOUT_KEYS_MS };
+        let may_ask = age_ms(self.asked_ms).is_none_or(|age| age >= floor);
+        let is_fresh = age_ms(self.fetched_ms).is_some_and(|age| age < FRESH_MS);
+        match keys {
+            _ if may_ask && !(is_known && is_fresh) => Plan::Ask,
+            Some(_) => Plan::Use,
+            None => Plan::Refuse,
+        }
+    }
+
+    /// It was asked now; others wait for the answer.
+    pub fn begin(&mut self, now_ms: u64) {
+        (self.asked_ms, self.is_asking) = (Some(now_ms), true);
+    }
+
+    /// The answer came, with keys or without.
+    pub fn end(&mut self, has_keys: bool, now_ms: u64) {
+        self.is_asking = false;
+        if has_keys {
+            self.fetched_ms = Some(now_ms);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn keys() -> JwkSet {
+        JwkSet::parse(br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#).unwrap()
+    }
+
+    fn plan(fetched_ms: Option<u64>, asked_ms: Option<u64>, id: &str) -> Plan {
+        KeyCache { fetched_ms, asked_ms, is_asking: false }.plan(fetched_ms.map(|_| keys()).as_ref(), Some(id), NOW)
+    }
+
+    #[test]
+    fn asks_when_it_has_none_and_not_again_at_once() {
+        assert_eq!(plan(None, None, "a"), Plan::Ask);
+        assert_eq!(plan(None, Some(NOW - 4_999), "a"), Plan::Refuse);
+        assert_eq!(plan(None, Some(NOW - 5_000), "a"), Plan::Ask);
+    }
+
+    #[test]
+    fn uses_what_is_fresh_and_known() {
+        assert_eq!(plan(Some(NOW - 599_999), Some(NOW - 599_999), "a"), Plan::Use);
+        assert_eq!(plan(Some(NOW - 600_000), Some(NOW - 600_000), "a"), Plan::Ask);
+    }
+
+    #[test]
+    fn an_unknown_key_is_asked_for_once_in_a_while() {
+        assert_eq!(plan(Some(NOW - 30_000), Some(NOW - 30_000), "b"), Plan::Ask);
+        assert_eq!(plan(Some(NOW - 30_000), Some(NOW - 29_999), "b"), Plan::Use);
+    }
+
+    #[test]
+    fn keys_outlast_their_provider_by_a_day() {
+        assert_eq!(plan(Some(NOW - 700_000), Some(NOW - 1), "a"), Plan::Use);
+        assert_eq!(plan(Some(NOW - 24 * 3_600_000), Some(NOW - 1), "a"), Plan::Refuse);
+    }
+
+    #[test]
+    fn one_asks_while_the_others_use_what_they_can_or_wait() {
+        let mut cache = KeyCache::default();
+        cache.begin(NOW);
+        assert_eq!((cache.plan(None, Some("a"), NOW), cache.plan(Some(&keys()), Some("a"), NOW)), (Plan::Wait, Plan::Wait));
+        cache.fetched_ms = Some(NOW);
+        assert_eq!((cache.plan(Some(&keys()), Some("a"), NOW), cache.plan(Some(&keys()), Some("b"), NOW)), (Plan::Use, Plan::Wait));
+        cache.fetched_ms = None;
+        assert_eq!(cache.plan(None, Some("a"), NOW + ASK_MS), Plan::Ask);
+        cache.end(false, NOW + 1);
+        assert_eq!(cache.plan(None, Some("a"), NOW + 1), Plan::Refuse);
+        cache.end(true, NOW + 1);
+        assert_eq!(cache.plan(Some(&keys()), Some("a"), NOW + 1), Plan::Use);
+    }
+}

@@ -1,0 +1,251 @@
+//! Our own short tickets: JWTs under HS256 that say themselves what they grant.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use serde::{Deserialize, Serialize};
+use tidewire_core::{Error, ErrorKind, Result, Right, Rights, Ticket};
+
+use crate::credential::invalid;
+use crate::{jwt, signature};
+
+/// How long a ticket lasts at most, in seconds; a longer one is refused. Who holds one is not asked again until it ends.
+pub const MAX_TICKET_S: u64 = 3_600;
+
+/// Shortest key, in bytes: what HS256 has no use to be longer than, and RFC 7518 wants at least.
+const MIN_KEY_BYTES: usize = 32;
+
+/// The rights by their names in a ticket.
+const RIGHTS: [(&str, Right); 4] = [("read", Right::Read), ("publish", Right::Publish), ("presence", Right::Presence), ("manage", Right::Manage)];
+
+/// The keys of tickets by their names: the first signs, all verify, so that a key can be replaced while tickets of the old one are about.
+#[derive(Default)]
+pub struct TicketKeys(Vec<TicketKey>);
+
+struct TicketKey {
+    id: String,
+    secret: Vec<u8>,
+}
+
+/// The claims, as they stand in a ticket.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
+    ch: String,
+    rights: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sub: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+    /// Only written: its reading is checked by [`jwt::claims`], where it may be one of several.
+    #[serde(default, skip_deserializing)]
+    aud: String,
+}
+
+impl TicketKeys {
+    /// Reads the setting `TICKET_KEYS`: `kid:base64url`, and more after commas. Empty is no key, with which no ticket is valid.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`], saying which of them is wrong and never what it is.
+    pub fn parse(text: &str) -> Result<TicketKeys> {
+        let mut keys: Vec<TicketKey> = Vec::new();
+        for (index, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
+            let wrong = |why: &str| Error::new(ErrorKind::Internal, format!("key {} of TICKET_KEYS {why}; `tidewire keys` makes one", index + 1));
+            let (id, secret) = part.split_once(':').ok_or_else(|| wrong("is not of the form kid:base64url"))?;
+            if !(1..=64).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+                return Err(wrong("has a kid that is not 1 to 64 letters, digits and - _ ."));
+            }
+            let secret = URL_SAFE_NO_PAD.decode(secret.trim_end_matches('=')).map_err(|_| wrong("is not base64url"))?;
+            if secret.len() < MIN_KEY_BYTES {
+                return Err(wrong(&format!("has less than {MIN_KEY_BYTES} bytes")));
+            }
+            if keys.iter().any(|key| key.id == id) {
+                return Err(wrong("has the kid of one before it"));
+            }
+            keys.push(TicketKey { id: id.into(), secret });
+        }
+        Ok(TicketKeys(keys))
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Makes a ticket for a function, signed with the first key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`] without a key.
+    pub fn mint(&self, ticket: &Ticket, function: &str) -> Result<String> {
+        signature::install();
+        let key = self.0.first().ok_or_else(|| Error::new(ErrorKind::Internal, "TICKET_KEYS has no key"))?;
+        let rights = RIGHTS.iter().filter(|(_, right)| ticket.rights.allow(*right)).map(|(name, _)| (*name).into()).collect();
+        let claims = Claims {
+            exp: ticket.expires_ms / 1_000,
+            nbf: None,
+            ch: ticket.channels.clone(),
+            rights,
+            sub: ticket.subject.clone(),
+            jti: ticket.id.clone(),
+            aud: function.into(),
+        };
+        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key.secret))
+            .map_err(|cause| Error::new(ErrorKind::Internal, format!("the ticket cannot be signed: {cause}")))
+    }
+
+    /// The ticket in this text, for this function.
+    pub(crate) fn verify(&self, text: &str, header: &Header, function: &str, now_ms: u64) -> Result<Ticket> {
+        let key = self.0.iter().find(|key| header.kid.as_ref() == Some(&key.id)).ok_or_else(|| invalid("no key of TICKET_KEYS has the `kid` of the ticket"))?;
+        let claims: Claims = jwt::claims(text, &DecodingKey::from_secret(&key.secret), Algorithm::HS256, |expected| {
+            expected.set_audience(&[function]);
+            expected.set_required_spec_claims(&["exp", "aud"]);
+        })?;
+        let expires_ms = claims.exp.saturating_mul(1_000);
+        jwt::check_times(claims.nbf.map(|nbf| nbf.saturating_mul(1_000)), expires_ms, now_ms)?;
+        if expires_ms > now_ms.saturating_add(MAX_TICKET_S * 1_000 + jwt::LEEWAY_MS) {
+            return Err(invalid(format!("a ticket ends after {MAX_TICKET_S} s at most")));
+        }
+        let mut rights = Rights::NONE;
+        for name in &claims.rights {
+            let (_, right) = RIGHTS.iter().find(|(known, _)| known == name).ok_or_else(|| invalid("the ticket grants a right that there is not"))?;
+            rights = rights.with(*right);
+        }
+        Ok(Ticket { id: claims.jti, subject: claims.sub, channels: claims.ch, rights, expires_ms })
+    }
+}
+
+impl fmt::Debug for TicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|key| &key.id)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW_MS: u64 = 1_800_000_000_000;
+    const NOW_S: u64 = NOW_MS / 1_000;
+
+    fn secret(byte: u8) -> String {
+        URL_SAFE_NO_PAD.encode([byte; MIN_KEY_BYTES])
+    }
+
+    fn keys() -> TicketKeys {
+        TicketKeys::parse(&format!("k2:{},k1:{}", secret(2), secret(1))).unwrap()
+    }
+
+    /// A ticket as a backend would make it, with these claims in place of its own; `null` takes one away.
+    fn signed(header: &Value, changes: &Value, byte: u8) -> String {
+        let mut claims = json!({"aud": "chat", "exp": NOW_S + 60, "ch": "room", "rights": ["read"]});
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let message = [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
+        signature::install();
+        let tag = jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(&[byte; MIN_KEY_BYTES]), Algorithm::HS256).unwrap();
+        format!("{message}.{tag}")
+    }
+
+    fn verified(text: &str) -> Result<Ticket> {
+        keys().verify(text, &jwt::header(text)?, "chat", NOW_MS)
+    }
+
+    fn of(changes: &Value) -> Result<Ticket, ErrorKind> {
+        verified(&signed(&json!({"alg": "HS256", "kid": "k1"}), changes, 1)).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_ticket_says_what_it_grants() {
+        let rights = Rights::NONE.with(Right::Read).with(Right::Manage);
+        let ticket = Ticket { id: Some("t1".into()), subject: Some("ann".into()), channels: "team:*".into(), rights, expires_ms: NOW_MS + 3_600_000 };
+        assert_eq!(verified(&keys().mint(&ticket, "chat").unwrap()).unwrap(), ticket);
+        assert_eq!(of(&json!({"rights": []})).unwrap().rights, Rights::NONE);
+        assert!(of(&json!({"aud": ["feed", "chat"], "iat": 1, "nbf": NOW_S + 29, "more": {}})).is_ok());
+    }
+
+    #[test]
+    fn every_key_verifies_and_each_its_own_tickets_only() {
+        assert!(verified(&signed(&json!({"alg": "HS256", "kid": "k2"}), &json!({}), 2)).is_ok());
+        for (header, byte) in [
+            (json!({"alg": "HS256", "kid": "k1"}), 2),
+            (json!({"alg": "HS256", "kid": "k3"}), 1),
+            (json!({"alg": "HS256"}), 1),
+            (json!({"alg": "HS384", "kid": "k1"}), 1),
+            (json!({"alg": "none", "kid": "k1"}), 1),
+            (json!({"alg": "HS256", "kid": "k1", "typ": "logout+jwt"}), 1),
+            (json!({"alg": "HS256", "kid": "k1", "crit": ["b64"], "b64": false}), 1),
+        ] {
+            let refused = verified(&signed(&header, &json!({}), byte)).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::CredentialInvalid, "{header}");
+        }
+    }
+
+    #[test]
+    fn claims_that_are_missing_or_wrong_are_refused() {
+        for changes in [
+            json!({"aud": "feed"}),
+            json!({"aud": null}),
+            json!({"exp": null}),
+            json!({"exp": "soon"}),
+            json!({"exp": -1}),
+            json!({"exp": NOW_S + MAX_TICKET_S + 31}),
+            json!({"exp": u64::MAX}),
+            json!({"nbf": NOW_S + 31}),
+            json!({"nbf": "x"}),
+            json!({"ch": null}),
+            json!({"ch": 1}),
+            json!({"rights": null}),
+            json!({"rights": "read"}),
+            json!({"rights": ["read", "everything"]}),
+            json!({"sub": 7}),
+        ] {
+            assert_eq!(of(&changes), Err(ErrorKind::CredentialInvalid), "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_ends_at_its_end() {
+        assert!(of(&json!({"exp": NOW_S + 1})).is_ok());
+        assert_eq!(of(&json!({"exp": NOW_S})), Err(ErrorKind::CredentialExpired));
+    }
+
+    #[test]
+    fn a_ticket_that_was_changed_is_refused() {
+        let ticket = signed(&json!({"alg": "HS256", "kid": "k1"}), &json!({}), 1);
+        let [header, _, tag] = ticket.split('.').collect::<Vec<_>>()[..] else { panic!("{ticket}") };
+        let all = URL_SAFE_NO_PAD.encode(json!({"aud": "chat", "exp": NOW_S + 60, "ch": "*", "rights": ["manage"]}).to_string());
+        for changed in [format!("{header}.{all}.{tag}"), format!("{header}.{all}."), format!("{ticket}."), format!("{ticket}A"), ticket.replace(tag, "")] {
+            assert_eq!(verified(&changed).unwrap_err().kind(), ErrorKind::CredentialInvalid, "{changed}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_wrong_are_named_and_not_shown() {
+        let (good, short) = (secret(1), URL_SAFE_NO_PAD.encode([7; 31]));
+        for (text, why) in [
+            (good.clone(), "key 1 of TICKET_KEYS is not of the form"),
+            (format!("k1:{short}"), "key 1 of TICKET_KEYS has less than 32 bytes"),
+            (format!("k1:{good},k 2:{good}"), "key 2 of TICKET_KEYS has a kid"),
+            (format!("k1:{good},:{good}"), "key 2 of TICKET_KEYS has a kid"),
+            (format!("k1:{good},k1:{good}"), "key 2 of TICKET_KEYS has the kid of one before it"),
+            (format!("k1:{good}+/"), "key 1 of TICKET_KEYS is not base64url"),
+        ] {
+            let error = TicketKeys::parse(&text).unwrap_err();
+            assert!(error.detail().starts_with(why), "{error}");
+            assert!(!error.detail().contains(&good) && !error.detail().contains(&short), "{error}");
+        }
+        assert!(TicketKeys::parse(" ").unwrap().is_empty());
+        assert_eq!(format!("{:?}", keys()), r#"{"k2", "k1"}"#);
+    }
+}
