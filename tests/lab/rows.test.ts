@@ -31,7 +31,8 @@ function literals(file: string): string[] {
 function statement(from: string[], beginning: string, ...parameters: Value[]): Statement {
   const found = from.filter((text) => text.startsWith(beginning));
   expect(found, beginning).toHaveLength(1);
-  const count = found[0]!.split("?").length - 1;
+  // One that is numbered may stand more than once.
+  const count = Math.max(0, ...[...found[0]!.matchAll(/\?(\d*)/g)].map(([, number], index) => Number(number || index + 1)));
   return [found[0]!, ...numbers(0, count - 1).map((index) => parameters[index] ?? 0)];
 }
 
@@ -66,6 +67,7 @@ function onWorkers(): Store {
     ],
     load: [
       find("SELECT 1 FROM sqlite_master", "channel"),
+      find("SELECT 1 FROM sqlite_master", "revocations"),
       find("SELECT 1 FROM sqlite_master", "producers"),
       find("SELECT schema_version FROM channel"),
       find("SELECT epoch, content_type"),

@@ -13,7 +13,7 @@ use crate::latest::Latest;
 use crate::producer::Turn;
 use crate::{
     Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Forgetting, Framing, Gap, Member, Offset, Operation, Page, PageLimit, Policy,
-    Polling, Presence, Producer, ProducerState, Publisher, Read, Result, Row, Transport, next_cursor,
+    Polling, Presence, Producer, ProducerState, Publisher, Read, Result, Revocation, Row, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -33,6 +33,8 @@ pub enum Decision {
     Erase(ErasePlan),
     /// Answer with those present, once a member has said this of itself, if any.
     Presence(Presence, Option<Member>),
+    /// Keep the revocation, end the connections that it concerns, then answer. The channel need not exist.
+    Revoke(Revocation, Reply),
 }
 
 /// A write: the rows, and the channel as it is after them.
@@ -130,6 +132,7 @@ pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, pub
         Operation::Read(read) => read_from(&existing()?, read, policy, moment),
         Operation::Members => Ok(Decision::Presence(policy.presence()?, None)),
         Operation::Announce => Ok(Decision::Presence(policy.presence()?, Some(Member::parse(body)?))),
+        Operation::Revoke => Ok(Decision::Revoke(Revocation::parse(body, moment.now_ms)?, reply(StatusCode::NO_CONTENT, ""))),
     }
 }
 

@@ -123,13 +123,14 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
         let length = visit.header("content-length").and_then(|length| length.parse().ok());
         return Ok(Entry::Route(Routed { route: route.name, channel, grant: Grant::default(), length, rights: route.rights, query: visit.query.into() }));
     }
-    let presence = rest.strip_prefix("-/presence/").filter(|_| F::policy(settings).presence.is_some());
-    if presence.is_none() && (rest.is_empty() || rest.starts_with("-/")) {
-        return file(F::ASSETS, rest, visit.method).map(Entry::Reply);
-    }
-    let channel = ChannelName::from_path(presence.unwrap_or(rest), F::NAMES)?;
-    let operation = if presence.is_some() { Operation::parse_presence(visit.method)? } else { Operation::parse(visit)? };
-    Ok(Entry::Channel(Asked { channel, operation }))
+    let (channel, operation) = match below {
+        Some(("presence", name)) if F::policy(settings).presence.is_some() => (name, Operation::parse_presence(visit.method)),
+        Some(("revoke", name)) => (name, Operation::parse_revocation(visit.method)),
+        _ if rest.is_empty() || rest.starts_with("-/") => return file(F::ASSETS, rest, visit.method).map(Entry::Reply),
+        _ => (rest, Operation::parse(visit)),
+    };
+    let channel = ChannelName::from_path(channel, F::NAMES)?;
+    Ok(Entry::Channel(Asked { channel, operation: operation? }))
 }
 
 /// Relative, so that it holds under any prefix that a proxy takes away.
@@ -299,6 +300,13 @@ mod tests {
         }
         let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
         assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: None });
+    }
+
+    #[test]
+    fn access_is_revoked_beside_its_channel() {
+        assert_eq!(refused("POST", "/a/notes/-/revoke/public", &[]), ErrorKind::CredentialMissing);
+        assert_eq!(refused("GET", "/a/notes/-/revoke/public", &[]), ErrorKind::MethodNotAllowed);
+        assert_eq!(refused("POST", "/a/notes/-/revoke/", &[]), ErrorKind::ChannelNameInvalid);
     }
 
     #[test]

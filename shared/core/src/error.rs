@@ -123,6 +123,8 @@ kinds! {
     PresenceInvalid = "presence-invalid", BAD_REQUEST, "The presence is not valid";
     /// As many are present as the channel takes.
     PresenceFull = "presence-full", TOO_MANY_REQUESTS, "The channel has too many members";
+    /// A revocation that names nobody.
+    RevocationInvalid = "revocation-invalid", BAD_REQUEST, "The revocation is not valid";
     /// A feature of the protocol that this version does not have.
     NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
     /// The platform takes no WebSocket.

@@ -160,7 +160,7 @@ pub(crate) fn closed(offset: Offset) -> String {
 }
 
 /// `close`: says at once with which code the connection ends, since a platform may take seconds over a close.
-pub fn close_frame(code: u16, reason: &'static str) -> String {
+pub(crate) fn close_frame(code: u16, reason: &'static str) -> String {
     #[derive(Serialize)]
     struct Close {
         r#type: &'static str,

@@ -9,7 +9,7 @@ use crate::body::joined_text;
 use crate::headers::{self, Reply, reply, set};
 use crate::news::news;
 use crate::presence::members_json;
-use crate::{Channel, ContentType, Event, Gap, Member, Offset, frame, sse};
+use crate::{Channel, ContentType, Event, Gap, Grant, Member, Offset, Revocation, frame, sse};
 
 /// Encoding of what a kept reader is sent. Readers of one framing get the same bytes, so an event is encoded once for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -130,6 +130,32 @@ impl Framing {
         let frame = if self == Framing::TidewireV1 { frame::closed(channel.tail_offset()) } else { String::new() };
         Closing { frame, code: 1000, reason: "channel-closed" }
     }
+
+    /// Says with which close code the server ends the connection: before the close itself, which may take seconds, and where SSE has none. `None` for a framing
+    /// that cannot say it; its client finds out by its next request.
+    pub fn close(self, code: u16, reason: &'static str) -> Option<String> {
+        match self {
+            Framing::TidewireV1 => Some(frame::close_frame(code, reason)),
+            Framing::EventSource => {
+                let mut out = String::new();
+                sse::encode_event(&mut out, None, Some("close"), &format!(r#"{{"code":{code},"reason":"{reason}"}}"#));
+                Some(out)
+            }
+            Framing::DurableSse | Framing::News => None,
+        }
+    }
+
+    /// The last chunk of a stream that the server ends: why the client has no access any more, else when to come back. `None` where that cannot be said.
+    pub fn farewell(self, grant: &Grant, revocations: &[Revocation], now_ms: u64) -> Option<String> {
+        match grant.admit(revocations, now_ms) {
+            Err(error) => self.close(error.close_code(), error.close_reason()),
+            Ok(()) => {
+                let mut out = String::new();
+                sse::encode_retry(&mut out, sse::PLANNED_RETRY_MS);
+                Some(out)
+            }
+        }
+    }
 }
 
 /// Head of an SSE answer.
@@ -191,6 +217,22 @@ mod tests {
         for framing in Framing::ALL {
             assert_eq!(framing.presence(&members, true).is_some(), framing.carries_presence());
         }
+    }
+
+    #[test]
+    fn an_end_is_told_to_those_who_can_read_it() {
+        let told = Framing::ALL.map(|framing| framing.close(3005, "credential-expired"));
+        assert_eq!(told[0].as_deref(), Some(r#"{"type":"close","code":3005,"reason":"credential-expired"}"#));
+        assert_eq!(told[1].as_deref(), Some("event: close\ndata:{\"code\":3005,\"reason\":\"credential-expired\"}\n\n"));
+        assert_eq!(told[2..], [None, None]);
+    }
+
+    #[test]
+    fn a_stream_that_is_ended_says_when_to_come_back_or_why_not() {
+        let grant = Grant { until_ms: Some(10), ..Grant::default() };
+        assert_eq!(Framing::EventSource.farewell(&grant, &[], 9).unwrap(), "retry:100\n\n");
+        assert!(Framing::EventSource.farewell(&grant, &[], 10).unwrap().contains("credential-expired"));
+        assert_eq!(Framing::DurableSse.farewell(&grant, &[], 10), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, Identity, Result, Right, Rights};
+use crate::{Error, ErrorKind, Identity, Result, Revocation, Right, Rights};
 
 /// Decided before the channel is touched; a connection keeps it for as long as it lasts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,23 @@ impl Grant {
             _ => None,
         };
         Grant { rights, until_ms: identity.expires_ms(), subject: identity.subject().map(Into::into), ticket }
+    }
+
+    /// Whether the access is still there: asked again of every connection that stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::CredentialExpired`] once its time is over, [`ErrorKind::AccessDenied`] when it was revoked.
+    pub fn admit(&self, revocations: &[Revocation], now_ms: u64) -> Result<()> {
+        let Some(until_ms) = self.until_ms else { return Ok(()) };
+        if now_ms >= until_ms {
+            return Err(Error::new(ErrorKind::CredentialExpired, "the credential's time is over: come again with a fresh one")
+                .with_header("www-authenticate", "Bearer"));
+        }
+        if revocations.iter().any(|revocation| revocation.ends(self, now_ms)) {
+            return Err(Error::new(ErrorKind::AccessDenied, "the access to this channel was revoked"));
+        }
+        Ok(())
     }
 
     /// # Errors
@@ -50,11 +67,22 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Revoked;
 
     fn refused(until_ms: Option<u64>) -> ErrorKind {
         let grant = Grant { rights: Rights::NONE.with(Right::Read), until_ms, ..Grant::default() };
         assert!(grant.demand(Right::Read).is_ok());
         grant.demand(Right::Publish).unwrap_err().kind()
+    }
+
+    #[test]
+    fn ends_with_its_time_or_when_it_is_revoked() {
+        let grant = Grant { until_ms: Some(10), ticket: Some("t".into()), ..Grant::default() };
+        let revoked = [Revocation { of: Revoked::Ticket("t".into()), until_ms: 20 }];
+        let kind = |grant: &Grant, revocations: &[Revocation], now_ms| grant.admit(revocations, now_ms).map_err(|error| error.kind()).err();
+        assert_eq!([kind(&grant, &[], 9), kind(&grant, &[], 10)], [None, Some(ErrorKind::CredentialExpired)]);
+        assert_eq!(kind(&grant, &revoked, 9), Some(ErrorKind::AccessDenied));
+        assert_eq!(kind(&Grant::default(), &revoked, u64::MAX), None);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub enum Operation {
     Members,
     /// `POST` to those present: joins, changes its state, renews its lease, leaves.
     Announce,
+    /// `POST` of a revocation: ends somebody's access.
+    Revoke,
 }
 
 /// An append.
@@ -93,7 +95,7 @@ impl Operation {
 
     /// Whether a body belongs to it.
     pub fn has_body(&self) -> bool {
-        matches!(self, Operation::Create { .. } | Operation::Append(_) | Operation::Announce)
+        matches!(self, Operation::Create { .. } | Operation::Append(_) | Operation::Announce | Operation::Revoke)
     }
 
     /// Whether it puts off the end of a channel with a sliding TTL. `HEAD` only looks.
@@ -104,7 +106,7 @@ impl Operation {
     /// The rights that it takes, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
-            Operation::Create { .. } | Operation::Delete | Operation::Erase { by: None, .. } => &[Right::Manage],
+            Operation::Create { .. } | Operation::Delete | Operation::Erase { by: None, .. } | Operation::Revoke => &[Right::Manage],
             Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
             Operation::Append(_) | Operation::Erase { .. } => &[Right::Publish],
             Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
@@ -150,6 +152,14 @@ impl Operation {
             "GET" => Ok(Operation::Members),
             "POST" => Ok(Operation::Announce),
             _ => Err(Error::new(ErrorKind::MethodNotAllowed, "those present are asked by GET, and told by POST")),
+        }
+    }
+
+    /// Reads what is to be done about somebody's access.
+    pub(crate) fn parse_revocation(method: &str) -> Result<Operation> {
+        match method {
+            "POST" => Ok(Operation::Revoke),
+            _ => Err(Error::new(ErrorKind::MethodNotAllowed, "access is revoked by POST")),
         }
     }
 }

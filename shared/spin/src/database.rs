@@ -9,11 +9,11 @@ use spin_sdk::sqlite::{Connection, Error, Value};
 pub(crate) type Row = Vec<Value>;
 
 /// Version of the tables below; a store of a newer one is refused, not guessed at.
-const SCHEMA_VERSION: u64 = 2;
+const SCHEMA_VERSION: u64 = 3;
 
 /// `store` has one row: the version, and the newest epoch of a channel that was deleted, so that a new one is above it. An append writes its events and nothing else; a
 /// channel's own row is written when something else changes, or when no event is left to tell tail and total.
-const SCHEMA: [&str; 7] = [
+const SCHEMA: [&str; 8] = [
     "CREATE TABLE IF NOT EXISTS channels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -47,8 +47,9 @@ const SCHEMA: [&str; 7] = [
     ) WITHOUT ROWID",
     EXPIRY,
     PRESENCE,
+    REVOCATIONS,
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL, last_epoch INTEGER NOT NULL)",
-    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 2, 0)",
+    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 3, 0)",
 ];
 
 /// Holds only channels that end by themselves, so that others cost nothing and the sweep finds the first at once.
@@ -66,6 +67,15 @@ const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
     PRIMARY KEY (channel, id)
 ) WITHOUT ROWID";
 
+/// By name: a channel that is made anew is no way back. `of` says as JSON whose access ended; no two of a channel have the same time, so the newest tells whether
+/// there is one more.
+const REVOCATIONS: &str = "CREATE TABLE IF NOT EXISTS revocations (
+    channel TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    of TEXT NOT NULL,
+    PRIMARY KEY (channel, until_ms)
+) WITHOUT ROWID";
+
 /// From version 1 to 2, which leaves the rows where they are.
 const UPGRADE: [&str; 9] = [
     "ALTER TABLE channels ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
@@ -78,6 +88,9 @@ const UPGRADE: [&str; 9] = [
     PRESENCE,
     "UPDATE store SET schema_version = 2",
 ];
+
+/// From version 2 to 3.
+const UPGRADE_TO_3: [&str; 2] = [REVOCATIONS, "UPDATE store SET schema_version = 3"];
 
 thread_local! {
     /// For single statements. Shared by the requests of the instance: they may interleave between statements, never within one.
@@ -114,11 +127,14 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
         }
         transaction.commit().await?;
     }
-    if version(&connection).await? == 1 {
+    for (from, upgrade) in [(1, UPGRADE.as_slice()), (2, &UPGRADE_TO_3)] {
+        if version(&connection).await? != from {
+            continue;
+        }
         let transaction = Transaction::begin().await?;
         // Another instance may have come first.
-        if version(transaction.connection()).await? == 1 {
-            for statement in UPGRADE {
+        if version(transaction.connection()).await? == from {
+            for statement in upgrade {
                 transaction.execute(statement, vec![]).await?;
             }
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Member, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, presence_changes, sse};
+use tidewire_core::{Channel, Framing, Grant, Member, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, presence_changes, sse};
 
 use crate::clock::{elapsed, entropy, now_ms};
 use crate::store::{Store, Stored};
@@ -27,6 +27,7 @@ pub(crate) struct Reader {
     watch: Rc<Watch>,
     settings: Rc<Settings>,
     framing: Framing,
+    grant: Grant,
     /// Stands for the channel until its first publish.
     absent: Channel,
     epoch: u64,
@@ -46,7 +47,15 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// A reader of the channel as it was `stored` a moment ago; `absent` stands for it when it was not.
-    pub(crate) fn new(store: Store, limit: PageLimit, settings: Rc<Settings>, subscribe: Subscribe, stored: Option<Stored>, absent: Channel) -> Reader {
+    pub(crate) fn new(
+        store: Store,
+        limit: PageLimit,
+        settings: Rc<Settings>,
+        subscribe: Subscribe,
+        grant: Grant,
+        stored: Option<Stored>,
+        absent: Channel,
+    ) -> Reader {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
         let greeting = framing.greeting(channel, after, settings.retry_ms, entropy(), None);
@@ -58,6 +67,7 @@ impl Reader {
             store,
             limit,
             framing,
+            grant,
             absent,
             after,
             cursor,
@@ -72,11 +82,14 @@ impl Reader {
         }
     }
 
-    /// Waits until something came after the position, the channel ended or became another, or the time is up.
+    /// Waits until something came after the position, the channel ended or became another, or the time or the right to read is over.
     pub(crate) async fn wait_for_news(&self) -> News {
         let deadline = elapsed() + Duration::from_millis(self.settings.long_poll_ms);
         loop {
             self.watch.tick(self.interval()).await;
+            if !self.has_access() {
+                return News::None;
+            }
             if let Some(batch) = self.watch.recent(self.after).filter(|batch| self.epoch == 0 || batch.stored.channel.epoch == self.epoch) {
                 return News::Reply(batch.reply(&PagePlan::after_wait(self.after, self.cursor)));
             }
@@ -100,11 +113,9 @@ impl Reader {
             if self.is_ended {
                 return None;
             }
-            if self.frames_left == 0 || elapsed() >= self.ends_at {
+            if self.frames_left == 0 || elapsed() >= self.ends_at || !self.has_access() {
                 self.is_ended = true;
-                let mut farewell = String::new();
-                sse::encode_retry(&mut farewell, sse::PLANNED_RETRY_MS);
-                return Some(farewell);
+                return self.framing.farewell(&self.grant, &self.watch.revocations(), now_ms());
             }
             match self.news().await {
                 Ok(text) if !text.is_empty() => {
@@ -196,6 +207,10 @@ impl Reader {
             self.moved(page.end(), &channel);
             return Ok(text);
         }
+    }
+
+    fn has_access(&self) -> bool {
+        self.grant.until_ms.is_none() || self.grant.admit(&self.watch.revocations(), now_ms()).is_ok()
     }
 
     fn moved(&mut self, to: u64, channel: &Channel) {

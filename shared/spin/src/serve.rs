@@ -10,8 +10,8 @@ use http::request::Parts;
 use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_core::{
-    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Identity, Member, Moment, Offset, Operation, Page, Policy, Presence, Read, Reply,
-    Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
+    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Identity, Member, Moment, Offset, Operation, Page, Policy, Presence, Read,
+    Reply, Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
 };
 
 use crate::clock::{entropy, now_ms};
@@ -75,7 +75,7 @@ async fn answer<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Re
                 "Spin takes no WebSocket: read this address as SSE (Accept: text/event-stream), publish with POST",
             ));
         }
-        return read_channel(store, read, &policy, settings).await;
+        return read_channel(store, read, &asked.grant, &policy, settings).await;
     }
     let mut bytes = Vec::new();
     if asked.operation.has_body() {
@@ -125,6 +125,7 @@ fn moment(look: &Look) -> Moment {
 /// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
 pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
     let mut look = store.load().await.map_err(internal)?;
+    admit(store, &look, &asked.grant).await?;
     if asked.operation.slides() {
         slide(store, &mut look, None).await?;
     }
@@ -133,6 +134,7 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
     match decision {
         Decision::Reply(reply) => return Ok(reply),
         Decision::Presence(presence, said) => return present(store, presence, said).await,
+        Decision::Revoke(revocation, reply) => return store.put_revocation(&revocation).await.map(|()| reply).map_err(internal),
         _ => {}
     }
     if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
@@ -170,7 +172,9 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
             Ok(reply)
         }
         Ok(Decision::Reply(reply)) => Ok(reply),
-        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..) | Decision::Erase(_)) => Err(internal("a change was decided as a read")),
+        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_)) => {
+            Err(internal("a change was decided as a read"))
+        }
         Err(error) => Err(error),
     };
     match reply {
@@ -184,6 +188,13 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
             Err(error)
         }
     }
+}
+
+/// Refuses who had access by its credential and has it no more. The revocations are read only where there are any.
+async fn admit(store: &Store, look: &Look, grant: &Grant) -> Result<(), Error> {
+    let is_asked = grant.until_ms.is_some() && look.revocations_version > 0;
+    let revocations = if is_asked { store.revocations().await.map_err(internal)? } else { Vec::new() };
+    grant.admit(&revocations, now_ms())
 }
 
 /// Begins a sliding TTL again before anything is decided, so that what is decided upon has not expired.
@@ -225,7 +236,7 @@ async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
     }
 }
 
-async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<Settings>) -> Result<Answer, Error> {
+async fn read_channel(store: Store, read: &Read, grant: &Grant, policy: &Policy, settings: Rc<Settings>) -> Result<Answer, Error> {
     let mut read = read.clone();
     let mut has_waited = false;
     let interval = Duration::from_millis(settings.store_poll_ms);
@@ -238,9 +249,13 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
     loop {
         let watch = watch.take();
         let mut look = match &watch {
-            Some(watch) => Look { stored: watch.stored(), expired: None, last_epoch: 0, presence_version: 0 },
+            Some(watch) => Look { stored: watch.stored(), expired: None, last_epoch: 0, presence_version: 0, revocations_version: 0 },
             None => kept(&store, policy).await?,
         };
+        match &watch {
+            Some(watch) => grant.admit(&watch.revocations(), now_ms())?,
+            None => admit(&store, &look, grant).await?,
+        }
         slide(&store, &mut look, watch.as_deref()).await?;
         match decide(&Operation::Read(read.clone()), &[], look.channel(), &[], policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
@@ -265,7 +280,7 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
                 let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
                 let (offset, cursor, framing) = (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
                 let head = event_stream_head(framing, &channel.content_type);
-                let reader = Reader::new(store.clone(), policy.page, Rc::clone(&settings), subscribe, look.stored, absent.unwrap_or(channel));
+                let reader = Reader::new(store.clone(), policy.page, Rc::clone(&settings), subscribe, grant.clone(), look.stored, absent.unwrap_or(channel));
                 if framing != Framing::News {
                     return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
                 }
@@ -281,7 +296,9 @@ async fn read_channel(store: Store, read: &Read, policy: &Policy, settings: Rc<S
                 // `now` was resolved when the wait began.
                 read.start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
             }
-            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) | Decision::Erase(_) => return Err(internal("a read was decided as a change")),
+            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_) => {
+                return Err(internal("a read was decided as a change"));
+            }
         }
     }
 }

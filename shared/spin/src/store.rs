@@ -1,7 +1,9 @@
 //! The log of one channel, in the database that all share.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Publisher, Retention, RowSize};
+use tidewire_core::{
+    Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Publisher, Retention, Revocation, RowSize,
+};
 
 use crate::clock::now_ms;
 use crate::database::{Row, Transaction, execute, integer, number, shared};
@@ -24,6 +26,8 @@ pub(crate) struct Look {
     pub(crate) last_epoch: u64,
     /// Changes with those present; 0 where nobody is or the function tells no presence.
     pub(crate) presence_version: u64,
+    /// Changes with each access that is revoked; 0 where none is.
+    pub(crate) revocations_version: u64,
 }
 
 impl Look {
@@ -55,7 +59,8 @@ macro_rules! look {
             "SELECT ",
             $presence,
             ", s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, c.revision, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
-       oldest.seq, oldest.at_ms, max(oldest.total - length(oldest.data), 0), c.ttl_s, c.expires_at_ms, c.touched_at_ms, e.seq, e.data
+       oldest.seq, oldest.at_ms, max(oldest.total - length(oldest.data), 0), c.ttl_s, c.expires_at_ms, c.touched_at_ms,
+       (SELECT max(until_ms) FROM revocations WHERE channel = ?1), e.seq, e.data
 FROM store s
 LEFT JOIN channels c ON c.name = ?1
 LEFT JOIN events newest ON newest.channel = c.id AND newest.seq = (SELECT max(seq) FROM events WHERE channel = c.id)
@@ -278,6 +283,28 @@ impl Store {
         Ok(())
     }
 
+    /// Whose access to the channel was revoked, and is still.
+    pub(crate) async fn revocations(&self) -> Result<Vec<Revocation>, Error> {
+        let connection = shared().await?;
+        let statement = "SELECT of, until_ms FROM revocations WHERE channel = ? AND until_ms > ?";
+        let rows = execute(&connection, statement, vec![Value::Text(self.name.clone()), number(now_ms())]).await?;
+        let revocation = |row: Row| match row.as_slice() {
+            [Value::Text(of), until_ms] => Revocation::from_columns(of, integer(until_ms)?),
+            _ => None,
+        };
+        rows.into_iter().map(|row| revocation(row).ok_or_else(|| damaged("revocation"))).collect()
+    }
+
+    pub(crate) async fn put_revocation(&self, revocation: &Revocation) -> Result<(), Error> {
+        let connection = shared().await?;
+        // Of every channel: nobody may ever ask for theirs again.
+        execute(&connection, "DELETE FROM revocations WHERE until_ms <= ?", vec![number(now_ms())]).await?;
+        let statement = "INSERT INTO revocations (channel, until_ms, of)
+             VALUES (?1, max(?2, 1 + coalesce((SELECT max(until_ms) FROM revocations WHERE channel = ?1), 0)), ?3)";
+        execute(&connection, statement, vec![Value::Text(self.name.clone()), number(revocation.until_ms), Value::Text(revocation.column())]).await?;
+        Ok(())
+    }
+
     /// Drops what retention does not keep. What it cuts stays cut whoever appends meanwhile, so it needs no lock.
     pub(crate) async fn retain(&self, stored: &Stored, retention: &Retention, now_ms: u64) -> Result<(), Error> {
         let connection = shared().await?;
@@ -319,11 +346,13 @@ fn look(row: Row) -> Option<(Look, Option<Event>)> {
         ttl_s,
         expires_at_ms,
         touched_at_ms,
+        revocations_version,
         seq,
         data,
     ] = row.try_into().ok()?;
     let (last_epoch, presence_version) = (integer(&last_epoch)?, integer(&presence_version).unwrap_or(0));
-    let Some(id) = integer(&id) else { return Some((Look { stored: None, expired: None, last_epoch, presence_version }, None)) };
+    let revocations_version = integer(&revocations_version).unwrap_or(0);
+    let Some(id) = integer(&id) else { return Some((Look { stored: None, expired: None, last_epoch, presence_version, revocations_version }, None)) };
     let Value::Text(content_type) = content_type else { return None };
     let mut channel = Channel::new(integer(&epoch)?, ContentType::parse(&content_type)?);
     channel.closed = integer(&closed)? != 0;
@@ -342,11 +371,11 @@ fn look(row: Row) -> Option<(Look, Option<Event>)> {
         (Some(seq), Value::Blob(data)) => Some(Event { seq, data }),
         _ => None,
     };
-    Some((Look { stored: Some(Stored { id, channel }), expired: None, last_epoch, presence_version }, event))
+    Some((Look { stored: Some(Stored { id, channel }), expired: None, last_epoch, presence_version, revocations_version }, event))
 }
 
 fn event_of(row: Row) -> Option<Event> {
-    let [.., seq, Value::Blob(data)] = <[Value; 18]>::try_from(row).ok()? else { return None };
+    let [.., seq, Value::Blob(data)] = <[Value; 19]>::try_from(row).ok()? else { return None };
     Some(Event { seq: integer(&seq)?, data })
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn sweep() {
 
 async fn remove_expired() -> Result<(), Error> {
     let connection = shared().await?;
+    execute(&connection, "DELETE FROM revocations WHERE until_ms <= ?", vec![number(now_ms())]).await?;
     let expired = "SELECT id, epoch FROM channels WHERE coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000) <= ? LIMIT ?";
     for row in execute(&connection, expired, vec![number(now_ms()), number(CHANNELS)]).await? {
         let [id, epoch] = row.as_slice() else { continue };

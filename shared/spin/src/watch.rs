@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Lease, Member, Offset, Page, PageLimit, PagePlan, Reply, Start, present};
+use tidewire_core::{Channel, Framing, Lease, Member, Offset, Page, PageLimit, PagePlan, Reply, Revocation, Start, present};
 
 use crate::clock::{last_tick, next_tick, now_ms};
 use crate::store::{Store, Stored};
@@ -30,6 +30,8 @@ pub(crate) struct Watch {
     is_reading: Cell<bool>,
     known: RefCell<Known>,
     presence: RefCell<KnownPresence>,
+    /// Version of the revocations, and those of them that are in force.
+    revocations: RefCell<(u64, Rc<[Revocation]>)>,
 }
 
 /// Those present, as far as this instance knows.
@@ -87,7 +89,9 @@ impl Watch {
             watches.retain(|_, watch| Rc::strong_count(watch) > 1);
             let make = || {
                 let known = RefCell::new(Known::at_tail_of(stored));
-                Rc::new(Watch { store: store.clone(), limit, landed: Cell::new(0), is_reading: Cell::new(false), known, presence: RefCell::default() })
+                let (landed, is_reading) = (Cell::new(0), Cell::new(false));
+                let revocations = RefCell::new((0, Rc::default()));
+                Rc::new(Watch { store: store.clone(), limit, landed, is_reading, known, presence: RefCell::default(), revocations })
             };
             let watch = watches.entry(store.name().into()).or_insert_with(make);
             watch.known.borrow_mut().learn(stored);
@@ -149,6 +153,20 @@ impl Watch {
         presence.version.is_some().then(|| Rc::clone(&presence.present))
     }
 
+    /// Whose access was revoked, as of the last look.
+    pub(crate) fn revocations(&self) -> Rc<[Revocation]> {
+        Rc::clone(&self.revocations.borrow().1)
+    }
+
+    async fn read_revocations(&self, version: u64) -> Result<(), Error> {
+        let is_known = self.revocations.borrow().0 == version;
+        if !is_known {
+            let revocations = if version == 0 { Vec::new() } else { self.store.revocations().await? };
+            self.revocations.replace((version, revocations.into()));
+        }
+        Ok(())
+    }
+
     /// Reads the members where somebody came, changed or left, or where a lease that this instance knows of ran out: it may have been renewed meanwhile.
     async fn read_presence(&self, version: u64) -> Result<(), Error> {
         let now_ms = now_ms();
@@ -174,6 +192,7 @@ impl Watch {
             let after = self.seen();
             let (look, page) = self.store.look(after, self.limit).await?;
             self.read_presence(look.presence_version).await?;
+            self.read_revocations(look.revocations_version).await?;
             let mut known = self.known.borrow_mut();
             let Some(stored) = look.stored else {
                 *known = Known::default();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
 use js_sys::{JsString, Uint8Array};
-use tidewire_core::{Framing, Settings, event_stream_head, sse};
+use tidewire_core::{Framing, Grant, Settings, event_stream_head, sse};
 use wasm_bindgen::prelude::*;
 use wasm_streams::ReadableStream;
 use web_sys::{EventTarget, MessageEvent};
@@ -31,10 +31,10 @@ extern "C" {
     fn encode(this: &TextEncoder, text: &JsString) -> Uint8Array;
 }
 
-/// Answers with a stream of what the object sends.
-pub(crate) fn hold(socket: WebSocket, framing: Framing, kept: &Kept, settings: &Settings) -> Result<Response> {
+/// Answers with a stream of what the object sends, for as long as the grant allows.
+pub(crate) fn hold(socket: WebSocket, framing: Framing, kept: &Kept, grant: &Grant, settings: &Settings) -> Result<Response> {
     let head = respond(event_stream_head(framing, &kept.content_type))?;
-    let bridge = Bridge::open(socket, settings)?;
+    let bridge = Bridge::open(socket, framing, grant.clone(), settings)?;
     let chunks = unfold(bridge, async |mut bridge| {
         let chunk = bridge.next().await?;
         Some((Ok(chunk), bridge))
@@ -55,6 +55,8 @@ struct Queue {
 
 struct Bridge {
     socket: WebSocket,
+    framing: Framing,
+    grant: Grant,
     queue: Rc<RefCell<Queue>>,
     encoder: TextEncoder,
     heartbeat: Duration,
@@ -66,7 +68,7 @@ struct Bridge {
 }
 
 impl Bridge {
-    fn open(socket: WebSocket, settings: &Settings) -> Result<Bridge> {
+    fn open(socket: WebSocket, framing: Framing, grant: Grant, settings: &Settings) -> Result<Bridge> {
         let queue = Rc::new(RefCell::new(Queue::default()));
         let limit = settings.stream_max_queued_bytes;
         let on_message = Closure::new({
@@ -104,7 +106,9 @@ impl Bridge {
             encoder: TextEncoder::new(),
             heartbeat: Duration::from_millis(settings.heartbeat_ms),
             frames_left: settings.stream_max_frames,
-            ends_at_ms: Date::now().as_millis() + settings.stream_max_ms,
+            ends_at_ms: (Date::now().as_millis() + settings.stream_max_ms).min(grant.until_ms.unwrap_or(u64::MAX)),
+            framing,
+            grant,
             has_said_farewell: false,
             on_message,
             on_end,
@@ -120,8 +124,7 @@ impl Bridge {
             }
             if self.frames_left == 0 || now_ms >= self.ends_at_ms {
                 self.has_said_farewell = true;
-                let mut farewell = String::new();
-                sse::encode_retry(&mut farewell, sse::PLANNED_RETRY_MS);
+                let farewell = self.framing.farewell(&self.grant, &[], now_ms)?;
                 return Some(self.encoder.encode(&JsString::from(farewell)).into());
             }
             let wait = self.heartbeat.min(Duration::from_millis(self.ends_at_ms - now_ms));

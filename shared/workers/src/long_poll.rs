@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use tidewire_core::{Settings, news_reply, timed_out};
-use worker::{Delay, Response, Result, WebSocket, WebsocketEvent};
+use tidewire_core::{Grant, Settings, news_reply, timed_out};
+use worker::{Date, Delay, Response, Result, WebSocket, WebsocketEvent};
 
 use crate::handover::Kept;
 use crate::respond::{refuse, respond};
 
-/// Waits for news at the position at which the wait began; 204 at the deadline.
-pub(crate) async fn wait(socket: WebSocket, kept: &Kept, settings: &Settings) -> Result<Response> {
+/// Waits for news at the position at which the wait began; 204 at the deadline, or when the right to read ends.
+pub(crate) async fn wait(socket: WebSocket, kept: &Kept, grant: &Grant, settings: &Settings) -> Result<Response> {
+    let right_ms = grant.until_ms.map_or(u64::MAX, |until_ms| until_ms.saturating_sub(Date::now().as_millis()));
+    let deadline = Duration::from_millis(settings.long_poll_ms.min(right_ms));
     let news = {
         let mut events = socket.events()?;
         socket.accept()?;
-        match select(events.next(), Delay::from(Duration::from_millis(settings.long_poll_ms))).await {
+        match select(events.next(), Delay::from(deadline)).await {
             Either::Left((Some(Ok(WebsocketEvent::Message(message))), _)) => message.text(),
             // The deadline; or the object went away or the channel was deleted, which the client's next request finds out.
             _ => None,

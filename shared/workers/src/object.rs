@@ -2,14 +2,14 @@
 
 mod presence;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
     Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation, Page,
-    PageLimit, Policy, Publisher, Right, Settings, Start, Subscribe, Transport, ack_frame, close_frame, decide, decide_publish, error_frame, next_cursor,
+    PageLimit, Policy, Publisher, Revocation, Right, Settings, Start, Subscribe, Transport, ack_frame, decide, decide_publish, error_frame, next_cursor,
     presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
@@ -35,6 +35,8 @@ struct Inner {
     store: Store,
     readers: Readers,
     memory: RefCell<Memory>,
+    /// When the object is woken next, as far as is known, in milliseconds since 1970; `u64::MAX` when it is not known.
+    alarm_ms: Cell<u64>,
 }
 
 /// What was read of the store, until something goes wrong with it.
@@ -46,6 +48,7 @@ struct Memory {
     has_expired: bool,
     /// Epoch of the channel that was deleted last, so that the next is above it even within a millisecond.
     last_epoch: u64,
+    revocations: Vec<Revocation>,
 }
 
 /// Longest event whatever the settings say, in bytes: the platform's row of 2 MB, less the other columns. Longer ones are refused with 413 like those above the setting.
@@ -53,6 +56,9 @@ const MAX_EVENT_BYTES: u64 = 2_000_000 - 1_024;
 
 /// How long a reader that catches up may take to acknowledge. Only while it lasts the object stays awake for it.
 const ACK_WAIT: Duration = Duration::from_secs(10);
+
+/// Rights that end so soon after an alarm end with it: one alarm for many, and nobody stays longer than allowed.
+const ENDS_TOGETHER_MS: u64 = 5_000;
 
 type Answer<T> = std::result::Result<T, Error>;
 
@@ -75,7 +81,7 @@ impl<F: Function> ChannelObject<F> {
         let mut policy = Policy::of::<F>(name.as_ref(), &settings);
         policy.max_readers = policy.max_readers.min(Readers::MAX.into());
         policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
-        let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default() });
+        let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms: Cell::new(u64::MAX) });
         for (socket, reader) in behind {
             // A Worker that was told of more asks by itself.
             if reader.framing == Framing::TidewireV1 && inner.go_on(&socket, reader).is_err() {
@@ -91,20 +97,24 @@ impl<F: Function> ChannelObject<F> {
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         self.inner.ring_for_expired().await?;
-        let answer = match self.inner.decide(&operation, &grant, &body) {
+        let answer = match self.inner.admit(&grant).and_then(|()| self.inner.decide(&operation, &grant, &body)) {
             Ok(Decision::Reply(reply)) => return respond(reply),
             Ok(Decision::Commit(commit, reply)) => {
                 let is_new = commit.is_new;
                 match self.inner.commit(*commit) {
-                    Ok(channel) if is_new => self.inner.wake_at_end(&channel).await.map(|()| reply),
+                    Ok(_) if is_new => self.inner.wake_in_time().await.map(|()| reply),
                     Ok(_) => Ok(reply),
                     Err(error) => Err(error),
                 }
             }
             Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
+            Ok(Decision::Revoke(revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
             Ok(Decision::Page(plan)) => self.inner.page(plan.after, plan.limit(self.inner.policy.page)).map(|(channel, page)| plan.reply(&channel, &page)),
             Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, offers_subprotocol) {
-                Ok(response) => return Ok(response),
+                Ok(response) => match self.inner.wake_for_readers().await {
+                    Ok(()) => return Ok(response),
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             },
             Ok(Decision::Erase(_)) => Err(Error::new(ErrorKind::Internal, "an erasure was decided without its event")),
@@ -119,16 +129,12 @@ impl<F: Function> ChannelObject<F> {
         }
     }
 
-    /// Removes the channel that has come to its end. One that was read or written meanwhile has another end: an alarm that followed each of them would be
-    /// a write each.
+    /// Ends what has come to its end: readers' rights, revocations, the channel itself. One that was read or written meanwhile has another end: an alarm that
+    /// followed each of them would be a write each.
     pub async fn alarm(&self) -> Result<Response> {
-        let removed = match self.inner.channel() {
-            Ok(Some(channel)) => self.inner.wake_at_end(&channel).await,
-            Ok(None) => self.inner.delete().await,
-            Err(error) => Err(error),
-        };
+        self.inner.alarm_ms.set(u64::MAX);
         // The platform rings again when it failed.
-        removed.map_err(|error| worker::Error::RustError(error.to_string()))?;
+        self.inner.ring().await.map_err(|error| worker::Error::RustError(error.to_string()))?;
         Response::empty()
     }
 
@@ -161,6 +167,7 @@ impl Inner {
         let mut memory = self.memory.borrow_mut();
         if !memory.is_loaded {
             memory.channel = self.store.load().map_err(|cause| internal(&cause))?;
+            memory.revocations = self.store.revocations().map_err(|cause| internal(&cause))?;
             memory.is_loaded = true;
         }
         let now_ms = Date::now().as_millis();
@@ -191,12 +198,85 @@ impl Inner {
     async fn ring_for_expired(&self) -> Result<()> {
         // A store that cannot be read is told of where it is read next.
         let is_there = self.channel().is_ok() && std::mem::take(&mut self.memory.borrow_mut().has_expired);
-        if is_there { self.store.wake_at(0).await } else { Ok(()) }
+        if is_there { self.wake_at(0).await } else { Ok(()) }
     }
 
-    async fn wake_at_end(&self, channel: &Channel) -> Answer<()> {
-        let Some(expiry) = channel.expiry else { return Ok(()) };
-        self.store.wake_at(expiry.ends_at_ms()).await.map_err(|cause| internal(&cause))
+    /// As [`wake_in_time`](Inner::wake_in_time), where a client's right ends at all: others cost no alarm.
+    async fn wake_for_readers(&self) -> Answer<()> {
+        if self.readers.next_end_ms() == u64::MAX { Ok(()) } else { self.wake_in_time().await }
+    }
+
+    /// Has the object woken when something ends. It has one alarm, which is set to what ends first; whoever comes later and ends later costs nothing.
+    async fn wake_in_time(&self) -> Answer<()> {
+        let at_ms = {
+            let memory = self.memory.borrow();
+            let channel_ms = memory.channel.as_ref().and_then(|channel| channel.expiry).map(|expiry| expiry.ends_at_ms());
+            let revocations_ms = memory.revocations.iter().map(|revocation| revocation.until_ms).max();
+            channel_ms.into_iter().chain(revocations_ms).fold(self.readers.next_end_ms(), u64::min)
+        };
+        if at_ms >= self.alarm_ms.get() {
+            return Ok(());
+        }
+        self.wake_at(at_ms).await.map_err(|cause| internal(&cause))
+    }
+
+    async fn wake_at(&self, at_ms: u64) -> Result<()> {
+        self.alarm_ms.set(at_ms);
+        self.store.wake_at(at_ms).await
+    }
+
+    async fn ring(&self) -> Answer<()> {
+        let now_ms = Date::now().as_millis();
+        for socket in self.readers.ended(&self.state, now_ms + ENDS_TOGETHER_MS) {
+            self.end(&socket, Framing::TidewireV1, 3005, ErrorKind::CredentialExpired.code());
+        }
+        let channel = self.channel()?;
+        self.prune_revocations(now_ms)?;
+        if channel.is_none() && self.store.is_over().map_err(|cause| internal(&cause))? {
+            self.clear().await?;
+        }
+        self.wake_in_time().await
+    }
+
+    fn prune_revocations(&self, now_ms: u64) -> Answer<()> {
+        self.memory.borrow_mut().revocations.retain(|revocation| revocation.until_ms > now_ms);
+        self.store.prune_revocations(now_ms).map_err(|cause| internal(&cause))
+    }
+
+    /// Removes all that is stored. Revocations stay in force: a channel that is made anew is no way back.
+    async fn clear(&self) -> Answer<()> {
+        let keeps_revocations = !self.memory.borrow().revocations.is_empty();
+        if !keeps_revocations {
+            // It goes with the rest.
+            self.alarm_ms.set(u64::MAX);
+        }
+        self.store.delete(keeps_revocations).await.map_err(|cause| {
+            self.memory.borrow_mut().is_loaded = false;
+            internal(&cause)
+        })
+    }
+
+    /// Whether a client still has access.
+    fn admit(&self, grant: &Grant) -> Answer<()> {
+        if grant.until_ms.is_none() {
+            return Ok(());
+        }
+        self.channel()?;
+        grant.admit(&self.memory.borrow().revocations, Date::now().as_millis())
+    }
+
+    /// Keeps a revocation and ends the connections that it concerns.
+    async fn revoke(&self, revocation: Revocation) -> Answer<()> {
+        let now_ms = Date::now().as_millis();
+        self.prune_revocations(now_ms)?;
+        self.store.put_revocation(&revocation).map_err(|cause| internal(&cause))?;
+        for socket in self.state.get_websockets() {
+            if let Some(reader) = Readers::get(&socket).filter(|reader| revocation.ends(&reader.grant, now_ms)) {
+                self.end(&socket, reader.framing, 3507, ErrorKind::AccessDenied.code());
+            }
+        }
+        self.memory.borrow_mut().revocations.push(revocation);
+        self.wake_in_time().await
     }
 
     fn decide(&self, operation: &Operation, grant: &Grant, body: &[u8]) -> Answer<Decision> {
@@ -238,9 +318,9 @@ impl Inner {
     fn commit_new(self: &Rc<Self>, commit: Commit) -> Answer<Channel> {
         let channel = self.commit(commit)?;
         if channel.expiry.is_some() {
-            let (inner, channel) = (Rc::clone(self), channel.clone());
+            let inner = Rc::clone(self);
             self.state.wait_until(async move {
-                if let Err(error) = inner.wake_at_end(&channel).await {
+                if let Err(error) = inner.wake_in_time().await {
                     // Whoever meets the expired channel sets it again.
                     worker::console_error!("the end of a channel is not set: {error}");
                 }
@@ -283,10 +363,7 @@ impl Inner {
             }
         }
         self.readers.close_everyone(3010, "channel-deleted");
-        self.store.delete().await.map_err(|cause| {
-            self.memory.borrow_mut().is_loaded = false;
-            internal(&cause)
-        })
+        self.clear().await
     }
 
     fn page(&self, after: u64, limit: PageLimit) -> Answer<(Channel, Page)> {
@@ -334,7 +411,9 @@ impl Inner {
         for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
             pair.server.send_with_str(frame)?;
         }
-        self.send_page(&pair.server, Reader { framing, after: Some(after), grant, member: None, is_windowed, is_waiting: false }, cursor)?;
+        let reader = Reader { framing, after: Some(after), grant, member: None, is_windowed, is_waiting: false };
+        self.readers.note_end(&reader);
+        self.send_page(&pair.server, reader, cursor)?;
         let headers = match framing {
             // This answer goes to the client as it is.
             Framing::TidewireV1 => Headers::new(),
@@ -433,9 +512,14 @@ impl Inner {
 
     /// Closes a reader that is slower than its channel. What it was sent still reaches it; from there it resumes.
     fn close_slow(&self, socket: &WebSocket) {
+        self.end(socket, Framing::TidewireV1, 3008, "slow");
+    }
+
+    /// Ends one reader, and tells it why where its framing can.
+    fn end(&self, socket: &WebSocket, framing: Framing, code: u16, reason: &'static str) {
         self.readers.remove(socket);
         // It may have left already.
-        let _ = socket.send_with_str(close_frame(3008, "slow")).and_then(|()| socket.close(Some(3008), Some("slow")));
+        let _ = framing.close(code, reason).map_or(Ok(()), |frame| socket.send_with_str(frame)).and_then(|()| socket.close(Some(code), Some(reason)));
     }
 
     fn client_frame(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, text: &str) {
@@ -444,10 +528,12 @@ impl Inner {
             let error = Error::new(ErrorKind::BodyTooLarge, format!("a frame has at most {longest} bytes, this one {}", text.len()));
             return self.refuse_frame(socket, &error, error.close_code());
         }
+        // The alarm may not have rung yet, and what was sent before a revocation may come after it.
+        let admitted = self.admit(&reader.grant);
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Ack { offset }) => self.acknowledge(socket, reader, offset),
             Ok(ClientFrame::Publish { id, data, producer }) => {
-                let published = reader.grant.demand(Right::Publish).and_then(|()| self.touched()).and_then(|channel| {
+                let published = admitted.clone().and_then(|()| reader.grant.demand(Right::Publish)).and_then(|()| self.touched()).and_then(|channel| {
                     let publishers = self.known(self.policy.publishers(&reader.grant, producer.as_ref()))?;
                     match decide_publish(&data, producer.as_ref(), channel.as_ref(), &publishers, &self.policy, self.moment())? {
                         Some(commit) if commit.is_new => self.commit_new(commit),
@@ -463,12 +549,15 @@ impl Inner {
                 let _ = socket.send_with_str(answer);
             }
             Ok(ClientFrame::Presence { id, state }) => {
-                let said = reader.grant.demand(Right::Presence).and_then(|()| Member::new(id, &state));
+                let said = admitted.clone().and_then(|()| reader.grant.demand(Right::Presence)).and_then(|()| Member::new(id, &state));
                 if let Err(error) = said.and_then(|said| self.announce(self.policy.presence()?, said, Some(socket))) {
                     let _ = socket.send_with_str(error_frame(None, &error));
                 }
             }
-            Err(error) => self.refuse_frame(socket, &error, error.close_code()),
+            Err(error) => return self.refuse_frame(socket, &error, error.close_code()),
+        }
+        if let Err(error) = admitted {
+            self.end(socket, Framing::TidewireV1, error.close_code(), error.close_reason());
         }
     }
 

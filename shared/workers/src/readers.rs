@@ -1,6 +1,6 @@
 //! The readers of one channel: hibernating WebSockets, each a client's or a Worker's that holds a stream for one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
 use js_sys::{Date, Object, Set};
@@ -69,6 +69,8 @@ pub(crate) struct Readers {
     catching_up: Set,
     /// Who is present by which socket.
     members: RefCell<BTreeMap<String, WebSocket>>,
+    /// When the right of a client's socket ends next, in milliseconds since 1970; `u64::MAX` when none does. May be early: a socket may have closed before.
+    next_end_ms: Cell<u64>,
     pub(crate) window: Window,
 }
 
@@ -79,11 +81,13 @@ impl Readers {
     /// Rebuilds the sets from the sockets that survived sleep, and returns those that were in mid-catch-up.
     pub(crate) fn restore(state: &State) -> (Readers, Vec<(WebSocket, Reader)>) {
         let live = Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect();
-        let readers = Readers { live, catching_up: Set::default(), members: RefCell::default(), window: Window::new() };
+        let next_end_ms = Cell::new(u64::MAX);
+        let readers = Readers { live, catching_up: Set::default(), members: RefCell::default(), next_end_ms, window: Window::new() };
         let mut behind = Vec::new();
         for socket in state.get_websockets() {
             // Without an attachment it was never one of ours.
             let Some(reader) = Readers::get(&socket) else { continue };
+            readers.note_end(&reader);
             if let Some(member) = &reader.member {
                 readers.members.borrow_mut().insert(member.id.clone(), socket.clone());
             }
@@ -98,6 +102,34 @@ impl Readers {
             }
         }
         (readers, behind)
+    }
+
+    /// Takes note of when the reader's right ends. Who holds a stream for a client ends it by itself.
+    pub(crate) fn note_end(&self, reader: &Reader) {
+        if let (Framing::TidewireV1, Some(until_ms)) = (reader.framing, reader.grant.until_ms) {
+            self.next_end_ms.set(self.next_end_ms.get().min(until_ms));
+        }
+    }
+
+    /// When to look for sockets whose right has ended.
+    pub(crate) fn next_end_ms(&self) -> u64 {
+        self.next_end_ms.get()
+    }
+
+    /// Clients' sockets whose right has ended at this time. Looks at every socket: for the alarm, not for an event.
+    pub(crate) fn ended(&self, state: &State, by_ms: u64) -> Vec<WebSocket> {
+        self.next_end_ms.set(u64::MAX);
+        let sockets = state.get_websockets().into_iter();
+        sockets
+            .filter(|socket| {
+                let Some(reader) = Readers::get(socket) else { return false };
+                let has_ended = reader.framing == Framing::TidewireV1 && reader.grant.until_ms.is_some_and(|until_ms| until_ms <= by_ms);
+                if !has_ended {
+                    self.note_end(&reader);
+                }
+                has_ended
+            })
+            .collect()
     }
 
     /// What is known of a socket.

@@ -110,8 +110,8 @@ async fn hand_over(asked: ChannelRequest, body: Vec<u8>, handover: &Handover<'_>
     let kept = Kept::read(response.headers())?;
     let socket = response.websocket().ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))?;
     match read.transport {
-        Transport::EventSource => bridge::hold(socket, Framing::EventSource, &kept, settings),
-        Transport::DurableSse => bridge::hold(socket, Framing::DurableSse, &kept, settings),
-        _ => long_poll::wait(socket, &kept, settings).await,
+        Transport::EventSource => bridge::hold(socket, Framing::EventSource, &kept, &asked.grant, settings),
+        Transport::DurableSse => bridge::hold(socket, Framing::DurableSse, &kept, &asked.grant, settings),
+        _ => long_poll::wait(socket, &kept, &asked.grant, settings).await,
     }
 }

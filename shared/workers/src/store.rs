@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, RowSize};
+use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, Revocation, RowSize};
 use wasm_bindgen::prelude::*;
 use worker::{Date, Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
@@ -67,6 +67,13 @@ CREATE TABLE IF NOT EXISTS presence (
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID";
 
+/// Who has no access any more, made with the first of them: whose it is as JSON, and until when that is kept.
+const REVOCATIONS: &str = "
+CREATE TABLE IF NOT EXISTS revocations (
+    of TEXT PRIMARY KEY,
+    until_ms INTEGER NOT NULL
+) WITHOUT ROWID";
+
 #[wasm_bindgen]
 extern "C" {
     type Transactional;
@@ -82,16 +89,20 @@ pub(crate) struct Store {
     has_producers: Cell<bool>,
     /// Unknown until somebody asks who is present.
     has_presence: Cell<Option<bool>>,
+    has_revocations: Cell<bool>,
 }
 
 impl Store {
     pub(crate) fn new(storage: Storage) -> Store {
-        Store { sql: storage.sql(), storage, has_tables: Cell::new(false), has_producers: Cell::new(false), has_presence: Cell::new(None) }
+        let sql = storage.sql();
+        let [has_tables, has_producers, has_revocations] = [const { Cell::new(false) }; 3];
+        Store { sql, storage, has_tables, has_producers, has_presence: Cell::new(None), has_revocations }
     }
 
     /// The channel, or `None` when there is none. Reads a handful of rows and, but for an upgrade, writes none: a look at an unknown name must cost nothing.
     pub(crate) fn load(&self) -> Result<Option<Channel>> {
         self.has_tables.set(self.has_table("channel")?);
+        self.has_revocations.set(self.has_table("revocations")?);
         if !self.has_tables.get() {
             return Ok(None);
         }
@@ -178,7 +189,7 @@ impl Store {
         Ok(())
     }
 
-    /// Has the object woken at the end of the channel. Called in the turn that writes the channel, it is stored with it or not at all.
+    /// Has the object woken. Called in the turn that writes something, it is stored with it or not at all.
     pub(crate) async fn wake_at(&self, at_ms: u64) -> Result<()> {
         self.storage.set_alarm(Duration::from_millis(at_ms.saturating_sub(Date::now().as_millis())).min(LONGEST_SLEEP)).await
     }
@@ -231,6 +242,38 @@ impl Store {
         Ok(())
     }
 
+    /// Who has no access any more; those included for whom that is over.
+    pub(crate) fn revocations(&self) -> Result<Vec<Revocation>> {
+        if !self.has_revocations.get() {
+            return Ok(Vec::new());
+        }
+        let rows = self.sql.exec("SELECT of, until_ms FROM revocations", None)?;
+        rows.raw()
+            .map(|row| {
+                let mut row = row?.into_iter();
+                let of = optional_text(row.next()).unwrap_or_default();
+                let until_ms = integer(row.next())?;
+                Revocation::from_columns(&of, until_ms).ok_or_else(|| Error::RustError(format!("the store holds {of:?} in the place of a revocation")))
+            })
+            .collect()
+    }
+
+    pub(crate) fn put_revocation(&self, revocation: &Revocation) -> Result<()> {
+        self.sql.exec(REVOCATIONS, None)?;
+        self.has_revocations.set(true);
+        let values = vec![revocation.column().into(), number(revocation.until_ms)];
+        self.sql.exec("INSERT OR REPLACE INTO revocations (of, until_ms) VALUES (?, ?)", values)?;
+        Ok(())
+    }
+
+    /// Removes the revocations that are over.
+    pub(crate) fn prune_revocations(&self, now_ms: u64) -> Result<()> {
+        if self.has_revocations.get() {
+            self.sql.exec("DELETE FROM revocations WHERE until_ms <= ?", vec![number(now_ms)])?;
+        }
+        Ok(())
+    }
+
     fn has_presence(&self) -> Result<bool> {
         let has_presence = self.has_presence.get().map_or_else(|| self.has_table("presence"), Ok)?;
         self.has_presence.set(Some(has_presence));
@@ -278,11 +321,21 @@ impl Store {
         Page::take(after, limit, events)
     }
 
-    /// Removes everything, so that nothing is left to pay for.
-    pub(crate) async fn delete(&self) -> Result<()> {
+    /// Whether what is stored is of no use where there is no channel: one that has expired, or nothing that is still in force.
+    pub(crate) fn is_over(&self) -> Result<bool> {
+        Ok(self.has_tables.get() || self.leases()?.is_empty() && self.revocations()?.is_empty())
+    }
+
+    /// Removes everything, so that nothing is left to pay for; with `keeps_revocations` all but them: whose access was revoked stays out of a channel that is made anew.
+    pub(crate) async fn delete(&self, keeps_revocations: bool) -> Result<()> {
         self.has_tables.set(false);
         self.has_producers.set(false);
         self.has_presence.set(None);
+        if keeps_revocations {
+            const TABLES: [&str; 4] = ["channel", "events", "producers", "presence"];
+            return self.atomically(|| TABLES.iter().try_for_each(|table| self.sql.exec(&format!("DROP TABLE IF EXISTS {table}"), None).map(|_| ())));
+        }
+        self.has_revocations.set(false);
         self.storage.delete_all().await
     }
 

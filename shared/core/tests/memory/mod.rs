@@ -148,6 +148,7 @@ impl Memory {
                 }
                 Ok(answer(presence_reply(&members)))
             }
+            Decision::Revoke(_, reply) => Ok(answer(reply)),
             Decision::Subscribe(subscribe) => log.subscribe(subscribe, &operation, &ask.frames, policy, now_ms),
         }
     }

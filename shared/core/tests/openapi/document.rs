@@ -86,7 +86,8 @@ const DELETE: &str = "deleteChannel";
 const OPTIONS: &str = "preflight";
 const PRESENT: &str = "presence";
 const ANNOUNCE: &str = "announcePresence";
-const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, ANNOUNCE];
+const REVOKE: &str = "revokeAccess";
+const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, ANNOUNCE, REVOKE];
 
 /// The operations that can fail like this; a kind that is not named here stands at all of them.
 fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
@@ -97,18 +98,19 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         OffsetMalformed | ParameterRepeated => &[GET, DELETE],
         EventNotFound => &[DELETE],
         OffsetMissing | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
-        BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE],
+        BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE],
         HeaderInvalid | BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
         NotSupported => &[PUT, POST, GET],
         BodyEmpty | ContentTypeMissing | RateExceeded | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
+        RevocationInvalid => &[REVOKE],
         ChannelNotFound => &[POST, GET, HEAD, DELETE],
         ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid | CredentialExpired | OriginDenied | KeysUnavailable => {
-            &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE]
+            &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE, REVOKE]
         }
         // The page at a function's base takes GET and HEAD only.
-        MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE],
+        MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE, REVOKE],
         _ => EVERY,
     }
 }
@@ -147,6 +149,11 @@ pub(crate) fn document() -> Value {
             "get": operation(PRESENT, "Tells who is in the channel, where the function tells presence", &[], None, [members()]),
             "post": operation(ANNOUNCE, "Joins, changes the state, renews the lease, or leaves", &[],
                 Some("The member, as JSON of any content type: its id of 1 to 64 bytes, and its state, an object of at most 1,024 bytes; `null` leaves."), [members()]),
+        }, "/-/revoke/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "post": operation(REVOKE, "Ends a ticket, or all access of a subject, for an hour", &[],
+                Some("Whose access ends, as JSON of any content type: `{\"ticket\":\"its jti\"}` or `{\"subject\":\"its sub\"}`."),
+                [response(204, "Kept; open connections of it end.", &[], &[])]),
         }, "/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
