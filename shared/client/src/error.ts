@@ -77,6 +77,11 @@ export function lost(detail: string, cause?: unknown): TidewireError {
   return new TidewireError("connection-lost", 0, detail, { cause });
 }
 
+/** The server ended the connection, and will not have it again. */
+export function forGood(code: number, reason: string): TidewireError {
+  return new TidewireError(reason || `close-${code}`, 0, `the server closed the connection for good, with ${code}`, { retryable: false });
+}
+
 /** The innermost cause tells more than `TypeError: fetch failed`. */
 function innermost(error: unknown): string {
   const cause = (error as Error | undefined)?.cause;

@@ -3,7 +3,7 @@
 import { contentOf, type Content } from "./content.ts";
 import { TidewireError } from "./error.ts";
 import type { Gap, Presence } from "./event.ts";
-import { address, request, type RequestOptions } from "./request.ts";
+import { address, request, type Credential, type RequestOptions } from "./request.ts";
 
 /** How a connection came to an end that is no error: the channel is finished, or the client comes back. */
 export type Outcome = "finished" | "again";
@@ -42,6 +42,10 @@ export class Reader {
   content: Content | undefined;
   /** The server knows SSE by `live=sse` alone. */
   needsLive = false;
+  /** The credential has run out: the next connection takes a fresh one. */
+  isStale = false;
+  /** For what can send no header. */
+  readonly ticket: Credential | undefined;
 
   constructor(url: string | URL, position: string, sink: Sink, signal: AbortSignal, pollMs: number, options: RequestOptions) {
     this.#url = address(url);
@@ -49,7 +53,16 @@ export class Reader {
     this.sink = sink;
     this.signal = signal;
     this.pollMs = pollMs;
-    this.#options = options;
+    const { token, ticket, headers } = options;
+    const fresh = (hook?: Credential): Credential | undefined =>
+      hook &&
+      ((wasRefused) => {
+        const isStale = this.isStale;
+        this.isStale = false;
+        return hook(wasRefused || isStale);
+      });
+    this.ticket = fresh(ticket);
+    this.#options = { token: fresh(token) ?? this.ticket, headers };
   }
 
   /** The channel's address with the position, or whatever `query` says instead. */

@@ -2,6 +2,9 @@
 
 import { errorFrom } from "./error.ts";
 
+/** Gives a token or a ticket; a fresh one where the last was refused or has run out. */
+export type Credential = (wasRefused: boolean) => string | Promise<string>;
+
 /** What every request takes. */
 export interface RequestOptions {
   /**
@@ -9,14 +12,16 @@ export interface RequestOptions {
    *
    * After a 401 it is called once more, with `true`: the last token was refused, give a fresh one.
    */
-  token?: ((wasRefused: boolean) => string | Promise<string>) | undefined;
+  token?: Credential | undefined;
+  /** As `token`, for one of the server's own short tickets: a WebSocket, which can send no header, carries it in its address. */
+  ticket?: Credential | undefined;
   /** Headers of each request. */
   headers?: Record<string, string> | undefined;
 }
 
 /** The answer if it is a success; else throws what the server said. */
 export async function request(url: URL, init: RequestInit & { headers?: Record<string, string> }, options: RequestOptions): Promise<Response> {
-  const { token } = options;
+  const token = options.token ?? options.ticket;
   const send = async (wasRefused: boolean) => {
     const headers: Record<string, string> = { ...options.headers, ...init.headers };
     if (token) headers.authorization = `Bearer ${await token(wasRefused)}`;

@@ -1,7 +1,7 @@
 // Reading a stream of server-sent events, by `fetch`: an `EventSource` cannot send headers and hides what it was answered.
 
 import { parseData, type Content } from "./content.ts";
-import { TidewireError } from "./error.ts";
+import { forGood, TidewireError } from "./error.ts";
 import type { Presence } from "./event.ts";
 import { takeTail } from "./poll.ts";
 import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
@@ -69,6 +69,10 @@ function taker(reader: Reader, content: Content): (event: SseEvent) => boolean {
     } else if (event === "presence") {
       const { members, snapshot } = JSON.parse(data) as Pick<Presence, "members"> & { snapshot?: boolean };
       reader.sink.presence({ members, isSnapshot: snapshot === true });
+    } else if (event === "close") {
+      const { code, reason } = JSON.parse(data) as { code: number; reason: string };
+      if (code >= 3500) throw forGood(code, reason);
+      reader.isStale = code === 3005;
     } else if (event === "data") {
       const parsed = parseData(data, content);
       pending.push(...(content === "json" ? (parsed as unknown[]) : [parsed]));

@@ -18,7 +18,7 @@ export interface SubscribeOptions<T = unknown> extends RequestOptions {
   offset?: string;
   /**
    * Transports in the order of trying. By default WebSocket, SSE, long poll, short poll; without WebSocket where `token` or `headers`
-   * are given, since it can send neither.
+   * are given, since it can send neither; it can send a `ticket`.
    */
   transports?: readonly Transport[];
   /** Time between two short polls at the tail, in milliseconds (5,000). */
@@ -91,7 +91,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
       mayClimb: () => this.#ladder.mayClimb(Date.now()),
       isFull: () => this.#queue.isFull,
     };
-    this.#reader = new Reader(url, offset, sink, this.#stop.signal, pollMs, { token, headers });
+    this.#reader = new Reader(url, offset, sink, this.#stop.signal, pollMs, options);
     if (signal?.aborted) this.close();
     signal?.addEventListener("abort", () => this.close(), { signal: this.#stop.signal });
     void this.#run();

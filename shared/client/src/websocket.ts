@@ -1,7 +1,7 @@
 // Reading over `tidewire.v1`.
 
 import { fromBase64 } from "./content.ts";
-import { asError, lost, TidewireError } from "./error.ts";
+import { asError, forGood, lost, TidewireError } from "./error.ts";
 import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
 import type { ServerFrame } from "./wire.ts";
 
@@ -11,10 +11,23 @@ const PING_MS = 25_000;
 /** Time for the answer. */
 const PONG_MS = 10_000;
 
-/** Reads until the connection ends. */
-export function readWebSocket(reader: Reader): Promise<Outcome> {
+/** Reads until the connection ends. A ticket that is refused is asked for once more, as a request does. */
+export async function readWebSocket(reader: Reader): Promise<Outcome> {
+  const { ticket } = reader;
+  if (!ticket) return connect(reader);
+  try {
+    return await connect(reader, await ticket(false));
+  } catch (error) {
+    if (!(error instanceof TidewireError && error.status === 401)) throw error;
+    return connect(reader, await ticket(true));
+  }
+}
+
+function connect(reader: Reader, ticket?: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const url = reader.address();
+    // Closed while the application looked for a ticket.
+    if (reader.signal.aborted) return resolve("again");
+    const url = reader.address(ticket === undefined ? {} : { ticket });
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
     let isBase64 = false;
@@ -64,7 +77,7 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
         reader.sink.presence({ members: frame.members, isSnapshot: frame.snapshot === true });
       } else if (frame.type === "close") {
         // The close itself may take seconds.
-        closed(frame.code);
+        closed(frame);
       } else if (frame.type === "gap") {
         reader.gap(frame.earliest, frame.requested);
       } else if (frame.type === "error") {
@@ -85,15 +98,15 @@ export function readWebSocket(reader: Reader): Promise<Outcome> {
         end(asError(error));
       }
     };
-    const closed = (code: number) => {
+    const closed = ({ code, reason }: { code: number; reason: string }) => {
+      if (code === 3005) reader.isStale = true;
       if (code === 1000) end("finished");
-      else if (code === 1003 || code === 1009 || code >= 3500) {
-        end(refusal ?? new TidewireError(`close-${code}`, 0, "the server closed the WebSocket for good", { retryable: false }));
-      } else if (refusal) end(refusal);
+      else if (code === 1003 || code === 1009 || code >= 3500) end(refusal ?? forGood(code, reason));
+      else if (refusal) end(refusal);
       else if (code >= 3000) end("again");
       else end(lost(`the WebSocket closed with ${code}`));
     };
-    socket.onclose = ({ code }) => closed(code);
+    socket.onclose = closed;
     // Node fires no `close` when the connection breaks within the handshake.
     socket.onerror = () => end(lost("the WebSocket failed"));
   });
