@@ -13,7 +13,7 @@ use crate::latest::Latest;
 use crate::producer::Turn;
 use crate::{
     Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Forgetting, Framing, Gap, Member, Offset, Operation, Page, PageLimit, Policy,
-    Polling, Presence, Producer, ProducerState, Publisher, Read, Result, Revocation, Row, Transport, next_cursor,
+    Polling, Presence, Producer, ProducerState, Read, Result, Revocation, Row, Tally, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -51,17 +51,17 @@ pub struct Commit {
     /// The producer that appended. What is known of it is kept as long as the channel, whatever retention drops.
     pub producer: Option<Producer>,
     /// What the channel is to know of who published, and under which ids.
-    pub publishers: Vec<(String, ProducerState)>,
-    /// Which of those that it knows it forgets, after the publishers were written.
+    pub tallies: Vec<(String, ProducerState)>,
+    /// Which of those that it knows it forgets, after the tallies were written.
     pub forgetting: Option<Forgetting>,
     /// An event that was there before and has other data now.
     pub erased: Option<Event>,
 }
 
 impl Commit {
-    fn by(self, producer: Option<&Producer>, publishers: Vec<(String, ProducerState)>, moment: Moment) -> Commit {
-        let forgetting = if publishers.is_empty() { None } else { Forgetting::due(&self.channel, self.rows.len() as u64, moment.now_ms) };
-        Commit { producer: producer.cloned(), publishers, forgetting, ..self }
+    fn by(self, producer: Option<&Producer>, tallies: Vec<(String, ProducerState)>, moment: Moment) -> Commit {
+        let forgetting = if tallies.is_empty() { None } else { Forgetting::due(&self.channel, self.rows.len() as u64, moment.now_ms) };
+        Commit { producer: producer.cloned(), tallies, forgetting, ..self }
     }
 }
 
@@ -110,19 +110,19 @@ impl Moment {
     }
 }
 
-/// Decides one request. `channel` is `None` also for one that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `publishers` are [`Operation::publishers`], with what the channel knows of each.
+/// Decides one request. `channel` is `None` also for one that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `tallies` are [`Operation::tallies`], with what the channel knows of each.
 ///
 /// # Errors
 ///
 /// What Durable Streams says for the request and state; nothing was changed then.
-pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, publishers: &[Publisher], policy: &Policy, moment: Moment) -> Result<Decision> {
+pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, tallies: &[Tally], policy: &Policy, moment: Moment) -> Result<Decision> {
     let existing = || channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found);
     match operation {
         Operation::Create { content_type, closed, expiry, location } => {
             let asked = Create { content_type: content_type.as_ref(), closed: *closed, expiry: *expiry, location };
             create(channel, asked, body, policy, moment)
         }
-        Operation::Append(asked) => append(existing()?, asked, publishers, body, policy, moment),
+        Operation::Append(asked) => append(existing()?, asked, tallies, body, policy, moment),
         Operation::Delete => {
             channel.ok_or_else(not_found)?;
             Ok(Decision::Delete(reply(StatusCode::NO_CONTENT, "")))
@@ -137,7 +137,7 @@ pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, pub
 }
 
 /// Decides a publish of one JSON value over a WebSocket; `None` when it was stored before, which is acknowledged with the tail.
-/// `publishers` are [`Policy::publishers`], with what the channel knows of each.
+/// `tallies` are [`Policy::tallies`], with what the channel knows of each.
 ///
 /// # Errors
 ///
@@ -146,14 +146,14 @@ pub fn decide_publish(
     data: &RawValue,
     producer: Option<&Producer>,
     channel: Option<&Channel>,
-    publishers: &[Publisher],
+    tallies: &[Tally],
     policy: &Policy,
     moment: Moment,
 ) -> Result<Option<Commit>> {
     let channel = channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found)?;
     // Before all else, as for an append.
     if let Some(producer) = producer
-        && let Turn::Duplicate(_) = producer.turn(Publisher::known(publishers, producer), channel.closed)?
+        && let Turn::Duplicate(_) = producer.turn(Tally::known(tallies, producer), channel.closed)?
     {
         return Ok(None);
     }
@@ -161,9 +161,9 @@ pub fn decide_publish(
         return Err(Error::closed(channel.tail_offset()));
     }
     let event = crate::frame::event_data(data, &channel.content_type)?;
-    let publishers = Publisher::admit(publishers, producer, 1, moment.now_ms)?;
+    let tallies = Tally::admit(tallies, producer, 1, moment.now_ms)?;
     let commit = write(channel, vec![event], policy, moment)?;
-    Ok(Some(commit.by(producer, publishers, moment)))
+    Ok(Some(commit.by(producer, tallies, moment)))
 }
 
 /// The answer to a long poll at whose deadline nothing had come.
@@ -225,10 +225,10 @@ fn created(status: StatusCode, channel: &Channel, location: &str) -> Reply {
     reply
 }
 
-fn append(channel: Channel, asked: &Append, publishers: &[Publisher], body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
+fn append(channel: Channel, asked: &Append, tallies: &[Tally], body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
     // Before all else: what was stored is acknowledged again, even when the channel was finished since, and who is fenced off learns that.
     if let Some(producer) = &asked.producer
-        && let Turn::Duplicate(last) = producer.turn(Publisher::known(publishers, producer), channel.closed)?
+        && let Turn::Duplicate(last) = producer.turn(Tally::known(tallies, producer), channel.closed)?
     {
         return Ok(Decision::Reply(appended(&channel, Some(last), StatusCode::NO_CONTENT)));
     }
@@ -262,8 +262,8 @@ fn append(channel: Channel, asked: &Append, publishers: &[Publisher], body: &[u8
     }
     // The one that finishes is the last: how it ended is never too much.
     let counted = if asked.closed { 0 } else { events.len() as u64 };
-    let publishers = Publisher::admit(publishers, asked.producer.as_ref(), counted, moment.now_ms)?;
-    let mut commit = write(channel, events, policy, moment)?.by(asked.producer.as_ref(), publishers, moment);
+    let tallies = Tally::admit(tallies, asked.producer.as_ref(), counted, moment.now_ms)?;
+    let mut commit = write(channel, events, policy, moment)?.by(asked.producer.as_ref(), tallies, moment);
     if let Some(seq) = &asked.stream_seq {
         commit.channel.stream_seq = Some(seq.clone());
         commit.is_channel_changed = true;
@@ -319,7 +319,7 @@ fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Mo
             Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
         })
         .collect();
-    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, publishers: Vec::new(), forgetting: None, erased: None })
+    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, tallies: Vec::new(), forgetting: None, erased: None })
 }
 
 /// The events of a body: each element of a JSON array, one level deep; else the body itself.
@@ -547,14 +547,13 @@ mod tests {
     #[test]
     fn how_it_ended_is_stored_however_much_came_before() {
         let channel = Channel::new(1, ContentType::json());
+        let busy = Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
         let policy = Policy { rate: Some(crate::Rate { events: 1, per_ms: 1_000 }), ..policy() };
-        let mut busy = policy.publishers(&crate::Grant::default(), None);
-        for publisher in &mut busy {
-            publisher.known = Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
-        }
         let decided = |closed| {
             let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
-            decide(&Operation::Append(append), b"1", Some(&channel), &busy, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
+            let mut tallies = policy.tallies(&crate::Grant::default(), None);
+            tallies.iter_mut().for_each(|tally| tally.known = busy);
+            decide(&Operation::Append(append), b"1", Some(&channel), &tallies, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
         };
         assert_eq!(decided(false), Err(ErrorKind::RateExceeded));
         assert_eq!(decided(true), Ok(()));

@@ -56,7 +56,7 @@ impl ErasePlan {
         }
         let reply = erased(&channel);
         let erased = Some(Event { seq: self.seq, data: self.tombstone });
-        let commit = Commit { channel, rows, is_channel_changed: true, is_new: false, producer: None, publishers: Vec::new(), forgetting: None, erased };
+        let commit = Commit { channel, rows, is_channel_changed: true, is_new: false, producer: None, tallies: Vec::new(), forgetting: None, erased };
         Ok(Decision::Commit(Box::new(commit), reply))
     }
 }

@@ -3,7 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Producer, Publisher, Result, Right, Start, Transport, Visit};
+use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Producer, Result, Right, Start, Tally, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -85,10 +85,10 @@ pub struct Read {
 }
 
 impl Operation {
-    /// Who publishes by it, as far as the channel must remember that; see [`Policy::publishers`].
-    pub fn publishers(&self, grant: &Grant, policy: &Policy) -> Vec<Publisher> {
+    /// Who publishes by it, as far as the channel must remember that; see [`Policy::tallies`].
+    pub fn tallies(&self, grant: &Grant, policy: &Policy) -> Vec<Tally> {
         match self {
-            Operation::Append(append) => policy.publishers(grant, append.producer.as_ref()),
+            Operation::Append(append) => policy.tallies(grant, append.producer.as_ref()),
             _ => Vec::new(),
         }
     }

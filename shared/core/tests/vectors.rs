@@ -253,9 +253,9 @@ fn frames_of_clients() {
                     seq: known[1].as_u64().unwrap(),
                     ..ProducerState::default()
                 });
-                let mut publishers = policy.publishers(&Grant::default(), producer.as_ref());
-                publishers.iter_mut().for_each(|publisher| publisher.known = known);
-                let decided = decide_publish(&data, producer.as_ref(), Some(&channel), &publishers, &policy, moment);
+                let mut tallies = policy.tallies(&Grant::default(), producer.as_ref());
+                tallies.iter_mut().for_each(|tally| tally.known = known);
+                let decided = decide_publish(&data, producer.as_ref(), Some(&channel), &tallies, &policy, moment);
                 let answer = match &decided {
                     Err(error) => error_frame(Some(&name), error),
                     Ok(commit) => ack_frame(&name, commit.as_ref().map_or(&channel, |commit| &commit.channel).tail_offset()),

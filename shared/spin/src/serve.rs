@@ -129,8 +129,8 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
     if asked.operation.slides() {
         slide(store, &mut look, None).await?;
     }
-    let publishers = store.known(&look, asked.operation.publishers(&asked.grant, policy)).await.map_err(internal)?;
-    let decision = decide(&asked.operation, body, look.channel(), &publishers, policy, moment(&look))?;
+    let tallies = store.known(&look, asked.operation.tallies(&asked.grant, policy)).await.map_err(internal)?;
+    let decision = decide(&asked.operation, body, look.channel(), &tallies, policy, moment(&look))?;
     match decision {
         Decision::Reply(reply) => return Ok(reply),
         Decision::Presence(presence, said) => return present(store, presence, said).await,
@@ -139,7 +139,7 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
     }
     if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
         && !commit.is_channel_changed
-        && commit.publishers.is_empty()
+        && commit.tallies.is_empty()
         && store.append(before, &commit).await.map_err(internal)?
     {
         retain(store, &commit, before.id, policy).await;
@@ -147,9 +147,9 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
         return Ok(reply);
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
-    let publishers = asked.operation.publishers(&asked.grant, policy);
-    let publishers = store.known_on(transaction.connection(), &look, publishers).await.map_err(internal)?;
-    let decision = match decide(&asked.operation, body, look.channel(), &publishers, policy, moment(&look)) {
+    let tallies = asked.operation.tallies(&asked.grant, policy);
+    let tallies = store.known_on(transaction.connection(), &look, tallies).await.map_err(internal)?;
+    let decision = match decide(&asked.operation, body, look.channel(), &tallies, policy, moment(&look)) {
         Ok(Decision::Erase(plan)) => {
             let event = store.event(&transaction, &look, plan.seq).await.map_err(internal)?;
             let channel = look.channel().ok_or_else(|| internal("an erasure without a channel"))?;

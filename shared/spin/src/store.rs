@@ -2,7 +2,7 @@
 
 use spin_sdk::sqlite::{Connection, Error, Value};
 use tidewire_core::{
-    Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Publisher, Retention, Revocation, RowSize,
+    Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, Revocation, RowSize, Tally,
 };
 
 use crate::clock::now_ms;
@@ -156,22 +156,22 @@ impl Store {
     }
 
     /// What the channel knows of who publishes.
-    pub(crate) async fn known(&self, look: &Look, publishers: Vec<Publisher>) -> Result<Vec<Publisher>, Error> {
+    pub(crate) async fn known(&self, look: &Look, tallies: Vec<Tally>) -> Result<Vec<Tally>, Error> {
         let connection = shared().await?;
-        self.known_on(&connection, look, publishers).await
+        self.known_on(&connection, look, tallies).await
     }
 
-    pub(crate) async fn known_on(&self, connection: &Connection, look: &Look, mut publishers: Vec<Publisher>) -> Result<Vec<Publisher>, Error> {
-        let Some(stored) = &look.stored else { return Ok(publishers) };
-        for publisher in &mut publishers {
-            let values = vec![number(stored.id), Value::Text(publisher.id.clone())];
+    pub(crate) async fn known_on(&self, connection: &Connection, look: &Look, mut tallies: Vec<Tally>) -> Result<Vec<Tally>, Error> {
+        let Some(stored) = &look.stored else { return Ok(tallies) };
+        for tally in &mut tallies {
+            let values = vec![number(stored.id), Value::Text(tally.id.clone())];
             let rows = execute(connection, "SELECT epoch, seq, busy_until_ms FROM producers WHERE channel = ? AND id = ?", values).await?;
             let Some(row) = rows.into_iter().next() else { continue };
             let [epoch, seq, busy_until_ms] = row.as_slice() else { return Err(damaged("producer")) };
             let (Some(epoch), Some(seq), Some(busy_until_ms)) = (integer(epoch), integer(seq), integer(busy_until_ms)) else { return Err(damaged("producer")) };
-            publisher.known = Some(ProducerState { epoch, seq, busy_until_ms });
+            tally.known = Some(ProducerState { epoch, seq, busy_until_ms });
         }
-        Ok(publishers)
+        Ok(tallies)
     }
 
     /// Writes a commit under the lock.
@@ -202,7 +202,7 @@ impl Store {
                 made.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| damaged("id"))?
             }
         };
-        for (publisher, state) in &commit.publishers {
+        for (publisher, state) in &commit.tallies {
             let values = vec![number(id), Value::Text(publisher.clone()), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
             transaction.execute("INSERT OR REPLACE INTO producers (channel, id, epoch, seq, busy_until_ms) VALUES (?, ?, ?, ?, ?)", values).await?;
         }

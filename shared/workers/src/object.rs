@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tidewire_core::{
     Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation, Page,
-    PageLimit, Policy, Publisher, Revocation, Right, Settings, Start, Subscribe, Transport, ack_frame, decide, decide_publish, error_frame, next_cursor,
+    PageLimit, Policy, Revocation, Right, Settings, Start, Subscribe, Tally, Transport, ack_frame, decide, decide_publish, error_frame, next_cursor,
     presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
@@ -281,8 +281,8 @@ impl Inner {
 
     fn decide(&self, operation: &Operation, grant: &Grant, body: &[u8]) -> Answer<Decision> {
         let channel = if operation.slides() { self.touched()? } else { self.channel()? };
-        let publishers = self.known(operation.publishers(grant, &self.policy))?;
-        match decide(operation, body, channel.as_ref(), &publishers, &self.policy, self.moment())? {
+        let tallies = self.known(operation.tallies(grant, &self.policy))?;
+        match decide(operation, body, channel.as_ref(), &tallies, &self.policy, self.moment())? {
             Decision::Erase(plan) => {
                 let event = self.store.event(plan.seq).map_err(|cause| internal(&cause))?;
                 plan.decide(&self.present()?, event, self.moment())
@@ -292,11 +292,11 @@ impl Inner {
     }
 
     /// What the channel knows of who publishes.
-    fn known(&self, mut publishers: Vec<Publisher>) -> Answer<Vec<Publisher>> {
-        for publisher in &mut publishers {
-            publisher.known = self.store.producer(&publisher.id).map_err(|cause| internal(&cause))?;
+    fn known(&self, mut tallies: Vec<Tally>) -> Answer<Vec<Tally>> {
+        for tally in &mut tallies {
+            tally.known = self.store.producer(&tally.id).map_err(|cause| internal(&cause))?;
         }
-        Ok(publishers)
+        Ok(tallies)
     }
 
     /// Stores, then wakes. The platform's output gate holds every send and every answer back until the write is durable.
@@ -534,8 +534,8 @@ impl Inner {
             Ok(ClientFrame::Ack { offset }) => self.acknowledge(socket, reader, offset),
             Ok(ClientFrame::Publish { id, data, producer }) => {
                 let published = admitted.clone().and_then(|()| reader.grant.demand(Right::Publish)).and_then(|()| self.touched()).and_then(|channel| {
-                    let publishers = self.known(self.policy.publishers(&reader.grant, producer.as_ref()))?;
-                    match decide_publish(&data, producer.as_ref(), channel.as_ref(), &publishers, &self.policy, self.moment())? {
+                    let tallies = self.known(self.policy.tallies(&reader.grant, producer.as_ref()))?;
+                    match decide_publish(&data, producer.as_ref(), channel.as_ref(), &tallies, &self.policy, self.moment())? {
                         Some(commit) if commit.is_new => self.commit_new(commit),
                         Some(commit) => self.commit(commit),
                         None => self.present(),

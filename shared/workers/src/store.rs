@@ -165,10 +165,10 @@ impl Store {
             if commit.is_channel_changed {
                 self.write_channel(&commit.channel)?;
             }
-            if !commit.publishers.is_empty() && !self.has_producers.get() {
+            if !commit.tallies.is_empty() && !self.has_producers.get() {
                 self.sql.exec(PRODUCERS, None)?;
             }
-            for (id, state) in &commit.publishers {
+            for (id, state) in &commit.tallies {
                 let values = vec![id.as_str().into(), number(state.epoch), number(state.seq), number(state.busy_until_ms)];
                 self.sql.exec("INSERT OR REPLACE INTO producers (id, epoch, seq, busy_until_ms) VALUES (?, ?, ?, ?)", values)?;
             }
@@ -178,7 +178,7 @@ impl Store {
             Ok(())
         })?;
         self.has_tables.set(true);
-        self.has_producers.set(self.has_producers.get() || !commit.publishers.is_empty());
+        self.has_producers.set(self.has_producers.get() || !commit.tallies.is_empty());
         Ok(())
     }
 

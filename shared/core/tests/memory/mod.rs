@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use tidewire_core::{
     Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Grant,
-    Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Publisher, Reply, Request, Rights, Row, RowSize, Settings, Subscribe,
-    Transport, Visit, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem,
-    timed_out,
+    Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Tally, Transport,
+    Visit, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -108,7 +107,7 @@ impl Memory {
         {
             log.channel = Some(slid);
         }
-        match decide(&operation, &ask.body, log.channel.as_ref(), &log.known(operation.publishers(&grant, policy)), policy, log.moment(now_ms))? {
+        match decide(&operation, &ask.body, log.channel.as_ref(), &log.known(operation.tallies(&grant, policy)), policy, log.moment(now_ms))? {
             Decision::Reply(reply) => Ok(answer(reply)),
             Decision::Commit(commit, reply) => {
                 log.commit(*commit);
@@ -181,13 +180,13 @@ impl Log {
         self.rows.retain(|row| row.event.seq >= channel.first);
     }
 
-    fn known(&self, mut publishers: Vec<Publisher>) -> Vec<Publisher> {
-        publishers.iter_mut().for_each(|publisher| publisher.known = self.producers.get(&publisher.id).copied());
-        publishers
+    fn known(&self, mut tallies: Vec<Tally>) -> Vec<Tally> {
+        tallies.iter_mut().for_each(|tally| tally.known = self.producers.get(&tally.id).copied());
+        tallies
     }
 
     fn commit(&mut self, commit: Commit) -> Vec<Event> {
-        self.producers.extend(commit.publishers);
+        self.producers.extend(commit.tallies);
         let Commit { channel, rows, producer, erased, .. } = commit;
         for row in &rows {
             self.authors.extend(producer.as_ref().map(|producer| (row.event.seq, producer.id.clone())));
@@ -238,7 +237,7 @@ impl Log {
                     return Ok(Answer { status: 101, frames, close: Some(error.close_code()), ..Answer::default() });
                 }
             };
-            let known = self.known(policy.publishers(&Grant::default(), producer.as_ref()));
+            let known = self.known(policy.tallies(&Grant::default(), producer.as_ref()));
             match decide_publish(&data, producer.as_ref(), self.channel.as_ref(), &known, policy, self.moment(now_ms)) {
                 Ok(None) => frames.push(ack_frame(&id, channel.tail_offset())),
                 Ok(Some(commit)) => {

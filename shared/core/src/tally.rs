@@ -4,7 +4,7 @@ use crate::{Channel, Grant, Policy, Producer, ProducerState, Rate, Result};
 
 /// One thing that the channel keeps of who publishes, and what it knows by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publisher {
+pub struct Tally {
     /// Under which id it is kept: a producer's own, or one with a control character, which no producer has.
     pub id: String,
     /// What the channel knows; to be read from the store.
@@ -22,31 +22,31 @@ const NAMELESS: &str = "";
 
 impl Policy {
     /// Under which ids the channel keeps what must be known of a publish. None for what needs no memory.
-    pub fn publishers(&self, grant: &Grant, producer: Option<&Producer>) -> Vec<Publisher> {
-        let keep = |id: String, rate: Option<Rate>, who| Publisher { id, known: None, rate: rate.map(|rate| (rate, who)) };
+    pub fn tallies(&self, grant: &Grant, producer: Option<&Producer>) -> Vec<Tally> {
+        let keep = |id: String, rate: Option<Rate>, who| Tally { id, known: None, rate: rate.map(|rate| (rate, who)) };
         let identity = match (&grant.subject, &grant.ticket) {
             (Some(subject), _) => Some(format!("{SUBJECT}{subject}")),
             (None, Some(ticket)) => Some(format!("{TICKET}{ticket}")),
             (None, None) => None,
         };
         let producer = producer.map(|producer| producer.id.clone());
-        let mut publishers = Vec::new();
+        let mut tallies = Vec::new();
         if let Some(identity) = identity {
-            publishers.extend(self.rate.map(|_| keep(identity, self.rate, "you")));
-            publishers.extend(producer.map(|id| keep(id, None, "")));
-            return publishers;
+            tallies.extend(self.rate.map(|_| keep(identity, self.rate, "you")));
+            tallies.extend(producer.map(|id| keep(id, None, "")));
+            return tallies;
         }
         let name = producer.or_else(|| self.rate.map(|_| NAMELESS.into()));
-        publishers.extend(name.map(|id| keep(id, self.rate, "you")));
-        publishers.extend(self.anonymous_rate.map(|_| keep(ANONYMOUS.into(), self.anonymous_rate, "all who show no credential together")));
-        publishers
+        tallies.extend(name.map(|id| keep(id, self.rate, "you")));
+        tallies.extend(self.anonymous_rate.map(|_| keep(ANONYMOUS.into(), self.anonymous_rate, "all who show no credential together")));
+        tallies
     }
 }
 
-impl Publisher {
+impl Tally {
     /// What the channel knows of a producer.
-    pub(crate) fn known(publishers: &[Publisher], producer: &Producer) -> Option<ProducerState> {
-        publishers.iter().find(|publisher| publisher.id == producer.id)?.known
+    pub(crate) fn known(tallies: &[Tally], producer: &Producer) -> Option<ProducerState> {
+        tallies.iter().find(|tally| tally.id == producer.id)?.known
     }
 
     /// What is to be kept after a publish of so many events.
@@ -54,21 +54,21 @@ impl Publisher {
     /// # Errors
     ///
     /// [`RateExceeded`](crate::ErrorKind::RateExceeded) and [`BatchTooLarge`](crate::ErrorKind::BatchTooLarge) of any rate among them.
-    pub(crate) fn admit(publishers: &[Publisher], producer: Option<&Producer>, events: u64, now_ms: u64) -> Result<Vec<(String, ProducerState)>> {
-        let admit = |publisher: &Publisher| {
-            let busy_until_ms = match publisher.rate {
-                Some((rate, who)) => rate.admit(who, publisher.known, events, now_ms)?,
+    pub(crate) fn admit(tallies: &[Tally], producer: Option<&Producer>, events: u64, now_ms: u64) -> Result<Vec<(String, ProducerState)>> {
+        let admit = |tally: &Tally| {
+            let busy_until_ms = match tally.rate {
+                Some((rate, who)) => rate.admit(who, tally.known, events, now_ms)?,
                 None => now_ms,
             };
-            let own = producer.filter(|producer| producer.id == publisher.id);
+            let own = producer.filter(|producer| producer.id == tally.id);
             let state = own.map_or(ProducerState { busy_until_ms, ..ProducerState::default() }, |producer| producer.state(busy_until_ms));
-            Ok((publisher.id.clone(), state))
+            Ok((tally.id.clone(), state))
         };
-        publishers.iter().map(admit).collect()
+        tallies.iter().map(admit).collect()
     }
 }
 
-/// Which publishers a channel forgets: each tab that ever wrote is one. Never one that may still send something again.
+/// Which tallies a channel forgets: each tab that ever wrote is one. Never one that may still send something again.
 ///
 /// Those whose [`busy_until_ms`](ProducerState::busy_until_ms) is 0 were written before it was kept, and stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,11 +119,11 @@ mod tests {
         let mut kept: Vec<(String, ProducerState)> = Vec::new();
         for passed in 0..10 {
             let producer = Producer { id: format!("p{passed}"), epoch: 0, seq: 0 };
-            let mut publishers = policy().publishers(grant, Some(&producer));
-            for publisher in &mut publishers {
-                publisher.known = kept.iter().rfind(|(id, _)| *id == publisher.id).map(|(_, state)| *state);
+            let mut tallies = policy().tallies(grant, Some(&producer));
+            for tally in &mut tallies {
+                tally.known = kept.iter().rfind(|(id, _)| *id == tally.id).map(|(_, state)| *state);
             }
-            match Publisher::admit(&publishers, Some(&producer), 1, 50_000) {
+            match Tally::admit(&tallies, Some(&producer), 1, 50_000) {
                 Ok(admitted) => kept.extend(admitted),
                 Err(error) if error.kind() == ErrorKind::RateExceeded => return Ok(passed),
                 Err(error) => return Err(error.kind()),
@@ -141,8 +141,7 @@ mod tests {
 
     #[test]
     fn the_anonymous_have_a_rate_each_and_one_together() {
-        let ids =
-            |grant: &Grant, producer: Option<&Producer>| policy().publishers(grant, producer).into_iter().map(|publisher| publisher.id).collect::<Vec<_>>();
+        let ids = |grant: &Grant, producer: Option<&Producer>| policy().tallies(grant, producer).into_iter().map(|tally| tally.id).collect::<Vec<_>>();
         let producer = Producer { id: "p".into(), epoch: 0, seq: 0 };
         assert_eq!(ids(&by(None, None), Some(&producer)), ["p", "\u{1}"]);
         assert_eq!(ids(&by(None, None), None), ["", "\u{1}"]);
