@@ -11,7 +11,7 @@ use crate::{Channel, ContentType, Error, ErrorKind, Event, Gap, Offset, Producer
 pub const SUBPROTOCOL: &str = "tidewire.v1";
 
 /// Longest `id` of a publish, in bytes.
-const MAX_ID_BYTES: usize = 64;
+pub(crate) const MAX_ID_BYTES: usize = 64;
 
 /// A frame from a client.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, Result, Settings};
 /// Longest id of a member, in bytes.
 const MAX_ID_BYTES: usize = 64;
 /// Longest state of a member, in bytes of JSON. A room of a hundred fits one frame, and one member the attachment of a socket.
-const MAX_STATE_BYTES: usize = 1_024;
+pub(crate) const MAX_STATE_BYTES: usize = 1_024;
 
 /// The presence of a function's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
