@@ -1,15 +1,14 @@
 // The demo pages in a real browser, with samples arriving.
 
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Sample } from "../../functions/feed/public/feed.d.ts";
-import { takeScreenshots, useBrowser } from "../harness/browser.ts";
+import { useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { TRANSPORTS } from "../harness/readers.ts";
-import { HARNESS, OUTPUT } from "../harness/server.ts";
+import { HARNESS } from "../harness/server.ts";
 import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
 
 const SAMPLE_MS = 200;
@@ -25,6 +24,7 @@ const SERIES = [
 
 /** What the page says about itself. */
 interface Feed {
+  view: "all" | "latest";
   events: number;
   transport: string;
   offset: string;
@@ -82,8 +82,6 @@ describe("the feed page", () => {
       );
     }
 
-    await takeScreenshots(page, "feed");
-
     const published = await publisher.stop();
     await eventually("the page has all events", async () => (await feedOf(page)).events >= published);
     // The page counts what arrives, so one that came twice would be counted too.
@@ -97,6 +95,24 @@ describe("the feed page", () => {
     const { offset } = await feedOf(page);
     await eventually("the offset is shown", async () => (await page.innerText('[data-role="offset"]')) === offset);
     expect(await page.innerText('[data-role="latency"]')).toMatch(/^[\d.,]+ ms$/);
+    expect(errors).toEqual([]);
+  });
+
+  test("shows the newest value of each series and its age, and after a break what is newer", async () => {
+    const name = freshName();
+    const channel = `${server.url}/feed/${name}`;
+    for (const index of [1, 2, 3]) await publish(channel, sample(index));
+    await publish(channel, { at: Date.now() - 7_200_000, values: { rare_percent: 7 } });
+    const { page, errors } = await browser.open(`${server.url}/feed/?channel=${name}&view=latest`);
+    const tile = (series: string) => page.locator(`[data-series="${series}"]`).innerText();
+    await eventually("one tile for each", async () => (await page.locator("[data-series]").count()) === SERIES.length + 1);
+    // One sample has all but one, so that two events say it all.
+    expect(await feedOf(page)).toMatchObject({ view: "latest", events: 2 });
+    expect(await tile("rare_percent")).toMatch(/RARE\s+2h ago\s+7 %/i);
+    await publish(channel, { at: Date.now(), values: { rare_percent: 8 } });
+    await eventually("the newer value", async () => /(now|s ago)\s+8 %/.test(await tile("rare_percent")));
+    await page.click('[data-view="all"]');
+    await eventually("all that is kept", async () => (await feedOf(page)).events === 5);
     expect(errors).toEqual([]);
   });
 
@@ -142,7 +158,6 @@ describeOwnServer("the pages on a server of their own", () => {
       return lines.length >= SERIES.length && lines.every((line) => line!.includes("L"));
     });
     for (const name of SERIES) expect(await page.innerText(`[data-series="${name}"] output`)).toMatch(/^[\d.,KM]+$/);
-    await page.screenshot({ path: join(OUTPUT, "screenshots", "feed-this-machine.png"), fullPage: true });
     expect(errors).toEqual([]);
   });
 });

@@ -45,13 +45,32 @@ export function useBrowser(): Pages {
   };
 }
 
+/** Puts a tab into the background and holds its scripts, as a browser does with one that is not looked at for long; what is returned brings it back. */
+export async function hide(page: Page): Promise<() => Promise<void>> {
+  const devtools = await page.context().newCDPSession(page);
+  const show = (isHidden: boolean) =>
+    page.evaluate((isHidden) => {
+      Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+      Object.defineProperty(document, "visibilityState", { value: isHidden ? "hidden" : "visible", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, isHidden);
+  await show(true);
+  // `Page.setWebLifecycleState` freezes no page of a headless browser: each counts as seen.
+  await devtools.send("Debugger.enable");
+  await devtools.send("Debugger.pause");
+  return async () => {
+    await devtools.detach();
+    await show(false);
+  };
+}
+
 /** Pictures of a page, wide and narrow, light and dark, in the folder `screenshots` of the output. Nothing is wider than the screen. */
 export async function takeScreenshots(page: Page, name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
       await page.setViewportSize({ width, height });
-      await page.screenshot({ path: join(OUTPUT, "screenshots", `${name}-${shape}-${colorScheme}.png`), fullPage: true });
+      await page.screenshot({ path: join(OUTPUT, "screenshots", `${name}-${shape}-${colorScheme}.png`), fullPage: true, animations: "disabled" });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     }
   }

@@ -270,14 +270,17 @@ function push(samples, value) {
   if (samples.length > SAMPLES) samples.shift();
 }
 
+const byName = new Intl.Collator("en", { numeric: true });
+
 function addChart(key) {
   const chart = /** @type {HTMLElement} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));
   const ending = Object.keys(UNITS).find((ending) => key.endsWith(ending)) ?? "";
   chart.dataset.series = key;
+  chart.querySelector("h2").title = key;
   chart.querySelector("h2").textContent = key.slice(0, key.length - ending.length).replaceAll("_", " ");
   chart.querySelector(".unit").textContent = UNITS[ending] ?? "";
   // Many of them are found by their name; a few stay where they are.
-  const next = feed.view === "latest" && [...charts.children].find((other) => other.dataset.series > key);
+  const next = feed.view === "latest" && [...charts.children].find((other) => byName.compare(other.dataset.series, key) > 0);
   charts.insertBefore(chart, next || null);
   return chart;
 }

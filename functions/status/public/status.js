@@ -136,12 +136,17 @@ const moment = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", h
 
 function addRow(name) {
   const row = /** @type {any} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));
-  const note = row.querySelector("input");
+  const note = row.querySelector("textarea");
   row.dataset.component = row.querySelector("h2").textContent = name;
   row.querySelector(".states").ariaLabel = `State of ${name}`;
   note.ariaLabel = `Note on ${name}`;
-  // `change` comes with Enter and with leaving the field.
-  note.onchange = () => set(name, { note: note.value });
+  // With Enter, and with leaving the field.
+  note.onchange = () => note.value !== (board[name]?.note ?? "") && set(name, { note: note.value });
+  note.onkeydown = (key) => {
+    if (key.key !== "Enter" || key.isComposing) return;
+    key.preventDefault();
+    note.onchange();
+  };
   for (const button of row.querySelectorAll("button")) button.onclick = () => set(name, { state: button.dataset.set });
   document.querySelector("main").append(row);
   rows.set(name, row);
@@ -156,7 +161,7 @@ function paintRow(name, row) {
     button.ariaPressed = button.dataset.set === state;
     button.disabled = !isRead;
   }
-  const field = row.querySelector("input");
+  const field = row.querySelector("textarea");
   field.disabled = !isRead;
   // Not under the hands of who is writing.
   if (field !== document.activeElement) field.value = typeof note === "string" ? note : "";
