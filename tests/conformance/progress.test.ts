@@ -74,9 +74,11 @@ describe("progress", () => {
 
   test("four events a second are stored, and how it ended in any case", async () => {
     const channel = channelOf(freshName());
-    const answers = await Promise.all(numbers(1, 20).map((value) => post(channel, state(value))));
+    // Four at once are a second's worth: however slow the machine, most of twenty such batches come too early.
+    const answers = await Promise.all(numbers(1, 20).map((value) => post(channel, numbers(1, 4).map(() => state(value)))));
     const refused = answers.filter(({ status }) => status === 429);
-    expect(refused.length).toBeGreaterThanOrEqual(10);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(await code(await post(channel, numbers(1, 5).map(state)))).toBe("413 batch-too-large");
     for (const answer of refused) expect(Number(header(answer, "retry-after"))).toBeGreaterThan(0);
     const last = state(20, { type: "failed", reason: "disk-full", detail: "The disk is full." });
     expect((await post(channel, last, { "stream-closed": "true" })).status).toBe(204);
@@ -188,7 +190,7 @@ describeOwnServer("an upload on a server of its own", () => {
     expect((await fetch(uploadOf(name), { method: "PUT", body: new Uint8Array(100_000) })).status).toBe(200);
     const large = freshName();
     expect(await code(await fetch(uploadOf(large), { method: "PUT", body: new Uint8Array(100_001) }))).toBe("413 body-too-large");
-    expect((await events(`${server.url}/progress/${large}`)).events).toEqual([]);
+    expect(await events(`${server.url}/progress/${large}`)).toMatchObject({ isClosed: true, events: [{ type: "failed", value: 0, reason: "body-too-large" }] });
     const upload = startUpload(uploadOf(chunked));
     await upload.send(100_001);
     upload.finish();

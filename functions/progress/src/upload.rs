@@ -28,9 +28,12 @@ pub trait Object {
 /// What carries an operation to the channel and brings its answer.
 pub type Channel<'a> = &'a dyn Fn(Operation, Vec<u8>) -> LocalBoxFuture<'a, Reply>;
 
+/// A body as it arrives.
+type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<u8>>>>>;
+
 /// The body of an upload, counted.
 pub struct Body<'a> {
-    chunks: Pin<Box<dyn Stream<Item = Result<Vec<u8>>>>>,
+    chunks: Chunks,
     channel: Channel<'a>,
     now_ms: fn() -> u64,
     max_bytes: u64,
@@ -41,24 +44,27 @@ pub struct Body<'a> {
 ///
 /// # Errors
 ///
-/// What stands in the last event as the reason, too; but not before the channel was made, nor when another finished it meanwhile.
+/// What stands in the last event as the reason, too, unless the channel is another's: it was there before, or was finished meanwhile.
 pub async fn upload(
     routed: &Routed,
-    chunks: Pin<Box<dyn Stream<Item = Result<Vec<u8>>>>>,
+    chunks: Chunks,
     channel: Channel<'_>,
     now_ms: fn() -> u64,
     max_bytes: u64,
     mut object: Option<impl Object>,
 ) -> Result<Reply> {
-    if routed.length.is_some_and(|length| length > max_bytes) {
-        return Err(too_large(max_bytes));
-    }
     let label = routed.parameter("name").unwrap_or_else(|| routed.channel.to_string());
     let label = label.chars().take(MAX_TEXT_CHARS).collect();
     let at = now_ms();
     let state = JobState { r#type: Kind::Progress, label, value: 0, max: routed.length, unit: "bytes".into(), at, reason: None, detail: None, sha256: None };
-    let create = Operation::Create { content_type: Some(ContentType::json()), closed: false, expiry: None, location: String::new() };
-    let made = channel(create, event(&state)).await;
+    let create = |closed| Operation::Create { content_type: Some(ContentType::json()), closed, expiry: None, location: String::new() };
+    if routed.length.is_some_and(|length| length > max_bytes) {
+        // The channel tells, too: a client that is still writing may see no more than a broken connection.
+        let error = too_large(max_bytes);
+        channel(create(true), event(&state.failed(&error))).await;
+        return Err(error);
+    }
+    let made = channel(create(false), event(&state)).await;
     match made.status().as_u16() {
         201 => {}
         200 | 409 => return Err(Error::new(ErrorKind::ConfigurationMismatch, "the channel exists already; an upload takes one of its own")),
@@ -106,11 +112,7 @@ impl Body<'_> {
                 self.state.sha256 = Some(sha256.clone());
             }
             Err(error) if error.kind() == ErrorKind::ChannelClosed => return Err(error.clone()),
-            Err(error) => {
-                self.state.r#type = Kind::Failed;
-                self.state.reason = Some(error.kind().code().into());
-                self.state.detail = Some(error.detail().chars().take(MAX_TEXT_CHARS).collect());
-            }
+            Err(error) => self.state = self.state.failed(error),
         }
         let mut reply = self.append(true).await;
         for _ in 1..TRIES {
@@ -127,6 +129,13 @@ impl Body<'_> {
     async fn append(&self, closed: bool) -> Reply {
         let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
         (self.channel)(Operation::Append(append), event(&self.state)).await
+    }
+}
+
+impl JobState {
+    fn failed(&self, error: &Error) -> JobState {
+        let detail = error.detail().chars().take(MAX_TEXT_CHARS).collect();
+        JobState { r#type: Kind::Failed, reason: Some(error.kind().code().into()), detail: Some(detail), ..self.clone() }
     }
 }
 
@@ -190,7 +199,7 @@ mod tests {
     fn uploaded(chunks: Vec<Result<Vec<u8>>>, length: Option<&str>, statuses: &[u16], kept: &mut Kept) -> (Result<Reply>, Vec<(bool, JobState)>) {
         let sent = RefCell::new(Vec::new());
         let channel = |operation: Operation, body: Vec<u8>| {
-            let is_last = matches!(operation, Operation::Append(Append { closed: true, .. }));
+            let is_last = matches!(operation, Operation::Append(Append { closed: true, .. }) | Operation::Create { closed: true, .. });
             let mut reply = Reply::default();
             *reply.status_mut() = statuses.get(sent.borrow().len()).copied().unwrap_or(204).try_into().unwrap();
             crate::check(&body).unwrap();
@@ -248,8 +257,14 @@ mod tests {
             assert_eq!(refused.unwrap_or_else(|error| problem(&error)).status().as_u16(), outcome);
             assert!(sent.len() == 1 && kept.bytes.is_empty());
         }
-        let (refused, sent) = uploaded(vec![], Some("101"), &[], &mut Kept::default());
-        assert_eq!((refused.unwrap_err().kind(), sent.len()), (ErrorKind::BodyTooLarge, 0));
+    }
+
+    #[test]
+    fn what_is_too_large_by_its_own_word_is_told_in_the_channel_at_once() {
+        let (refused, sent) = uploaded(vec![], Some("101"), &[201], &mut Kept::default());
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::BodyTooLarge);
+        let [(true, state)] = sent.as_slice() else { panic!("{sent:?}") };
+        assert_eq!((state.r#type, state.reason.as_deref()), (Kind::Failed, Some("body-too-large")));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_util::{AsyncReadExt, Stream, stream};
+use http::{HeaderName, HeaderValue};
 use js_sys::futures::{JsFuture, future_to_promise};
 use tidewire_core::{ChannelName, Error, ErrorKind, Grant, Operation, Reply, Request as ChannelRequest, Routed, Settings};
 use wasm_bindgen::prelude::*;
@@ -59,6 +60,11 @@ impl Publisher {
 async fn reply(mut response: Response) -> worker::Result<Reply> {
     let mut reply = Reply::new(response.bytes().await?);
     *reply.status_mut() = http::StatusCode::from_u16(response.status_code()).map_err(|cause| worker::Error::RustError(cause.to_string()))?;
+    for (name, value) in response.headers() {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            reply.headers_mut().insert(name, value);
+        }
+    }
     Ok(reply)
 }
 
