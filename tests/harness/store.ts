@@ -38,5 +38,5 @@ export function contents(database: DatabaseSync): Record<string, Record<string, 
 /** How many alarms the platform would ring. Spin has none. */
 export function alarms(server: Server): number {
   const files = globSync("do/*/metadata.sqlite", { cwd: server.state });
-  return files.reduce((sum, file) => sum + inStore(join(server.state, file), (database) => database.prepare("SELECT * FROM _cf_ALARM").all().length), 0);
+  return files.reduce((sum, file) => sum + inStore(join(server.state, file), (database) => Number(database.prepare("SELECT count(*) AS n FROM _cf_ALARM").get()!.n)), 0);
 }
