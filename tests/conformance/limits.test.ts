@@ -42,7 +42,7 @@ describeOwnServer("a channel under demo-", () => {
   test("is made for less, but not for longer", async () => {
     const put = (stream: string, headers: Record<string, string>) => fetch(stream, { method: "PUT", headers: { ...JSON_TYPE, ...headers } });
     const at = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
-    for (const headers of [{ "stream-ttl": "3601" }, { "stream-expires-at": at(7_200) }]) {
+    for (const headers of [{ "stream-ttl": "3601" }, { "stream-expires-at": at(7_200) }] as Record<string, string>[]) {
       await expectProblem(await put(channel("v1/stream"), headers), 400, "header-invalid");
     }
     for (const headers of [{}, { "stream-ttl": "60" }, { "stream-expires-at": at(600) }] as Record<string, string>[]) {
