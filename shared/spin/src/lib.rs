@@ -7,6 +7,8 @@
 
 mod clock;
 mod database;
+mod identity;
+mod provider_keys;
 mod reader;
 mod respond;
 mod route;

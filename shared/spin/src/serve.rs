@@ -6,17 +6,18 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use http::HeaderMap;
-use http::request::Parts;
 use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
+use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Identity, Member, Moment, Offset, Operation, Page, Policy, Presence, Read,
-    Reply, Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
+    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Offset, Operation, Page, Policy, Presence, Read, Reply,
+    Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
 };
 
 use crate::clock::{entropy, now_ms};
+use crate::identity::identify;
 use crate::reader::{News, Reader};
-use crate::respond::{Answer, internal, refuse, respond, stream};
+use crate::respond::{Answer, Outgoing, internal, refuse, respond, send, stream};
 use crate::route::{Call, Publisher};
 use crate::settings::settings;
 use crate::store::{Look, Store};
@@ -37,30 +38,39 @@ pub async fn serve<F: Function>(request: Request) -> Answer {
 
 /// The same for a function that has [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
 pub async fn serve_routes<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Result<Reply, Error>) -> Answer {
-    match answer::<F>(request, own).await {
-        Ok(answer) => answer,
-        Err(error) => refuse(&error),
-    }
+    let mut headers = Vec::new();
+    let outgoing = answer::<F>(request, &mut headers, own).await.unwrap_or_else(|error| refuse(&error));
+    send(outgoing, headers)
 }
 
 /// Serves files below the component's route: the gallery.
 pub async fn serve_assets(request: Request, assets: &[Asset]) -> Answer {
     let base = base(request.headers());
     let path = request.uri().path().strip_prefix(base.as_str()).unwrap_or_default();
-    match file(assets, path, request.method().as_str()) {
-        Ok(reply) => respond(reply),
-        Err(error) => refuse(&error),
-    }
+    let reply = file(assets, path, request.method().as_str());
+    send(reply.map_or_else(|error| refuse(&error), respond), Vec::new())
 }
 
-async fn answer<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Result<Reply, Error>) -> Result<Answer, Error> {
+async fn answer<F: Function>(
+    request: Request,
+    headers: &mut Vec<(&'static str, String)>,
+    own: impl AsyncFnOnce(Call) -> Result<Reply, Error>,
+) -> Result<Outgoing, Error> {
     let (parts, body) = request.into_parts();
     let settings = settings(&base(&parts.headers)).await?;
-    let asked = match visit::<F>(&parts, &settings)? {
+    // Of several values of a header the platform would take the first; joined, they are seen for what they are.
+    let header = |name: &str| {
+        let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    };
+    let url = header("spin-full-url").unwrap_or_default();
+    let visit = Visit { method: parts.method.as_str(), url: &url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
+    *headers = cors(&visit, &settings);
+    let asked = match entry::<F>(&visit, &settings)? {
         Entry::Reply(reply) => return Ok(respond(reply)),
-        Entry::Channel(asked) => asked.authorize::<F>(&Identity::Anonymous, &settings)?,
+        Entry::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?,
         Entry::Route(routed) => {
-            let routed = routed.authorize::<F>(&Identity::Anonymous, &settings)?;
+            let routed = routed.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
             let channel = Publisher::new(F::NAME, Policy::of::<F>(Some(&routed.channel), &settings), &routed);
             let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
             return own(Call { routed, body, channel, settings }).await.map(respond);
@@ -98,17 +108,6 @@ async fn answer<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Re
 
 fn broke_off(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"))
-}
-
-fn visit<F: Function>(parts: &Parts, settings: &Settings) -> Result<Entry, Error> {
-    // Of several values of a header the platform would take the first; joined, they are seen for what they are.
-    let headers = |name: &str| {
-        let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        (!values.is_empty()).then(|| values.join(", "))
-    };
-    let url = headers("spin-full-url").unwrap_or_default();
-    let visit = Visit { method: parts.method.as_str(), url: &url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &headers };
-    entry::<F>(&visit, settings)
 }
 
 /// The part of the route before its wildcard: `/feed/` for `/feed/...`.
@@ -236,7 +235,7 @@ async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
     }
 }
 
-async fn read_channel(store: Store, read: &Read, grant: &Grant, policy: &Policy, settings: Rc<Settings>) -> Result<Answer, Error> {
+async fn read_channel(store: Store, read: &Read, grant: &Grant, policy: &Policy, settings: Rc<Settings>) -> Result<Outgoing, Error> {
     let mut read = read.clone();
     let mut has_waited = false;
     let interval = Duration::from_millis(settings.store_poll_ms);

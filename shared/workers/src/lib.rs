@@ -7,8 +7,10 @@
 
 mod bridge;
 mod handover;
+mod identity;
 mod long_poll;
 mod object;
+mod provider_keys;
 mod readers;
 mod refusal;
 mod respond;

@@ -3,6 +3,8 @@
 use tidewire_core::{Error, ErrorKind, Reply, into_parts, problem};
 use worker::{Headers, Response, ResponseBody, Result};
 
+use crate::handover::SWITCHING_PROTOCOLS;
+
 /// An answer of the core.
 pub(crate) fn respond(reply: Reply) -> Result<Response> {
     let (status, headers, body) = into_parts(reply);
@@ -13,6 +15,20 @@ pub(crate) fn respond(reply: Reply) -> Result<Response> {
 /// An error as problem details.
 pub(crate) fn refuse(error: &Error) -> Result<Response> {
     respond(problem(error))
+}
+
+/// The answer with headers more: `vary` besides its own, the others in place of those of the same name.
+pub(crate) fn with_headers(response: Response, more: &[(&'static str, String)]) -> Result<Response> {
+    // An upgrade takes none, and no page reads its head.
+    if more.is_empty() || response.status_code() == SWITCHING_PROTOCOLS {
+        return Ok(response);
+    }
+    // Those of an object's answer cannot be changed.
+    let headers = response.headers().clone();
+    for (name, value) in more {
+        if *name == "vary" { headers.append(name, value)? } else { headers.set(name, value)? }
+    }
+    Ok(response.with_headers(headers))
 }
 
 /// A fault of the platform or the store. Its cause goes to the log, not to the client.

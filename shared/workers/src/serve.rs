@@ -1,16 +1,16 @@
 //! The Worker: what happens to a request before and around its channel.
 
 use futures_util::StreamExt;
-use tidewire_core::{
-    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, Request as ChannelRequest, Settings, Transport, Visit, entry, file,
-};
+use tidewire_access::cors;
+use tidewire_core::{Asset, Entry, Error, ErrorKind, Framing, Function, Operation, Reply, Request as ChannelRequest, Settings, Transport, Visit, entry, file};
 use worker::{Env, Request, Response, Result};
 
 use crate::bridge;
 use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS};
+use crate::identity::identify;
 use crate::long_poll;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
-use crate::respond::{internal, refuse, respond};
+use crate::respond::{internal, refuse, respond, with_headers};
 use crate::route::{Call, carry_out};
 
 /// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable Object namespace.
@@ -28,10 +28,11 @@ pub async fn serve_routes<F: Function>(
 ) -> Result<Response> {
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
-    match answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base, own).await {
+    let mut headers = Vec::new();
+    match answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base, &mut headers, own).await {
         Err(error) if is_upgrade => refuse_upgrade(&error, offers_subprotocol),
-        Err(error) => refuse(&error),
-        Ok(response) => Ok(response),
+        Err(error) => with_headers(refuse(&error)?, &headers),
+        Ok(response) => with_headers(response, &headers),
     }
 }
 
@@ -56,30 +57,28 @@ async fn answer<F: Function>(
     request: &mut Request,
     handover: &Handover<'_>,
     base: Option<&str>,
+    headers: &mut Vec<(&'static str, String)>,
     own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
 ) -> Result<Response, Error> {
     let settings = settings(handover.env, base)?;
-    match visit::<F>(request, &settings)? {
+    let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
+    // The SDK's own reading makes a GET of every method that it does not know.
+    let method = request.inner().method();
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let visit = Visit { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
+    *headers = cors(&visit, &settings);
+    match entry::<F>(&visit, &settings)? {
         Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Entry::Channel(asked) => {
-            let asked = asked.authorize::<F>(&Identity::Anonymous, &settings)?;
+            let asked = asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
             hand_over(asked, body, handover, &settings).await.map_err(|cause| internal(&cause))
         }
         Entry::Route(routed) => {
-            let routed = routed.authorize::<F>(&Identity::Anonymous, &settings)?;
+            let routed = routed.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
             carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause))
         }
     }
-}
-
-fn visit<F: Function>(request: &Request, settings: &Settings) -> Result<Entry, Error> {
-    let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
-    let headers = |name: &str| request.headers().get(name).ok().flatten();
-    // The SDK's own reading makes a GET of every method that it does not know.
-    let method = request.inner().method();
-    let visit = Visit { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &headers };
-    entry::<F>(&visit, settings)
 }
 
 /// The body of a publish, read no further than it may be long.
