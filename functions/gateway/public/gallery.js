@@ -5,10 +5,12 @@ import { MINIATURES } from "./miniatures.js";
 import { isPlugRunning } from "./plug.js";
 import { SLOTS, takeSlot } from "./slots.js";
 
+const CLOSE_MS = 100; // until a connection that was ended is gone
 const AGAIN_MS = 2_000; // another tab may have given streams back
 
 const cards = MINIATURES.map(draw);
-const visible = new Set();
+/** How much of each card can be seen. */
+const visible = new Map();
 /** The cards that are live, and what ends each. */
 const live = new Map();
 let chosen;
@@ -44,37 +46,48 @@ function choose(card) {
 function balance() {
   turn = turn.then(async () => {
     const isSeen = !document.hidden && !isPlugRunning();
-    const seen = isSeen ? cards.filter((card) => visible.has(card)).sort((one, other) => Number(other === chosen) - Number(one === chosen)) : [];
+    const rank = (card) => (card === chosen ? 2 : visible.get(card));
+    const seen = isSeen ? cards.filter((card) => visible.get(card)).sort((one, other) => rank(other) - rank(one)) : [];
     const held = seen.filter(({ miniature }) => miniature.isHeld).slice(0, SLOTS);
     const wanted = seen.filter((card) => !card.miniature.isHeld || held.includes(card));
     for (const [card, end] of live) if (!wanted.includes(card)) end();
-    for (const card of wanted) if (!live.has(card)) await begin(card);
+    for (const card of wanted) {
+      if (live.has(card) || (await begin(card))) continue;
+      // Other tabs have the rest: of ours, the one that matters least gives way.
+      const least = held.slice(held.indexOf(card)).findLast((one) => live.has(one));
+      live.get(least)?.();
+    }
   });
 }
 
+/** Answers whether there was a slot for it. */
 async function begin(card) {
   const release = card.miniature.isHeld ? await takeSlot() : () => {};
-  if (!release) return;
+  if (!release) return false;
   const controller = new AbortController();
   live.set(card, () => {
     live.delete(card);
     controller.abort();
-    release();
     enter(card, "paused");
+    setTimeout(() => {
+      release();
+      balance();
+    }, CLOSE_MS);
   });
   card.miniature.start({
     stage: card.querySelector(".stage"),
     signal: controller.signal,
     enter: (state) => controller.signal.aborted || enter(card, state),
   });
+  return true;
 }
 
 const observer = new IntersectionObserver(
   (changes) => {
-    for (const { target, isIntersecting } of changes) isIntersecting ? visible.add(target) : visible.delete(target);
+    for (const { target, intersectionRatio } of changes) visible.set(target, intersectionRatio);
     balance();
   },
-  { threshold: 0.4 },
+  { threshold: [0, 0.1, 0.5, 0.9] },
 );
 for (const card of cards) observer.observe(card);
 document.addEventListener("visibilitychange", balance);

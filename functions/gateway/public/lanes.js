@@ -4,7 +4,7 @@
 import { subscribe } from "./client.js";
 import { meter } from "./line.js";
 
-const LATENCIES = 50; // the median is taken over so many events
+const LATENCIES = 25; // the median is taken over so many events
 const POLL_MS = 1_000; // between two short polls
 const RECONNECT_MS = 1_000; // of the naive readers
 
@@ -17,13 +17,13 @@ class Lane {
   transport = "";
   /** How often each event came, and how late the first time, in milliseconds. @type {{ times: number, lateMs: number }[]} */
   arrivals = [];
+  latencies = [];
   newest = 0;
   received = 0;
   doubled = 0;
   /** Events since the transport was chosen, for what one costs. */
   events = 0;
   meter;
-  #latencies = [];
   /** The page, when something changed. */
   changed = () => {};
 
@@ -40,15 +40,15 @@ class Lane {
 
   /** Median, in milliseconds; `undefined` before the first event. */
   get latencyMs() {
-    return this.#latencies.toSorted((a, b) => a - b)[this.#latencies.length >> 1];
+    return this.latencies.toSorted((a, b) => a - b)[this.latencies.length >> 1];
   }
 
   /** @param {PlugEvent} event */
   take({ n, at }) {
     const lateMs = Date.now() - at;
     this.events += 1;
-    this.#latencies.push(lateMs);
-    if (this.#latencies.length > LATENCIES) this.#latencies.shift();
+    this.latencies.push(lateMs);
+    if (this.latencies.length > LATENCIES) this.latencies.shift();
     if (this.arrivals[n]) {
       this.arrivals[n].times += 1;
       this.doubled += 1;
@@ -97,7 +97,7 @@ export class ChannelLane extends Lane {
   /** Goes on over another transport, from the same offset. */
   change(transport) {
     this.transport = transport;
-    this.events = this.meter.requests = this.meter.bytes = 0;
+    this.events = this.meter.requests = this.meter.bytes = this.latencies.length = 0;
     this.stop();
     this.start();
   }

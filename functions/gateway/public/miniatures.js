@@ -121,9 +121,9 @@ function startChat(miniature) {
   move(me.x, me.y);
 }
 
-function wave() {
+function greet() {
   const { id, name, color } = me;
-  return publish(at("chat/demo-lobby"), { type: "message", id: crypto.getRandomValues(new Uint32Array(4)).join("-"), from: { id, name, color }, text: "👋", at: Date.now() });
+  return publish(at("chat/demo-lobby"), { type: "message", id: crypto.getRandomValues(new Uint32Array(4)).join("-"), from: { id, name, color }, text: "Hello!", at: Date.now() });
 }
 
 // ---- Feed: the newest of each series, and the first of them as a line
@@ -143,6 +143,7 @@ function startFeed(miniature) {
   };
   signal.addEventListener("abort", () => clearTimeout(quiet));
   follow("feed/demo-machine", miniature, {
+    transports: ["sse"],
     onState: (state) => {
       miniature.enter(state);
       if (state === "live") awaitQuiet();
@@ -263,6 +264,58 @@ function command() {
   return fetch(at("devices/demo-lamp"), { method: "POST", headers: { "Content-Type": "text/plain" }, body: `${id} ${isLit ? "off" : "on"}` });
 }
 
+// ---- Progress: a job that ends, and the next in its place
+
+const JOB = "progress/demo-gallery";
+const FRAMES = 24;
+const FRAME_MS = 300; // the server takes four a second
+const NEXT_JOB_MS = 1_500;
+const ABANDONED_MS = 3_000; // who ran it may have closed the page
+let heardAt = 0;
+
+/** @param {Miniature} miniature */
+async function startProgress(miniature) {
+  const { stage, signal } = miniature;
+  if (!stage.childElementCount) stage.append(element("p", "No job yet."), element("progress", "", { max: "1", value: "0" }), element("output"));
+  for (let offset = "-1"; !signal.aborted; ) {
+    const job = follow(JOB, miniature, { transports: ["sse"], offset });
+    try {
+      for await (const { data } of job) drawJob(stage, data);
+    } catch {
+      // Refused; it may be another job's turn later.
+    }
+    // Finished. Of the next job under this name the stream tells as of a gap.
+    offset = job.offset;
+    await new Promise((done) => setTimeout(done, NEXT_JOB_MS));
+  }
+}
+
+function drawJob(stage, { type, label, value, max }) {
+  heardAt = type === "progress" ? Date.now() : 0;
+  stage.dataset.is = type;
+  stage.querySelector("p").textContent = String(label).slice(0, 40);
+  stage.querySelector("progress").value = max > 0 ? value / max : 0;
+  stage.querySelector("output").textContent = type === "progress" ? `${Number(value)} of ${Number(max)} frames` : type;
+}
+
+/** Who presses is who works. */
+async function work() {
+  if (Date.now() - heardAt < ABANDONED_MS) return;
+  heardAt = Date.now();
+  const say = async (method, type, value, headers = {}) => {
+    const answer = await fetch(at(JOB), json(method, { type, label: "Render a film", value, max: FRAMES, unit: "frames", at: Date.now() }, headers));
+    if (!answer.ok && answer.status !== 429) throw new Error(`status ${answer.status}`);
+  };
+  const before = await fetch(at(`${JOB}?offset=now`));
+  if (before.headers.get("Stream-Next-Offset") !== "-1") await fetch(at(JOB), { method: "DELETE" });
+  await say("PUT", "progress", 0);
+  for (let frame = 1; frame < FRAMES; frame++) {
+    await new Promise((done) => setTimeout(done, FRAME_MS));
+    await say("POST", "progress", frame);
+  }
+  await say("POST", "done", FRAMES, { "Stream-Closed": "true" });
+}
+
 // ---- Streams: the raw log
 
 const LOG = "v1/stream/demo-gallery";
@@ -303,8 +356,8 @@ export const MINIATURES = [
     text: "Rooms: history, who is here, who is typing. The cursors are the visitors of this page.",
     isHeld: true,
     start: startChat,
-    act: "Wave",
-    press: wave,
+    act: "Say hello",
+    press: greet,
   },
   {
     name: "feed",
@@ -333,8 +386,18 @@ export const MINIATURES = [
     text: "A status that changes rarely, asked for every few seconds; most answers are only “nothing new”.",
     isHeld: false,
     start: startStatus,
-    act: "Change the API's",
+    act: "Set the API",
     press: setStatus,
+  },
+  {
+    name: "progress",
+    href: "progress/",
+    transport: "SSE",
+    text: "Jobs and uploads: any number of readers see the same bar, late ones the present state, and the stream ends with it.",
+    isHeld: true,
+    start: startProgress,
+    act: "Run a job",
+    press: work,
   },
   {
     name: "streams",

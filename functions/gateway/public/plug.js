@@ -92,6 +92,7 @@ async function start() {
 
 function pause() {
   clearInterval(ticking);
+  ticking = undefined;
   plug.isRunning = false;
   closing = setTimeout(close, LINGER_MS);
   say(document.hidden || left > 0 ? "Paused. Every lane goes on from where it is." : "Paused after two minutes. Every lane goes on from where it is.");
@@ -153,8 +154,8 @@ function paintLane(lane, row) {
   const per = (sum) => (lane.events ? number(sum / lane.events) : "–");
   const values = {
     received: number(lane.received),
-    lost: number(lane.lost),
-    doubled: number(lane.doubled),
+    lost: lane.received ? number(lane.lost) : "–",
+    doubled: lane.received ? number(lane.doubled) : "–",
     latency: lane.latencyMs === undefined ? "–" : `${number(lane.latencyMs)} ms`,
     requests: per(lane.meter.requests),
     bytes: per(lane.meter.bytes),
@@ -162,7 +163,7 @@ function paintLane(lane, row) {
   for (const [name, value] of Object.entries(values)) row.querySelector(`[data-value="${name}"]`).textContent = value;
   row.querySelector("b").textContent = lane.name || NAMES[lane.transport];
   row.querySelector("small").textContent = row.dataset.state = lane.state;
-  row.toggleAttribute("data-loses", lane.lost > 0 || lane.doubled > 0);
+  for (const name of ["lost", "doubled"]) row.querySelector(`[data-value="${name}"]`).toggleAttribute("data-is-bad", lane[name] > 0);
   paintTape(lane, row.querySelector("canvas"));
 }
 
@@ -186,6 +187,11 @@ function paintTape(lane, canvas) {
     // Not by color alone: what is lost is low, what came late is not quite as high.
     const part = { lost: 0.28, open: 0.1, late: 0.72 }[kind] ?? 1;
     brush.fillStyle = color(kind);
+    if (isLost) {
+      brush.globalAlpha = 0.2;
+      brush.fillRect((n - first) * step, 0, step - 1, height);
+      brush.globalAlpha = 1;
+    }
     brush.fillRect((n - first) * step, height * (1 - part), step - 1, height * part);
   }
 }
@@ -211,6 +217,8 @@ role("start").onclick = () => (plug.isRunning ? pause() : start());
 role("cut").onclick = () => pull("cut", line.cut, line.mend, "The readers' connections are closed, and none gets through.");
 role("stall").onclick = () => pull("stall", line.stall, line.release, "The readers do not read.");
 role("change").onclick = change;
+// Who reads the cards below wants to see those live.
+new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || !ticking || pause()).observe(role("plug"));
 addEventListener("resize", repaint);
 matchMedia("(prefers-color-scheme: dark)").onchange = repaint;
 repaint();
