@@ -75,7 +75,7 @@ describe("the gallery", () => {
     const streams = watchStreams(first.page);
     const { page } = first;
     const names = await page.locator("[data-template]").evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.template!));
-    expect(names).toEqual(expect.arrayContaining(["chat", "feed", "devices", "status", "progress", "streams"]));
+    expect(names).toEqual(expect.arrayContaining(["chat", "feed", "devices", "status", "progress", "notifications", "streams"]));
 
     const second = await page.context().newPage();
     const errors: string[] = [];
@@ -94,10 +94,13 @@ describe("the gallery", () => {
       }
       const stage = `[data-template="${name}"] .stage`;
       const before = await second.innerHTML(stage);
-      await page.click(`[data-template="${name}"] button`);
+      await page.click(`[data-template="${name}"] .act`);
       await eventually(`${name} shows it in the second tab`, async () => (await second.innerHTML(stage)) !== before);
     }
     expect(await page.innerText('[data-template="chat"] .count')).toMatch(/1 other/);
+    for (const tab of [page, second]) await tab.hover('[data-template="notifications"] h3');
+    await page.click('[data-template="notifications"] .stage button');
+    await eventually("what one has read is read for the other", async () => /nothing unread/i.test(await second.innerText('[data-template="notifications"] .stage')));
     for (const { most } of [streams, others]) {
       expect(most).toBeGreaterThan(0);
       expect(most).toBeLessThanOrEqual(3);

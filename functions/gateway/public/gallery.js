@@ -24,8 +24,8 @@ function draw(miniature) {
   else part("h3").textContent = miniature.name;
   part(".transport").textContent = miniature.transport;
   part(".text").innerHTML = miniature.text;
-  part("button").textContent = miniature.act;
-  part("button").onclick = () => miniature.press(part(".stage")).catch(() => enter(card, "waiting"));
+  part(".act").textContent = miniature.act;
+  part(".act").onclick = () => miniature.press(part(".stage")).catch(() => enter(card, "waiting"));
   for (const event of ["pointerenter", "focusin"]) card.addEventListener(event, () => choose(card));
   enter(card, "paused");
   document.querySelector('[data-role="cards"]').append(card);

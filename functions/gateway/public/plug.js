@@ -118,7 +118,7 @@ function pull(what, begin, end, words) {
     clearInterval(countdown);
     end();
     plug.pulled = "";
-    say(what === "cut" ? "Connected again. The lanes of the channel ask for what came after their offset; the naive ones have nothing to ask by." : undefined);
+    say(what === "cut" ? "Connected again: the lanes of the channel ask for what they missed; the naive ones have no way to ask." : undefined);
   }, 100);
   say(words);
 }
