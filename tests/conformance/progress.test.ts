@@ -78,7 +78,7 @@ describe("progress", () => {
     const answers = await Promise.all(numbers(1, 20).map((value) => post(channel, numbers(1, 4).map(() => state(value)))));
     const refused = answers.filter(({ status }) => status === 429);
     expect(refused.length).toBeGreaterThan(0);
-    expect(await code(await post(channel, numbers(1, 5).map(state)))).toBe("413 batch-too-large");
+    expect(await code(await post(channel, numbers(1, 5).map((value) => state(value))))).toBe("413 batch-too-large");
     for (const answer of refused) expect(Number(header(answer, "retry-after"))).toBeGreaterThan(0);
     const last = state(20, { type: "failed", reason: "disk-full", detail: "The disk is full." });
     expect((await post(channel, last, { "stream-closed": "true" })).status).toBe(204);
