@@ -12,7 +12,7 @@ Usage: tidewire publish URL [JSON] [--token TOKEN]
 
   URL             A channel
   JSON            One event; without it one a line of standard input
-  --token TOKEN   Sent as \`Authorization: Bearer\`; TIDEWIRE_TOKEN in the environment does the same
+  --token TOKEN   A ticket, or a token of your provider; also TIDEWIRE_TOKEN in the environment
 
 When it returns, all is stored. What is lost on the way is sent again and stored once.
 

@@ -14,7 +14,7 @@ Usage: tidewire tail URL [--from OFFSET] [--transport LIST] [--count N] [--token
   --from OFFSET      Read after this offset; -1 is the beginning, now the tail [default: now]
   --transport LIST   Of websocket, sse, long-poll, poll, in the order of trying [default: all]
   --count N          End after so many events
-  --token TOKEN      Sent as \`Authorization: Bearer\`; TIDEWIRE_TOKEN in the environment does the same
+  --token TOKEN      A ticket, or a token of your provider; also TIDEWIRE_TOKEN in the environment
 
 The age is the time since the event's own \`at\` (milliseconds since 1970), where it has one. Gaps, reconnections and errors are
 told on standard error, and counted at the end.

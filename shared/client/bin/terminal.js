@@ -44,5 +44,19 @@ export function channelUrl(text) {
  */
 export function credential(token) {
   const text = token ?? process.env.TIDEWIRE_TOKEN;
-  return text ? { token: () => text } : {};
+  if (!text) return {};
+  return isTicket(text) ? { ticket: () => text } : { token: () => text };
+}
+
+/**
+ * Whether it is a ticket, which a WebSocket carries too: by its algorithm, as servers tell them.
+ *
+ * @param {string} text
+ */
+function isTicket(text) {
+  try {
+    return JSON.parse(Buffer.from(text.split(".")[0] ?? "", "base64url").toString()).alg === "HS256";
+  } catch {
+    return false;
+  }
 }

@@ -22,6 +22,7 @@ The key is the first of TICKET_KEYS: in the environment, else in .dev.vars, else
 
 Example:
   tidewire token --function chat --channel 'team-1:*' --rights read,publish,presence --subject ann
+  TIDEWIRE_TOKEN=$(tidewire token --function feed --channel room-1) tidewire tail http://127.0.0.1:8787/feed/room-1
 `;
 
 /** @type {import("./command.js").Subcommand["options"]} */
