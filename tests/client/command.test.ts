@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
-import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
+import { describeOwnServer, freshName, numbers, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
+import { freshKey, ticketKeys } from "../harness/ticket.ts";
 
 const server = useServer("client-command");
 const COMMAND = fileURLToPath(new URL("../../shared/client/bin/tidewire", import.meta.url));
@@ -124,17 +125,41 @@ test("token refuses what a server would refuse, and tells no key", async () => {
   }
 });
 
-test("the lines of the README mint what the command mints", async () => {
+/** A ticket by the lines of the README. */
+async function mintByReadme(keys: string, claims: object): Promise<string> {
   const [, snippet] = /```js\n(import \{ createHmac \}[^]*?)```/.exec(readFileSync(README, "utf8"))!;
-  const keys = (await tidewire(["keys"])).stdout.trim();
   const cwd = folder();
-  writeFileSync(join(cwd, "ticket.mjs"), `${snippet}\nconsole.log(ticket({ aud: "chat", ch: "room-1", rights: ["read"] }));`);
-  const printed = await new Promise<string>((resolve, reject) =>
-    execFile(process.execPath, ["ticket.mjs"], { cwd, env: { TICKET_KEYS: keys } }, (error, stdout) => (error ? reject(error) : resolve(stdout))),
+  writeFileSync(join(cwd, "ticket.mjs"), `${snippet}\nconsole.log(ticket(${JSON.stringify(claims)}));`);
+  return new Promise((resolve, reject) =>
+    execFile(process.execPath, ["ticket.mjs"], { cwd, env: { TICKET_KEYS: keys } }, (error, stdout) => (error ? reject(error) : resolve(stdout.trim()))),
   );
-  const { exp, ...claims } = verify(printed, keys);
-  expect(claims).toEqual({ aud: "chat", ch: "room-1", rights: ["read"] });
-  expect(Number(exp)).toBeGreaterThan(Date.now() / 1_000);
+}
+
+describeOwnServer("a channel that is closed", () => {
+  const keys = ticketKeys(freshKey("k2"), freshKey("k1"));
+  const closed = useOwnServer("client-command-closed", { OPEN_ACCESS: "false", TICKET_KEYS: keys });
+  const env = { TICKET_KEYS: keys };
+
+  test("is opened by what token mints and by what the README's lines mint, as far as it says", async () => {
+    const channel = `${closed.url}/feed/team-1:a`;
+    const { stdout: publisher } = await tidewire(["token", "--function", "feed", "--channel", "team-1:*", "--rights", "publish"], { env });
+    const reader = await mintByReadme(keys, { aud: "feed", ch: "team-1:a", rights: ["read"] });
+    expect(await tidewire(["publish", channel, "1"])).toMatchObject({ code: 1, stderr: expect.stringContaining("credential-missing") });
+    expect(await tidewire(["publish", channel, "1", "--token", reader])).toMatchObject({ code: 1, stderr: expect.stringContaining("access-denied") });
+    expect(await tidewire(["publish", channel, "1", "--token", publisher.trim()])).toMatchObject({ code: 0 });
+    const read = await tidewire(["tail", channel, "--from", "-1", "--count", "1"], { env: { TIDEWIRE_TOKEN: reader } });
+    expect(read).toMatchObject({ code: 0 });
+    expect(rows(read.stdout).map(([, , , data]) => data)).toEqual(["1"]);
+  });
+
+  test("is read over a WebSocket too, which carries the ticket", { tags: ["websocket"] }, async () => {
+    const channel = `${closed.url}/feed/team-1:b`;
+    const { stdout: ticket } = await tidewire(["token", "--function", "feed", "--channel", "team-1:b", "--rights", "read,publish"], { env });
+    const token = ["--token", ticket.trim()];
+    await tidewire(["publish", channel, "1", ...token]);
+    const { stdout } = await tidewire(["tail", channel, "--from", "-1", "--count", "1", "--transport", "websocket", ...token]);
+    expect(rows(stdout).map(([, , transport, data]) => [transport, data])).toEqual([["websocket", "1"]]);
+  });
 });
 
 test("publish takes an event, or lines of which each is one; tail prints them, without colours in a pipe", async () => {
