@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { takeScreenshots, useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
+import { freshKey, inSeconds, mint, ticketKeys } from "../harness/ticket.ts";
 import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
 
 const browser = useBrowser();
@@ -259,5 +260,47 @@ describeOwnServer("the notifications page on a server of its own", () => {
     await finished.is("finished");
     expect(await finished.page.innerText('[data-role="problem"]')).toMatch(/closed/);
     expect(finished.errors).toEqual([]);
+  });
+});
+
+describeOwnServer("the notifications page of a user with a ticket", () => {
+  const key = freshKey();
+  const server = useOwnServer("browser-notifications-ticket", { OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(key), RETRY_MS: "200" });
+
+  test("goes on with a fresh ticket when one ends, and says so when there is none", { timeout: 90_000 }, async () => {
+    const channel = `${server.url}/notifications/user-ann`;
+    const notify = async (title: string) => {
+      const headers = { "content-type": "application/json", authorization: `Bearer ${mint(key, { aud: "notifications", ch: "user-*", rights: ["publish"] })}` };
+      const answer = await fetch(channel, { method: "POST", headers, body: JSON.stringify(notification(title)) });
+      expect(answer.status, await answer.text()).toBe(204);
+    };
+    let logins = 0;
+    let isLoggedIn = true;
+    const { page } = await browser.open("about:blank");
+    // What a copier changes, and the backend that it names: tickets of a few seconds.
+    await page.route("**/-/notifications.js", async (route) => {
+      const script = await (await route.fetch()).text();
+      await route.fulfill({ contentType: "text/javascript", body: script.replace('TICKET_URL = ""', 'TICKET_URL = "/login"') });
+    });
+    await page.route("**/login", async (route) => {
+      if (!isLoggedIn) return route.fulfill({ status: 401 });
+      logins += 1;
+      const ticket = mint(key, { aud: "notifications", ch: "user-ann", rights: ["read", "publish"], exp: inSeconds(4) });
+      await page.context().addCookies([{ name: "tidewire-ticket", value: ticket, url: server.url, httpOnly: true, sameSite: "Lax" }]);
+      await route.fulfill({ status: 204 });
+    });
+    await page.goto(`${server.url}/notifications/?channel=user-ann`);
+    const tab = new Tab({ page, errors: [] });
+    await tab.is("live");
+    await notify("a");
+    await tab.sees({ unread: ["a"], read: [] });
+    await eventually("two tickets have ended", () => logins > 2, 60_000);
+    await notify("b");
+    await tab.sees({ unread: ["b", "a"], read: [] });
+    await tab.row("a").getByRole("button").click();
+    await tab.sees({ unread: ["b"], read: ["a"] });
+    isLoggedIn = false;
+    await tab.is("refused");
+    expect(await page.innerText('[data-role="problem"]')).not.toBe("");
   });
 });

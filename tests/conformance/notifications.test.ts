@@ -8,6 +8,7 @@ import { createParser } from "eventsource-parser";
 import { expect, onTestFinished, test } from "vitest";
 import type { InboxEvent } from "../../functions/notifications/public/notifications.d.ts";
 import { eventually } from "../harness/eventually.ts";
+import { freshKey, mint, ticketKeys, type Claims } from "../harness/ticket.ts";
 import { describeOwnServer, freshName, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
 
 /** As inbox.js has it: a page's script, which is checked with the pages. */
@@ -158,5 +159,31 @@ describeOwnServer("notifications on a server of their own", () => {
       await new Tab(user).sees(["c", "b"], ["a"]);
       return true;
     });
+  });
+});
+
+describeOwnServer("notifications of users with tickets", () => {
+  const key = freshKey();
+  const own = useOwnServer("notifications-tickets", { OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(key) });
+  const ask = async (method: "GET" | "POST", user: string, headers: Record<string, string>, event?: InboxEvent) => {
+    const body = event && JSON.stringify(event);
+    const answer = await fetch(`${own.url}/notifications/${user}`, { method, headers: { "content-type": "application/json", ...headers }, ...(body && { body }) });
+    await answer.arrayBuffer();
+    return { status: answer.status, offset: answer.headers.get("stream-next-offset")! };
+  };
+  const ticket = (claims: Pick<Claims, "ch" | "rights">) => mint(key, { aud: "notifications", ...claims });
+
+  test("a backend notifies everyone, a user reads and marks what is theirs, and nobody else does", async () => {
+    const backend = { authorization: `Bearer ${ticket({ ch: "user-*", rights: ["publish"] })}` };
+    const ann = { cookie: `tidewire-ticket=${ticket({ ch: "user-ann", rights: ["read", "publish"] })}`, "sec-fetch-site": "same-origin" };
+    const { status, offset } = await ask("POST", "user-ann", backend, notification("a"));
+    expect(status).toBe(204);
+    expect((await ask("POST", "user-bo", backend, notification("a"))).status).toBe(204);
+    expect((await ask("GET", "user-ann", ann)).status).toBe(200);
+    expect((await ask("POST", "user-ann", ann, { type: "read", offset })).status).toBe(204);
+    expect((await ask("GET", "user-ann", backend)).status).toBe(403);
+    expect((await ask("GET", "user-bo", ann)).status).toBe(403);
+    expect((await ask("POST", "user-bo", ann, notification("a"))).status).toBe(403);
+    expect((await ask("GET", "user-ann", {})).status).toBe(401);
   });
 });

@@ -11,6 +11,8 @@ const QUIET_MS = 30_000; // without a sign of life for so long, a connection is 
 const STREAM_MS = 660_000; // the server ends a stream after 600 s (STREAM_MAX_MS): one that is silent for longer is dead
 const ANSWER_MS = 10_000; // of one request
 const MAX_BACKOFF_MS = 10_000;
+// Where a POST makes your backend set the next cookie `tidewire-ticket`, as your login set the first. The channels under `demo-` need none.
+const TICKET_URL = "";
 
 const channel = new URLSearchParams(location.search).get("channel") || "demo-ann";
 const channelUrl = (name) => new URL(`./${encodeURIComponent(name)}`, document.baseURI);
@@ -49,6 +51,12 @@ function follow() {
     inbox = new Inbox();
     repaint();
   });
+  // The credential has ended: the next connection shows a fresh one.
+  source.addEventListener("close", async () => {
+    source.close();
+    await renew();
+    follow();
+  });
   source.onerror = () => {
     show("reconnecting");
     // The browser comes back by itself and names the last id; unless it gave up, which it does not explain.
@@ -63,7 +71,7 @@ async function ask() {
   // Somebody looked at the page meanwhile, and it tries again already.
   if (source !== failed) return;
   if (response?.ok && response.headers.get("Stream-Closed")) return show("finished", "This channel is closed: no more notifications will come.");
-  if (response && isFinal(response) && response.status !== 410) return show("refused", response.problem);
+  if (response && response.status !== 410 && (await isFinal(response))) return show("refused", response.problem);
   // Chance, so that a thousand pages do not come back in the same moment.
   timer = setTimeout(follow, Math.random() * MAX_BACKOFF_MS);
 }
@@ -92,7 +100,7 @@ async function publish(name, event) {
     // Goes on when the page is left, as by the link of what was just read.
     const response = await request(channelUrl(name), { method: "POST", headers: { "Content-Type": "application/json" }, body, keepalive: true });
     if (response?.ok) return "";
-    if (response && isFinal(response)) return response.problem;
+    if (response && (await isFinal(response))) return response.problem;
     const retryAfterMs = 1_000 * Number(response?.headers.get("Retry-After")) || 0;
     await new Promise((done) => setTimeout(done, Math.max(retryAfterMs, Math.random() * Math.min(MAX_BACKOFF_MS, 1_000 * 2 ** failures))));
   }
@@ -119,8 +127,11 @@ function problem(response, text) {
   }
 }
 
-/** Whether asking again is of no use. */
-const isFinal = ({ status }) => status >= 400 && status < 500 && status !== 408 && status !== 429;
+/** Whether asking again is of no use; with a fresh credential it is of use. */
+const isFinal = async ({ status }) => status >= 400 && status < 500 && status !== 408 && status !== 429 && !(status === 401 && (await renew()));
+
+/** Whether there is a fresh credential. */
+const renew = async () => Boolean(TICKET_URL && (await request(TICKET_URL, { method: "POST" }))?.ok);
 
 /** @param {InboxEvent} event */
 async function mark(event) {
