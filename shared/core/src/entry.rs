@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header;
 
 use crate::headers::{preflight, reply, set};
-use crate::{Asset, ChannelName, Error, ErrorKind, Function, Grant, Identity, Operation, Reply, Request, Result, Right, Settings};
+use crate::{Asset, ChannelName, Error, ErrorKind, Function, Grant, Identity, Operation, Reply, Request, Result, Right, Settings, Tenant};
 
 /// The head of a request, borrowed from the platform.
 #[derive(Clone, Copy)]
@@ -36,6 +36,8 @@ pub enum Entry {
     Channel(Asked),
     /// Carry it out in the function's own code, once it is known who asks.
     Route(Routed),
+    /// Erase channels of a tenant, once it is known who asks.
+    EraseTenant(Tenant),
 }
 
 /// A request at one of a function's own [routes](crate::Route).
@@ -122,6 +124,9 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
         let channel = ChannelName::from_path(channel, F::NAMES)?;
         let length = visit.header("content-length").and_then(|length| length.parse().ok());
         return Ok(Entry::Route(Routed { route: route.name, channel, grant: Grant::default(), length, rights: route.rights, query: visit.query.into() }));
+    }
+    if let Some(("tenant", tenant)) = below {
+        return Tenant::parse(tenant, visit.method).map(Entry::EraseTenant);
     }
     let (channel, operation) = match below {
         Some(("presence", name)) if F::policy(settings).presence.is_some() => (name, Operation::parse_presence(visit.method)),

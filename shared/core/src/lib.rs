@@ -44,6 +44,7 @@ mod settings;
 pub mod sse;
 mod start;
 mod tally;
+mod tenant;
 mod transport;
 #[cfg(test)]
 mod typescript;
@@ -83,4 +84,5 @@ pub use secret::Secret;
 pub use settings::{SETTINGS, Setting, Settings};
 pub use start::Start;
 pub use tally::{Forgetting, Tally};
+pub use tenant::Tenant;
 pub use transport::Transport;

@@ -57,7 +57,23 @@ impl ChannelName {
         if name.len() > Self::MAX_BYTES {
             return Err(invalid(format!("a channel name has at most {} bytes, this one has {}", Self::MAX_BYTES, name.len())));
         }
-        Ok(ChannelName(name))
+        let name = ChannelName(name);
+        if name.tenant().is_some_and(|tenant| tenant.len() + 1 == name.0.len()) {
+            return Err(invalid(format!("{:?} is the beginning of a tenant's names, not a channel", name.0)));
+        }
+        Ok(name)
+    }
+
+    /// The tenant that the channel belongs to: what stands before the first `:`, in the first segment.
+    pub fn tenant(&self) -> Option<&str> {
+        let (tenant, _) = self.0.split_once(':')?;
+        (!tenant.is_empty() && !tenant.contains('/')).then_some(tenant)
+    }
+
+    /// For a tenant's own name, the beginning of its channels' names.
+    pub(crate) fn beginning(&self) -> Option<ChannelName> {
+        let is_tenant = !self.0.contains(':') && self.0.len() < Self::MAX_BYTES;
+        is_tenant.then(|| ChannelName(format!("{}:", self.0)))
     }
 
     /// Whether it is one of those that anyone may try a template with: small, short-lived, limited in rate.

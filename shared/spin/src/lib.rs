@@ -16,6 +16,7 @@ mod serve;
 mod settings;
 mod store;
 mod sweep;
+mod tenant;
 mod watch;
 
 pub use respond::Answer;

@@ -11,7 +11,7 @@ use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
     Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Offset, Operation, Page, Policy, Presence, Read, Reply,
-    Request as ChannelRequest, Settings, Start, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
+    Request as ChannelRequest, Settings, Start, Tenant, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
 };
 
 use crate::clock::{entropy, now_ms};
@@ -22,6 +22,7 @@ use crate::route::{Call, Publisher};
 use crate::settings::settings;
 use crate::store::{Look, Store};
 use crate::sweep::sweep;
+use crate::tenant::erase;
 use crate::watch::Watch;
 
 /// Appends between two cuts of retention. A read cuts as well, so that no reader sees more than is kept.
@@ -69,6 +70,10 @@ async fn answer<F: Function>(
     let asked = match entry::<F>(&visit, &settings)? {
         Entry::Reply(reply) => return Ok(respond(reply)),
         Entry::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?,
+        Entry::EraseTenant(tenant) => {
+            let tenant = tenant.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
+            return erase(F::NAME, &tenant).await.map(|is_done| respond(Tenant::erased(is_done))).map_err(internal);
+        }
         Entry::Route(routed) => {
             let routed = routed.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
             let channel = Publisher::new(F::NAME, Policy::of::<F>(Some(&routed.channel), &settings), &routed);

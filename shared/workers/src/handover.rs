@@ -2,7 +2,8 @@
 //!
 //! The Worker parses a request once and hands it over in a header of a request that it makes itself: nothing a client sends arrives there.
 
-use tidewire_core::{ChannelName, ContentType, Grant, Offset, Operation, Request};
+use serde::{Deserialize, Serialize};
+use tidewire_core::{ContentType, Grant, Offset, Operation, Request};
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
 
@@ -13,6 +14,8 @@ const REQUEST: &str = "tidewire-request";
 const CONTENT_TYPE: &str = "tidewire-content-type";
 const OFFSET: &str = "tidewire-offset";
 const CURSOR: &str = "tidewire-cursor";
+const BINDING: &str = "tidewire-binding";
+const TASK: &str = "tidewire-task";
 const SUBPROTOCOL: &str = "sec-websocket-protocol";
 
 /// From the object to the Worker that holds a stream: more history is there, ask for it when this is written out.
@@ -32,6 +35,7 @@ impl Handover<'_> {
     pub(crate) async fn send(&self, request: &Request, body: Vec<u8>) -> Result<Response> {
         let headers = Headers::new();
         headers.set(REQUEST, &serde_json::to_string(&(&request.operation, &request.grant))?)?;
+        headers.set(BINDING, self.binding)?;
         if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll) {
             headers.set("upgrade", "websocket")?;
         }
@@ -46,12 +50,52 @@ impl Handover<'_> {
         }
         // The object looks at the handed-over operation only; the address is never resolved.
         let request_to_object = worker::Request::new_with_init("https://channel.invalid/", &init)?;
-        self.stub(&request.channel)?.fetch_with_request(request_to_object).await
+        self.stub(request.channel.as_str())?.fetch_with_request(request_to_object).await
     }
 
-    fn stub(&self, channel: &ChannelName) -> Result<worker::Stub> {
-        self.env.durable_object(self.binding)?.get_by_name(channel.as_str())
+    /// Gives an object of the namespace a task and returns the status of its answer.
+    pub(crate) async fn task(&self, object: &str, task: &Task) -> Result<u16> {
+        let headers = Headers::new();
+        headers.set(TASK, &serde_json::to_string(task)?)?;
+        headers.set(BINDING, self.binding)?;
+        let mut init = RequestInit::new();
+        init.with_headers(headers);
+        let status = self.stub(object)?.fetch_with_request(worker::Request::new_with_init("https://channel.invalid/", &init)?).await?.status_code();
+        if status >= 300 {
+            return Err(Error::RustError(format!("{object} answers {status} to a task")));
+        }
+        Ok(status)
     }
+
+    fn stub(&self, object: &str) -> Result<worker::Stub> {
+        self.env.durable_object(self.binding)?.get_by_name(object)
+    }
+}
+
+/// What objects do for the tenant that they belong to.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// To the tenant's own object: a channel is about to be made.
+    Register(String),
+    /// To the tenant's own object: have channels vanish.
+    Erase,
+    /// To a channel: remove everything, whatever it is.
+    Vanish,
+}
+
+/// Name of the object that knows a tenant's channels, given the beginning of their names. No channel's name begins with `-`.
+pub(crate) fn tenant_object(beginning: &str) -> String {
+    format!("-tenant:{beginning}")
+}
+
+/// The task of a request that is none for the channel.
+pub(crate) fn task(headers: &Headers) -> Result<Option<Task>> {
+    headers.get(TASK)?.map(|text| serde_json::from_str(&text).map_err(Error::from)).transpose()
+}
+
+/// Name of the binding by which the object is called, for it to call others.
+pub(crate) fn binding(headers: &Headers) -> Result<String> {
+    Ok(headers.get(BINDING)?.unwrap_or_default())
 }
 
 /// The operation that the Worker handed over, and what its client may do.

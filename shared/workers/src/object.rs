@@ -1,6 +1,7 @@
 //! The Durable Object of one channel.
 
 mod presence;
+mod tenant;
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -14,7 +15,7 @@ use tidewire_core::{
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
-use crate::handover::{Kept, MORE, NEXT_PAGE, operation};
+use crate::handover::{Kept, MORE, NEXT_PAGE, binding, operation, task};
 use crate::readers::{Reader, Readers};
 use crate::refusal::{offers_subprotocol, refuse_upgrade, upgraded};
 use crate::respond::{internal, refuse, respond};
@@ -37,6 +38,10 @@ struct Inner {
     memory: RefCell<Memory>,
     /// When the object is woken next, as far as is known, in milliseconds since 1970; `u64::MAX` when it is not known.
     alarm_ms: Cell<u64>,
+    env: Env,
+    name: Option<ChannelName>,
+    /// How often the channel vanished with its tenant while it was in memory.
+    vanished: Cell<u64>,
 }
 
 /// What was read of the store, until something goes wrong with it.
@@ -81,7 +86,8 @@ impl<F: Function> ChannelObject<F> {
         let mut policy = Policy::of::<F>(name.as_ref(), &settings);
         policy.max_readers = policy.max_readers.min(Readers::MAX.into());
         policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
-        let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms: Cell::new(u64::MAX) });
+        let (alarm_ms, vanished) = (Cell::new(u64::MAX), Cell::default());
+        let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms, env: env.clone(), name, vanished });
         for (socket, reader) in behind {
             // A Worker that was told of more asks by itself.
             if reader.framing == Framing::TidewireV1 && inner.go_on(&socket, reader).is_err() {
@@ -93,10 +99,15 @@ impl<F: Function> ChannelObject<F> {
 
     /// Carries out what the Worker handed over.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if let Some(task) = task(request.headers())? {
+            return self.inner.carry_out(task, &binding(request.headers())?).await;
+        }
         let (operation, grant) = operation(request.headers())?;
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         self.inner.ring_for_expired().await?;
+        // The last wait before the decision: from here on nothing comes between.
+        self.inner.register(&operation, &grant, &binding(request.headers())?).await?;
         let answer = match self.inner.admit(&grant).and_then(|()| self.inner.decide(&operation, &grant, &body)) {
             Ok(Decision::Reply(reply)) => return respond(reply),
             Ok(Decision::Commit(commit, reply)) => {

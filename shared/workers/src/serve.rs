@@ -2,11 +2,13 @@
 
 use futures_util::StreamExt;
 use tidewire_access::cors;
-use tidewire_core::{Asset, Entry, Error, ErrorKind, Framing, Function, Operation, Reply, Request as ChannelRequest, Settings, Transport, Visit, entry, file};
+use tidewire_core::{
+    Asset, Entry, Error, ErrorKind, Framing, Function, Operation, Reply, Request as ChannelRequest, Settings, Tenant, Transport, Visit, entry, file,
+};
 use worker::{Env, Request, Response, Result};
 
 use crate::bridge;
-use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS};
+use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS, Task, tenant_object};
 use crate::identity::identify;
 use crate::long_poll;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
@@ -73,6 +75,11 @@ async fn answer<F: Function>(
             let asked = asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
             hand_over(asked, body, handover, &settings).await.map_err(|cause| internal(&cause))
+        }
+        Entry::EraseTenant(tenant) => {
+            let tenant = tenant.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
+            let status = handover.task(&tenant_object(tenant.beginning()), &Task::Erase).await.map_err(|cause| internal(&cause))?;
+            respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
         }
         Entry::Route(routed) => {
             let routed = routed.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;

@@ -73,6 +73,8 @@ CREATE TABLE IF NOT EXISTS revocations (
     of TEXT PRIMARY KEY,
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID";
+/// Of the object that knows a tenant's channels, and that is itself none.
+const TENANT: &str = "CREATE TABLE IF NOT EXISTS tenant (name TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID";
 
 #[wasm_bindgen]
 extern "C" {
@@ -319,6 +321,36 @@ impl Store {
             Ok::<_, Error>(Event { seq: integer(row.next())?, data: bytes(row.next())? })
         });
         Page::take(after, limit, events)
+    }
+
+    /// Notes a channel of the tenant whose object this is, under a new mark each time.
+    pub(crate) fn register(&self, name: &str) -> Result<()> {
+        self.sql.exec(TENANT, None)?;
+        // Marks cross JavaScript exactly.
+        self.sql.exec("INSERT OR REPLACE INTO tenant (name, mark) VALUES (?, abs(random() % 9007199254740991))", vec![name.into()])?;
+        Ok(())
+    }
+
+    /// Channels of the tenant, with their marks.
+    pub(crate) fn registered(&self, most: u64) -> Result<Vec<(String, u64)>> {
+        if !self.has_table("tenant")? {
+            return Ok(Vec::new());
+        }
+        let rows = self.sql.exec("SELECT name, mark FROM tenant LIMIT ?", vec![number(most)])?;
+        rows.raw()
+            .map(|row| {
+                let mut row = row?.into_iter();
+                Ok((optional_text(row.next()).unwrap_or_default(), integer(row.next())?))
+            })
+            .collect()
+    }
+
+    /// Forgets a channel of the tenant, unless it was registered anew since.
+    pub(crate) fn forget_registered(&self, name: &str, mark: u64) -> Result<()> {
+        if self.has_table("tenant")? {
+            self.sql.exec("DELETE FROM tenant WHERE name = ? AND mark = ?", vec![name.into(), number(mark)])?;
+        }
+        Ok(())
     }
 
     /// Whether what is stored is of no use where there is no channel: one that has expired, or nothing that is still in force.

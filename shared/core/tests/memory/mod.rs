@@ -86,6 +86,7 @@ impl Memory {
                 request.and_then(|request| self.carry_out(request, ask))
             }
             Ok(Entry::Route(routed)) => panic!("no function of these tests has routes of its own: {routed:?}"),
+            Ok(Entry::EraseTenant(tenant)) => panic!("memory has no tenants: {tenant:?}"),
             Err(error) => Err(error),
         };
         asked.unwrap_or_else(|error| match ask.headers.get("upgrade") {

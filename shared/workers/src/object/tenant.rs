@@ -1,0 +1,69 @@
+//! The channels of a tenant.
+//!
+//! Objects cannot be listed from inside. So each tenant has an object of its own, of its channels' class, that knows their names, and a channel is made only once its
+//! name is there: what is not known to it does not exist.
+
+use futures_util::future::try_join_all;
+use tidewire_core::{Grant, Operation, Right, Transport};
+use worker::{Response, Result};
+
+use super::Inner;
+use crate::handover::{Handover, Task, tenant_object};
+
+/// Most channels that vanish with one request: an invocation on the Free plan may make 50 of its own.
+const CHANNELS: u64 = 40;
+
+impl Inner {
+    /// Has the tenant know of the channel, before anything makes it: a request, or a connection that may publish.
+    ///
+    /// Such a connection is ended where the channel vanishes, so what it makes later is known as well.
+    pub(super) async fn register(&self, operation: &Operation, grant: &Grant, binding: &str) -> Result<()> {
+        let makes = match operation {
+            Operation::Create { .. } | Operation::Append(_) => true,
+            Operation::Read(read) => read.transport == Transport::WebSocket && grant.rights.allow(Right::Publish),
+            _ => false,
+        };
+        let tenant = self.name.as_ref().filter(|_| makes).and_then(|name| Some((name, name.tenant()?)));
+        // A store that cannot be read is told of where it is read next.
+        let Some((name, tenant)) = tenant.filter(|_| matches!(self.channel(), Ok(None))) else { return Ok(()) };
+        loop {
+            let vanished = self.vanished.get();
+            let task = Task::Register(name.as_str().into());
+            self.handover(binding).task(&tenant_object(&format!("{tenant}:")), &task).await?;
+            // Where it vanished meanwhile, the tenant has forgotten it.
+            if vanished == self.vanished.get() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Carries out what the tenant's object, or one of its channels, is told. 204, or 202 when there is more to erase.
+    pub(super) async fn carry_out(&self, task: Task, binding: &str) -> Result<Response> {
+        let mut status = 204;
+        match task {
+            Task::Register(name) => self.store.register(&name)?,
+            Task::Vanish => {
+                self.vanished.set(self.vanished.get() + 1);
+                self.delete().await.map_err(|error| worker::Error::RustError(error.to_string()))?;
+            }
+            Task::Erase => {
+                let registered = self.store.registered(CHANNELS)?;
+                let handover = self.handover(binding);
+                try_join_all(registered.iter().map(|(name, _)| handover.task(name, &Task::Vanish))).await?;
+                for (name, mark) in &registered {
+                    self.store.forget_registered(name, *mark)?;
+                }
+                if self.store.registered(1)?.is_empty() {
+                    self.store.delete(false).await?;
+                } else {
+                    status = 202;
+                }
+            }
+        }
+        Ok(Response::empty()?.with_status(status))
+    }
+
+    fn handover<'a>(&'a self, binding: &'a str) -> Handover<'a> {
+        Handover { env: &self.env, binding, offers_subprotocol: false }
+    }
+}
