@@ -80,6 +80,8 @@ settings! {
     "JWT_ISSUER" jwt_issuer: String = "", "text", "`iss` that a token must have, exactly. Needed with `JWKS_URL`.";
     "JWT_AUDIENCE" jwt_audience: String = "", "text", "`aud` that a token must have. Without it only tokens that name none are taken.";
     "ALLOWED_ORIGINS" allowed_origins: Origins = "", "origins", "Origins, as `https://app.example.com` with commas between, whose pages may use the cookie and open WebSockets. Without it the function's own origin may use a credential there, and all may without.";
+    "LOCATION_HINT" location_hint: String = "", "region", "Workers only: where channels are to live that nobody has called yet, as `weur`; without it near whoever calls first. They never move: decide before the first launch.";
+    "JURISDICTION" jurisdiction: String = "", "jurisdiction", "Workers only: `eu`, `us` or `fedramp`: channels are stored and run there alone. They are other channels than those without, which are not found any more: decide before the first launch.";
 }
 
 /// A value that a setting can have.
@@ -122,7 +124,13 @@ impl Value for String {
     }
 
     fn parse(text: &str, unit: &str) -> Option<String> {
-        let is_right = unit != "path" || text.starts_with('/') && text.ends_with('/');
+        let is_right = match unit {
+            "path" => text.starts_with('/') && text.ends_with('/'),
+            // Spin has no variables without a value.
+            "region" => ["", "wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"].contains(&text),
+            "jurisdiction" => ["", "eu", "us", "fedramp"].contains(&text),
+            _ => true,
+        };
         is_right.then(|| text.into())
     }
 }

@@ -7,6 +7,8 @@ use tidewire_core::{ContentType, Grant, Offset, Operation, Request};
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
 
+use crate::placement;
+
 /// Status of an answer that carries a socket.
 pub(crate) const SWITCHING_PROTOCOLS: u16 = 101;
 
@@ -68,7 +70,7 @@ impl Handover<'_> {
     }
 
     fn stub(&self, object: &str) -> Result<worker::Stub> {
-        self.env.durable_object(self.binding)?.get_by_name(object)
+        placement::object(self.env, self.binding, object)
     }
 }
 

@@ -10,6 +10,7 @@ mod handover;
 mod identity;
 mod long_poll;
 mod object;
+mod placement;
 mod provider_keys;
 mod readers;
 mod refusal;

@@ -1,0 +1,29 @@
+//! Where objects live, decided in one place.
+//!
+//! An object stays where it was first called, and one of a jurisdiction is another than that of the same name without: decide before the first launch, since what
+//! was stored before is not found afterwards.
+
+use wasm_bindgen::prelude::*;
+use worker::{Env, ObjectNamespace, Result, Stub};
+
+#[wasm_bindgen]
+extern "C" {
+    type Namespace;
+    #[wasm_bindgen(method, catch)]
+    fn jurisdiction(this: &Namespace, name: &str) -> Result<JsValue, JsValue>;
+}
+
+/// The object of a name, by the settings `JURISDICTION` and `LOCATION_HINT`.
+pub(crate) fn object(env: &Env, binding: &str, name: &str) -> Result<Stub> {
+    let setting = |name| env.var(name).map(|value| value.to_string()).ok().filter(|value| !value.is_empty());
+    let mut namespace = env.durable_object(binding)?;
+    if let Some(jurisdiction) = setting("JURISDICTION") {
+        // The `worker` crate does not bind it.
+        let all: &JsValue = namespace.as_ref();
+        namespace = all.unchecked_ref::<Namespace>().jurisdiction(&jurisdiction)?.unchecked_into::<ObjectNamespace>();
+    }
+    match setting("LOCATION_HINT") {
+        Some(region) => namespace.get_by_name_with_location_hint(name, &region),
+        None => namespace.get_by_name(name),
+    }
+}
