@@ -119,6 +119,7 @@ export class NaiveSseLane extends Lane {
       this.enter("connecting");
       try {
         const answer = await fetch(this.#url, { signal });
+        if (!answer.ok) throw new Error(`status ${answer.status}`);
         this.enter("live");
         await this.#read(answer.body.pipeThrough(new TextDecoderStream()).getReader());
       } catch {

@@ -54,7 +54,11 @@ function publish() {
   /** @type {import("./lanes.js").PlugEvent} */
   const event = { n: plug.sent, at: Date.now() };
   waiting += 1;
-  send(event).finally(() => (waiting -= 1));
+  // What fails for a while is tried again until it is stored; the rest is a refusal.
+  send(event).then(() => (waiting -= 1), ({ message }) => {
+    pause();
+    say(message);
+  });
   // As everyone writes it first: sent once, to whoever is there.
   fetch(roomUrl, { method: "POST", body: JSON.stringify(event) }).catch(() => {});
   repaint();
@@ -64,8 +68,18 @@ function publish() {
 
 let slots = [];
 let closing;
+let isOpening = false;
 
 async function start() {
+  isOpening = true;
+  try {
+    await open();
+  } finally {
+    isOpening = false;
+  }
+}
+
+async function open() {
   plug.isRunning = true;
   left = MOST_EVENTS;
   clearTimeout(closing);
@@ -213,7 +227,7 @@ for (const [group, members] of /** @type {[string, any[]][]} */ ([["naive", naiv
   }
 }
 role("no-websocket").hidden = hasWebSocket;
-role("start").onclick = () => (plug.isRunning ? pause() : start());
+role("start").onclick = () => isOpening || (plug.isRunning ? pause() : start());
 role("cut").onclick = () => pull("cut", line.cut, line.mend, "The readers' connections are closed, and none gets through.");
 role("stall").onclick = () => pull("stall", line.stall, line.release, "The readers do not read.");
 role("change").onclick = change;
