@@ -108,9 +108,9 @@ describe("the feed page", () => {
     await eventually("one tile for each", async () => (await page.locator("[data-series]").count()) === SERIES.length + 1);
     // One sample has all but one, so that two events say it all.
     expect(await feedOf(page)).toMatchObject({ view: "latest", events: 2 });
-    expect(await tile("rare_percent")).toMatch(/RARE\s+2h ago\s+7 %/i);
+    expect(await tile("rare_percent")).toMatch(/RARE\s+2h\s+7 %/i);
     await publish(channel, { at: Date.now(), values: { rare_percent: 8 } });
-    await eventually("the newer value", async () => /(now|s ago)\s+8 %/.test(await tile("rare_percent")));
+    await eventually("the newer value", async () => /\ds\s+8 %/.test(await tile("rare_percent")));
     await page.click('[data-view="all"]');
     await eventually("all that is kept", async () => (await feedOf(page)).events === 5);
     expect(errors).toEqual([]);

@@ -309,13 +309,12 @@ function paintChart({ samples, chart, at }) {
   chart.querySelector("small").textContent = feed.view === "latest" ? age(at) : `${short(low)} – ${short(high)}`;
 }
 
-const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });
-
+/** How long ago it was: 4h. */
 function age(at) {
   if (!Number.isFinite(at)) return "";
   const seconds = Math.max(0, Date.now() - at) / 1_000;
   const [unit, size] = /** @type {const} */ ([["day", 86_400], ["hour", 3_600], ["minute", 60]]).find(([, size]) => seconds >= size) ?? ["second", 1];
-  return ago.format(-Math.floor(seconds / size), unit);
+  return Math.floor(seconds / size).toLocaleString("en", { style: "unit", unit, unitDisplay: "narrow" });
 }
 
 /** The next of 1, 2, 5, 10, 20, …: a scale that seldom jumps. */
