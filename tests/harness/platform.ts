@@ -8,6 +8,7 @@ export const REQUIREMENTS = {
   "durable-objects": "holds a channel in a Durable Object, which sleeps when it is quiet",
   "host-counters": "runs in tests/spin-host, whose control port counts, recycles, traps and moves the clock",
   bucket: "has a bucket for uploads",
+  routes: "gives a function its path in the manifest, so that one build runs at any path",
 } as const;
 
 export type Requirement = keyof typeof REQUIREMENTS;
@@ -15,7 +16,7 @@ export type Platform = "workers" | "spin";
 
 const OFFERS: Record<Platform, Requirement[]> = {
   workers: ["websocket", "durable-objects", "bucket"],
-  spin: ["websocket-refused", "host-counters"],
+  spin: ["websocket-refused", "host-counters", "routes"],
 };
 
 export const PLATFORM = (process.env.TIDEWIRE_PLATFORM ?? "workers") as Platform;

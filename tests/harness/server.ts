@@ -29,19 +29,21 @@ export interface ServerOptions {
   vars?: Record<string, string>;
   /** Name of the log file in `OUTPUT/logs`. */
   name?: string;
+  /** The `spin.toml`, where it is not the root's. */
+  manifest?: string;
 }
 
 /** Each prints `control URL` and `ready URL`, then what the functions log. */
-const COMMANDS: Record<Platform, (port: number, state: string, vars: [string, string][]) => string[]> = {
+const COMMANDS: Record<Platform, (port: number, state: string, vars: [string, string][], manifest: string) => string[]> = {
   workers: (port, state, vars) => [
     process.execPath,
     join(HERE, "serve.mjs"),
     ...["--build", BUILD, "--state", state, "--port", String(port), "--until-stdin-ends"],
     ...vars.flatMap(([name, value]) => ["--var", `${name}=${value}`]),
   ],
-  spin: (port, state, vars) => [
+  spin: (port, state, vars, manifest) => [
     SPIN_HOST,
-    ...["--manifest", join(HERE, "../../spin.toml"), "--state", state],
+    ...["--manifest", manifest, "--state", state],
     ...["--cache", join(OUTPUT, "compiled")],
     ...["--listen", `127.0.0.1:${port}`, "--control", "127.0.0.1:0", "--until-stdin-ends"],
     ...vars.flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]),
@@ -190,7 +192,7 @@ export class Server {
   }
 
   async #launch(): Promise<void> {
-    const [command, ...args] = COMMANDS[PLATFORM](this.#port, this.#state, Object.entries(this.#options.vars ?? {}));
+    const [command, ...args] = COMMANDS[PLATFORM](this.#port, this.#state, Object.entries(this.#options.vars ?? {}), this.#options.manifest ?? join(HERE, "../../spin.toml"));
     const child = spawn(command!, args, {
       // A group of its own, so that one signal reaches node and workerd. TMPDIR: what SIGKILL leaves behind goes with the state.
       detached: true,

@@ -18,10 +18,10 @@ export function useServer(name: string): { readonly url: string } {
 }
 
 /** A server started for this block with these variables and ended after it, also when a test fails. */
-export function useOwnServer(name: string, vars: Record<string, string> = {}): Server {
+export function useOwnServer(name: string, vars: Record<string, string> = {}, manifest?: string): Server {
   let server: Server | undefined;
   beforeAll(async () => {
-    server = await Server.start({ name, vars: { OPEN_ACCESS: "true", LONG_POLL_MS: "2000", ...vars } });
+    server = await Server.start({ name, vars: { OPEN_ACCESS: "true", LONG_POLL_MS: "2000", ...vars }, manifest });
   });
   afterAll(() => server?.stop());
   // The server starts after the suite was collected; until then this stands for it.

@@ -90,6 +90,14 @@ test("who enters is there, and who leaves is not", LIMIT, async () => {
   assert.deepEqual((await (await fetch(presence)).json()).members, []);
 });
 
+test("the page is served with all that it loads", LIMIT, async () => {
+  const page = await fetch(`${process.env.BASE_URL}/`);
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+  const files = [...(await page.text()).matchAll(/(?:href|src)="(-\/[^"]+)"/g)].map(([, path]) => path);
+  assert.ok(files.length >= 2, `${files}`);
+  for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
+});
+
 /** Whether the server says that it takes none (501), as on Spin: anything else has to work. */
 function refusesWebSockets(room) {
   const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" };

@@ -20,3 +20,11 @@ test("a device that waits gets the command, and its answer can be read", { timeo
   await publish(`${device}:done`, "c2 done");
   assert.equal(await (await fetch(`${device}:done`)).text(), "c2 done");
 });
+
+test("the page is served with all that it loads", { timeout: 30_000 }, async () => {
+  const page = await fetch(`${process.env.BASE_URL}/`);
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+  const files = [...(await page.text()).matchAll(/(?:href|src)="(-\/[^"]+)"/g)].map(([, path]) => path);
+  assert.ok(files.length >= 2, `${files}`);
+  for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
+});

@@ -65,6 +65,14 @@ test("a WebSocket reader gets the past and what comes next", LIMIT, async (t) =>
   assert.deepEqual(events, [1, 2]);
 });
 
+test("the page is served with all that it loads", LIMIT, async () => {
+  const page = await fetch(`${process.env.BASE_URL}/`);
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+  const files = [...(await page.text()).matchAll(/(?:href|src)="(-\/[^"]+)"/g)].map(([, path]) => path);
+  assert.ok(files.length >= 2, `${files}`);
+  for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
+});
+
 /** Whether the server says that it takes none (501), as on Spin: anything else has to work. */
 function refusesWebSockets(channel) {
   const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" };

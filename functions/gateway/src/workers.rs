@@ -14,23 +14,24 @@ use crate::{GALLERY, naive};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    // All of them may be below a path of a site that has others.
+    let base = env.var("BASE_PATH").map_or_else(|_| "/".to_owned(), |base| base.to_string());
     let path = request.path();
-    match path.as_str() {
-        path if path.starts_with(STREAMS) => streams::fetch(request, &env).await,
-        path if below(path, "/chat") => chat::fetch(request, &env, Some("/chat/")).await,
-        path if below(path, "/devices") => devices::fetch(request, &env, Some("/devices/")).await,
-        path if below(path, "/feed") => feed::fetch(request, &env, Some("/feed/")).await,
-        path if below(path, "/notifications") => notifications::fetch(request, &env, Some("/notifications/")).await,
-        path if below(path, "/progress") => progress::fetch(request, &env, Some("/progress/")).await,
-        path if below(path, "/status") => status::fetch(request, &env, Some("/status/")).await,
-        path => match naive::room(path) {
+    let rest = path.strip_prefix(&base).unwrap_or_default();
+    let name = rest.split('/').next().unwrap_or_default();
+    let at = format!("{base}{name}/");
+    let at = Some(at.as_str());
+    match name {
+        "chat" => chat::fetch(request, &env, at).await,
+        "devices" => devices::fetch(request, &env, at).await,
+        "feed" => feed::fetch(request, &env, at).await,
+        "notifications" => notifications::fetch(request, &env, at).await,
+        "progress" => progress::fetch(request, &env, at).await,
+        "status" => status::fetch(request, &env, at).await,
+        "v1" => streams::fetch(request, &env, Some(&format!("{}{STREAMS}", base.trim_end_matches('/')))).await,
+        _ => match naive::room(&path) {
             Some(room) => naive::workers::fetch(request, &env, room).await,
-            None => serve_assets(&request, GALLERY),
+            None => serve_assets(&request, &base, GALLERY),
         },
     }
-}
-
-/// Whether a path is `/name` or below it.
-fn below(path: &str, name: &str) -> bool {
-    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

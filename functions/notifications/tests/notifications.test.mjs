@@ -46,3 +46,11 @@ test("a notification that is sent again is shown once", LIMIT, async () => {
   await publish(ann, event);
   assert.deepEqual((await inbox(ann, 2)).notifications.map(({ title }) => title), ["Lunch"]);
 });
+
+test("the page is served with all that it loads", LIMIT, async () => {
+  const page = await fetch(`${process.env.BASE_URL}/`);
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+  const files = [...(await page.text()).matchAll(/(?:href|src)="(-\/[^"]+)"/g)].map(([, path]) => path);
+  assert.ok(files.length >= 2, `${files}`);
+  for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
+});

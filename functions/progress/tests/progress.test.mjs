@@ -32,3 +32,11 @@ test("an upload is counted and hashed", LIMIT, async () => {
   assert.deepEqual([last.label, last.value, last.sha256], ["a.bin", body.length, createHash("sha256").update(body).digest("hex")]);
   assert.deepEqual((await (await fetch(`${process.env.BASE_URL}/${name}`)).json()).at(-1), last);
 });
+
+test("the page is served with all that it loads", LIMIT, async () => {
+  const page = await fetch(`${process.env.BASE_URL}/`);
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+  const files = [...(await page.text()).matchAll(/(?:href|src)="(-\/[^"]+)"/g)].map(([, path]) => path);
+  assert.ok(files.length >= 2, `${files}`);
+  for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
+});

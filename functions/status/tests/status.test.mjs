@@ -31,3 +31,11 @@ test("who has it already gets a 304, and is told when to ask again", LIMIT, asyn
   await set(channel, { API: { state: "down" } });
   assert.equal((await fetch(channel, { headers })).status, 200);
 });
+
+test("the page is served with all that it loads", LIMIT, async () => {
+  const page = await fetch(`${process.env.BASE_URL}/`);
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+  const files = [...(await page.text()).matchAll(/(?:href|src)="(-\/[^"]+)"/g)].map(([, path]) => path);
+  assert.ok(files.length >= 2, `${files}`);
+  for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
+});

@@ -8,13 +8,13 @@ use crate::{PATH, Streams};
 
 channel_object!(StreamsChannel, Streams);
 
-/// Serves the log below [`PATH`].
-pub async fn fetch(request: Request, env: &Env) -> Result<Response> {
-    serve::<Streams>(request, env, "STREAMS_CHANNEL", Some(PATH)).await
+/// Serves the log below `base`, or below [`PATH`].
+pub async fn fetch(request: Request, env: &Env, base: Option<&str>) -> Result<Response> {
+    serve::<Streams>(request, env, "STREAMS_CHANNEL", Some(base.unwrap_or(PATH))).await
 }
 
 #[cfg(feature = "entrypoint")]
 #[worker::event(fetch)]
 async fn main(request: Request, env: Env, _: worker::Context) -> Result<Response> {
-    fetch(request, &env).await
+    fetch(request, &env, None).await
 }

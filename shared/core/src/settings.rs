@@ -52,7 +52,7 @@ macro_rules! settings {
 
 settings! {
     "OPEN_ACCESS" open_access: bool = false, "flag", "Opens every channel to everyone. Meant for trying out and for tests; without it only channels under `demo-` are open.";
-    "BASE_PATH" base_path: String = "/", "path", "Path prefix at which a function is served. The gateway gives each function its own.";
+    "BASE_PATH" base_path: String = "/", "path", "Path prefix at which a function is served. The gateway serves all of them below it, each below its own name.";
     "MAX_BODY_BYTES" max_body_bytes: u64 = 1048576, "bytes", "Longest request body and WebSocket frame, 413 or close code 1009 above. A batch of events; well below what one isolate of 128 MB can hold many of.";
     "MAX_EVENT_BYTES" max_event_bytes: u64 = 65536, "bytes", "Longest event, 413 above, never truncated. A page of history fits one frame. A stored row of the platform takes 2 MB.";
     "MAX_BATCH_EVENTS" max_batch_events: u64 = 1000, "events", "Most events in one publish, 413 above. One turn of the channel stores them all.";

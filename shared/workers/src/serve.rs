@@ -38,10 +38,11 @@ pub async fn serve_routes<F: Function>(
     }
 }
 
-/// Serves files at `/`: the gallery.
-pub fn serve_assets(request: &Request, assets: &[Asset]) -> Result<Response> {
+/// Serves files below `base`: the gallery.
+pub fn serve_assets(request: &Request, base: &str, assets: &[Asset]) -> Result<Response> {
     let path = request.path();
-    match file(assets, path.strip_prefix('/').unwrap_or_default(), &request.inner().method()) {
+    // What is not below it is no file: none has this name.
+    match file(assets, path.strip_prefix(base).unwrap_or("/"), &request.inner().method()) {
         Ok(reply) => respond(reply),
         Err(error) => refuse(&error),
     }
