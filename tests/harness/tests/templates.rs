@@ -105,6 +105,7 @@ fn every_template_stands_wherever_they_are_listed() {
             ("README.md", format!("](functions/{name}/README.md)")),
             ("functions/gateway/Cargo.toml", format!("tidewire-{name} = {{ path = \"../{name}\", default-features = false }}")),
             ("functions/gateway/src/workers.rs", format!("{name}::fetch(")),
+            ("functions/gateway/public/miniatures.js", format!("name: \"{name}\"")),
             ("spin.toml", format!("{route}\ncomponent = \"{name}\"")),
         ];
         lists.extend(bindings.iter().map(|binding| ("tests/harness/serve.mjs", class(binding))));
