@@ -3,7 +3,7 @@
 //! Both hold lines of text, so that a shell is enough. `{device}`: `ID COMMAND`; `{device}:done`: `ID done` or `ID failed`, and perhaps a note.
 //! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
 
-use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, PageLimit, Policy, Retention, Rights, Settings};
+use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, PageLimit, Policy, Retention, Right, Rights, Settings};
 
 #[cfg(target_os = "wasi")]
 mod spin;
@@ -39,9 +39,15 @@ impl Function for Devices {
         }
     }
 
-    // Change this first: a device reads its channel and publishes to the one that ends in `:done`; who commands it does the reverse.
+    // Change this first: a token is a device's, and its subject the device: it reads its channel and publishes to the one that ends in `:done`. Who commands
+    // it does the reverse, by ticket.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
-        if settings.open_access || channel.is_demo() { Rights::ALL } else { identity.granted(channel) }
+        match identity {
+            _ if settings.open_access || channel.is_demo() => Rights::ALL,
+            Identity::Token(device) if channel.as_str() == device.subject => Rights::NONE.with(Right::Read),
+            Identity::Token(device) if channel.as_str().strip_suffix(":done") == Some(&device.subject) => Rights::NONE.with(Right::Publish),
+            identity => identity.granted(channel),
+        }
     }
 }
 

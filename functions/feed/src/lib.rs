@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Rights, Settings};
+use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Right, Rights, Settings};
 
 pub mod message;
 #[cfg(target_os = "wasi")]
@@ -30,9 +30,13 @@ impl Function for Feed {
         Policy { latest: Some(series), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) }
     }
 
-    // Change this first: give `Rights::NONE.with(Right::Read)` to whom may only watch.
+    // Change this first: whom the provider knows may watch; what publishes has a ticket.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
-        if settings.open_access || channel.is_demo() { Rights::ALL } else { identity.granted(channel) }
+        match identity {
+            _ if settings.open_access || channel.is_demo() => Rights::ALL,
+            Identity::Token(_) => Rights::NONE.with(Right::Read),
+            identity => identity.granted(channel),
+        }
     }
 }
 
