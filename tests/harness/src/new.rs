@@ -50,9 +50,13 @@ fn make(project: &Project, new: &New, template: &str, path: &Path) -> Result<()>
     let own = folder.file_name().context("PATH names no folder")?.to_string_lossy();
     let name = Name::parse(new.name.as_deref().unwrap_or(&own), &Lock::read(project)?)?;
     println!("{name} in {}, from the template {}", path.display(), template.name);
+    let function = template.name.clone();
     Copy { project, template, name, choice: new.platform }.write(&folder)?;
     let install = if new.platform.has(Platform::Workers) { " && npm install" } else { "" };
     println!("next: cd {}{install} && npm run dev", path.display());
+    println!(
+        "channels under demo- are open; a ticket for another: node vendor/client/bin/tidewire token --function {function} --channel room-1 --rights read,publish"
+    );
     Ok(())
 }
 

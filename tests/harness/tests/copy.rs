@@ -1,5 +1,7 @@
 //! Each template gives copies that hold together, for each choice of platforms.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,6 +143,21 @@ fn the_settings_of_a_developer_are_settings_and_git_ignores_them() {
             assert!(text(files, ".gitignore").lines().any(|line| line == format!("{file}*")));
         }
     });
+}
+
+#[test]
+fn each_copy_has_a_key_of_its_own() {
+    let keys = RefCell::new(HashSet::new());
+    each_copy(|copy, files| {
+        for platform in copy.choice.platforms() {
+            let place = if *platform == Platform::Workers { ".dev.vars" } else { ".env" };
+            let (_, key) = text(files, place).split_once("TICKET_KEYS=\"k1:").unwrap();
+            let key = key.split('"').next().unwrap();
+            assert!(key.len() == 64 && !text(files, &format!("{place}.example")).contains(key));
+            keys.borrow_mut().insert(key.to_owned());
+        }
+    });
+    assert_eq!(keys.borrow().len(), CHOICES.len() * Template::all(&Project::here()).unwrap().len());
 }
 
 /// A folder for one copy, removed with this value.

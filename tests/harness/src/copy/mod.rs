@@ -9,7 +9,8 @@ pub mod template;
 pub mod tree;
 pub mod vendor;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -70,18 +71,27 @@ impl Copy<'_> {
         add(".gitignore", ours("tests/copy/gitignore")?);
         add("tests/server.mjs", ours("tests/copy/server.mjs")?);
         let mut workflow = ours("tests/copy/ci.yml")?;
+        let key = fresh_key()?;
         for platform in choice.platforms() {
             workflow.extend(ours(&format!("tests/copy/ci-{platform}.yml"))?);
             let (place, file) = match platform {
                 Platform::Workers => (".dev.vars", "tests/copy/dev.vars.example"),
                 Platform::Spin => (".env", "tests/copy/env.example"),
             };
-            add(place, ours(file)?);
-            add(&format!("{place}.example"), ours(file)?);
+            let example = String::from_utf8(ours(file)?)?;
+            add(place, example.replace("TICKET_KEYS=\"\"", &format!("TICKET_KEYS=\"{key}\"")).into());
+            add(&format!("{place}.example"), example.into());
         }
         add(".github/workflows/ci.yml", workflow);
         Ok(files)
     }
+}
+
+/// A key of tickets that nobody else has. Its 32 bytes stand there as hexadecimal digits, which are base64url as well.
+fn fresh_key() -> Result<String> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom").and_then(|mut chance| chance.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
+    Ok(bytes.iter().fold("k1:".to_owned(), |key, byte| format!("{key}{byte:02x}")))
 }
 
 /// Leaves of our lock file what the copy is built with, at the same versions.

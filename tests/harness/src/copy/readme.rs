@@ -58,12 +58,13 @@ fn commands(choice: Choice) -> String {
 
 fn place(choice: Choice) -> String {
     let settings = match choice {
-        Choice::Workers => "`.dev.vars` opens",
-        Choice::Spin => "`.env` opens",
-        Choice::Both => "`.dev.vars` and `.env` open",
+        Choice::Workers => "`.dev.vars` holds",
+        Choice::Spin => "`.env` holds",
+        Choice::Both => "`.dev.vars` and `.env` hold",
     };
     format!(
-        "You need [rustup](https://rustup.rs) and Node 22.18 or newer. {settings} every channel on this machine; git ignores {it} and nothing deployed has {it}. \
+        "You need [rustup](https://rustup.rs) and Node 22.18 or newer. {settings} the key of this project's tickets, which open \
+         channels other than those under `demo-`; git ignores {it} and nothing deployed has {it}: `npx wrangler secret put TICKET_KEYS` or `--variable ticket_keys=` sets one there. \
          A test of a server that runs already: `BASE_URL=http://… npm test`. \
          `node vendor/client/bin/tidewire --help` publishes, follows a channel, makes keys and mints tickets. What is in `vendor/` stays as it is: `cargo harness new --upgrade` in Tidewire's repository replaces it.",
         it = if choice == Choice::Both { "them" } else { "it" },
