@@ -42,11 +42,11 @@ try {
       if (round >= 0) times[name].push(time);
     }
   }
-  const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
-  const none = median(times.none);
-  console.log("| credential | median | more than none | ratio |\n|---|---|---|---|");
+  // On a machine that does other things as well, the fastest tenth is what the work itself takes.
+  const fast = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 10)];
+  console.log("| credential | fastest tenth | more than none | ratio |\n|---|---|---|---|");
   for (const [name, list] of Object.entries(times)) {
-    console.log(`| ${name} | ${median(list).toFixed(2)} ms | ${(median(list) - none).toFixed(2)} ms | ${(median(list) / none).toFixed(2)} |`);
+    console.log(`| ${name} | ${fast(list).toFixed(2)} ms | ${(fast(list) - fast(times.none)).toFixed(2)} ms | ${(fast(list) / fast(times.none)).toFixed(2)} |`);
   }
 } finally {
   await server.stop();
