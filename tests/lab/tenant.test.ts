@@ -95,7 +95,7 @@ describeOwnServer("a tenant", () => {
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let number = 0; !isOver; number++) await publish(`${feed}/${tenant}:${writer}-${number % 3}`, `secret-${tenant}`);
     });
-    for (let times = 0; times < 10; times++) await erase(feed, tenant);
+    for (let times = 0; times < 4; times++) await erase(feed, tenant);
     isOver = true;
     await Promise.all(writers);
     await erase(feed, tenant);
