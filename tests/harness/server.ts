@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
 import { PLATFORM, type Platform } from "./platform.ts";
+import { faultsOf } from "./secrets.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
@@ -171,6 +172,8 @@ export class Server {
       }
     }
     rmSync(this.#state, { recursive: true, force: true, maxRetries: 5 });
+    const faults = faultsOf(this.#log);
+    if (faults.length > 0) throw new Error(`${this.#logFile}:\n${faults.join("\n")}`);
   }
 
   signalGroup(signal: NodeJS.Signals): void {

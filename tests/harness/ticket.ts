@@ -1,6 +1,7 @@
 // Tickets as a user's backend makes them: JWT, HS256.
 
 import { createHmac, randomBytes } from "node:crypto";
+import { secret as noted } from "./secrets.ts";
 
 export interface Claims {
   /** The function, such as `chat`. */
@@ -21,7 +22,9 @@ export interface TicketKey {
 }
 
 export function freshKey(kid = "k1"): TicketKey {
-  return { kid, secret: randomBytes(32) };
+  const secret = randomBytes(32);
+  noted(secret.toString("base64url"));
+  return { kid, secret };
 }
 
 /** The value of TICKET_KEYS; the first key mints. */
@@ -32,7 +35,9 @@ export function ticketKeys(...keys: TicketKey[]): string {
 export function mint({ kid, secret }: TicketKey, claims: Claims): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const signed = `${part({ alg: "HS256", typ: "JWT", kid })}.${part({ exp: inSeconds(60), ...claims })}`;
-  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  const signature = createHmac("sha256", secret).update(signed).digest("base64url");
+  // The part that nobody else can make.
+  return `${signed}.${noted(signature)}`;
 }
 
 /** So many seconds from now, as `exp` has it. */

@@ -45,6 +45,7 @@ pub mod sse;
 mod start;
 mod tally;
 mod tenant;
+mod trace;
 mod transport;
 #[cfg(test)]
 mod typescript;
@@ -85,4 +86,5 @@ pub use settings::{SETTINGS, Setting, Settings};
 pub use start::Start;
 pub use tally::{Forgetting, Tally};
 pub use tenant::Tenant;
+pub use trace::{READER_LEFT, STREAM_RENEWED, Trace, fault, hash};
 pub use transport::Transport;

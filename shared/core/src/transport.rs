@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Visit};
 
 /// How events reach a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,23 @@ impl Transport {
             value.split(',').any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream")))
         });
         Ok(if event_stream { Transport::EventSource } else { Transport::Poll })
+    }
+
+    /// What a request asks for, whatever else is wrong with it.
+    pub(crate) fn of(visit: &Visit<'_>) -> Result<Transport> {
+        let live = form_urlencoded::parse(visit.query.as_bytes()).find(|(name, _)| name == "live").map(|(_, value)| value);
+        Transport::choose(visit.header("upgrade").as_deref(), live.as_deref(), visit.header("accept").as_deref())
+    }
+
+    /// Its name in logs and figures.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Poll => "poll",
+            Transport::LongPoll => "long-poll",
+            Transport::DurableSse => "durable-sse",
+            Transport::EventSource => "event-source",
+            Transport::WebSocket => "websocket",
+        }
     }
 
     /// Whether the value of `Upgrade` asks for a WebSocket.

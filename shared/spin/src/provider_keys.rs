@@ -56,7 +56,7 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
                 if claim(url, known.cache.asked_ms).await.map_err(internal)? {
                     let keys = ask(url).await;
                     if let Err(cause) = &keys {
-                        eprintln!("JWKS_URL cannot be read: {cause}");
+                        eprintln!("{}", tidewire_core::fault(None, format!("JWKS_URL cannot be read: {cause}")));
                     }
                     put(url, keys.ok()).await.map_err(internal)?;
                 }

@@ -4,7 +4,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Grant, Member, PageLimit, PagePlan, Reply, Settings, Start, Subscribe, next_cursor, presence_changes, sse};
+use tidewire_core::{
+    Channel, Framing, Grant, Member, Offset, PageLimit, PagePlan, READER_LEFT, Reply, STREAM_RENEWED, Settings, Start, Subscribe, Trace, fault, next_cursor,
+    presence_changes, sse,
+};
 
 use crate::clock::{elapsed, entropy, now_ms};
 use crate::store::{Store, Stored};
@@ -28,6 +31,11 @@ pub(crate) struct Reader {
     settings: Rc<Settings>,
     framing: Framing,
     grant: Grant,
+    /// For the line at its end.
+    trace: Trace,
+    began: Offset,
+    /// As a WebSocket would be closed.
+    end_code: u16,
     /// Stands for the channel until its first publish.
     absent: Channel,
     epoch: u64,
@@ -52,7 +60,7 @@ impl Reader {
         limit: PageLimit,
         settings: Rc<Settings>,
         subscribe: Subscribe,
-        grant: Grant,
+        (grant, trace): (Grant, Trace),
         stored: Option<Stored>,
         absent: Channel,
     ) -> Reader {
@@ -68,6 +76,9 @@ impl Reader {
             limit,
             framing,
             grant,
+            trace,
+            began: channel.offset(after),
+            end_code: READER_LEFT,
             absent,
             after,
             cursor,
@@ -115,6 +126,7 @@ impl Reader {
             }
             if self.frames_left == 0 || elapsed() >= self.ends_at || !self.has_access() {
                 self.is_ended = true;
+                self.end_code = self.grant.admit(&self.watch.revocations(), now_ms()).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
                 return self.framing.farewell(&self.grant, &self.watch.revocations(), now_ms());
             }
             match self.news().await {
@@ -133,7 +145,8 @@ impl Reader {
                 }
                 Err(cause) => {
                     // The reader resumes where it is, on a fresh stream.
-                    eprintln!("a stream of {} ends: {cause}", self.store.name());
+                    eprintln!("{}", fault(Some(&self.store.hash()), format!("a stream ends: {cause}")));
+                    self.end_code = 1013;
                     return None;
                 }
             }
@@ -151,6 +164,7 @@ impl Reader {
         let channel = stored.as_ref().map_or(&self.absent, |stored| &stored.channel);
         if self.epoch != 0 && stored.as_ref().is_none_or(|stored| stored.channel.epoch != self.epoch) {
             // Deleted, or made anew: a fresh stream tells what that means.
+            self.end_code = 3010;
             self.is_ended = true;
             return Ok(String::new());
         }
@@ -190,6 +204,7 @@ impl Reader {
         loop {
             let (look, page) = self.store.look(self.after, self.limit).await?;
             let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
+                self.end_code = 3010;
                 self.is_ended = true;
                 return Ok(String::new());
             };
@@ -216,6 +231,9 @@ impl Reader {
     fn moved(&mut self, to: u64, channel: &Channel) {
         self.after = to;
         self.is_ended = channel.closed && to >= channel.tail;
+        if self.is_ended {
+            self.end_code = 1000;
+        }
     }
 
     /// The first cursor answers the one that the client sent; later ones only tell the time.
@@ -225,5 +243,15 @@ impl Reader {
 
     fn interval(&self) -> Duration {
         Duration::from_millis(self.settings.store_poll_ms)
+    }
+}
+
+impl Drop for Reader {
+    /// The stream ended, or its client left. A long poll is a request: its answer is its end.
+    fn drop(&mut self) {
+        if self.framing != Framing::News {
+            let to = if self.epoch == 0 { self.began } else { Offset { epoch: self.epoch, seq: self.after } };
+            println!("{}", self.trace.ended(self.began, to, self.end_code, now_ms()));
+        }
     }
 }

@@ -11,7 +11,7 @@ use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
     Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Offset, Operation, Page, Policy, Presence, Read, Reply,
-    Request as ChannelRequest, Settings, Start, Tenant, Transport, Visit, decide, entry, event_stream_head, file, presence_reply, timed_out,
+    Request as ChannelRequest, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply, timed_out,
 };
 
 use crate::clock::{entropy, now_ms};
@@ -39,8 +39,11 @@ pub async fn serve<F: Function>(request: Request) -> Answer {
 
 /// The same for a function that has [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
 pub async fn serve_routes<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Result<Reply, Error>) -> Answer {
-    let mut headers = Vec::new();
-    let outgoing = answer::<F>(request, &mut headers, own).await.unwrap_or_else(|error| refuse(&error));
+    let (mut headers, mut trace) = (Vec::new(), None);
+    let outgoing = answer::<F>(request, &mut headers, &mut trace, own).await.unwrap_or_else(|error| {
+        println!("{}", trace.map_or_else(|| fault(None, &error), |trace| trace.refused(&error, now_ms())));
+        refuse(&error)
+    });
     send(outgoing, headers)
 }
 
@@ -55,6 +58,7 @@ pub async fn serve_assets(request: Request, assets: &[Asset]) -> Answer {
 async fn answer<F: Function>(
     request: Request,
     headers: &mut Vec<(&'static str, String)>,
+    trace: &mut Option<Trace>,
     own: impl AsyncFnOnce(Call) -> Result<Reply, Error>,
 ) -> Result<Outgoing, Error> {
     let (parts, body) = request.into_parts();
@@ -67,6 +71,7 @@ async fn answer<F: Function>(
     let url = header("spin-full-url").unwrap_or_default();
     let visit = Visit { method: parts.method.as_str(), url: &url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
     *headers = cors(&visit, &settings);
+    let trace = trace.insert(Trace::new::<F>(&visit, &settings, u64::from(entropy()) << 32 | u64::from(entropy()), now_ms()));
     let asked = match entry::<F>(&visit, &settings)? {
         Entry::Reply(reply) => return Ok(respond(reply)),
         Entry::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?,
@@ -90,7 +95,7 @@ async fn answer<F: Function>(
                 "Spin takes no WebSocket: read this address as SSE (Accept: text/event-stream), publish with POST",
             ));
         }
-        return read_channel(store, read, &asked.grant, &policy, settings).await;
+        return read_channel(store, read, &asked.grant, trace, &policy, settings).await;
     }
     let mut bytes = Vec::new();
     if asked.operation.has_body() {
@@ -235,12 +240,12 @@ async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
     if crossed && policy.retention.is_exceeded(channel, now_ms()) {
         let stored = crate::store::Stored { id, channel: channel.clone() };
         if let Err(cause) = store.retain(&stored, &policy.retention, now_ms()).await {
-            eprintln!("retention of {} failed: {cause}", store.name());
+            eprintln!("{}", fault(Some(&store.hash()), format!("retention failed: {cause}")));
         }
     }
 }
 
-async fn read_channel(store: Store, read: &Read, grant: &Grant, policy: &Policy, settings: Rc<Settings>) -> Result<Outgoing, Error> {
+async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, policy: &Policy, settings: Rc<Settings>) -> Result<Outgoing, Error> {
     let mut read = read.clone();
     let mut has_waited = false;
     let interval = Duration::from_millis(settings.store_poll_ms);
@@ -284,7 +289,15 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, policy: &Policy,
                 let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
                 let (offset, cursor, framing) = (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
                 let head = event_stream_head(framing, &channel.content_type);
-                let reader = Reader::new(store.clone(), policy.page, Rc::clone(&settings), subscribe, grant.clone(), look.stored, absent.unwrap_or(channel));
+                let reader = Reader::new(
+                    store.clone(),
+                    policy.page,
+                    Rc::clone(&settings),
+                    subscribe,
+                    (grant.clone(), trace.clone()),
+                    look.stored,
+                    absent.unwrap_or(channel),
+                );
                 if framing != Framing::News {
                     return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
                 }

@@ -2,7 +2,7 @@
 
 use spin_sdk::sqlite::{Connection, Error, Value};
 use tidewire_core::{
-    Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, Revocation, RowSize, Tally,
+    Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, Revocation, RowSize, Tally, hash,
 };
 
 use crate::clock::now_ms;
@@ -88,6 +88,12 @@ impl Store {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How the log names the channel.
+    pub(crate) fn hash(&self) -> String {
+        let (function, channel) = self.name.split_once('/').unwrap_or_default();
+        hash(function, channel)
     }
 
     pub(crate) fn has_presence(&self) -> bool {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Lease, Member, Offset, Page, PageLimit, PagePlan, Reply, Revocation, Start, present};
+use tidewire_core::{Channel, Framing, Lease, Member, Offset, Page, PageLimit, PagePlan, Reply, Revocation, Start, fault, present};
 
 use crate::clock::{last_tick, next_tick, now_ms};
 use crate::store::{Store, Stored};
@@ -141,7 +141,7 @@ impl Watch {
             // A reader that leaves in mid-read lets the next one read.
             let _reading = Reading(&self.is_reading);
             if let Err(cause) = self.read().await {
-                eprintln!("a look at {} failed, the next tick tries again: {cause}", self.store.name());
+                eprintln!("{}", fault(Some(&self.store.hash()), format!("a look failed, the next tick tries again: {cause}")));
             }
             self.landed.set(tick);
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
 use js_sys::{JsString, Uint8Array};
-use tidewire_core::{Framing, Grant, Settings, event_stream_head, sse};
+use tidewire_core::{Framing, Grant, READER_LEFT, STREAM_RENEWED, Settings, event_stream_head, sse};
 use wasm_bindgen::prelude::*;
 use wasm_streams::ReadableStream;
 use web_sys::{EventTarget, MessageEvent};
@@ -50,6 +50,7 @@ struct Queue {
     /// In UTF-16 units, as JavaScript counts.
     length: u64,
     has_ended: bool,
+    has_overflowed: bool,
     waker: Option<Waker>,
 }
 
@@ -63,6 +64,8 @@ struct Bridge {
     frames_left: u64,
     ends_at_ms: u64,
     has_said_farewell: bool,
+    /// What the object is told of the end.
+    end_code: u16,
     on_message: Closure<dyn FnMut(MessageEvent)>,
     on_end: Closure<dyn FnMut()>,
 }
@@ -82,6 +85,7 @@ impl Bridge {
                 if queue.length > limit && queue.texts.len() > 1 {
                     queue.texts.clear();
                     queue.has_ended = true;
+                    queue.has_overflowed = true;
                 }
                 queue.wake();
             }
@@ -110,6 +114,7 @@ impl Bridge {
             framing,
             grant,
             has_said_farewell: false,
+            end_code: READER_LEFT,
             on_message,
             on_end,
         })
@@ -124,6 +129,7 @@ impl Bridge {
             }
             if self.frames_left == 0 || now_ms >= self.ends_at_ms {
                 self.has_said_farewell = true;
+                self.end_code = self.grant.admit(&[], now_ms).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
                 let farewell = self.framing.farewell(&self.grant, &[], now_ms)?;
                 return Some(self.encoder.encode(&JsString::from(farewell)).into());
             }
@@ -175,6 +181,7 @@ impl Drop for Bridge {
         let _ = target.remove_event_listener_with_callback("message", self.on_message.as_ref().unchecked_ref());
         let _ = target.remove_event_listener_with_callback("close", self.on_end.as_ref().unchecked_ref());
         let _ = target.remove_event_listener_with_callback("error", self.on_end.as_ref().unchecked_ref());
-        let _ = self.socket.close(Some(1000), Some("reader-left"));
+        let end_code = if self.queue.borrow().has_overflowed { 3008 } else { self.end_code };
+        let _ = self.socket.close(Some(end_code), None::<&str>);
     }
 }

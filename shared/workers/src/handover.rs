@@ -3,7 +3,7 @@
 //! The Worker parses a request once and hands it over in a header of a request that it makes itself: nothing a client sends arrives there.
 
 use serde::{Deserialize, Serialize};
-use tidewire_core::{ContentType, Grant, Offset, Operation, Request};
+use tidewire_core::{ContentType, Grant, Offset, Operation, Request, Trace};
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
 
@@ -33,10 +33,10 @@ pub(crate) struct Handover<'a> {
 }
 
 impl Handover<'_> {
-    /// Hands a request to its channel and returns the object's answer.
-    pub(crate) async fn send(&self, request: &Request, body: Vec<u8>) -> Result<Response> {
+    /// Hands a request to its channel and returns the object's answer; with `trace` the object logs what it refuses and how the connection ends.
+    pub(crate) async fn send(&self, request: &Request, body: Vec<u8>, trace: Option<&Trace>) -> Result<Response> {
         let headers = Headers::new();
-        headers.set(REQUEST, &serde_json::to_string(&(&request.operation, &request.grant))?)?;
+        headers.set(REQUEST, &serde_json::to_string(&(&request.operation, &request.grant, trace))?)?;
         headers.set(BINDING, self.binding)?;
         if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll) {
             headers.set("upgrade", "websocket")?;
@@ -100,8 +100,8 @@ pub(crate) fn binding(headers: &Headers) -> Result<String> {
     Ok(headers.get(BINDING)?.unwrap_or_default())
 }
 
-/// The operation that the Worker handed over, and what its client may do.
-pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Grant)> {
+/// The operation that the Worker handed over, what its client may do, and what the log is to say of it.
+pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Grant, Option<Trace>)> {
     let text = headers.get(REQUEST)?.ok_or_else(|| Error::RustError("a request without an operation: this object is called by its Worker only".into()))?;
     Ok(serde_json::from_str(&text)?)
 }

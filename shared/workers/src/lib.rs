@@ -53,13 +53,13 @@ macro_rules! channel_object {
                 self.0.websocket_message(&socket, message)
             }
 
-            async fn websocket_close(&self, socket: worker::WebSocket, _: usize, _: String, _: bool) -> worker::Result<()> {
-                self.0.websocket_gone(&socket);
+            async fn websocket_close(&self, socket: worker::WebSocket, code: usize, _: String, _: bool) -> worker::Result<()> {
+                self.0.websocket_gone(&socket, code as u16);
                 Ok(())
             }
 
             async fn websocket_error(&self, socket: worker::WebSocket, _: worker::Error) -> worker::Result<()> {
-                self.0.websocket_gone(&socket);
+                self.0.websocket_gone(&socket, 1006);
                 Ok(())
             }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tidewire_core::{
     Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation, Page,
-    PageLimit, Policy, Revocation, Right, Settings, Start, Subscribe, Tally, Transport, ack_frame, decide, decide_publish, error_frame, next_cursor,
-    presence_reply,
+    PageLimit, Policy, Revocation, Right, Settings, Start, Subscribe, Tally, Trace, Transport, ack_frame, decide, decide_publish, error_frame, fault,
+    next_cursor, presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -102,7 +102,7 @@ impl<F: Function> ChannelObject<F> {
         if let Some(task) = task(request.headers())? {
             return self.inner.carry_out(task, &binding(request.headers())?).await;
         }
-        let (operation, grant) = operation(request.headers())?;
+        let (operation, grant, trace) = operation(request.headers())?;
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         self.inner.ring_for_expired().await?;
@@ -121,7 +121,7 @@ impl<F: Function> ChannelObject<F> {
             Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
             Ok(Decision::Revoke(revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
             Ok(Decision::Page(plan)) => self.inner.page(plan.after, plan.limit(self.inner.policy.page)).map(|(channel, page)| plan.reply(&channel, &page)),
-            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, offers_subprotocol) {
+            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, trace.clone(), offers_subprotocol) {
                 Ok(response) => match self.inner.wake_for_readers().await {
                     Ok(()) => return Ok(response),
                     Err(error) => Err(error),
@@ -133,6 +133,9 @@ impl<F: Function> ChannelObject<F> {
             Ok(Decision::Presence(presence, Some(said))) => self.inner.announce(presence, said, None).map(|members| presence_reply(&members)),
             Err(error) => Err(error),
         };
+        if let (Err(error), Some(trace)) = (&answer, &trace) {
+            worker::console_log!("{}", trace.refused(error, Date::now().as_millis()));
+        }
         match (answer, &operation) {
             (Ok(reply), _) => respond(reply),
             (Err(error), Operation::Read(read)) if read.transport == Transport::WebSocket => refuse_upgrade(&error, offers_subprotocol),
@@ -161,10 +164,11 @@ impl<F: Function> ChannelObject<F> {
         Ok(())
     }
 
-    /// A reader left. Not an error.
-    pub fn websocket_gone(&self, socket: &WebSocket) {
+    /// A reader left, or the object closed it. Not an error.
+    pub fn websocket_gone(&self, socket: &WebSocket, code: u16) {
         self.inner.readers.remove(socket);
         self.inner.leave(socket);
+        self.inner.log_end(socket, code);
     }
 }
 
@@ -267,6 +271,17 @@ impl Inner {
         })
     }
 
+    /// The line of a reader that is gone. It had all up to the tail, unless it was catching up.
+    fn log_end(&self, socket: &WebSocket, code: u16) {
+        let Some(mut reader) = Readers::get(socket) else { return };
+        let Some((trace, from)) = reader.trace.take() else { return };
+        let channel = self.channel().ok().flatten();
+        let to = channel.map_or(from, |channel| channel.offset(reader.after.unwrap_or(channel.tail)));
+        worker::console_log!("{}", trace.ended(from, to, code, Date::now().as_millis()));
+        // An error and a close may both tell of one end. What is closed may take no attachment any more, and is told of once then.
+        let _ = socket.serialize_attachment(&reader);
+    }
+
     /// Whether a client still has access.
     fn admit(&self, grant: &Grant) -> Answer<()> {
         if grant.until_ms.is_none() {
@@ -333,7 +348,7 @@ impl Inner {
             self.state.wait_until(async move {
                 if let Err(error) = inner.wake_in_time().await {
                     // Whoever meets the expired channel sets it again.
-                    worker::console_error!("the end of a channel is not set: {error}");
+                    worker::console_error!("{}", fault(None, format!("the end of a channel is not set: {error}")));
                 }
             });
         }
@@ -397,7 +412,7 @@ impl Inner {
         channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
     }
 
-    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, grant: Grant, offers_subprotocol: bool) -> Answer<Response> {
+    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, grant: Grant, trace: Option<Trace>, offers_subprotocol: bool) -> Answer<Response> {
         if u64::from(self.readers.count()) >= self.policy.max_readers {
             return Err(Error::too_many_readers(self.policy.max_readers));
         }
@@ -406,10 +421,14 @@ impl Inner {
             Some(presence) if subscribe.framing.carries_presence() => subscribe.framing.presence(&self.members(presence)?, true),
             _ => None,
         };
-        self.keep(&channel, subscribe, snapshot, grant, offers_subprotocol).map_err(|cause| internal(&cause))
+        // A long poll is a request: its answer is its end.
+        let trace = trace.filter(|_| subscribe.framing != Framing::News).map(|trace| (trace, channel.offset(subscribe.after)));
+        let after = Some(subscribe.after);
+        let reader = Reader { framing: subscribe.framing, after, grant, member: None, is_windowed: false, is_waiting: false, trace };
+        self.keep(&channel, subscribe, snapshot, reader, offers_subprotocol).map_err(|cause| internal(&cause))
     }
 
-    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, snapshot: Option<String>, grant: Grant, offers_subprotocol: bool) -> Result<Response> {
+    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, snapshot: Option<String>, reader: Reader, offers_subprotocol: bool) -> Result<Response> {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
@@ -422,7 +441,7 @@ impl Inner {
         for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
             pair.server.send_with_str(frame)?;
         }
-        let reader = Reader { framing, after: Some(after), grant, member: None, is_windowed, is_waiting: false };
+        let reader = Reader { is_windowed, ..reader };
         self.readers.note_end(&reader);
         self.send_page(&pair.server, reader, cursor)?;
         let headers = match framing {
@@ -585,6 +604,6 @@ impl Inner {
 }
 
 /// Chance for what only has to differ: cache keys and reconnection times.
-fn entropy() -> u32 {
+pub(crate) fn entropy() -> u32 {
     (js_sys::Math::random() * f64::from(u32::MAX)) as u32
 }

@@ -42,7 +42,7 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
                     known.cache.end(keys.is_ok(), Date::now().as_millis());
                     match keys {
                         Ok(keys) => known.keys = Some(Rc::new(keys)),
-                        Err(cause) => worker::console_error!("JWKS_URL cannot be read: {cause}"),
+                        Err(cause) => worker::console_error!("{}", tidewire_core::fault(None, format!("JWKS_URL cannot be read: {cause}"))),
                     }
                 });
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use js_sys::{Date, Object, Set};
 use serde::{Deserialize, Serialize};
-use tidewire_core::{Framing, Grant, Lease, Member};
+use tidewire_core::{Framing, Grant, Lease, Member, Offset, Trace};
 use wasm_bindgen::prelude::*;
 use worker::{Result, State, WebSocket};
 
@@ -25,6 +25,8 @@ pub(crate) struct Reader {
     pub(crate) is_windowed: bool,
     /// Whether its next page waits for that.
     pub(crate) is_waiting: bool,
+    /// For the line at its end, and where it began.
+    pub(crate) trace: Option<(Trace, Offset)>,
 }
 
 /// A member, and when it last said so, in milliseconds since 1970.

@@ -1,6 +1,6 @@
 //! The core's answers as the platform's.
 
-use tidewire_core::{Error, ErrorKind, Reply, into_parts, problem};
+use tidewire_core::{Error, ErrorKind, Reply, fault, into_parts, problem};
 use worker::{Headers, Response, ResponseBody, Result};
 
 use crate::handover::SWITCHING_PROTOCOLS;
@@ -33,6 +33,6 @@ pub(crate) fn with_headers(response: Response, more: &[(&'static str, String)]) 
 
 /// A fault of the platform or the store. Its cause goes to the log, not to the client.
 pub(crate) fn internal(cause: &worker::Error) -> Error {
-    worker::console_error!("{cause}");
+    worker::console_error!("{}", fault(None, cause));
     Error::new(ErrorKind::Internal, "the platform reported a fault; the log has the cause")
 }

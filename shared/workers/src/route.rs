@@ -52,7 +52,7 @@ impl Publisher {
     pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
         let handover = Handover { env: &self.env, binding: &self.binding, offers_subprotocol: false };
         let request = ChannelRequest { channel: self.channel.clone(), operation, grant: self.grant.clone() };
-        let reply = async { reply(handover.send(&request, body).await?).await };
+        let reply = async { reply(handover.send(&request, body, None).await?).await };
         reply.await.unwrap_or_else(|cause| tidewire_core::problem(&internal(&cause)))
     }
 }

@@ -3,14 +3,16 @@
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Entry, Error, ErrorKind, Framing, Function, Operation, Reply, Request as ChannelRequest, Settings, Tenant, Transport, Visit, entry, file,
+    Asset, Entry, Error, ErrorKind, Framing, Function, Operation, Reply, Request as ChannelRequest, Settings, Tenant, Trace, Transport, Visit, entry, fault,
+    file,
 };
-use worker::{Env, Request, Response, Result};
+use worker::{Date, Env, Request, Response, Result};
 
 use crate::bridge;
 use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS, Task, tenant_object};
 use crate::identity::identify;
 use crate::long_poll;
+use crate::object::entropy;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::respond::{internal, refuse, respond, with_headers};
 use crate::route::{Call, carry_out};
@@ -30,8 +32,12 @@ pub async fn serve_routes<F: Function>(
 ) -> Result<Response> {
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
-    let mut headers = Vec::new();
-    match answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base, &mut headers, own).await {
+    let (mut headers, mut trace) = (Vec::new(), None);
+    let answered = answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base, &mut headers, &mut trace, own).await;
+    if let Err(error) = &answered {
+        worker::console_log!("{}", trace.map_or_else(|| fault(None, error), |trace| trace.refused(error, Date::now().as_millis())));
+    }
+    match answered {
         Err(error) if is_upgrade => refuse_upgrade(&error, offers_subprotocol),
         Err(error) => with_headers(refuse(&error)?, &headers),
         Ok(response) => with_headers(response, &headers),
@@ -61,6 +67,7 @@ async fn answer<F: Function>(
     handover: &Handover<'_>,
     base: Option<&str>,
     headers: &mut Vec<(&'static str, String)>,
+    trace: &mut Option<Trace>,
     own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
 ) -> Result<Response, Error> {
     let settings = settings(handover.env, base)?;
@@ -70,12 +77,13 @@ async fn answer<F: Function>(
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let visit = Visit { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
     *headers = cors(&visit, &settings);
+    *trace = Some(Trace::new::<F>(&visit, &settings, request_id(&visit), Date::now().as_millis()));
     match entry::<F>(&visit, &settings)? {
         Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Entry::Channel(asked) => {
             let asked = asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
-            hand_over(asked, body, handover, &settings).await.map_err(|cause| internal(&cause))
+            hand_over(asked, body, trace.as_ref(), handover, &settings).await.map_err(|cause| internal(&cause))
         }
         Entry::EraseTenant(tenant) => {
             let tenant = tenant.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
@@ -87,6 +95,13 @@ async fn answer<F: Function>(
             carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause))
         }
     }
+}
+
+/// Cloudflare's own id of the request, or one of ours where there is none.
+fn request_id(visit: &Visit<'_>) -> u64 {
+    let ray = (visit.headers)("cf-ray");
+    let ray = ray.as_deref().and_then(|ray| ray.split('-').next()).and_then(|ray| u64::from_str_radix(ray, 16).ok());
+    ray.unwrap_or_else(|| u64::from(entropy()) << 32 | u64::from(entropy()))
 }
 
 /// The body of a publish, read no further than it may be long.
@@ -106,8 +121,8 @@ async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings
     Ok(body)
 }
 
-async fn hand_over(asked: ChannelRequest, body: Vec<u8>, handover: &Handover<'_>, settings: &Settings) -> Result<Response> {
-    let response = handover.send(&asked, body).await?;
+async fn hand_over(asked: ChannelRequest, body: Vec<u8>, trace: Option<&Trace>, handover: &Handover<'_>, settings: &Settings) -> Result<Response> {
+    let response = handover.send(&asked, body, trace).await?;
     // Without a socket it is an answer already: history, an error, the end.
     let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation) else { return Ok(response) };
     if read.transport == Transport::WebSocket {

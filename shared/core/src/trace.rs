@@ -1,0 +1,149 @@
+//! The lines of the log, one JSON object each: made of our own words, of offsets and of numbers. Nothing that a client sent is among them, so no credential,
+//! cookie or query can be; a channel's name is there as a hash.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::{ChannelName, Error, Function, Offset, Settings, Transport, Visit};
+
+/// What is known of a request from its beginning, for the line that tells how it or its connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    request: String,
+    function: String,
+    transport: String,
+    channel: Option<String>,
+    begun_ms: u64,
+}
+
+impl Trace {
+    /// A request; `id` is new for each.
+    pub fn new<F: Function>(visit: &Visit<'_>, settings: &Settings, id: u64, now_ms: u64) -> Trace {
+        let rest = visit.path.strip_prefix(settings.base_path.as_str()).unwrap_or_default();
+        // What is beside a channel ends with its name: `-/presence/room`.
+        let name = rest.strip_prefix("-/").map_or(Some(rest), |beside| beside.split_once('/').map(|(_, name)| name));
+        let channel = name.and_then(|name| ChannelName::from_path(name, F::NAMES).ok());
+        let transport = match visit.method {
+            "GET" => Transport::of(visit).map_or("unknown", Transport::name),
+            _ => "http",
+        };
+        let channel = channel.map(|channel| hash(F::NAME, channel.as_str()));
+        Trace { request: format!("{id:016x}"), function: F::NAME.into(), transport: transport.into(), channel, begun_ms: now_ms }
+    }
+
+    /// The line of a request that was refused.
+    pub fn refused(&self, error: &Error, now_ms: u64) -> String {
+        let Trace { request, function, transport, channel, .. } = self;
+        let (code, reason) = (error.status_code().as_u16(), error.kind().code());
+        json!({
+            "event": "refused", "request": request, "function": function, "transport": transport, "channel": channel,
+            "code": code, "reason": reason, "ms": self.age_ms(now_ms),
+        })
+        .to_string()
+    }
+
+    /// The line of a stream or a socket that ended, which had what is between the offsets; `code` as a WebSocket closes, whatever the transport.
+    pub fn ended(&self, from: Offset, to: Offset, code: u16, now_ms: u64) -> String {
+        let Trace { request, function, transport, channel, .. } = self;
+        let (from, to) = (from.to_string(), to.to_string());
+        json!({
+            "event": "end", "request": request, "function": function, "transport": transport, "channel": channel,
+            "from": from, "to": to, "code": code, "reason": reason(code), "ms": self.age_ms(now_ms),
+        })
+        .to_string()
+    }
+
+    fn age_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.begun_ms)
+    }
+}
+
+/// The line of a fault of the platform or the store, where one is known with the [`hash`] of the channel.
+pub fn fault(channel: Option<&str>, cause: impl ToString) -> String {
+    json!({"event": "fault", "channel": channel, "cause": cause.to_string()}).to_string()
+}
+
+/// How the log names a channel: the beginning of the SHA-256 of `function/channel`, so that `printf feed/room | sha256sum` finds it and nobody reads it there.
+pub fn hash(function: &str, channel: &str) -> String {
+    let digest = Sha256::digest(format!("{function}/{channel}"));
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Close code for the log alone: the client of a stream left.
+pub const READER_LEFT: u16 = 4000;
+
+/// Close code for the log alone: a stream had its time, and the client comes back.
+pub const STREAM_RENEWED: u16 = 4001;
+
+/// Why a connection ended, by its close code. A client may have chosen the code, so it is told by our words alone.
+fn reason(code: u16) -> &'static str {
+    match code {
+        1000 => "finished",
+        1001 | 1005 | READER_LEFT => "left",
+        1003 | 1009 | 3501 => "frame-refused",
+        1006 => "connection-lost",
+        1013 => "overloaded",
+        3005 => "credential-expired",
+        3008 => "slow",
+        3010 => "channel-deleted",
+        STREAM_RENEWED => "stream-renewed",
+        3507 => "access-denied",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Creation, ErrorKind, Identity, Policy, Rights};
+
+    struct Feed;
+
+    impl Function for Feed {
+        const NAME: &'static str = "feed";
+
+        fn policy(settings: &Settings) -> Policy {
+            Policy::new(Creation::OnPut, settings)
+        }
+
+        fn authorize(_: &Identity, _: &ChannelName, _: &Settings) -> Rights {
+            Rights::NONE
+        }
+    }
+
+    fn trace(method: &str, path: &str, query: &str) -> Trace {
+        let settings = Settings { base_path: "/feed/".into(), ..Settings::default() };
+        let visit = Visit { method, url: "", path, query, headers: &|name| (name == "authorization").then(|| "Bearer s3cret".into()) };
+        Trace::new::<Feed>(&visit, &settings, 10, 1_000)
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_without_what_the_client_sent() {
+        let error = Error::new(ErrorKind::AccessDenied, "detail s3cret");
+        let line = trace("GET", "/feed/room", "ticket=s3cret&live=sse").refused(&error, 1_250);
+        let expected = r#"{"channel":"CH","code":403,"event":"refused","function":"feed","ms":250,"reason":"access-denied","request":"000000000000000a","transport":"durable-sse"}"#;
+        assert_eq!(line, expected.replace("CH", &hash("feed", "room")));
+    }
+
+    #[test]
+    fn an_end_tells_what_the_reader_had() {
+        let line = trace("GET", "/feed/room", "").ended(Offset::BEGINNING, Offset { epoch: 1, seq: 2 }, 3005, 2_000);
+        let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&parsed["from"], &parsed["to"]), (&"-1".into(), &"000000000001_00000000000002".into()));
+        assert_eq!((&parsed["code"], &parsed["reason"], &parsed["ms"]), (&3005.into(), &"credential-expired".into(), &1_000.into()));
+    }
+
+    #[test]
+    fn names_the_channel_wherever_it_stands_and_nothing_that_is_none() {
+        let channel = |path: &str| trace("POST", path, "").channel;
+        assert_eq!([channel("/feed/-/revoke/room"), channel("/feed/%72oom")], [channel("/feed/room"), channel("/feed/room")]);
+        assert_eq!([channel("/feed/"), channel("/feed/-/a.js"), channel("/other/room"), channel("/feed/a%00b")], [None, None, None, None]);
+        assert_eq!(channel("/feed/room").unwrap(), "874282a76dbd5af2");
+    }
+
+    #[test]
+    fn a_fault_is_one_line_whatever_its_cause() {
+        assert_eq!(fault(None, "a \"b\"\nc"), r#"{"cause":"a \"b\"\nc","channel":null,"event":"fault"}"#);
+    }
+}
