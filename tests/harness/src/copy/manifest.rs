@@ -14,6 +14,9 @@ const GATES: [(Platform, &str, &str); 2] = [
     (Platform::Spin, "cfg(target_os = \"wasi\")", "mod spin;"),
 ];
 
+/// What every copy has to verify tokens with, by its `vendor/access`.
+const VERIFY: [&str; 2] = ["p256", "num-bigint-dig"];
+
 /// `Cargo.toml`, with the release profile of the workspace's.
 pub fn cargo(text: &str, workspace: &str, template: &Template, name: &Name, choice: Choice) -> Result<String> {
     let mut paragraphs: Vec<String> = named(text, template, name).split("\n\n").map(|paragraph| paragraph.trim_end().to_owned()).collect();
@@ -29,7 +32,7 @@ pub fn cargo(text: &str, workspace: &str, template: &Template, name: &Name, choi
     // What the template does not have cargo would warn about.
     let is_its_own = |paragraph: &&str| {
         let package = paragraph.split_once("[profile.release.package.").and_then(|(_, rest)| rest.split(']').next());
-        package.is_some_and(|package| text.contains(&format!("\n{package} = ")))
+        package.is_some_and(|package| VERIFY.contains(&package) || text.contains(&format!("\n{package} = ")))
     };
     paragraphs.extend(workspace.split("\n\n").filter(is_its_own).map(|paragraph| paragraph.trim_end().to_owned()));
     paragraphs.push("# Of its own, also inside another repository.\n[workspace]\nexclude = [\"vendor\"]\n".to_owned());
