@@ -125,7 +125,8 @@ export class NaiveSseLane extends Lane {
       } catch {
         // Nothing to go on from: it only tries again.
       }
-      this.enter(signal.aborted ? "closed" : "waiting");
+      if (signal.aborted) return;
+      this.enter("waiting");
       await new Promise((done) => setTimeout(done, RECONNECT_MS));
     }
   }
@@ -142,6 +143,7 @@ export class NaiveSseLane extends Lane {
 
   stop() {
     this.#stop.abort();
+    this.enter("closed");
   }
 }
 
