@@ -2,6 +2,7 @@
 
 use tidewire_core::Asset;
 
+#[cfg(target_arch = "wasm32")]
 mod naive;
 #[cfg(target_os = "wasi")]
 mod spin;

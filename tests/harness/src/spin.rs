@@ -64,7 +64,7 @@ impl Runtime {
             Self::OurHost => {
                 let mut command = Command::new(host(project));
                 command.arg("--manifest").arg(manifest).args(["--listen", &address, "--state"]).arg(state);
-                command.arg("--cache").arg(project.output().join("compiled"));
+                command.arg("--cache").arg(compiled(project));
                 command
             }
         };
@@ -114,6 +114,19 @@ pub fn build(project: &Project) -> Command {
     }
     command.current_dir(project.root());
     command
+}
+
+/// Compiles them for our host, so that no test waits for that.
+pub fn compile(project: &Project) -> Command {
+    let mut command = Command::new(host(project));
+    command.args(["--compile", "--manifest"]).arg(project.root().join("spin.toml"));
+    command.arg("--state").arg(project.output().join("state")).arg("--cache").arg(compiled(project));
+    command
+}
+
+/// Where our host keeps what it compiled; `tests/harness/server.ts` names the same folder.
+fn compiled(project: &Project) -> PathBuf {
+    project.output().join("compiled")
 }
 
 /// Spin's variables have the names of the settings in lower case.

@@ -145,6 +145,7 @@ fn build(project: &Project, platform: Platform) -> Result<Vec<Row>> {
             step::run("build the Spin components", &mut spin::build(project), &project.log("build-spin"))?;
             // The suites look into the host and disturb it, which the real Spin does not offer.
             Runtime::OurHost.ensure(project)?;
+            step::run("compile them for the host", &mut spin::compile(project), &project.log("compile"))?;
         }
     }
     Ok(Vec::new())

@@ -49,6 +49,9 @@ struct Arguments {
     /// Where compiled components are kept, so that the next start takes no time over those that are the same
     #[arg(long)]
     cache: Option<PathBuf>,
+    /// Only compile the components, for later starts with the same `--cache`
+    #[arg(long, requires = "cache")]
+    compile: bool,
     /// Value of an application variable; beats SPIN_VARIABLE_NAME
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = assignment)]
     variables: Vec<(String, String)>,
@@ -97,6 +100,9 @@ async fn main() -> Result<()> {
     let clock = Clock::default();
     let host = Host { directory, state: &arguments.state, variables: &variables, counters: &counters, instances: &instances, clock: &clock };
     let server = Arc::new(application::load(&manifest, &host, arguments.cache.as_deref())?);
+    if arguments.compile {
+        return Ok(());
+    }
 
     if let Some(address) = arguments.control {
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
