@@ -3,8 +3,10 @@
 import { expect, test } from "vitest";
 import { read } from "../harness/readers.ts";
 import { eventually } from "../harness/eventually.ts";
+import { Server } from "../harness/server.ts";
 import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, freshName, header, numbers, publish, publishAll, useOwnServer } from "../harness/suite.ts";
+import { freshKey, mint, ticketKeys } from "../harness/ticket.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -142,5 +144,29 @@ describeOwnServer("limits", () => {
       await eventually("it is answered", () => another.frames.length > 0);
       return another.all("hello").length === 1;
     });
+  });
+});
+
+describeOwnServer("the platform's limiter", () => {
+  test("holds back who asks too often, whatever is asked", { tags: ["durable-objects"] }, async () => {
+    const key = freshKey();
+    const server = await Server.start({ name: "request-rate", vars: { TICKET_KEYS: ticketKeys(key) }, requestsIn10s: 3 });
+    try {
+      const feed = `${server.url}/feed/${freshName()}`;
+      const answers = [];
+      for (let n = 0; n < 8; n++) answers.push(await (n % 2 ? fetch(feed) : post(feed, "1")));
+      const refused = answers.filter((answer) => answer.status === 429);
+      // The window may turn over in between.
+      expect(refused.length).toBeGreaterThanOrEqual(2);
+      expect(header(refused[0]!, "retry-after")).toBe("10");
+      await expectProblem(refused[0]!, 429, "rate-exceeded");
+      // Another identity from the same address has its own.
+      const headers = { authorization: `Bearer ${mint(key, { aud: "feed", ch: "*", rights: ["read"], sub: "ann" })}` };
+      expect((await fetch(feed, { headers })).status).toBe(200);
+      // A page is no request to a channel.
+      expect((await fetch(`${server.url}/feed/`)).status).toBe(200);
+    } finally {
+      await server.stop();
+    }
   });
 });

@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     build: { type: "string" },
     port: { type: "string", default: "0" },
     state: { type: "string" },
+    "requests-in-10s": { type: "string" },
     var: { type: "string", multiple: true, default: [] },
     "until-stdin-ends": { type: "boolean", default: false },
   },
@@ -57,6 +58,9 @@ const miniflare = new Miniflare(
         modulesRoot: resolve(options.build),
         compatibilityDate: "2026-11-01",
         r2Buckets: [BUCKET],
+        ...(options["requests-in-10s"]
+          ? { ratelimits: { REQUEST_RATE: { namespace_id: "1", simple: { limit: Number(options["requests-in-10s"]), period: 10 } } } }
+          : {}),
         compatibilityFlags: ["enable_request_signal"],
         bindings: Object.fromEntries(options.var.map((pair) => splitOnce(pair, "="))),
         durableObjects: Object.fromEntries(

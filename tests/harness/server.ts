@@ -30,24 +30,27 @@ export interface ServerOptions {
   vars?: Record<string, string>;
   /** Name of the log file in `OUTPUT/logs`. */
   name?: string;
+  /** On Workers, how many requests of one identity the limiter `REQUEST_RATE` admits in 10 s; without it none is bound. */
+  requestsIn10s?: number;
   /** The `spin.toml`, where it is not the root's. */
   manifest?: string;
 }
 
 /** Each prints `control URL` and `ready URL`, then what the functions log. */
-const COMMANDS: Record<Platform, (port: number, state: string, vars: [string, string][], manifest: string) => string[]> = {
-  workers: (port, state, vars) => [
+const COMMANDS: Record<Platform, (port: number, state: string, options: ServerOptions) => string[]> = {
+  workers: (port, state, { vars = {}, requestsIn10s }) => [
     process.execPath,
     join(HERE, "serve.mjs"),
     ...["--build", BUILD, "--state", state, "--port", String(port), "--until-stdin-ends"],
-    ...vars.flatMap(([name, value]) => ["--var", `${name}=${value}`]),
+    ...(requestsIn10s ? ["--requests-in-10s", String(requestsIn10s)] : []),
+    ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}=${value}`]),
   ],
-  spin: (port, state, vars, manifest) => [
+  spin: (port, state, { vars = {}, manifest = join(HERE, "../../spin.toml") }) => [
     SPIN_HOST,
     ...["--manifest", manifest, "--state", state],
     ...["--cache", join(OUTPUT, "compiled")],
     ...["--listen", `127.0.0.1:${port}`, "--control", "127.0.0.1:0", "--until-stdin-ends"],
-    ...vars.flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]),
+    ...Object.entries(vars).flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]),
   ],
 };
 
@@ -195,7 +198,7 @@ export class Server {
   }
 
   async #launch(): Promise<void> {
-    const [command, ...args] = COMMANDS[PLATFORM](this.#port, this.#state, Object.entries(this.#options.vars ?? {}), this.#options.manifest ?? join(HERE, "../../spin.toml"));
+    const [command, ...args] = COMMANDS[PLATFORM](this.#port, this.#state, this.#options);
     const child = spawn(command!, args, {
       // A group of its own, so that one signal reaches node and workerd. TMPDIR: what SIGKILL leaves behind goes with the state.
       detached: true,

@@ -162,6 +162,11 @@ impl Error {
         Error::later(ErrorKind::TooManyReaders, format!("the channel has {most} readers, as many as it can"), 5_000)
     }
 
+    /// [`ErrorKind::RateExceeded`], of requests: the platform's limiter counts them by ten seconds or a minute and does not tell when it is over.
+    pub fn too_many_requests() -> Error {
+        Error::later(ErrorKind::RateExceeded, "too many requests of yours; come again in 10 s", 10_000)
+    }
+
     /// An error that is over after a while, in milliseconds.
     pub(crate) fn later(kind: ErrorKind, detail: impl Into<String>, retry_after_ms: u64) -> Error {
         Error { retry_after_ms: Some(retry_after_ms), ..Error::new(kind, detail) }

@@ -27,6 +27,13 @@ pub enum Bound {
         /// Why so much.
         reason: &'static str,
     },
+    /// A binding of Workers says it.
+    Binding {
+        /// Its name.
+        name: &'static str,
+        /// Why it is there.
+        reason: &'static str,
+    },
     /// Each function says it in its [`Policy`](crate::Policy).
     Function {
         /// The field.
@@ -44,7 +51,7 @@ impl Limit {
         match self.bound {
             Bound::Setting(name) => setting(name).map_or_else(String::new, |setting| setting.default.into()),
             Bound::Fixed { number, .. } => number.to_string(),
-            Bound::Function { .. } => "none".into(),
+            Bound::Function { .. } | Bound::Binding { .. } => "none".into(),
         }
     }
 
@@ -53,6 +60,7 @@ impl Limit {
         match self.bound {
             Bound::Setting(name) => setting(name).map_or("", |setting| setting.unit),
             Bound::Fixed { unit, .. } | Bound::Function { unit, .. } => unit,
+            Bound::Binding { .. } => "requests in a time",
         }
     }
 
@@ -61,6 +69,7 @@ impl Limit {
         match self.bound {
             Bound::Setting(name) => format!("`{name}`"),
             Bound::Fixed { reason, .. } => reason.into(),
+            Bound::Binding { name, reason } => format!("Binding `{name}`. {reason}"),
             Bound::Function { field, reason, .. } => format!("`Policy::{field}`. {reason}"),
         }
     }
@@ -85,6 +94,11 @@ pub const LIMITS: &[Limit] = &[
     Limit { what: "event", bound: Bound::Setting("MAX_EVENT_BYTES"), answer: "413 `event-too-large`, also as an `error` frame" },
     Limit { what: "nesting of a JSON event", bound: Bound::Setting("MAX_JSON_DEPTH"), answer: "422 `json-too-deep`, also as an `error` frame" },
     Limit { what: "events in one publish", bound: Bound::Setting("MAX_BATCH_EVENTS"), answer: "413 `batch-too-large`" },
+    Limit {
+        what: "requests of one identity, or of one address that shows no credential; Workers only",
+        bound: Bound::Binding { name: "REQUEST_RATE", reason: "Off until `wrangler.toml` binds it: how many is much depends on how many share an address." },
+        answer: "429 `rate-exceeded` with `Retry-After: 10`; close code 1013",
+    },
     Limit {
         what: "publishes of one identity in a channel: its subject, else its ticket, else its `Producer-Id`",
         bound: Bound::Function { field: "rate", unit: "events in a time", reason: "What one person does; `chat` has 10 in 10 s." },

@@ -14,6 +14,7 @@ mod placement;
 mod provider_keys;
 mod readers;
 mod refusal;
+mod request_rate;
 mod respond;
 mod route;
 mod serve;

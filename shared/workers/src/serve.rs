@@ -3,8 +3,8 @@
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Entry, Error, ErrorKind, Framing, Function, Operation, Reply, Request as ChannelRequest, Settings, Tenant, Trace, Transport, Visit, entry, fault,
-    file,
+    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, Request as ChannelRequest, Settings, Tenant, Trace, Transport, Visit, entry,
+    fault, file,
 };
 use worker::{Date, Env, Request, Response, Result};
 
@@ -14,6 +14,7 @@ use crate::identity::identify;
 use crate::long_poll;
 use crate::object::entropy;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
+use crate::request_rate::admit;
 use crate::respond::{internal, refuse, respond, with_headers};
 use crate::route::{Call, carry_out};
 
@@ -81,20 +82,27 @@ async fn answer<F: Function>(
     match entry::<F>(&visit, &settings)? {
         Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Entry::Channel(asked) => {
-            let asked = asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
+            let asked = asked.authorize::<F>(&admitted::<F>(handover.env, &visit, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
             hand_over(asked, body, trace.as_ref(), handover, &settings).await.map_err(|cause| internal(&cause))
         }
         Entry::EraseTenant(tenant) => {
-            let tenant = tenant.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
+            let tenant = tenant.authorize::<F>(&admitted::<F>(handover.env, &visit, &settings).await?, &settings)?;
             let status = handover.task(&tenant_object(tenant.beginning()), &Task::Erase).await.map_err(|cause| internal(&cause))?;
             respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
         }
         Entry::Route(routed) => {
-            let routed = routed.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
+            let routed = routed.authorize::<F>(&admitted::<F>(handover.env, &visit, &settings).await?, &settings)?;
             carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause))
         }
     }
+}
+
+/// Who asks, if not too often.
+async fn admitted<F: Function>(env: &Env, visit: &Visit<'_>, settings: &Settings) -> Result<Identity, Error> {
+    let identity = identify(F::NAME, visit, settings).await?;
+    admit(env, &identity, visit).await?;
+    Ok(identity)
 }
 
 /// Cloudflare's own id of the request, or one of ours where there is none.

@@ -101,12 +101,12 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE],
         HeaderInvalid | BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
         NotSupported => &[PUT, POST, GET],
-        BodyEmpty | ContentTypeMissing | RateExceeded | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
+        BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
         RevocationInvalid => &[REVOKE],
         ChannelNotFound => &[POST, GET, HEAD, DELETE],
-        ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid | CredentialExpired | OriginDenied | KeysUnavailable => {
+        ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => {
             &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE, REVOKE]
         }
         // The page at a function's base takes GET and HEAD only.
