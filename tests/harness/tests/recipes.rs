@@ -51,7 +51,7 @@ fn publish_sends_an_event_and_tells_its_offset() {
 #[test]
 fn a_worker_is_joined_as_the_gateway_is() {
     let gateway = include_str!("../../../functions/gateway/src/workers.rs");
-    for line in ["use tidewire_feed::workers as feed;", "=> feed::fetch(request, &env, Some(\"/feed/\")).await,"] {
+    for line in ["use tidewire_feed::workers as feed;", "=> feed::fetch(request, &env, "] {
         assert!(PAGE.contains(line) && gateway.contains(line), "{line}");
     }
     let manifest = include_str!("../../../functions/gateway/Cargo.toml");
