@@ -13,7 +13,7 @@ use crate::latest::Latest;
 use crate::producer::Turn;
 use crate::{
     Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Forgetting, Framing, Gap, Member, Offset, Operation, Page, PageLimit, Policy,
-    Polling, Presence, Producer, ProducerState, Read, Result, Revocation, Row, Tally, Transport, next_cursor,
+    Polling, Presence, Producer, ProducerState, Read, Result, Revocation, Row, Stats, Tally, Transport, next_cursor,
 };
 
 /// The next step of the adapter.
@@ -35,6 +35,8 @@ pub enum Decision {
     Presence(Presence, Option<Member>),
     /// Keep the revocation, end the connections that it concerns, then answer. The channel need not exist.
     Revoke(Revocation, Reply),
+    /// Answer with [`Stats::reply`].
+    Stats(Stats),
 }
 
 /// A write: the rows, and the channel as it is after them.
@@ -133,6 +135,10 @@ pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, tal
         Operation::Members => Ok(Decision::Presence(policy.presence()?, None)),
         Operation::Announce => Ok(Decision::Presence(policy.presence()?, Some(Member::parse(body)?))),
         Operation::Revoke => Ok(Decision::Revoke(Revocation::parse(body, moment.now_ms)?, reply(StatusCode::NO_CONTENT, ""))),
+        Operation::Stats { is_text } => {
+            let channel = channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "there is no such channel"))?;
+            Ok(Decision::Stats(Stats::of(channel, *is_text)))
+        }
     }
 }
 

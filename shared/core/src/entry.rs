@@ -131,6 +131,7 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
     let (channel, operation) = match below {
         Some(("presence", name)) if F::policy(settings).presence.is_some() => (name, Operation::parse_presence(visit.method)),
         Some(("revoke", name)) => (name, Operation::parse_revocation(visit.method)),
+        Some(("stats", name)) => (name, Operation::parse_stats(visit)),
         _ if rest.is_empty() || rest.starts_with("-/") => return file(F::ASSETS, rest, visit.method).map(Entry::Reply),
         _ => (rest, Operation::parse(visit)),
     };
@@ -305,6 +306,16 @@ mod tests {
         }
         let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
         assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: None });
+    }
+
+    #[test]
+    fn stats_are_for_who_manages_the_channel() {
+        assert_eq!(refused("GET", "/a/notes/-/stats/public", &[]), ErrorKind::CredentialMissing);
+        assert_eq!(refused("POST", "/a/notes/-/stats/public", &[]), ErrorKind::MethodNotAllowed);
+        for (accept, is_text) in [("*/*", false), ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4", true)] {
+            let Ok(Entry::Channel(asked)) = at("GET", "/a/notes/-/stats/public", "", &[("accept", accept)]) else { panic!("no channel is asked") };
+            assert_eq!(asked.operation, Operation::Stats { is_text });
+        }
     }
 
     #[test]

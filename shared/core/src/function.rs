@@ -25,7 +25,7 @@ pub struct Asset {
 /// An address of a function's own beside each channel, `-/name/channel`, carried out in the function's own code.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Its name. Not `presence`, nor the beginning of an asset's path.
+    /// Its name. None of ours (`presence`, `revoke`, `stats`, `tenant`), nor the beginning of an asset's path.
     pub name: &'static str,
     /// The one method that it takes, in upper case.
     pub method: &'static str,

@@ -3,6 +3,7 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
+use crate::transport::accepts;
 use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Producer, Result, Right, Start, Tally, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
@@ -53,6 +54,11 @@ pub enum Operation {
     Announce,
     /// `POST` of a revocation: ends somebody's access.
     Revoke,
+    /// `GET` of the figures for who operates it.
+    Stats {
+        /// As text for Prometheus, not as JSON.
+        is_text: bool,
+    },
 }
 
 /// An append.
@@ -106,7 +112,7 @@ impl Operation {
     /// The rights that it takes, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
-            Operation::Create { .. } | Operation::Delete | Operation::Erase { by: None, .. } | Operation::Revoke => &[Right::Manage],
+            Operation::Create { .. } | Operation::Delete | Operation::Erase { by: None, .. } | Operation::Revoke | Operation::Stats { .. } => &[Right::Manage],
             Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
             Operation::Append(_) | Operation::Erase { .. } => &[Right::Publish],
             Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
@@ -161,6 +167,15 @@ impl Operation {
             "POST" => Ok(Operation::Revoke),
             _ => Err(Error::new(ErrorKind::MethodNotAllowed, "access is revoked by POST")),
         }
+    }
+
+    /// Reads how the figures are asked for.
+    pub(crate) fn parse_stats(visit: &Visit<'_>) -> Result<Operation> {
+        if visit.method != "GET" {
+            return Err(Error::new(ErrorKind::MethodNotAllowed, "stats are asked for by GET"));
+        }
+        let accept = visit.header("accept").unwrap_or_default();
+        Ok(Operation::Stats { is_text: accepts(&accept, "text/plain") || accepts(&accept, "application/openmetrics-text") })
     }
 }
 

@@ -19,6 +19,11 @@ pub enum Transport {
     WebSocket,
 }
 
+/// Whether `Accept` names a media type.
+pub(crate) fn accepts(accept: &str, media: &str) -> bool {
+    accept.split(',').any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(media)))
+}
+
 impl Transport {
     /// `Upgrade` beats `live=` beats `Accept: text/event-stream` beats plain.
     ///
@@ -38,9 +43,7 @@ impl Transport {
             }
             None => {}
         }
-        let event_stream = accept.is_some_and(|value| {
-            value.split(',').any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream")))
-        });
+        let event_stream = accept.is_some_and(|value| accepts(value, "text/event-stream"));
         Ok(if event_stream { Transport::EventSource } else { Transport::Poll })
     }
 

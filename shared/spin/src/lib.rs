@@ -5,6 +5,7 @@
 //! tick; the first to wake looks at the store for all of them. Empty on other targets than WASI.
 #![cfg(target_os = "wasi")]
 
+mod activity;
 mod clock;
 mod database;
 mod identity;

@@ -9,6 +9,7 @@ use tidewire_core::{
     presence_changes, sse,
 };
 
+use crate::activity::count;
 use crate::clock::{elapsed, entropy, now_ms};
 use crate::store::{Store, Stored};
 use crate::watch::Watch;
@@ -69,6 +70,10 @@ impl Reader {
         let greeting = framing.greeting(channel, after, settings.retry_ms, entropy(), None);
         let opening: String = greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).collect();
         let now = elapsed();
+        count(&store, |activity| {
+            *activity.readers.entry(framing).or_default() += 1;
+            activity.gaps += u64::from(gap.is_some());
+        });
         Reader {
             epoch: channel.epoch,
             watch: Watch::of(&store, limit, stored.as_ref()),
@@ -214,7 +219,10 @@ impl Reader {
                 let position = channel.position(Start::After(channel.offset(self.after)));
                 self.after = position.after;
                 match position.gap.and_then(|gap| self.framing.gap(gap, cursor)) {
-                    Some(text) => return Ok(text),
+                    Some(text) => {
+                        count(&self.store, |activity| activity.gaps += 1);
+                        return Ok(text);
+                    }
                     None => continue,
                 }
             }
@@ -249,6 +257,9 @@ impl Reader {
 impl Drop for Reader {
     /// The stream ended, or its client left. A long poll is a request: its answer is its end.
     fn drop(&mut self) {
+        count(&self.store, |activity| {
+            activity.readers.entry(self.framing).and_modify(|readers| *readers -= 1);
+        });
         if self.framing != Framing::News {
             let to = if self.epoch == 0 { self.began } else { Offset { epoch: self.epoch, seq: self.after } };
             println!("{}", self.trace.ended(self.began, to, self.end_code, now_ms()));

@@ -11,9 +11,11 @@ use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
     Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Offset, Operation, Page, Policy, Presence, Read, Reply,
-    Request as ChannelRequest, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply, timed_out,
+    Request as ChannelRequest, Scope, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply,
+    timed_out,
 };
 
+use crate::activity::{count, counted, instance};
 use crate::clock::{entropy, now_ms};
 use crate::identity::identify;
 use crate::reader::{News, Reader};
@@ -95,7 +97,11 @@ async fn answer<F: Function>(
                 "Spin takes no WebSocket: read this address as SSE (Accept: text/event-stream), publish with POST",
             ));
         }
-        return read_channel(store, read, &asked.grant, trace, &policy, settings).await;
+        return read_channel(store.clone(), read, &asked.grant, trace, &policy, settings).await.inspect_err(|error| {
+            if error.kind() == ErrorKind::OffsetGone {
+                count(&store, |activity| activity.gaps += 1);
+            }
+        });
     }
     let mut bytes = Vec::new();
     if asked.operation.has_body() {
@@ -131,9 +137,21 @@ fn moment(look: &Look) -> Moment {
     Moment { now_ms: now_ms(), entropy: entropy(), last_epoch: look.last_epoch }
 }
 
-/// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
+/// Carries out what is no read, and counts the publishes that are refused.
 pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
-    let mut look = store.load().await.map_err(internal)?;
+    let changed = decide_and_write(store, asked, body, policy).await;
+    if changed.is_err() && matches!(asked.operation, Operation::Append(_)) {
+        count(store, |activity| activity.refusals += 1);
+    }
+    changed
+}
+
+/// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
+async fn decide_and_write(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
+    let mut look = match asked.operation {
+        Operation::Stats { .. } => kept(store, policy).await?,
+        _ => store.load().await.map_err(internal)?,
+    };
     admit(store, &look, &asked.grant).await?;
     if asked.operation.slides() {
         slide(store, &mut look, None).await?;
@@ -143,6 +161,10 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
     match decision {
         Decision::Reply(reply) => return Ok(reply),
         Decision::Presence(presence, said) => return present(store, presence, said).await,
+        Decision::Stats(stats) => {
+            let (function, channel) = store.name().split_once('/').unwrap_or_default();
+            return Ok(stats.reply(function, channel, Scope::Instance(instance()), &counted(store)));
+        }
         Decision::Revoke(revocation, reply) => return store.put_revocation(&revocation).await.map(|()| reply).map_err(internal),
         _ => {}
     }
@@ -181,7 +203,7 @@ pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], p
             Ok(reply)
         }
         Ok(Decision::Reply(reply)) => Ok(reply),
-        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_)) => {
+        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_) | Decision::Stats(_)) => {
             Err(internal("a change was decided as a read"))
         }
         Err(error) => Err(error),
@@ -313,7 +335,7 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
                 // `now` was resolved when the wait began.
                 read.start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
             }
-            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_) => {
+            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_) | Decision::Stats(_) => {
                 return Err(internal("a read was decided as a change"));
             }
         }

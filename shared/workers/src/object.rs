@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation, Page,
-    PageLimit, Policy, Revocation, Right, Settings, Start, Subscribe, Tally, Trace, Transport, ack_frame, decide, decide_publish, error_frame, fault,
-    next_cursor, presence_reply,
+    Activity, Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation,
+    Page, PageLimit, Policy, Revocation, Right, Scope, Settings, Start, Subscribe, Tally, Trace, Transport, ack_frame, decide, decide_publish, error_frame,
+    fault, next_cursor, presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -42,6 +42,8 @@ struct Inner {
     name: Option<ChannelName>,
     /// How often the channel vanished with its tenant while it was in memory.
     vanished: Cell<u64>,
+    /// But for the readers, of whom [`Readers`] knows.
+    activity: RefCell<Activity>,
 }
 
 /// What was read of the store, until something goes wrong with it.
@@ -86,8 +88,9 @@ impl<F: Function> ChannelObject<F> {
         let mut policy = Policy::of::<F>(name.as_ref(), &settings);
         policy.max_readers = policy.max_readers.min(Readers::MAX.into());
         policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
-        let (alarm_ms, vanished) = (Cell::new(u64::MAX), Cell::default());
-        let inner = Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms, env: env.clone(), name, vanished });
+        let (alarm_ms, vanished, activity) = (Cell::new(u64::MAX), Cell::default(), RefCell::default());
+        let inner =
+            Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms, env: env.clone(), name, vanished, activity });
         for (socket, reader) in behind {
             // A Worker that was told of more asks by itself.
             if reader.framing == Framing::TidewireV1 && inner.go_on(&socket, reader).is_err() {
@@ -131,8 +134,15 @@ impl<F: Function> ChannelObject<F> {
             Ok(Decision::Erase(_)) => Err(Error::new(ErrorKind::Internal, "an erasure was decided without its event")),
             Ok(Decision::Presence(presence, None)) => self.inner.members(presence).map(|members| presence_reply(&members)),
             Ok(Decision::Presence(presence, Some(said))) => self.inner.announce(presence, said, None).map(|members| presence_reply(&members)),
+            Ok(Decision::Stats(stats)) => {
+                let name = self.inner.name.as_ref().map_or("", ChannelName::as_str);
+                Ok(stats.reply(F::NAME, name, Scope::Channel, &self.inner.activity()))
+            }
             Err(error) => Err(error),
         };
+        if let Err(error) = &answer {
+            self.inner.count_refused(&operation, error);
+        }
         if let (Err(error), Some(trace)) = (&answer, &trace) {
             worker::console_log!("{}", trace.refused(error, Date::now().as_millis()));
         }
@@ -168,6 +178,7 @@ impl<F: Function> ChannelObject<F> {
     pub fn websocket_gone(&self, socket: &WebSocket, code: u16) {
         self.inner.readers.remove(socket);
         self.inner.leave(socket);
+        self.inner.count_overflow(socket, code);
         self.inner.log_end(socket, code);
     }
 }
@@ -280,6 +291,22 @@ impl Inner {
         worker::console_log!("{}", trace.ended(from, to, code, Date::now().as_millis()));
         // An error and a close may both tell of one end. What is closed may take no attachment any more, and is told of once then.
         let _ = socket.serialize_attachment(&reader);
+    }
+
+    fn activity(&self) -> Activity {
+        Activity { readers: self.readers.by_framing(), ..self.activity.borrow().clone() }
+    }
+
+    fn count_refused(&self, operation: &Operation, error: &Error) {
+        let mut activity = self.activity.borrow_mut();
+        activity.refusals += u64::from(matches!(operation, Operation::Append(_)));
+        activity.gaps += u64::from(error.kind() == ErrorKind::OffsetGone);
+    }
+
+    /// A Worker says so when a stream's queue was full. Of a client's own socket the object decides, and has counted it.
+    fn count_overflow(&self, socket: &WebSocket, code: u16) {
+        let is_held = code == 3008 && Readers::get(socket).is_some_and(|reader| reader.framing != Framing::TidewireV1);
+        self.activity.borrow_mut().drops += u64::from(is_held);
     }
 
     /// Whether a client still has access.
@@ -438,6 +465,7 @@ impl Inner {
         }
         let ack_bytes = is_windowed.then_some(self.settings.socket_ack_bytes);
         let greeting = framing.greeting(channel, after, self.settings.retry_ms, entropy(), ack_bytes);
+        self.activity.borrow_mut().gaps += u64::from(gap.is_some());
         for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
             pair.server.send_with_str(frame)?;
         }
@@ -487,6 +515,7 @@ impl Inner {
             }
         };
         if let Some(frame) = gap.and_then(|gap| framing.gap(gap, cursor)) {
+            self.activity.borrow_mut().gaps += 1;
             socket.send_with_str(frame)?;
         }
         let batch = framing.batch(&channel, page.after, &page.events, cursor);
@@ -542,6 +571,7 @@ impl Inner {
 
     /// Closes a reader that is slower than its channel. What it was sent still reaches it; from there it resumes.
     fn close_slow(&self, socket: &WebSocket) {
+        self.activity.borrow_mut().drops += 1;
         self.end(socket, Framing::TidewireV1, 3008, "slow");
     }
 
@@ -573,7 +603,10 @@ impl Inner {
                 });
                 let answer = match published {
                     Ok(channel) => ack_frame(&id, channel.tail_offset()),
-                    Err(error) => error_frame(Some(&id), &error),
+                    Err(error) => {
+                        self.activity.borrow_mut().refusals += 1;
+                        error_frame(Some(&id), &error)
+                    }
                 };
                 // Whoever left meanwhile finds its event in the log.
                 let _ = socket.send_with_str(answer);

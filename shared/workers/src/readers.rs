@@ -164,6 +164,19 @@ impl Readers {
         self.catching_up.size() + self.live.values().map(Set::size).sum::<u32>()
     }
 
+    /// How many there are of each framing. Looks at each that is catching up.
+    pub(crate) fn by_framing(&self) -> HashMap<Framing, u64> {
+        let mut counts: HashMap<_, _> = self.live.iter().map(|(framing, sockets)| (*framing, u64::from(sockets.size()))).collect();
+        for reader in self.catching_up().filter_map(|socket| Readers::get(&socket)) {
+            *counts.entry(reader.framing).or_default() += 1;
+        }
+        counts
+    }
+
+    fn catching_up(&self) -> impl Iterator<Item = WebSocket> + use<> {
+        self.catching_up.values().into_iter().flatten().map(|socket| WebSocket::from(socket.unchecked_into::<web_sys::WebSocket>()))
+    }
+
     /// Live readers of one framing; `None` when there are none, so that nothing is encoded for them.
     pub(crate) fn live(&self, framing: Framing) -> Option<&Set> {
         self.live.get(&framing).filter(|sockets| sockets.size() > 0)
@@ -196,8 +209,7 @@ impl Readers {
             send_to_all(sockets, text);
         }
         let behind = Set::default();
-        for socket in self.catching_up.values().into_iter().flatten() {
-            let socket = WebSocket::from(socket.unchecked_into::<web_sys::WebSocket>());
+        for socket in self.catching_up() {
             if Readers::get(&socket).is_some_and(|reader| reader.framing == framing) {
                 behind.add(socket.as_ref());
             }

@@ -12,8 +12,10 @@ use crate::memory::{Answer, Ask};
 pub(crate) fn described(ask: &Ask, answer: &Answer) -> Result<(), String> {
     let method = ask.method.as_str();
     let file: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
-    let path =
-        ["/-/presence/{channel}", "/-/revoke/{channel}"].into_iter().find(|path| ask.path.contains(path.trim_end_matches("{channel}"))).unwrap_or("/{channel}");
+    let path = ["/-/presence/{channel}", "/-/revoke/{channel}", "/-/stats/{channel}"]
+        .into_iter()
+        .find(|path| ask.path.contains(path.trim_end_matches("{channel}")))
+        .unwrap_or("/{channel}");
     let Some(operation) = file["paths"][path].get(method.to_lowercase()) else { return Ok(()) };
     let response = operation["responses"].get(answer.status.to_string()).ok_or("the status is not described")?;
     // Headers that every answer has, and those that belong to HTTP alone, are not listed for each.

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function, Grant,
-    Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Settings, Subscribe, Tally, Transport,
-    Visit, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
+    Activity, Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function,
+    Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Scope, Settings, Subscribe, Tally,
+    Transport, Visit, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem,
+    timed_out,
 };
 
 /// Like `functions/feed`.
@@ -149,6 +150,7 @@ impl Memory {
                 Ok(answer(presence_reply(&members)))
             }
             Decision::Revoke(_, reply) => Ok(answer(reply)),
+            Decision::Stats(stats) => Ok(answer(stats.reply("feed", name.as_str(), Scope::Channel, &Activity::default()))),
             Decision::Subscribe(subscribe) => log.subscribe(subscribe, &operation, &ask.frames, policy, now_ms),
         }
     }

@@ -87,7 +87,8 @@ const OPTIONS: &str = "preflight";
 const PRESENT: &str = "presence";
 const ANNOUNCE: &str = "announcePresence";
 const REVOKE: &str = "revokeAccess";
-const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, ANNOUNCE, REVOKE];
+const STATS: &str = "stats";
+const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, ANNOUNCE, REVOKE, STATS];
 
 /// The operations that can fail like this; a kind that is not named here stands at all of them.
 fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
@@ -105,9 +106,9 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
         RevocationInvalid => &[REVOKE],
-        ChannelNotFound => &[POST, GET, HEAD, DELETE],
+        ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS],
         ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => {
-            &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE, REVOKE]
+            &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE, REVOKE, STATS]
         }
         // The page at a function's base takes GET and HEAD only.
         MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE, REVOKE],
@@ -154,6 +155,9 @@ pub(crate) fn document() -> Value {
             "post": operation(REVOKE, "Ends a ticket, or all access of a subject, for an hour", &[],
                 Some("Whose access ends, as JSON of any content type: `{\"ticket\":\"its jti\"}` or `{\"subject\":\"its sub\"}`."),
                 [response(204, "Kept; open connections of it end.", &[], &[])]),
+        }, "/-/stats/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "get": operation(STATS, "Tells who operates a channel its readers, its size, and what happened since it woke", &[], None, [stats()]),
         }, "/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
@@ -214,6 +218,28 @@ fn members() -> (u16, Value) {
     let member = json!({"type": "object", "required": ["id", "state"], "properties": {"id": {"type": "string"}, "state": {"type": "object"}}});
     let schema = json!({"type": "object", "required": ["members"], "properties": {"members": {"type": "array", "items": member}}});
     response(200, "Those present, by id.", &["Cache-Control"], &[("application/json", schema)])
+}
+
+fn stats() -> (u16, Value) {
+    let counts = |names: &[&str]| {
+        let members: Map<String, Value> = names.iter().map(|name| (name.to_string(), json!({"type": "integer"}))).collect();
+        json!({"type": "object", "required": names, "properties": members})
+    };
+    let schema = json!({
+        "type": "object",
+        "required": ["scope", "readers", "offset", "events", "storedBytes", "sinceWake"],
+        "properties": {
+            "scope": {"enum": ["channel", "instance"], "description": "Whose readers and counters these are: the channel's, or those of the instance that answers."},
+            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll"]),
+            "instance": {"type": "string", "description": "Name of the instance, where the scope is one."},
+            "offset": {"type": "string"},
+            "events": {"type": "integer", "description": "How many are kept."},
+            "storedBytes": {"type": "integer"},
+            "sinceWake": counts(&["drops", "gaps", "refusals"]),
+        },
+    });
+    let text = json!({"type": "string", "description": "Prometheus text format 0.0.4, for an `Accept` that names it or OpenMetrics."});
+    response(200, "The figures.", &["Cache-Control"], &[("application/json", schema), ("text/plain", text)])
 }
 
 fn operation<const N: usize>(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, answers: [(u16, Value); N]) -> Value {

@@ -1,0 +1,158 @@
+//! What a channel tells who operates it: its readers, its size, and what happened since it woke.
+//!
+//! As JSON, or in Prometheus' text format 0.0.4. Counters are in memory and begin at 0 with each wake, as Prometheus knows it of a process that restarts.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use http::header;
+use serde_json::{Map, Value};
+
+use crate::headers::{Reply, json, set};
+use crate::{Channel, Framing, Offset, Transport};
+
+/// Whose readers and counters are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of the channel.
+    Channel,
+    /// Those of the instance that answers, which has this random name: others of the channel may be at other instances.
+    Instance(u32),
+}
+
+/// What an adapter counts of a channel while it is awake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Connected readers.
+    pub readers: HashMap<Framing, u64>,
+    /// Readers that were ended because they were too slow.
+    pub drops: u64,
+    /// Readers that were told that events are gone.
+    pub gaps: u64,
+    /// Publishes that the channel refused. Those that are refused before, as without a right, do not reach it.
+    pub refusals: u64,
+}
+
+/// The channel's own figures, and how they are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    offset: Offset,
+    published: u64,
+    events: u64,
+    stored_bytes: u64,
+    is_text: bool,
+}
+
+impl Stats {
+    pub(crate) fn of(channel: &Channel, is_text: bool) -> Stats {
+        Stats {
+            offset: channel.tail_offset(),
+            published: channel.tail,
+            events: channel.tail + 1 - channel.first,
+            stored_bytes: channel.total - channel.dropped,
+            is_text,
+        }
+    }
+
+    /// The answer, for the channel of this name.
+    pub fn reply(&self, function: &str, channel: &str, scope: Scope, activity: &Activity) -> Reply {
+        let (scope, instance) = match scope {
+            Scope::Channel => ("channel", None),
+            Scope::Instance(name) => ("instance", Some(format!("{name:08x}"))),
+        };
+        let readers = Framing::ALL.map(|framing| (transport(framing).name(), activity.readers.get(&framing).copied().unwrap_or_default()));
+        if !self.is_text {
+            let readers: Map<String, Value> = readers.into_iter().map(|(name, count)| (name.into(), count.into())).collect();
+            let Activity { drops, gaps, refusals, .. } = activity;
+            let mut stats = serde_json::json!({
+                "scope": scope, "readers": readers, "offset": self.offset.to_string(), "events": self.events, "storedBytes": self.stored_bytes,
+                "sinceWake": {"drops": drops, "gaps": gaps, "refusals": refusals},
+            });
+            if let (Some(stats), Some(instance)) = (stats.as_object_mut(), instance) {
+                stats.insert("instance".into(), instance.into());
+            }
+            return json(stats.to_string());
+        }
+        // Nothing in the names is to be escaped.
+        let instance = instance.map(|name| format!(r#",instance_id="{name}""#)).unwrap_or_default();
+        let labels = format!(r#"function="{function}",channel="{channel}",scope="{scope}"{instance}"#);
+        let mut text = String::from("# HELP tidewire_readers Readers connected now.\n# TYPE tidewire_readers gauge\n");
+        for (name, count) in readers {
+            let _ = writeln!(text, r#"tidewire_readers{{{labels},transport="{name}"}} {count}"#);
+        }
+        for (name, kind, help, value) in [
+            ("published_total", "counter", "Events appended since the channel was made.", self.published),
+            ("events", "gauge", "Events kept.", self.events),
+            ("stored_bytes", "gauge", "Bytes of the events kept.", self.stored_bytes),
+            ("drops_total", "counter", "Readers ended for being slow, since it woke.", activity.drops),
+            ("gaps_total", "counter", "Readers told that events are gone, since it woke.", activity.gaps),
+            ("refusals_total", "counter", "Publishes refused by the channel, since it woke.", activity.refusals),
+        ] {
+            let _ = writeln!(text, "# HELP tidewire_{name} {help}\n# TYPE tidewire_{name} {kind}\ntidewire_{name}{{{labels}}} {value}");
+        }
+        let mut reply = json(text);
+        set(&mut reply, header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+        reply
+    }
+}
+
+fn transport(framing: Framing) -> Transport {
+    match framing {
+        Framing::TidewireV1 => Transport::WebSocket,
+        Framing::EventSource => Transport::EventSource,
+        Framing::DurableSse => Transport::DurableSse,
+        Framing::News => Transport::LongPoll,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ContentType;
+
+    fn body(is_text: bool) -> String {
+        let channel = Channel { first: 3, tail: 4, dropped: 10, total: 25, ..Channel::new(1, ContentType::json()) };
+        let activity = Activity { readers: [(Framing::TidewireV1, 2), (Framing::News, 1)].into(), drops: 3, gaps: 4, refusals: 5 };
+        let reply = Stats::of(&channel, is_text).reply("feed", "room", Scope::Channel, &activity);
+        assert_eq!(reply.headers()[header::CACHE_CONTROL], "no-store");
+        String::from_utf8(reply.into_body()).unwrap()
+    }
+
+    #[test]
+    fn as_json_by_default() {
+        let expected = serde_json::json!({
+            "scope": "channel", "readers": {"websocket": 2, "event-source": 0, "durable-sse": 0, "long-poll": 1},
+            "offset": "000000000001_00000000000004", "events": 2, "storedBytes": 15, "sinceWake": {"drops": 3, "gaps": 4, "refusals": 5},
+        });
+        assert_eq!(serde_json::from_str::<Value>(&body(false)).unwrap(), expected);
+    }
+
+    #[test]
+    fn as_text_for_prometheus() {
+        let text = body(true);
+        for line in [
+            r#"tidewire_readers{function="feed",channel="room",scope="channel",transport="websocket"} 2"#,
+            r#"tidewire_published_total{function="feed",channel="room",scope="channel"} 4"#,
+            r#"tidewire_stored_bytes{function="feed",channel="room",scope="channel"} 15"#,
+            "# TYPE tidewire_refusals_total counter",
+        ] {
+            assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn an_instance_has_a_name() {
+        let tell = |is_text| {
+            let stats = Stats::of(&Channel::new(1, ContentType::json()), is_text);
+            String::from_utf8(stats.reply("feed", "room", Scope::Instance(10), &Activity::default()).into_body()).unwrap()
+        };
+        assert!(tell(false).contains(r#""instance":"0000000a""#) && tell(false).contains(r#""scope":"instance""#));
+        assert!(tell(true).contains(r#"tidewire_events{function="feed",channel="room",scope="instance",instance_id="0000000a"} 0"#));
+    }
+
+    #[test]
+    fn an_empty_channel_keeps_nothing() {
+        assert_eq!(Stats::of(&Channel::new(1, ContentType::json()), false).events, 0);
+    }
+}
