@@ -132,12 +132,20 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
         Some(("presence", name)) if F::policy(settings).presence.is_some() => (name, Operation::parse_presence(visit.method)),
         Some(("revoke", name)) => (name, Operation::parse_revocation(visit.method)),
         Some(("stats", name)) => (name, Operation::parse_stats(visit)),
+        _ if rest.starts_with("-/inspector") => return file(INSPECTOR, rest, visit.method).map(Entry::Reply),
         _ if rest.is_empty() || rest.starts_with("-/") => return file(F::ASSETS, rest, visit.method).map(Entry::Reply),
         _ => (rest, Operation::parse(visit)),
     };
     let channel = ChannelName::from_path(channel, F::NAMES)?;
     Ok(Entry::Channel(Asked { channel, operation: operation? }))
 }
+
+/// A page of every function. It needs no credential and shows nothing without one.
+const INSPECTOR: &[Asset] = &[
+    Asset { path: "-/inspector", content_type: "text/html; charset=utf-8", body: include_str!("../inspector/inspector.html") },
+    Asset { path: "-/inspector.css", content_type: "text/css; charset=utf-8", body: include_str!("../inspector/inspector.css") },
+    Asset { path: "-/inspector.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../inspector/inspector.js") },
+];
 
 /// Relative, so that it holds under any prefix that a proxy takes away.
 fn redirect(bare: &str) -> Reply {
@@ -306,6 +314,14 @@ mod tests {
         }
         let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
         assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: None });
+    }
+
+    #[test]
+    fn every_function_has_the_inspector() {
+        for (path, kind) in [("", "text/html; charset=utf-8"), (".css", "text/css; charset=utf-8"), (".js", "text/javascript; charset=utf-8")] {
+            assert_eq!(replied("GET", &format!("/a/notes/-/inspector{path}")).headers()[header::CONTENT_TYPE], kind);
+        }
+        assert_eq!(at("GET", "/a/notes/-/inspector/room", "", &[]).unwrap_err().kind(), ErrorKind::RouteNotFound);
     }
 
     #[test]
