@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { recycle } from "../harness/host.ts";
 import { offers } from "../harness/platform.ts";
 import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, header, useOwnServer } from "../harness/suite.ts";
@@ -38,7 +39,9 @@ describeOwnServer("stats", () => {
   let channel: string;
   let manager: string;
 
-  beforeEach(() => {
+  beforeEach(async () => {
+    // One that has taken all its requests within a test would take what it counted with it.
+    if (offers("host-counters")) await recycle(server);
     name = `room-${randomUUID()}`;
     channel = `${server.url}/feed/${name}`;
     manager = mint(KEY, { aud: "feed", ch: name, rights: ["read", "publish", "manage"] });
@@ -125,9 +128,11 @@ describeOwnServer("stats", () => {
   });
 
   test("count publishes that the channel refused, and gaps that were told", async () => {
-    hold("", "text/event-stream");
+    // On Spin a reader keeps its instance; of this channel it might itself be told a gap, or spare another one.
+    const bystander = mint(KEY, { aud: "feed", ch: `${name}-other`, rights: ["read"] });
+    const other = await fetch(`${channel}-other?offset=now`, { headers: { accept: "text/event-stream", authorization: `Bearer ${bystander}` } });
+    onTestFinished(() => other.body!.cancel());
     const first = header(await publish(["a"]), "stream-next-offset");
-    await counts({ "event-source": 1 });
     await publish(["b", "c", "d", "e"]);
     expect((await publish([])).status).toBe(400);
     const reader = mint(KEY, { aud: "feed", ch: name, rights: ["read"] });
