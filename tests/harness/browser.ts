@@ -70,6 +70,8 @@ export async function takeScreenshots(page: Page, name: string): Promise<void> {
     await page.emulateMedia({ colorScheme });
     for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
       await page.setViewportSize({ width, height });
+      // What sticks to the top would hang in the middle of the picture.
+      await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ path: join(OUTPUT, "screenshots", `${name}-${shape}-${colorScheme}.png`), fullPage: true, animations: "disabled" });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     }
