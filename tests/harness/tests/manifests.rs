@@ -40,6 +40,18 @@ fn the_manifests_of_this_repository_are_right() {
 }
 
 #[test]
+fn the_log_of_every_worker_is_kept() {
+    let root = Project::here().root().to_owned();
+    let functions = std::fs::read_dir(root.join("functions")).unwrap().map(|folder| folder.unwrap().path());
+    let manifests: Vec<_> = functions.chain([root]).map(|folder| folder.join("wrangler.toml")).filter(|path| path.exists()).collect();
+    assert!(manifests.len() > 1);
+    for path in manifests {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\n[observability]\nenabled = true\n"), "{}", path.display());
+    }
+}
+
+#[test]
 fn the_manifests_pin_the_worker_build_that_fits_the_lock_file() {
     let project = Project::here();
     let wanted = WORKER_BUILD.wanted(&Lock::read(&project).unwrap()).unwrap();
