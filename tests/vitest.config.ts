@@ -3,16 +3,22 @@ import { offers, REQUIREMENTS, type Requirement } from "./harness/platform.ts";
 
 const requirements = Object.keys(REQUIREMENTS) as Requirement[];
 
+const common = {
+  tags: requirements.map((name) => ({ name, description: REQUIREMENTS[name], skip: !offers(name) })),
+  // Generous: a timeout means that something hung, never that the machine is slow.
+  testTimeout: 40_000,
+  hookTimeout: 40_000,
+  teardownTimeout: 10_000,
+};
+
 export default defineConfig({
   test: {
-    globalSetup: "harness/token.ts",
-    include: ["{conformance,client,browser,lab}/**/*.test.ts"],
-    tags: requirements.map((name) => ({ name, description: REQUIREMENTS[name], skip: !offers(name) })),
-    // Each file starts a server of its own and several measure what one channel does, so two files would disturb each other.
-    fileParallelism: false,
-    // Generous: a timeout means that something hung, never that the machine is slow.
-    testTimeout: 40_000,
-    hookTimeout: 40_000,
-    teardownTimeout: 10_000,
+    globalSetup: ["harness/token.ts", "harness/shared.ts"],
+    projects: [
+      // Most of their time they wait, for a server or a clock.
+      { test: { ...common, name: "together", include: ["{conformance,client,browser}/**/*.test.ts"], maxWorkers: 4, sequence: { groupOrder: 0 } } },
+      // They measure, or wear the machine out: each has it to itself.
+      { test: { ...common, name: "alone", include: ["lab/**/*.test.ts"], fileParallelism: false, sequence: { groupOrder: 1 } } },
+    ],
   },
 });

@@ -97,7 +97,7 @@ async function withoutWebSocket(page: Page): Promise<void> {
 }
 
 describe("the chat page", () => {
-  const server = useServer("browser-chat");
+  const server = useServer();
   const freshRoom = () => `${server.url}/chat/#${freshName()}`;
 
   test("two people talk, see each other, and see each other type", async () => {

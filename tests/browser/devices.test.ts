@@ -27,7 +27,7 @@ async function sees(page: Page, expected: string[]): Promise<void> {
 }
 
 describe("the devices page", () => {
-  const server = useServer("browser-devices");
+  const server = useServer();
 
   test("sends a command to a device in another page and sees it done, failed or timed out", { timeout: 120_000 }, async () => {
     const url = `${server.url}/devices/?channel=${freshName()}`;

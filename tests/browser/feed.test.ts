@@ -62,7 +62,7 @@ function publishSamples(channel: string): { count(): number; stop(): Promise<num
 }
 
 describe("the feed page", () => {
-  const server = useServer("browser");
+  const server = useServer();
 
   test("draws what arrives and goes through all transports without loss", { timeout: 120_000 }, async () => {
     const name = freshName();

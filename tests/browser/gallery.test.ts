@@ -68,7 +68,7 @@ async function start(page: Page): Promise<void> {
 }
 
 describe("the gallery", () => {
-  const server = useServer("browser-gallery");
+  const server = useServer();
 
   test("the cards that are seen are live, three streams at most, and pressing one shows in a second tab", { timeout: 180_000 }, async () => {
     const first = await browser.open(server.url);

@@ -65,7 +65,7 @@ class Tab {
 }
 
 describe("the notifications page", () => {
-  const server = useServer("browser-notifications");
+  const server = useServer();
   const url = (name: string) => `${server.url}/notifications/?channel=${name}`;
 
   test("what is read in one tab is read in the other, and in one that is opened later", async () => {

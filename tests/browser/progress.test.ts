@@ -47,7 +47,7 @@ async function hide(page: Page, isHidden: boolean): Promise<void> {
 }
 
 describe("the progress page", () => {
-  const server = useServer("browser-progress");
+  const server = useServer();
 
   test("uploads a file, and a second page sees the same bar to the end", { timeout: 90_000 }, async () => {
     const first = await pages.open(`${server.url}/progress/`);

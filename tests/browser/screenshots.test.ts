@@ -8,7 +8,7 @@ import { jobOf, TEMPLATES } from "../harness/job.ts";
 import { useServer } from "../harness/suite.ts";
 
 const browser = useBrowser();
-const server = useServer("screenshots");
+const server = useServer();
 
 test.each(TEMPLATES)("%s looks as its pictures show", { timeout: 120_000 }, async (template) => {
   const job = await jobOf(template);

@@ -34,7 +34,7 @@ async function hide(page: Page, isHidden: boolean): Promise<void> {
 }
 
 describe("the status page", () => {
-  const server = useServer("browser-status");
+  const server = useServer();
 
   test("sets a component, and a second page sees it at its next poll", { timeout: 60_000 }, async () => {
     const url = `${server.url}/status/?channel=${freshName()}`;

@@ -10,7 +10,7 @@ import { eventually } from "../harness/eventually.ts";
 import { freshName, publish, publishAll, useServer } from "../harness/suite.ts";
 import { serve } from "./middlebox.ts";
 
-const server = useServer("client-browser");
+const server = useServer();
 const browser = useBrowser();
 let bundle: string;
 

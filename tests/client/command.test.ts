@@ -12,7 +12,7 @@ import { Proxy } from "../harness/proxy.ts";
 import { describeOwnServer, freshName, numbers, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
 import { freshKey, ticketKeys } from "../harness/ticket.ts";
 
-const server = useServer("client-command");
+const server = useServer();
 const COMMAND = fileURLToPath(new URL("../../shared/client/bin/tidewire", import.meta.url));
 const README = fileURLToPath(new URL("../../shared/client/README.md", import.meta.url));
 

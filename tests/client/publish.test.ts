@@ -6,7 +6,7 @@ import { freshName, numbers, useServer } from "../harness/suite.ts";
 import { dataOf, take } from "./events.ts";
 import { LosingProxy, serve } from "./middlebox.ts";
 
-const server = useServer("client-publish");
+const server = useServer();
 const FAST = { backoff: { baseMs: 1, capMs: 2 } };
 
 test("stores a value, a batch, and an array that is one event; and returns where they end", async () => {

@@ -11,7 +11,7 @@ import { eventually } from "../harness/eventually.ts";
 import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
 import { serve } from "./middlebox.ts";
 
-const server = useServer("client-react");
+const server = useServer();
 const browser = useBrowser();
 const SOURCE = fileURLToPath(new URL("../../shared/client/src/react.ts", import.meta.url));
 const TESTS = fileURLToPath(new URL("..", import.meta.url));

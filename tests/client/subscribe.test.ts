@@ -8,7 +8,7 @@ import { freshName, numbers, publish, publishAll, useServer } from "../harness/s
 import { dataOf, take, takeAll } from "./events.ts";
 import { Middlebox, serve } from "./middlebox.ts";
 
-const server = useServer("client");
+const server = useServer();
 const TRANSPORTS: Transport[] = ["websocket", "sse", "long-poll", "poll"];
 const FAST = { pollMs: 20, backoff: { baseMs: 5, capMs: 50 } } satisfies SubscribeOptions;
 

@@ -6,7 +6,7 @@ import { eventually } from "../harness/eventually.ts";
 import { Socket } from "../harness/socket.ts";
 import { freshName, header, useServer } from "../harness/suite.ts";
 
-const server = useServer("chat");
+const server = useServer();
 const freshRoom = () => `${server.url}/chat/${freshName()}`;
 
 async function history(room: string): Promise<string[]> {

@@ -123,7 +123,7 @@ function startAll(channel: string, at: (index: number) => string): { name: strin
   return started;
 }
 
-const server = useServer("clients");
+const server = useServer();
 
 describe("clients that we did not write", () => {
   test("each sees history and live events, identical and in order, and all end at one offset", async () => {

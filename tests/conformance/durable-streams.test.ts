@@ -10,7 +10,7 @@ const LEFT_OUT = /^Fork - /;
 /** Tests of version 0.3.6 outside those groups, of which none may go missing. The 6 of `Reserved subscription APIs` run only where the suite is asked for them. */
 const TESTS = 250;
 
-const server = useServer("durable-streams");
+const server = useServer();
 
 /** The suite uses names of its own, which a deployment that opens only `demo-` refuses. */
 const refused = BASE_URL !== undefined && (await fetch(`${BASE_URL}/v1/stream/basic-${freshName()}`, { method: "HEAD" })).status === 401;

@@ -6,7 +6,7 @@ import { EXCHANGES, Offsets, PREFIX, sendHttp, textOf } from "../harness/exchang
 import { Socket } from "../harness/socket.ts";
 import { freshName, useServer } from "../harness/suite.ts";
 
-const server = useServer("exchanges");
+const server = useServer();
 
 describe.each(EXCHANGES)("a client of $version", { tags: ["websocket"] }, ({ connections }) => {
   test("is answered as it was by the server of its time", { timeout: 90_000 }, async () => {

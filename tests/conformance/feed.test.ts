@@ -9,7 +9,7 @@ import { freshName, header, numbers, publish, publishAll, useServer } from "../h
 
 const SERIES = ["a", "b", "c", "d", "e"];
 
-const server = useServer("feed");
+const server = useServer();
 
 /** What a dashboard shows after these events. */
 const shown = (events: unknown[]) => Object.assign({}, ...(events as Sample[]).map(({ values }) => values)) as Sample["values"];

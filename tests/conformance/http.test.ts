@@ -8,7 +8,7 @@ import { read, TRANSPORTS } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, freshName, header, numbers, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
 
-const server = useServer("http");
+const server = useServer();
 const freshChannel = () => `${server.url}/feed/${freshName()}`;
 const freshStream = () => `${server.url}/v1/stream/${freshName()}`;
 const JSON_TYPE = { "content-type": "application/json" };

@@ -15,7 +15,7 @@ const MAX_EVENT_BYTES = 65_536;
 const MAX_BODY_BYTES = 1_048_576;
 const MAX_BATCH_EVENTS = 1_000;
 
-const server = useServer("input");
+const server = useServer();
 const name = freshName();
 let channel = "";
 let tail = "";

@@ -19,7 +19,7 @@ interface Inbox {
 }
 const { Inbox } = (await import(String(new URL("../../functions/notifications/public/inbox.js", import.meta.url)))) as { Inbox: new () => Inbox };
 
-const server = useServer("notifications");
+const server = useServer();
 const README = readFileSync(new URL("../../functions/notifications/README.md", import.meta.url), "utf8");
 
 let count = 0;

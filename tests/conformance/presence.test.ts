@@ -11,7 +11,7 @@ const ANN = { name: "Ann" };
 const BEN = { name: "Ben" };
 
 describe("presence", () => {
-  const server = useServer("presence");
+  const server = useServer();
   const freshRoom = () => `${server.url}/chat/${freshName()}`;
 
   test("by HTTP: joins, changes, leaves, and lists who is there sorted by id", async () => {
@@ -115,7 +115,7 @@ describe("presence", () => {
 });
 
 describe("presence over WebSocket", { tags: ["websocket"] }, () => {
-  const server = useServer("presence-websocket");
+  const server = useServer();
   const freshRoom = () => `${server.url}/chat/${freshName()}`;
 
   test("a snapshot after hello, each change once, and a closed socket leaves", async () => {

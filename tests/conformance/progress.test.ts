@@ -53,7 +53,7 @@ function startUpload(url: string, length?: number): { send(bytes: number): Promi
 }
 
 describe("progress", () => {
-  const server = useServer("progress");
+  const server = useServer();
   const channelOf = (name: string) => `${server.url}/progress/${name}`;
   const uploadOf = (name: string, query = "") => `${server.url}/progress/-/upload/${name}${query}`;
 

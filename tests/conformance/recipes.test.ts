@@ -35,7 +35,7 @@ test("no recipe has more than ten lines", () => {
 });
 
 describe("publish from a backend", () => {
-  const server = useServer("recipes");
+  const server = useServer();
   const HEADING = "Publish from a backend";
 
   test("by curl", async () => {

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { describeOwnServer, freshName, header, publish, useOwnServer, useServer } from "../harness/suite.ts";
 
-const server = useServer("status");
+const server = useServer();
 
 test("however often it is set, a poll answers the newest value alone", async () => {
   const status = `${server.url}/status/${freshName()}`;

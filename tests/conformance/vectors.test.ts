@@ -53,7 +53,7 @@ const sse = read("sse.json") as { encode: EncodeVector[]; decode: DecodeVector[]
 
 const PREFIX = { chat: "/chat/", feed: "/feed/", status: "/status/", streams: "/v1/stream/" };
 
-const server = useServer("vectors");
+const server = useServer();
 
 function bytes(text: Text): Buffer<ArrayBuffer> {
   if (typeof text === "string") return Buffer.from(text);

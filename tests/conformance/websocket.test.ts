@@ -9,7 +9,7 @@ import { read, TRANSPORTS } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
 import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
 
-const server = useServer("websocket");
+const server = useServer();
 const freshChannel = () => `${server.url}/feed/${freshName()}`;
 
 /** The answer to an upgrade, seen without a WebSocket client. */

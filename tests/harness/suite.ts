@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { Server } from "./server.ts";
+import { COMMON } from "./shared.ts";
 
 /** Set when the suites run against a server that they do not control. */
 export const BASE_URL = process.env.TIDEWIRE_BASE_URL?.replace(/\/$/, "") || undefined;
@@ -12,16 +13,18 @@ export const describeOwnServer = BASE_URL
   ? (title: string, suite: () => void) => describe.skip(`${title} (skipped: needs a server of its own, not TIDEWIRE_BASE_URL)`, suite)
   : describe;
 
-/** The server under test: the one named by TIDEWIRE_BASE_URL, or one that is started for this file. */
-export function useServer(name: string): { readonly url: string } {
-  return BASE_URL ? { url: BASE_URL } : useOwnServer(name);
+/** The server under test: the one named by TIDEWIRE_BASE_URL, or one that all such files share. Its channels are open; a test takes fresh names. */
+export function useServer(): { readonly url: string } {
+  const url = BASE_URL ?? process.env.TIDEWIRE_SHARED_URL;
+  if (!url) throw new Error("no server was started before the suites: harness/shared.ts does it");
+  return { url };
 }
 
 /** A server started for this block with these variables and ended after it, also when a test fails. */
 export function useOwnServer(name: string, vars: Record<string, string> = {}, manifest?: string): Server {
   let server: Server | undefined;
   beforeAll(async () => {
-    server = await Server.start({ name, vars: { OPEN_ACCESS: "true", LONG_POLL_MS: "2000", ...vars }, manifest });
+    server = await Server.start({ name, vars: { ...COMMON, ...vars }, manifest });
   });
   afterAll(() => server?.stop());
   // The server starts after the suite was collected; until then this stands for it.

@@ -75,14 +75,34 @@ struct Component {
     #[serde(default)]
     variables: BTreeMap<String, String>,
     build: Build,
+    profile: Profiles,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Build {
     command: String,
-    #[serde(rename = "watch")]
-    _watch: Vec<String>,
+    watch: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profiles {
+    debug: Profile,
+}
+
+/// A profile builds what is developed: quickly, and beside what is deployed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    source: String,
+    build: Command,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Command {
+    command: String,
 }
 
 impl Application {
@@ -114,6 +134,7 @@ pub fn lint(root: &Application, functions: &[Application], settings: &[Setting<'
     for application in [root].into_iter().chain(functions) {
         problems.extend(routes(application));
         problems.extend(variables(application, settings));
+        problems.extend(builds(application));
     }
     for function in functions {
         problems.extend(given(function, settings));
@@ -142,6 +163,24 @@ fn routes(application: &Application) -> Vec<String> {
     }
     for id in manifest.component.keys().filter(|id| !routed.contains(id)) {
         problems.push(format!("{place}: no route leads to {id}"));
+    }
+    problems
+}
+
+/// The profile `debug` is the component's own without `--release`, and no build writes where `spin watch` looks.
+fn builds(application: &Application) -> Vec<String> {
+    let Application { place, manifest } = application;
+    let mut problems = Vec::new();
+    for (id, Component { source, build, profile: Profiles { debug }, .. }) in &manifest.component {
+        let quick = (source.replace("/release/", "/debug/"), build.command.replace(" --release", ""));
+        if (&debug.source, &debug.build.command) != (&quick.0, &quick.1) || quick.0 == *source || quick.1 == build.command {
+            problems.push(format!("{place}: the profile debug of {id} is not its build without --release"));
+        }
+        let folder = Path::new(place).parent().unwrap_or(Path::new(""));
+        for glob in &build.watch {
+            let watched = folder.join(glob.split('*').next().unwrap_or_default());
+            problems.extend(manifest::written_below(&watched).map(|output| format!("{place}: {glob} is watched, and builds write {output}")));
+        }
     }
     problems
 }

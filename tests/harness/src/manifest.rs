@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -12,6 +12,12 @@ use crate::project::Project;
 
 /// Settings that open what is closed by default. Tests pass them at start; no file may.
 const OPENING: [&str; 1] = ["OPEN_ACCESS"];
+
+/// How a build command tells `wrangler dev` from `wrangler deploy`.
+const BUILD: &str = "if [ \"$WRANGLER_COMMAND\" = dev ]; then worker-build --dev; else worker-build --release; fi";
+/// Where builds and installations write, in this tree and in a copy made by hand.
+const OUTPUTS: [&str; 8] =
+    ["target", ".wrangler", ".spin", "functions/*/build", "functions/*/.wrangler", "functions/*/.spin", "shared/client/build", "tests/node_modules"];
 
 /// One `wrangler.toml`.
 pub struct Manifest {
@@ -38,6 +44,7 @@ struct Wrangler {
 #[derive(Deserialize)]
 struct Build {
     command: String,
+    watch_dir: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -95,7 +102,7 @@ impl Manifest {
     /// The version of worker-build that the build command installs where there is none.
     pub fn pinned_worker_build(&self) -> Option<&str> {
         let (_, rest) = self.wrangler.build.as_ref()?.command.split_once("worker-build@")?;
-        rest.split([';', ' ']).next()
+        rest.split_whitespace().next()
     }
 
     fn bindings(&self) -> BTreeMap<&str, &str> {
@@ -110,6 +117,7 @@ pub fn lint(root: &Manifest, functions: &[Manifest]) -> Vec<String> {
     for manifest in [root].into_iter().chain(functions) {
         problems.extend(migrations(manifest));
         problems.extend(settings(manifest));
+        problems.extend(build(manifest));
     }
     for function in functions {
         problems.extend(agreement(root, function));
@@ -143,6 +151,36 @@ fn migrations(manifest: &Manifest) -> Vec<String> {
         problems.push(format!("{place}: two migrations have the tag {tag}"));
     }
     problems
+}
+
+/// What is deployed is optimised, and no build writes where `wrangler dev` looks: it would start the next one, for ever.
+fn build(manifest: &Manifest) -> Vec<String> {
+    let Manifest { place, wrangler, .. } = manifest;
+    let Some(Build { command, watch_dir }) = &wrangler.build else { return vec![format!("{place}: nothing builds it")] };
+    let mut problems = Vec::new();
+    if !command.contains(BUILD) {
+        problems.push(format!("{place}: the build command does not hold `{BUILD}`"));
+    }
+    let folder = Path::new(place).parent().unwrap_or(Path::new(""));
+    for watched in watch_dir {
+        problems.extend(written_below(&folder.join(watched)).map(|output| format!("{place}: {watched} is watched, and builds write {output}")));
+    }
+    problems
+}
+
+/// What builds write in this folder or below it, seen from the root.
+pub fn written_below(watched: &Path) -> Option<String> {
+    let mut folder = PathBuf::new();
+    for part in watched.components() {
+        match part {
+            Component::ParentDir => {
+                folder.pop();
+            }
+            part => folder.push(part),
+        }
+    }
+    let folder = folder.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>();
+    OUTPUTS.into_iter().find(|output| output.split('/').zip(&folder).all(|(output, part)| output == "*" || output == part)).map(str::to_owned)
 }
 
 /// No file may open what is closed by default, in any environment.

@@ -1,5 +1,6 @@
 //! What rustup brings: the targets that functions are compiled for.
 
+use std::env;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +13,17 @@ pub const WASI: &str = "wasm32-wasip2";
 
 /// Targets that functions are compiled for: Workers and Spin.
 pub const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", WASI];
+
+/// Set by CI: what is compiled for this machine is linted in the same build, and a warning fails it.
+const LINT: &str = "TIDEWIRE_LINT";
+
+/// Puts clippy in the place of the compiler for our own crates, if that is wished: a lint of its own would check all dependencies once more.
+pub fn lint(command: &mut Command) -> &mut Command {
+    if env::var_os(LINT).is_some() {
+        command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
+    }
+    command
+}
 
 /// Adds the targets that are missing.
 pub fn ensure_targets(project: &Project) -> Result<()> {

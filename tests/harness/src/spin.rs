@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::project::Project;
-use crate::rust::WASI;
+use crate::rust::{self, WASI};
 use crate::{program, step};
 
 /// The first release that runs components of spin-sdk 7.
@@ -51,27 +51,37 @@ impl Runtime {
         }
     }
 
-    /// Serves the root manifest on this port of the loopback address.
+    /// Serves the root manifest, built for development, on this port of the loopback address.
     pub fn serve(&self, project: &Project, port: u16, state: &Path, variables: &[String]) -> Command {
+        let mut command = self.up(project, &project.root().join("spin.toml"), port, state);
+        for variable in variables {
+            command.args(["--variable", &lower_case_name(variable)]);
+        }
+        command
+    }
+
+    /// Builds the application of this manifest for development first.
+    pub fn develop(&self, project: &Project, manifest: &Path, port: u16, state: &Path) -> Command {
+        let mut command = self.up(project, manifest, port, state);
+        command.arg("--build");
+        command
+    }
+
+    fn up(&self, project: &Project, manifest: &Path, port: u16, state: &Path) -> Command {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
-        let manifest = project.root().join("spin.toml");
         let mut command = match self {
             Self::Spin(program, _) => {
                 let mut command = Command::new(program);
-                command.args(["up", "--from"]).arg(manifest).args(["--listen", &address, "--state-dir"]).arg(state);
+                command.args(["up", "--from"]).arg(manifest).arg("--state-dir").arg(state);
                 command
             }
             Self::OurHost => {
                 let mut command = Command::new(host(project));
-                command.arg("--manifest").arg(manifest).args(["--listen", &address, "--state"]).arg(state);
-                command.arg("--cache").arg(compiled(project));
+                command.arg("--manifest").arg(manifest).arg("--state").arg(state).arg("--cache").arg(compiled(project));
                 command
             }
         };
-        for variable in variables {
-            command.args(["--variable", &lower_case_name(variable)]);
-        }
-        command.current_dir(project.root());
+        command.args(["--listen", &address, "--profile", "debug"]).current_dir(project.root());
         command
     }
 }
@@ -94,6 +104,7 @@ pub fn host_cargo(project: &Project, subcommand: &str) -> Command {
             command.env_remove(name);
         }
     }
+    rust::lint(&mut command);
     command
 }
 
@@ -105,10 +116,21 @@ fn build_host(project: &Project) -> Command {
     host_cargo(project, "build")
 }
 
+/// What the manifests call a build.
+pub enum Profile {
+    /// The one without a name: what is deployed.
+    Release,
+    /// Of no optimisation, for development.
+    Debug,
+}
+
 /// Builds the components where the manifests look for them.
-pub fn build(project: &Project) -> Command {
+pub fn build(project: &Project, profile: Profile) -> Command {
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--target", WASI]);
+    command.args(["build", "--target", WASI]);
+    if matches!(profile, Profile::Release) {
+        command.arg("--release");
+    }
     for package in ["gateway", "chat", "devices", "feed", "notifications", "progress", "status", "streams"] {
         command.args(["--package", &format!("tidewire-{package}")]);
     }

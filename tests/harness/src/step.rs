@@ -1,8 +1,10 @@
 //! One step of work: a command with a spinner, its time, and a log that is shown when it fails.
 
+use std::env;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -34,13 +36,43 @@ pub fn status(name: &str, command: &mut Command, log: &Path) -> Result<ExitStatu
     let mut group = Group::spawn(output_to(command, log)?)?;
     let status = group.wait(|| show_last_line(&spinner, log))?;
     spinner.finish_and_clear();
-    eprintln!("{}", line(name, start.elapsed()));
+    done(name, start.elapsed());
     Ok(status)
 }
 
-/// A line that says what was done and how long it took.
-pub fn line(name: &str, time: Duration) -> String {
-    format!("  {name:<44} {:>7.1} s", time.as_secs_f64())
+/// Names the file in which `.ci/run` notes what it did before the harness: a line `SECONDS<tab>NAME` each.
+const EARLIER: &str = "TIDEWIRE_STEPS";
+/// What took less is not worth a line of the table.
+const WORTH: Duration = Duration::from_secs(3);
+
+static DONE: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+
+/// Says what was done and how long it took, and keeps it for [`table`].
+pub fn done(name: &str, time: Duration) {
+    eprintln!("{}", line(name, time));
+    note(name, time);
+}
+
+/// Keeps the time of a part, for [`table`].
+pub fn note(name: &str, time: Duration) {
+    DONE.lock().unwrap_or_else(PoisonError::into_inner).push((time, name.to_owned()));
+}
+
+fn line(name: &str, time: Duration) -> String {
+    format!("  {name:<60} {:>7.1} s", time.as_secs_f64())
+}
+
+/// All steps of this run, the longest first. A step that has parts stands there with them, and two may have run at once.
+pub fn table() -> String {
+    let mut steps = DONE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let earlier = env::var_os(EARLIER).and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    steps.extend(earlier.lines().filter_map(|line| {
+        let (seconds, name) = line.split_once('\t')?;
+        Some((Duration::from_secs(seconds.parse().ok()?), name.to_owned()))
+    }));
+    steps.retain(|(time, _)| *time >= WORTH);
+    steps.sort_by(|one, other| other.cmp(one));
+    steps.iter().map(|(time, name)| line(name, *time)).collect::<Vec<_>>().join("\n")
 }
 
 /// A spinner on stderr; draws nothing when that is no terminal.

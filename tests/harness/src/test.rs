@@ -1,6 +1,7 @@
 //! `cargo harness test`: all suites in order, and one matrix at the end.
 
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -8,16 +9,16 @@ use clap::Args;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::report::{Report, Row};
-use crate::spin::Runtime;
-use crate::suites::{copy, deploy, leftovers, node, spin_host, types, unit};
+use crate::spin::{Profile, Runtime};
+use crate::suites::{copy, deploy, edit, leftovers, node, spin_host, types, unit};
 use crate::{node as npm, setup, signal, skips, spin, step, workers};
 
 /// Suites that need no Node; the others are files under tests/.
-const OWN: [&str; 6] = [unit::NAME, types::NAME, spin_host::NAME, deploy::NAME, copy::NAME, leftovers::NAME];
+const OWN: [&str; 7] = [unit::NAME, types::NAME, spin_host::NAME, deploy::NAME, copy::NAME, edit::NAME, leftovers::NAME];
 
 #[derive(Args)]
 pub struct Test {
-    /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `copy`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
+    /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `copy`, `edit`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
     /// Platforms to test [default: both; with --base-url: workers].
@@ -36,6 +37,34 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     let plan = Plan::new(project, test)?;
     let mut report = Report::default();
     report.attempt("setup", || set_up(project, &plan))?;
+    // What is linked for deployment keeps one core busy: copies are made and built beside the rest.
+    thread::scope(|scope| {
+        let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
+        build_and_check(project, &plan, &mut report)?;
+        copies.map_or(Ok(()), |copies| report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked"))))
+    })?;
+    if plan.runs(edit::NAME) {
+        report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
+    }
+    if plan.runs(leftovers::NAME) {
+        report.attempt(leftovers::NAME, || leftovers::run(project, plan.choice))?;
+    }
+    if let Some(suites) = &plan.node {
+        for &platform in plan.choice.platforms() {
+            report.attempt("node", || node::run(project, platform, suites, test.base_url.as_deref(), test.token.as_deref()))?;
+        }
+    }
+    // A server of somebody else's may lack more than its platform does.
+    if plan.is_local {
+        let skips = check_skips(project, &report.rows);
+        report.attempt("skipped.json", || skips)?;
+    }
+    println!("\n{}\n\n{report}", step::table());
+    Ok(report.is_green())
+}
+
+/// What computes, and needs no server to answer.
+fn build_and_check(project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
     if plan.runs(unit::NAME) {
         report.attempt(unit::NAME, || unit::run(project))?;
     }
@@ -53,24 +82,7 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     if plan.runs(deploy::NAME) && plan.choice.has(Platform::Workers) {
         report.attempt(deploy::NAME, || deploy::run(project))?;
     }
-    if plan.runs(copy::NAME) {
-        report.attempt(copy::NAME, || copy::run(project, plan.choice))?;
-    }
-    if plan.runs(leftovers::NAME) {
-        report.attempt(leftovers::NAME, || leftovers::run(project, plan.choice))?;
-    }
-    if let Some(suites) = &plan.node {
-        for &platform in plan.choice.platforms() {
-            report.attempt("node", || node::run(project, platform, suites, test.base_url.as_deref(), test.token.as_deref()))?;
-        }
-    }
-    // A server of somebody else's may lack more than its platform does.
-    if plan.is_local {
-        let skips = check_skips(project, &report.rows);
-        report.attempt("skipped.json", || skips)?;
-    }
-    println!("\n{report}");
-    Ok(report.is_green())
+    Ok(())
 }
 
 /// What is to run.
@@ -117,7 +129,7 @@ impl Plan {
         self.own.contains(&name)
     }
 
-    /// `up`, `deploy` and `copy` build by themselves, as the manifests say.
+    /// `up`, `edit`, `deploy` and `copy` build by themselves, as the manifests say.
     fn needs_build(&self) -> bool {
         self.is_local && self.node.is_some()
     }
@@ -142,7 +154,7 @@ fn build(project: &Project, platform: Platform) -> Result<Vec<Row>> {
     match platform {
         Platform::Workers => step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?,
         Platform::Spin => {
-            step::run("build the Spin components", &mut spin::build(project), &project.log("build-spin"))?;
+            step::run("build the Spin components", &mut spin::build(project, Profile::Release), &project.log("build-spin"))?;
             // The suites look into the host and disturb it, which the real Spin does not offer.
             Runtime::OurHost.ensure(project)?;
             step::run("compile them for the host", &mut spin::compile(project), &project.log("compile"))?;

@@ -14,13 +14,21 @@ pub struct Tool {
     package: &'static str,
     /// The crate whose version the tool must have.
     follows: &'static str,
+    options: &'static [&'static str],
 }
 
+/// They run for a second and are built for minutes: optimised, they would take longer to build than they ever save.
+const QUICK: [(&str, &str); 3] =
+    [("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"), ("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
+
 /// Released together with `worker`, same version.
-pub const WORKER_BUILD: Tool = Tool { binary: "worker-build", package: "worker-build", follows: "worker" };
+pub const WORKER_BUILD: Tool = Tool { binary: "worker-build", package: "worker-build", follows: "worker", options: &[] };
+
+/// Its test runner, which is not installed, downloads.
+const NO_TLS: &[&str] = &["--no-default-features"];
 
 /// Reads what the crate wrote into the module, and refuses that of any other version.
-pub const WASM_BINDGEN: Tool = Tool { binary: "wasm-bindgen", package: "wasm-bindgen-cli", follows: "wasm-bindgen" };
+pub const WASM_BINDGEN: Tool = Tool { binary: "wasm-bindgen", package: "wasm-bindgen-cli", follows: "wasm-bindgen", options: NO_TLS };
 
 pub const TOOLS: [&Tool; 2] = [&WORKER_BUILD, &WASM_BINDGEN];
 
@@ -45,8 +53,10 @@ impl Tool {
         command
             .args(["install", "--force", "--root"])
             .arg(project.tools())
-            .args([self.package, "--version", &format!("={wanted}")])
+            .args([self.package, "--version", &format!("={wanted}"), "--bin", self.binary])
+            .args(self.options)
             .current_dir(project.root())
+            .envs(QUICK)
             // The two tools share most of what they are built from.
             .env("CARGO_TARGET_DIR", project.root().join("target/tools-build"));
         step::run(&format!("install {} {wanted}", self.package), &mut command, &project.log(self.binary))

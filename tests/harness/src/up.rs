@@ -11,7 +11,7 @@ use ureq::Agent;
 use crate::group::Group;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
-use crate::spin::Runtime;
+use crate::spin::{Profile, Runtime};
 use crate::{port, setup, signal, spin, step, workers};
 
 /// How often a server that starts is asked whether it answers.
@@ -89,13 +89,13 @@ impl Server {
         let mut command = match platform {
             Platform::Workers => {
                 setup::ensure(project, Choice::Workers)?;
-                workers::dev(project, port, state, variables)?
+                workers::dev(project, project.root(), port, state, variables)?
             }
             Platform::Spin => {
                 setup::ensure(project, Choice::Spin)?;
                 let runtime = Runtime::here();
                 eprintln!("spin is {runtime}");
-                step::run("build the Spin components", &mut spin::build(project), &project.log("build-spin"))?;
+                step::run("build the Spin components", &mut spin::build(project, Profile::Debug), &project.log("build-spin"))?;
                 runtime.serve(project, port, state, variables)
             }
         };

@@ -29,8 +29,8 @@ pub fn build(project: &Project) -> Result<Command> {
     Ok(command)
 }
 
-/// Serves the root configuration on this port of the loopback address.
-pub fn dev(project: &Project, port: u16, state: &Path, variables: &[String]) -> Result<Command> {
+/// Serves the configuration in this folder on this port of the loopback address.
+pub fn dev(project: &Project, folder: &Path, port: u16, state: &Path, variables: &[String]) -> Result<Command> {
     let mut command = wrangler(project)?;
     command
         .args(["dev", "--local", "--ip", "127.0.0.1", "--port", &port.to_string()])
@@ -39,7 +39,7 @@ pub fn dev(project: &Project, port: u16, state: &Path, variables: &[String]) -> 
         .args(["--log-level", "log"])
         .arg("--persist-to")
         .arg(state)
-        .current_dir(project.root());
+        .current_dir(folder);
     for variable in variables {
         // Ours is K=V, as everywhere; wrangler's is K:V.
         command.args(["--var", &variable.replacen('=', ":", 1)]);

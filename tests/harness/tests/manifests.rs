@@ -17,11 +17,16 @@ const ROOT: &str = r#"
     [[migrations]]
     tag = "v1"
     new_sqlite_classes = ["FeedChannel"]
+    [build]
+    command = """
+        if [ "$WRANGLER_COMMAND" = dev ]; then worker-build --dev; else worker-build --release; fi
+    """
+    watch_dir = ["functions/feed/src", "shared/core/src"]
 "#;
 
 /// What the lint says when the first text of the feed's manifest is replaced by the second.
 fn problems_of_feed_with(old: &str, new: &str) -> Vec<String> {
-    let feed = ROOT.replace("\"tidewire\"", "\"tidewire-feed\"");
+    let feed = ROOT.replace("\"tidewire\"", "\"tidewire-feed\"").replace("functions/feed/src", "src").replace("shared/", "../../shared/");
     assert!(feed.contains(old), "nothing to replace");
     problems(ROOT, &feed.replace(old, new))
 }
@@ -109,10 +114,24 @@ fn another_date_other_flags_and_another_name_are_found() {
 }
 
 #[test]
+fn a_build_that_is_watched_is_found() {
+    for (watched, output) in [("build", "functions/*/build"), (".", "functions/*/build"), ("../../shared", "shared/client/build"), ("../..", "target")] {
+        let problem = format!("functions/feed/wrangler.toml: {watched} is watched, and builds write {output}");
+        assert_eq!(problems_of_feed_with("../../shared/core/src", watched), [problem]);
+    }
+}
+
+#[test]
+fn a_build_that_deploys_what_is_developed_is_found() {
+    let [problem] = &problems_of_feed_with("--release", "--dev")[..] else { panic!("one problem") };
+    assert!(problem.starts_with("functions/feed/wrangler.toml: the build command does not hold `if ["), "{problem}");
+}
+
+#[test]
 fn a_setting_that_opens_channels_is_found_in_any_environment() {
     for table in ["vars", "env.preview.vars"] {
         let root = format!("{ROOT}\n[{table}]\nOPEN_ACCESS = \"true\"");
-        let feed = ROOT.replace("\"tidewire\"", "\"tidewire-feed\"");
+        let feed = ROOT.replace("\"tidewire\"", "\"tidewire-feed\"").replace("functions/feed/src", "src").replace("shared/", "../../shared/");
         assert_eq!(problems(&root, &feed), ["wrangler.toml: [vars] holds OPEN_ACCESS, which only tests may set"]);
     }
 }
@@ -129,10 +148,11 @@ const SPIN_ROOT: &str = r#"
     route = "/feed/..."
     component = "feed"
     [component.feed]
-    source = "target/feed.wasm"
+    source = "target/release/feed.wasm"
     sqlite_databases = ["default"]
     variables = { retry_ms = "{{ retry_ms }}" }
-    build = { command = "cargo build", watch = [] }
+    build = { command = "cargo build --release", watch = ["functions/feed/src/**"] }
+    profile.debug = { source = "target/debug/feed.wasm", build.command = "cargo build" }
 "#;
 
 /// What the lint says when the first text of the feed's application is replaced by the second.
@@ -140,7 +160,9 @@ fn problems_of_spin_feed_with(old: &str, new: &str) -> Vec<String> {
     let feed = SPIN_ROOT
         .replace("\"tidewire\"", "\"tidewire-feed\"")
         .replace("target/", "../../target/")
-        .replace("cargo build", "cargo build --target-dir ../../target");
+        .replace("functions/feed/", "")
+        .replace("cargo build --release", "cargo build --release --target-dir ../../target")
+        .replace("\"cargo build\"", "\"cargo build --target-dir ../../target\"");
     assert!(feed.contains(old), "nothing to replace");
     let root = Application::parse("spin.toml", SPIN_ROOT).unwrap();
     let feed = Application::parse("functions/feed/spin.toml", &feed.replace(old, new)).unwrap();
@@ -174,7 +196,9 @@ fn each_fault_of_an_application_is_found() {
         ("[\"default\"]", "[]", "feed lacks sqlite_databases = [\"default\"]"),
         ("tidewire-feed", "my-feed", "the name is my-feed, not tidewire-feed"),
         ("../../target", "target", "the source of feed is not the root's"),
-        ("cargo build", "make", "feed differs from the root's"),
+        ("cargo build --release", "make --release", "feed differs from the root's"),
+        ("target/debug", "target/release", "the profile debug of feed is not its build without --release"),
+        ("\"src/**", "\"../../shared/**", "../../shared/** is watched, and builds write shared/client/build"),
     ] {
         let problem = format!("functions/feed/spin.toml: {problem}");
         assert!(problems_of_spin_feed_with(old, new).contains(&problem), "{problem}");

@@ -101,7 +101,6 @@ fn every_template_stands_wherever_they_are_listed() {
         let class = |binding: &toml::Value| format!("{}: \"{}\"", binding["name"].as_str().unwrap(), binding["class_name"].as_str().unwrap());
         let route = if name == "streams" { "route = \"/v1/stream/...\"".to_owned() } else { format!("route = \"/{name}/...\"") };
         let mut lists = vec![
-            (".ci/run", format!("-p tidewire-{name} ")),
             ("README.md", format!("](functions/{name}/README.md)")),
             ("functions/gateway/Cargo.toml", format!("tidewire-{name} = {{ path = \"../{name}\", default-features = false }}")),
             ("functions/gateway/src/workers.rs", format!("{name}::fetch(")),

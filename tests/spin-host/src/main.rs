@@ -58,6 +58,9 @@ struct Arguments {
     /// Where tests read counters, trap, recycle and move the clock
     #[arg(long)]
     control: Option<SocketAddr>,
+    /// The build profile to build and run, instead of the one without a name
+    #[arg(long)]
+    profile: Option<String>,
     /// First run the build commands of the manifest
     #[arg(long)]
     build: bool,
@@ -82,7 +85,10 @@ async fn main() -> Result<()> {
             std::process::exit(0);
         });
     }
-    let manifest = Manifest::read(&arguments.manifest)?;
+    let mut manifest = Manifest::read(&arguments.manifest)?;
+    if let Some(profile) = &arguments.profile {
+        manifest = manifest.in_profile(profile)?;
+    }
     let path = arguments.manifest.canonicalize()?;
     let directory = path.parent().unwrap_or(&path);
     if arguments.build {

@@ -126,8 +126,26 @@ pub struct Component {
     _dependencies_inherit_configuration: Option<bool>,
     #[serde(default)]
     dependencies: BTreeMap<String, IgnoredAny>,
-    #[serde(rename = "profile")]
-    _profile: Option<IgnoredAny>,
+    #[serde(default)]
+    profile: BTreeMap<String, Profile>,
+}
+
+/// What a component has in a named build profile in place of its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    source: Option<Source>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    #[serde(default)]
+    dependencies: BTreeMap<String, IgnoredAny>,
+    build: Option<ProfileBuild>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileBuild {
+    command: Commands,
 }
 
 /// A file beside the manifest, or something to fetch (which this host refuses).
@@ -170,6 +188,22 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the manifest {}", path.display()))?;
         text.parse::<Self>().with_context(|| format!("invalid manifest {}", path.display()))
+    }
+
+    /// The manifest in this build profile, as `spin up --profile` reads it. A component without the profile stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When no component has the profile, or it asks for what this host does not offer.
+    pub fn in_profile(mut self, name: &str) -> Result<Self> {
+        ensure!(self.component.values().any(|component| component.profile.contains_key(name)), "Profile {name} is not defined in this application");
+        for component in self.component.values_mut() {
+            if let Some(profile) = component.profile.remove(name) {
+                component.apply(profile);
+            }
+        }
+        self.check()?;
+        Ok(self)
     }
 
     pub fn triggers(&self) -> &[HttpTrigger] {
@@ -240,6 +274,18 @@ impl Component {
         }
     }
 
+    fn apply(&mut self, profile: Profile) {
+        if let Some(source) = profile.source {
+            self.source = source;
+        }
+        self.environment.extend(profile.environment);
+        self.dependencies.extend(profile.dependencies);
+        if let Some(ProfileBuild { command }) = profile.build {
+            let build = self.build.get_or_insert_with(|| Build { command: Commands::Many(Vec::new()), workdir: None, _watch: Vec::new() });
+            build.command = command;
+        }
+    }
+
     fn check(&self) -> Result<()> {
         self.file()?;
         let refused = [
@@ -289,6 +335,9 @@ mod tests {
         command = ["one", "two"]
         workdir = "a"
         watch = ["src/**/*.rs"]
+        [component.a.profile.debug]
+        source = "debug/a.wasm"
+        build.command = "three"
     "#;
 
     fn complaint(line: &str) -> String {
@@ -301,6 +350,17 @@ mod tests {
         assert_eq!(manifest.triggers().len(), 2);
         let build = manifest.component["a"].build.as_ref().expect("a build");
         assert_eq!(build.command.as_slice(), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_profile_stands_in_place_of_what_it_names() {
+        let read = || BASE.parse::<Manifest>().expect("valid");
+        let debug = read().in_profile("debug").expect("defined");
+        let build = debug.component["a"].build.as_ref().expect("a build");
+        assert_eq!(debug.component["a"].file().expect("a file"), Path::new("debug/a.wasm"));
+        assert_eq!((build.command.as_slice(), build.workdir.as_deref()), (&["three".to_owned()][..], Some(Path::new("a"))));
+        assert_eq!(read().in_profile("deugb").expect_err("mistyped").to_string(), "Profile deugb is not defined in this application");
+        assert!(complaint("[component.a.profile.fast]\nsources = \"b.wasm\"").contains("sources"));
     }
 
     #[test]

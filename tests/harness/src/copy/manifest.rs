@@ -17,7 +17,7 @@ const GATES: [(Platform, &str, &str); 2] = [
 /// What every copy has to verify tokens with, by its `vendor/access`.
 const VERIFY: [&str; 2] = ["p256", "num-bigint-dig"];
 
-/// `Cargo.toml`, with the release profile of the workspace's.
+/// `Cargo.toml`, with the profiles of the workspace's.
 pub fn cargo(text: &str, workspace: &str, template: &Template, name: &Name, choice: Choice) -> Result<String> {
     let mut paragraphs: Vec<String> = named(text, template, name).split("\n\n").map(|paragraph| paragraph.trim_end().to_owned()).collect();
     for (platform, gate, _) in GATES {
@@ -27,8 +27,10 @@ pub fn cargo(text: &str, workspace: &str, template: &Template, name: &Name, choi
             paragraphs.remove(index);
         }
     }
-    let profile = workspace.split("\n\n").find(|paragraph| paragraph.contains("[profile.release]")).context("the workspace has no release profile")?;
-    paragraphs.push(profile.trim_end().to_owned());
+    for header in ["[profile.release]", "[profile.dev]"] {
+        let profile = workspace.split("\n\n").find(|paragraph| paragraph.contains(header)).with_context(|| format!("the workspace has no {header}"))?;
+        paragraphs.push(profile.trim_end().to_owned());
+    }
     // What the template does not have cargo would warn about.
     let is_its_own = |paragraph: &&str| {
         let package = paragraph.split_once("[profile.release.package.").and_then(|(_, rest)| rest.split(']').next());

@@ -43,7 +43,11 @@ fn scripts(choice: Choice) -> BTreeMap<&'static str, &'static str> {
     if choice.has(Platform::Workers) {
         scripts.extend([("dev", "wrangler dev"), ("deploy", "wrangler deploy"), ("test", "node tests/server.mjs wrangler dev")]);
     }
-    let spin = [("dev", "spin up --build"), ("deploy", "spin registry push --build"), ("test", "node tests/server.mjs spin up --build")];
+    let spin = [
+        ("dev", "spin up --build --profile debug"),
+        ("deploy", "spin registry push --build"),
+        ("test", "node tests/server.mjs spin up --build --profile debug"),
+    ];
     match choice {
         Choice::Workers => {}
         Choice::Spin => scripts.extend(spin),

@@ -24,13 +24,8 @@ pub const NAME: &str = "copy";
 
 /// What node prints before a test that passed.
 const PASSED: &str = "✔";
-/// The release profile that copies have, for the build by hand that has none: with another, all dependencies would be built once more.
-const PROFILE: [(&str, &str); 4] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
-    ("CARGO_PROFILE_RELEASE_LTO", "fat"),
-    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
-    ("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"),
-];
+/// The profile of development that copies have, for the build by hand that has none: with another, all dependencies would be built once more.
+const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
 
 pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     let place = Place::new(project)?;
@@ -91,7 +86,7 @@ impl<'a> Place<'a> {
         let program = self.programs().join("spin");
         let host = spin::host(self.project);
         let script = format!(
-            "#!/bin/sh\n[ \"$*\" = \"up --build --listen $4 --state-dir $6\" ] || exit 2\nexec '{}' --manifest spin.toml --build --listen \"$4\" --state \"$6\"\n",
+            "#!/bin/sh\n[ \"$*\" = \"up --build --profile debug --listen $6 --state-dir $8\" ] || exit 2\nexec '{}' --manifest spin.toml --build --profile debug --listen \"$6\" --state \"$8\"\n",
             host.display()
         );
         fs::write(&program, script)?;
@@ -143,13 +138,13 @@ impl<'a> Place<'a> {
             }
         })?;
         spinner.finish_and_clear();
-        eprintln!("{}", step::line(&name, start.elapsed()));
+        step::done(&name, start.elapsed());
         if !status.success() {
             bail!("{name} failed ({status}):\n{}", step::excerpt(&log));
         }
         let first = first.or_else(|| fs::read_to_string(&log).is_ok_and(|output| output.contains(PASSED)).then(|| start.elapsed()));
         let first = first.with_context(|| format!("{name} ran no test:\n{}", step::excerpt(&log)))?;
-        eprintln!("{}", step::line(&format!("first event of my-{} on {platform}, {state}", template.name), made + first));
+        step::done(&format!("first event of my-{} on {platform}, {state}", template.name), made + first);
         Ok(())
     }
 
@@ -164,7 +159,7 @@ impl<'a> Place<'a> {
     fn build_of_one_platform(&self, template: &Template, platform: Platform) -> Result<()> {
         let copy = self.make(&template.name, Some(platform))?;
         let mut command = build(platform);
-        command.arg("--locked").current_dir(&copy);
+        command.args(["--release", "--locked"]).current_dir(&copy);
         let name = format!("build of my-{}-{platform}", template.name);
         step::run(&name, &mut command, &self.log(&template.name, &format!("one-{platform}")))
     }
@@ -175,7 +170,7 @@ impl<'a> Place<'a> {
         let outcome = self.copy_by_hand(template, &hand).and_then(|function| {
             let mut command = build(platform);
             // As `spin.toml` says it, which looks there for the component.
-            command.args(["--target-dir", "../../target"]).envs(PROFILE).current_dir(function);
+            command.args(["--target-dir", "../../target"]).env(PROFILE.0, PROFILE.1).current_dir(function);
             let name = format!("build of {} by hand on {platform}", template.name);
             step::run(&name, &mut command, &self.log(&template.name, &format!("hand-{platform}")))
         });
@@ -208,7 +203,7 @@ impl<'a> Place<'a> {
 
 fn build(platform: Platform) -> Command {
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--offline", "--target", triple(platform)]);
+    command.args(["build", "--offline", "--target", triple(platform)]);
     command
 }
 

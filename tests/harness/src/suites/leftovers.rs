@@ -22,7 +22,7 @@ const ASK: Duration = Duration::from_millis(50);
 pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     let start = Instant::now();
     check(project, choice)?;
-    eprintln!("{}", step::line(NAME, start.elapsed()));
+    step::done(NAME, start.elapsed());
     Ok(choice.platforms().iter().map(|&platform| Row { passed: 1, ..Row::new(NAME, Some(platform)) }).collect())
 }
 

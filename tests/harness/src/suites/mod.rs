@@ -2,6 +2,7 @@
 
 pub mod copy;
 pub mod deploy;
+pub mod edit;
 pub mod leftovers;
 pub mod node;
 pub mod spin_host;

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -92,10 +92,15 @@ pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: 
         command.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
     }
     let status = Group::spawn(&mut command)?.wait(|| {})?;
-    eprintln!("{}", step::line(&format!("suites on {platform}"), start.elapsed()));
+    step::done(&format!("suites on {platform}"), start.elapsed());
 
     let json = fs::read(&results).with_context(|| format!("vitest left no results ({status})"))?;
-    let mut rows = rows(&json, &project.tests(), platform)?;
+    let results: Results = serde_json::from_slice(&json).context("the results of vitest")?;
+    let mut rows = rows(&results, &project.tests(), platform);
+    for file in &results.test_results {
+        let name = name(&project.tests(), &file.name).unwrap_or_default();
+        step::note(&format!("{name} on {platform}"), Duration::from_secs_f64((file.end_time - file.start_time).max(0.0) / 1000.0));
+    }
     // An error outside any test fails the run, but no test.
     if !status.success() && rows.iter().all(|row| row.failed == 0) {
         rows.push(Row::could_not_run(NAME, Some(platform)));
@@ -114,6 +119,9 @@ struct Results {
 struct File {
     name: PathBuf,
     status: String,
+    /// Milliseconds since 1970.
+    start_time: f64,
+    end_time: f64,
     assertion_results: Vec<Test>,
 }
 
@@ -126,11 +134,10 @@ struct Test {
     tags: Vec<String>,
 }
 
-fn rows(json: &[u8], tests: &Path, platform: Platform) -> Result<Vec<Row>> {
-    let results: Results = serde_json::from_slice(json).context("the results of vitest")?;
+fn rows(results: &Results, tests: &Path, platform: Platform) -> Vec<Row> {
     let mut rows: Vec<Row> = results.test_results.iter().map(|file| row(file, tests, platform)).collect();
     rows.sort_by(|one, other| one.suite.cmp(&other.suite));
-    Ok(rows)
+    rows
 }
 
 fn row(file: &File, tests: &Path, platform: Platform) -> Row {
@@ -163,11 +170,11 @@ mod tests {
     #[test]
     fn counts_tests_and_files_that_cannot_run() {
         let json = r#"{"testResults": [
-            {"name": "/x/lab/order.test.ts", "status": "passed", "assertionResults": [
+            {"name": "/x/lab/order.test.ts", "status": "passed", "startTime": 1, "endTime": 2.5, "assertionResults": [
                 {"fullName": "order none is lost", "status": "passed", "tags": []},
                 {"fullName": "order frames", "status": "skipped", "tags": ["websocket"]}]},
-            {"name": "/x/lab/broken.test.ts", "status": "failed", "assertionResults": []}]}"#;
-        let rows = rows(json.as_bytes(), Path::new("/x"), Platform::Spin).unwrap();
+            {"name": "/x/lab/broken.test.ts", "status": "failed", "startTime": 0, "endTime": 0, "assertionResults": []}]}"#;
+        let rows = rows(&serde_json::from_str(json).unwrap(), Path::new("/x"), Platform::Spin);
         assert_eq!(rows[0], Row::could_not_run("lab/broken", Some(Platform::Spin)));
         assert_eq!((rows[1].passed, rows[1].failed), (1, 0));
         assert_eq!(rows[1].wants(), [("websocket", 1)].into());

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::report::{Row, Skipped};
-use crate::step;
+use crate::{rust, step};
 
 pub const NAME: &str = "unit";
 
@@ -17,7 +17,7 @@ const IGNORED: &str = "ignored";
 pub fn run(project: &Project) -> Result<Vec<Row>> {
     let mut command = Command::new("cargo");
     command.args(["test", "--workspace"]).current_dir(project.root());
-    count(project, &mut command, Row::new(NAME, None))
+    count(project, rust::lint(&mut command), Row::new(NAME, None))
 }
 
 /// Runs this `cargo test` and counts its tests.

@@ -1,0 +1,223 @@
+//! The daily loop: a source is edited under servers that run, the change is served soon, and nothing is built a second time.
+//!
+//! All of it happens in a tree of its own, so that no edit touches this one.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::copy::tree;
+use crate::group::Group;
+use crate::platform::{Choice, Platform};
+use crate::project::Project;
+use crate::report::Row;
+use crate::spin::Runtime;
+use crate::{port, signal, step, up, workers};
+
+pub const NAME: &str = "edit";
+
+/// How long nothing may be built after a change was served.
+const QUIET: Duration = Duration::from_secs(20);
+/// A build of everything, on a busy machine.
+const SOON: Duration = Duration::from_secs(10 * 60);
+const ASK: Duration = Duration::from_millis(50);
+/// What wrangler says before each build but the first.
+const REBUILD: &str = "restarting build";
+/// The function that is edited.
+const FUNCTION: &str = "feed";
+
+pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
+    let start = Instant::now();
+    let mut rows = Vec::new();
+    for &platform in choice.platforms() {
+        let mut row = Row::new(NAME, Some(platform));
+        let place = Place::new(project, platform)?;
+        row.count(match platform {
+            Platform::Workers => place.under_wrangler(),
+            Platform::Spin => place.under_spin(),
+        })?;
+        rows.push(row);
+    }
+    step::done(NAME, start.elapsed());
+    Ok(rows)
+}
+
+/// A change that a server shows.
+struct Edit {
+    name: &'static str,
+    /// Seen from the folder of the function.
+    file: &'static str,
+    old: &'static str,
+    new: &'static str,
+    /// Where it shows, below the function.
+    path: &'static str,
+}
+
+/// Each can be made once.
+const EDITS: [Edit; 3] = [
+    Edit { name: "page", file: "public/feed.css", old: "", new: "/* edited */\n", path: "-/feed.css" },
+    Edit { name: "lib.rs", file: "src/lib.rs", old: "path: \"-/feed.js\"", new: "path: \"-/edited.js\"", path: "-/edited.js" },
+    Edit {
+        name: "shared/core",
+        file: "../../shared/core/src/entry.rs",
+        old: "path: \"-/inspector.css\"",
+        new: "path: \"-/inspector-edited.css\"",
+        path: "-/inspector-edited.css",
+    },
+];
+/// For all servers at once.
+const LAST: Edit = Edit { name: "page", file: "public/feed.css", old: "/* edited */", new: "/* edited again */", path: "-/feed.css" };
+
+impl Edit {
+    /// Makes it, in the tree or in a copy.
+    fn make(&self, function: &Path) -> Result<()> {
+        let vendored = function.join(self.file.replace("../../shared", "vendor"));
+        let file = if vendored.exists() { vendored } else { function.join(self.file) };
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        ensure!(text.contains(self.old), "{} holds no `{}` to edit", file.display(), self.old);
+        Ok(fs::write(file, text.replacen(self.old, self.new, 1))?)
+    }
+
+    /// Whether this function serves it.
+    fn shows(&self, function: &str) -> bool {
+        let Ok(mut answer) = up::agent().get(format!("{function}/{}", self.path)).call() else { return false };
+        let text = answer.body_mut().read_to_string().unwrap_or_default();
+        answer.status().is_success() && (self.path != LAST.path || text.contains(self.new.trim()))
+    }
+}
+
+struct Place<'a> {
+    project: &'a Project,
+    folder: PathBuf,
+    /// A copy of this repository.
+    tree: PathBuf,
+}
+
+impl<'a> Place<'a> {
+    fn new(project: &'a Project, platform: Platform) -> Result<Self> {
+        let folder = project.output().join(format!("edit-{platform}"));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let place = Self { project, tree: folder.join("tree"), folder };
+        tree::write(&tree::read(project.root(), &[])?, &place.tree)?;
+        // So that the dependencies are built once for all trees.
+        symlink(project.root().join("target"), place.tree.join("target"))?;
+        Ok(place)
+    }
+
+    fn function(&self) -> PathBuf {
+        self.tree.join("functions").join(FUNCTION)
+    }
+
+    fn under_wrangler(&self) -> Result<()> {
+        // One server alone, for the times.
+        let mut servers = vec![self.wrangler("root", &self.tree, FUNCTION)?];
+        for edit in &EDITS {
+            edit.make(&self.function())?;
+            let time = wait_until(&mut servers, |server| edit.shows(&server.url))?;
+            step::done(&format!("{} edited to served on workers", edit.name), time);
+        }
+        // Then beside it a second of the same tree, the function by itself, and a copy.
+        servers.push(self.wrangler("root-again", &self.tree, FUNCTION)?);
+        servers.push(self.wrangler("function", &self.function(), "")?);
+        let copy = self.copy()?;
+        servers.push(self.wrangler("copy", &copy, "")?);
+        EDITS[0].make(&copy)?;
+        wait_until(&mut servers, |server| EDITS[0].shows(&server.url))?;
+        for function in [&self.function(), &copy] {
+            LAST.make(function)?;
+        }
+        wait_until(&mut servers, |server| LAST.shows(&server.url))?;
+        signal::wait_or_interrupted(QUIET)?;
+        for (server, edits) in servers.iter_mut().zip([EDITS.len() + 1, 1, 1, 2]) {
+            let log = fs::read_to_string(&server.log)?;
+            let rebuilds = log.matches(REBUILD).count();
+            ensure!(rebuilds == edits, "{}: {edits} edits made {rebuilds} builds:\n{}", server.name, step::excerpt(&server.log));
+            server.group.stop()?;
+        }
+        Ok(())
+    }
+
+    fn wrangler(&self, name: &'static str, folder: &Path, path: &str) -> Result<Server> {
+        let port = port::claim(0)?;
+        let mut command = workers::dev(self.project, folder, port, &self.folder.join("state").join(name), &[])?;
+        let mut server = self.start(name, &mut command, port, path)?;
+        wait_until(std::slice::from_mut(&mut server), Server::answers)?;
+        Ok(server)
+    }
+
+    /// A copy with the one package that it names, as it is here.
+    fn copy(&self) -> Result<PathBuf> {
+        let copy = self.folder.join("my-feed");
+        let mut command = Command::new("cargo");
+        command.args(["harness", "new", FUNCTION]).arg(&copy).args(["--platform", "workers"]).current_dir(self.project.root());
+        step::run("new my-feed", &mut command, &self.project.log("edit-new"))?;
+        symlink(self.project.root().join("target"), copy.join("target"))?;
+        Ok(copy)
+    }
+
+    /// Spin starts anew with what was built, as `spin watch` does it.
+    fn under_spin(&self) -> Result<()> {
+        let function = self.function();
+        drop(self.spin(Server::answers)?);
+        for edit in &EDITS {
+            edit.make(&function)?;
+            let (time, server) = self.spin(|server| edit.shows(&server.url))?;
+            step::done(&format!("{} edited to served on spin", edit.name), time);
+            drop(server);
+        }
+        Ok(())
+    }
+
+    /// Builds, starts, and waits until it serves what is wanted.
+    fn spin(&self, is_served: impl Fn(&Server) -> bool) -> Result<(Duration, Server)> {
+        let port = port::claim(0)?;
+        let start = Instant::now();
+        let manifest = self.function().join("spin.toml");
+        let mut command = Runtime::here().develop(self.project, &manifest, port, &self.folder.join("state"));
+        let mut server = self.start("spin", &mut command, port, "")?;
+        wait_until(std::slice::from_mut(&mut server), is_served)?;
+        Ok((start.elapsed(), server))
+    }
+
+    fn start(&self, name: &'static str, command: &mut Command, port: u16, path: &str) -> Result<Server> {
+        let log = self.project.log(&format!("edit-{name}"));
+        let group = Group::spawn(step::output_to(command, &log)?)?;
+        let url = format!("http://127.0.0.1:{port}/{path}").trim_end_matches('/').to_owned();
+        Ok(Server { name, group, url, log })
+    }
+}
+
+struct Server {
+    name: &'static str,
+    group: Group,
+    /// Of the function.
+    url: String,
+    log: PathBuf,
+}
+
+impl Server {
+    fn answers(&self) -> bool {
+        up::agent().get(format!("{}/{}", self.url, LAST.path)).call().is_ok_and(|answer| answer.status().is_success())
+    }
+}
+
+/// How long it took until this was so for each of them.
+fn wait_until(servers: &mut [Server], is_so: impl Fn(&Server) -> bool) -> Result<Duration> {
+    let start = Instant::now();
+    for server in servers {
+        while !is_so(server) {
+            if let Some(status) = server.group.try_wait()? {
+                bail!("{} ended by itself ({status}):\n{}", server.name, step::excerpt(&server.log));
+            }
+            ensure!(start.elapsed() < SOON, "{} does not serve what was edited:\n{}", server.name, step::excerpt(&server.log));
+            signal::wait_or_interrupted(ASK)?;
+        }
+    }
+    Ok(start.elapsed())
+}
