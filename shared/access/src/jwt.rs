@@ -2,7 +2,7 @@
 
 use jsonwebtoken::errors::ErrorKind as Fault;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
-use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tidewire_core::{Error, ErrorKind, Result};
 
 use crate::credential::invalid;
@@ -27,7 +27,7 @@ pub(crate) fn header(text: &str) -> Result<Header> {
 }
 
 /// The claims under a signature of this key. When it begins and ends is for [`check_times`].
-pub(crate) fn claims<T: DeserializeOwned>(text: &str, key: &DecodingKey, algorithm: Algorithm, expected: impl FnOnce(&mut Validation)) -> Result<T> {
+pub(crate) fn claims(text: &str, key: &DecodingKey, algorithm: Algorithm, expected: impl FnOnce(&mut Validation)) -> Result<Map<String, Value>> {
     signature::install();
     let mut validation = Validation::new(algorithm);
     // They would ask a clock.
@@ -40,22 +40,53 @@ pub(crate) fn claims<T: DeserializeOwned>(text: &str, key: &DecodingKey, algorit
             Fault::InvalidAudience => "the credential is for another audience".to_owned(),
             Fault::InvalidIssuer => "the credential has another issuer".to_owned(),
             Fault::MissingRequiredClaim(name) => format!("the credential has no `{name}`"),
-            _ => "the claims of the credential are not what they have to be".to_owned(),
+            _ => "the claims of the credential are no JSON object in base64url".to_owned(),
         })
     })
 }
 
-/// Whether now is between its beginning and its end.
+/// When it ends, in milliseconds since 1970, if now is between its beginning and its end.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::CredentialExpired`], [`ErrorKind::CredentialInvalid`].
-pub(crate) fn check_times(not_before_ms: Option<u64>, expires_ms: u64, now_ms: u64) -> Result<()> {
+/// [`ErrorKind::CredentialExpired`], [`ErrorKind::CredentialInvalid`], naming the claim.
+pub(crate) fn expires_ms(claims: &Map<String, Value>, now_ms: u64) -> Result<u64> {
+    let expires_ms = time_ms(claims, "exp")?.ok_or_else(|| invalid("the credential has no `exp`, the time at which it ends"))?;
+    check_times(time_ms(claims, "nbf")?, expires_ms, now_ms)?;
+    Ok(expires_ms)
+}
+
+/// A claim that is a NumericDate (RFC 7519, section 2): seconds since 1970, which may have a fraction; in milliseconds.
+fn time_ms(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    let wrong = |why: &str| invalid(format!("`{name}` of the credential is {why}: give the seconds since 1970, as a number"));
+    match value.as_f64() {
+        None => Err(wrong("no number")),
+        Some(seconds) if seconds < 0.0 => Err(wrong("before 1970")),
+        // Whole seconds stay exact; what is too large stays too large.
+        Some(seconds) => Ok(Some(value.as_u64().map_or((seconds * 1_000.0) as u64, |seconds| seconds.saturating_mul(1_000)))),
+    }
+}
+
+/// A claim that is text.
+///
+/// # Errors
+///
+/// [`ErrorKind::CredentialInvalid`], naming the claim.
+pub(crate) fn text(claims: &Map<String, Value>, name: &str) -> Result<Option<String>> {
+    match claims.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(invalid(format!("`{name}` of the credential is no text"))),
+    }
+}
+
+fn check_times(not_before_ms: Option<u64>, expires_ms: u64, now_ms: u64) -> Result<()> {
     if expires_ms <= now_ms {
-        return Err(Error::new(ErrorKind::CredentialExpired, "the time of the credential is over: get a fresh one"));
+        return Err(Error::new(ErrorKind::CredentialExpired, "`exp` of the credential has passed: get a fresh one"));
     }
     if not_before_ms.is_some_and(|begins_ms| begins_ms > now_ms.saturating_add(LEEWAY_MS)) {
-        return Err(invalid("the credential is not valid yet"));
+        return Err(invalid("`nbf` of the credential lies ahead: it is not valid yet"));
     }
     Ok(())
 }

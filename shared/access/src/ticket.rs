@@ -5,7 +5,8 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 use tidewire_core::{Error, ErrorKind, Result, Right, Rights, Ticket};
 
 use crate::credential::invalid;
@@ -29,20 +30,16 @@ struct TicketKey {
     secret: Vec<u8>,
 }
 
-/// The claims, as they stand in a ticket.
-#[derive(Serialize, Deserialize)]
+/// The claims of a ticket that we make. Those that others make may have more kinds of values.
+#[derive(Serialize)]
 struct Claims {
     exp: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<u64>,
     ch: String,
     rights: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
-    /// Only written: its reading is checked by [`jwt::claims`], where it may be one of several.
-    #[serde(default, skip_deserializing)]
     aud: String,
 }
 
@@ -88,7 +85,6 @@ impl TicketKeys {
         let rights = RIGHTS.iter().filter(|(_, right)| ticket.rights.allow(*right)).map(|(name, _)| (*name).into()).collect();
         let claims = Claims {
             exp: ticket.expires_ms / 1_000,
-            nbf: None,
             ch: ticket.channels.clone(),
             rights,
             sub: ticket.subject.clone(),
@@ -103,21 +99,23 @@ impl TicketKeys {
     /// The ticket in this text, for this function.
     pub(crate) fn verify(&self, text: &str, header: &Header, function: &str, now_ms: u64) -> Result<Ticket> {
         let key = self.0.iter().find(|key| header.kid.as_ref() == Some(&key.id)).ok_or_else(|| invalid("no key of TICKET_KEYS has the `kid` of the ticket"))?;
-        let claims: Claims = jwt::claims(text, &DecodingKey::from_secret(&key.secret), Algorithm::HS256, |expected| {
+        let claims = jwt::claims(text, &DecodingKey::from_secret(&key.secret), Algorithm::HS256, |expected| {
             expected.set_audience(&[function]);
-            expected.set_required_spec_claims(&["exp", "aud"]);
+            expected.set_required_spec_claims(&["aud"]);
         })?;
-        let expires_ms = claims.exp.saturating_mul(1_000);
-        jwt::check_times(claims.nbf.map(|nbf| nbf.saturating_mul(1_000)), expires_ms, now_ms)?;
+        let expires_ms = jwt::expires_ms(&claims, now_ms)?;
         if expires_ms > now_ms.saturating_add(MAX_TICKET_S * 1_000 + jwt::LEEWAY_MS) {
-            return Err(invalid(format!("a ticket ends after {MAX_TICKET_S} s at most")));
+            return Err(invalid(format!("`exp` lies too far ahead: a ticket ends after {MAX_TICKET_S} s at most")));
         }
         let mut rights = Rights::NONE;
-        for name in &claims.rights {
-            let (_, right) = RIGHTS.iter().find(|(known, _)| known == name).ok_or_else(|| invalid("the ticket grants a right that there is not"))?;
+        let named = claims.get("rights").and_then(Value::as_array).ok_or_else(|| invalid("`rights` of the ticket is no list"))?;
+        for name in named {
+            let known = RIGHTS.iter().find(|(known, _)| name.as_str() == Some(known));
+            let (_, right) = known.ok_or_else(|| invalid("`rights` of the ticket has one that there is not: read, publish, presence and manage only"))?;
             rights = rights.with(*right);
         }
-        Ok(Ticket { id: claims.jti, subject: claims.sub, channels: claims.ch, rights, expires_ms })
+        let channels = jwt::text(&claims, "ch")?.ok_or_else(|| invalid("the ticket has no `ch`, the channel that it is for"))?;
+        Ok(Ticket { id: jwt::text(&claims, "jti")?, subject: jwt::text(&claims, "sub")?, channels, rights, expires_ms })
     }
 }
 
@@ -211,6 +209,38 @@ mod tests {
             json!({"sub": 7}),
         ] {
             assert_eq!(of(&changes), Err(ErrorKind::CredentialInvalid), "{changes}");
+        }
+    }
+
+    #[test]
+    fn times_may_have_a_fraction() {
+        let soon = NOW_S as f64 + 300.5;
+        assert_eq!(of(&json!({"exp": soon, "nbf": NOW_S as f64 - 0.25, "iat": NOW_S as f64 - 0.5})).unwrap().expires_ms, NOW_MS + 300_500);
+        assert_eq!(of(&json!({"exp": (NOW_S + 300) as f64})).unwrap().expires_ms, NOW_MS + 300_000);
+        assert_eq!(of(&json!({"exp": NOW_S as f64 - 0.5})), Err(ErrorKind::CredentialExpired));
+        assert_eq!(of(&json!({"exp": NOW_S as f64 + 0.5})).unwrap().expires_ms, NOW_MS + 500);
+        assert_eq!(of(&json!({"nbf": NOW_S as f64 + 30.5})), Err(ErrorKind::CredentialInvalid));
+    }
+
+    #[test]
+    fn a_refusal_names_the_claim_and_the_reason() {
+        for (changes, claim, reason) in [
+            (json!({"exp": null}), "`exp`", "no `exp`"),
+            (json!({"exp": "soon"}), "`exp`", "no number"),
+            (json!({"exp": -1.5}), "`exp`", "before 1970"),
+            (json!({"exp": NOW_S - 1}), "`exp`", "passed"),
+            (json!({"exp": NOW_S + MAX_TICKET_S + 31}), "`exp`", "too far ahead"),
+            (json!({"exp": 1e300}), "`exp`", "too far ahead"),
+            (json!({"nbf": []}), "`nbf`", "no number"),
+            (json!({"nbf": NOW_S + 31}), "`nbf`", "lies ahead"),
+            (json!({"ch": null}), "`ch`", "no `ch`"),
+            (json!({"ch": 1}), "`ch`", "no text"),
+            (json!({"rights": "read"}), "`rights`", "no list"),
+            (json!({"rights": [1]}), "`rights`", "there is not"),
+            (json!({"jti": 7}), "`jti`", "no text"),
+        ] {
+            let error = verified(&signed(&json!({"alg": "HS256", "kid": "k1"}), &changes, 1)).unwrap_err();
+            assert!(error.detail().contains(claim) && error.detail().contains(reason), "{changes}: {error}");
         }
     }
 
