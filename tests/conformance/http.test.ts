@@ -6,7 +6,7 @@ import { eventually } from "../harness/eventually.ts";
 import { sendRaw } from "../harness/raw.ts";
 import { read, TRANSPORTS } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
-import { describeOwnServer, freshName, header, numbers, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
+import { ABSENT, describeOwnServer, freshName, header, numbers, publish, publishAll, useOwnServer, useServer } from "../harness/suite.ts";
 
 const server = useServer();
 const freshChannel = () => `${server.url}/feed/${freshName()}`;
@@ -196,7 +196,7 @@ describe("a channel that does not exist yet", () => {
     const answer = await fetch(channel);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual([]);
-    expect(header(answer, "stream-next-offset")).toBe("-1");
+    expect(header(answer, "stream-next-offset")).toBe(ABSENT);
     expect(header(answer, "stream-up-to-date")).toBe("true");
   });
 
@@ -205,7 +205,7 @@ describe("a channel that does not exist yet", () => {
     const reader = read(transport, channel);
     onTestFinished(() => reader.close());
     // Another read still finds nothing: waiting creates nothing.
-    expect(header(await fetch(channel), "stream-next-offset")).toBe("-1");
+    expect(header(await fetch(channel), "stream-next-offset")).toBe(ABSENT);
     await publish(channel, "first");
     await eventually("the first event", () => reader.events.length === 1);
     expect(reader.events).toEqual(["first"]);

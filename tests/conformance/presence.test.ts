@@ -5,7 +5,7 @@ import { announce, Listener, members, presenceUrl } from "../harness/chat.ts";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { Socket } from "../harness/socket.ts";
-import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
+import { ABSENT, describeOwnServer, freshName, publish, useOwnServer, useServer } from "../harness/suite.ts";
 
 const ANN = { name: "Ann" };
 const BEN = { name: "Ben" };
@@ -33,7 +33,7 @@ describe("presence", () => {
     const room = freshRoom();
     await announce(room, "a", ANN);
     const answer = await fetch(room);
-    expect(answer.headers.get("stream-next-offset")).toBe("-1");
+    expect(answer.headers.get("stream-next-offset")).toBe(ABSENT);
     expect(await answer.json()).toEqual([]);
   });
 

@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { read, TRANSPORTS } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
-import { freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
+import { ABSENT, freshName, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
 
 const server = useServer();
 const freshChannel = () => `${server.url}/feed/${freshName()}`;
@@ -50,7 +50,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
 
   test("says that nothing newer exists when there is nothing at all", async () => {
     const socket = await Socket.open(freshChannel());
-    expect(await socket.first("hello")).toMatchObject({ offset: "-1", contentType: "application/json" });
+    expect(await socket.first("hello")).toMatchObject({ offset: ABSENT, contentType: "application/json" });
     expect(await socket.first("events")).toEqual({ type: "events", events: [], upToDate: true });
   });
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
-use tidewire_core::{Append, ContentType, Error, ErrorKind, Operation, Reply, Result, Routed, json};
+use tidewire_core::{Append, ContentType, Error, ErrorKind, Operation, Precondition, Reply, Result, Routed, json};
 
 use crate::message::{JobState, Kind};
 use crate::{INTERVAL_MS, MAX_TEXT_CHARS, sink};
@@ -57,7 +57,8 @@ pub async fn upload(
     let label = label.chars().take(MAX_TEXT_CHARS).collect();
     let at = now_ms();
     let state = JobState { r#type: Kind::Progress, label, value: 0, max: routed.length, unit: "bytes".into(), at, reason: None, detail: None, sha256: None };
-    let create = |closed| Operation::Create { content_type: Some(ContentType::json()), closed, expiry: None, location: String::new() };
+    let create =
+        |closed| Operation::Create { content_type: Some(ContentType::json()), closed, expiry: None, location: String::new(), only_if: Precondition::default() };
     if routed.length.is_some_and(|length| length > max_bytes) {
         // The channel tells, too: a client that is still writing may see no more than a broken connection.
         let error = too_large(max_bytes);

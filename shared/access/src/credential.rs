@@ -1,6 +1,7 @@
 //! Where a request carries its credential.
 
 use form_urlencoded::parse;
+use tidewire_core::fields::cookies;
 use tidewire_core::{Error, ErrorKind, Result, Visit};
 
 /// Longest credential, in bytes, 401 above: the tokens of providers have one to four thousand. Looked at before anything is decoded.
@@ -60,7 +61,7 @@ impl Credential {
 fn bearer(visit: &Visit<'_>) -> Option<String> {
     let header = (visit.headers)("authorization")?;
     let header = header.trim();
-    let (scheme, text) = header.split_once(' ').unwrap_or((header, ""));
+    let (scheme, text) = header.split_once([' ', '\t']).unwrap_or((header, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| text.trim().into())
 }
 
@@ -75,9 +76,7 @@ fn query(visit: &Visit<'_>) -> Result<Option<String>> {
 
 fn cookie(visit: &Visit<'_>) -> Result<Option<String>> {
     let Some(header) = (visit.headers)("cookie") else { return Ok(None) };
-    // The second separator is the platform's, of a header that came twice.
-    let pairs = header.split([';', ',']).filter_map(|pair| pair.trim().split_once('='));
-    let mut tickets = pairs.filter(|(name, _)| *name == TICKET_COOKIE).map(|(_, text)| text);
+    let mut tickets = cookies(&header).filter(|(name, _)| *name == TICKET_COOKIE).map(|(_, text)| text);
     let ticket = tickets.next();
     match tickets.find(|other| Some(*other) != ticket) {
         Some(_) => Err(invalid(format!("the request has two cookies {TICKET_COOKIE} that differ"))),
@@ -107,6 +106,31 @@ mod tests {
         assert_eq!(found("offset=-1&ticket=a.b.c", &[]), one(Carrier::Query));
         assert_eq!(found("", &[("cookie", "x=1; tidewire-ticket=a.b.c; y=2")]), one(Carrier::Cookie));
         assert_eq!(found("", &[]), Ok(None));
+    }
+
+    #[test]
+    fn who_chooses_part_of_a_cookie_plants_no_ticket() {
+        for cookie in ["name=x, tidewire-ticket=a.b.c", "name=x,tidewire-ticket=a.b.c; y=2", "name=\"x, tidewire-ticket=a.b.c\"", "Tidewire-Ticket=a.b.c"] {
+            assert_eq!(found("", &[("cookie", cookie)]), Ok(None), "{cookie}");
+        }
+        let own = "name=x, tidewire-ticket=a.b.d; tidewire-ticket=\"a.b.c\"";
+        assert_eq!(found("", &[("cookie", own)]), Ok(Some(("a.b.c".to_owned(), Carrier::Cookie))));
+    }
+
+    #[test]
+    fn reads_authorization_as_one_scheme_and_its_token() {
+        for (header, expected) in [
+            ("BEARER\ta.b.c", Ok(Some("a.b.c"))),
+            ("Bearer   a.b.c\t", Ok(Some("a.b.c"))),
+            ("Bearer", Err(ErrorKind::CredentialInvalid)),
+            ("", Ok(None)),
+            ("Bearera.b.c", Ok(None)),
+            ("Basic x, Bearer a.b.c", Ok(None)),
+            ("Bearer a.b.c, Basic x", Err(ErrorKind::CredentialInvalid)),
+        ] {
+            let found = found("", &[("authorization", header)]).map(|found| found.map(|(text, _)| text));
+            assert_eq!(found, expected.map(|text| text.map(String::from)), "{header:?}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Channel {
         Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None, expiry: None, revision: 0 }
     }
 
-    /// Stands for a channel that does not exist yet and will by its first publish; each of its offsets is `-1`.
+    /// Stands for a channel that does not exist yet and will by its first publish; each of its offsets is [`Offset::ABSENT`].
     pub fn absent(content_type: ContentType) -> Channel {
         Channel::new(0, content_type)
     }
@@ -76,7 +76,7 @@ impl Channel {
 
     /// The offset after the event of this number.
     pub fn offset(&self, seq: u64) -> Offset {
-        Offset { epoch: self.epoch, seq }
+        if self.exists() { Offset { epoch: self.epoch, seq } } else { Offset::ABSENT }
     }
 
     /// The offset at which nothing newer exists.
@@ -96,6 +96,7 @@ impl Channel {
         match start {
             Start::Beginning => at(self.first - 1),
             Start::Tail => at(self.tail),
+            Start::After(Offset::ABSENT) if self.first == 1 => at(0),
             Start::After(offset) if offset.epoch == self.epoch && (self.first - 1..=self.tail).contains(&offset.seq) => at(offset.seq),
             Start::After(requested) => Position { after: self.first - 1, gap: Some(Gap { requested, earliest: self.earliest() }) },
         }
@@ -118,6 +119,21 @@ mod tests {
             assert_eq!(after(epoch, seq).gap, Some(Gap { requested: Offset { epoch, seq }, earliest: Offset { epoch: 70, seq: 3 } }));
             assert_eq!(after(epoch, seq).after, 3);
         }
+    }
+
+    #[test]
+    fn who_found_no_channel_has_missed_nothing_until_retention_drops_it() {
+        let after = |channel: &Channel| channel.position(Start::After(Offset::ABSENT));
+        let absent = Channel::absent(ContentType::json());
+        assert_eq!((absent.tail_offset(), absent.earliest()), (Offset::ABSENT, Offset::ABSENT));
+        let made = Channel { tail: 9, ..Channel::new(70, ContentType::json()) };
+        for channel in [&absent, &made] {
+            assert_eq!(after(channel), Position { after: 0, gap: None });
+        }
+        let cut = Channel { first: 4, ..made };
+        let gap = Gap { requested: Offset::ABSENT, earliest: Offset { epoch: 70, seq: 3 } };
+        assert_eq!(after(&cut), Position { after: 3, gap: Some(gap) });
+        assert_eq!(cut.position(Start::Beginning).gap, None);
     }
 
     #[test]

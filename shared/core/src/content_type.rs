@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fields::parameters;
+use crate::{Error, ErrorKind, Result, Visit};
+
 /// A media type, compared as Durable Streams does: case-insensitively and without parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ContentType(String);
@@ -25,7 +28,25 @@ impl ContentType {
     /// Longest header value kept, in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// Reads a header value; `None` when it is not of the form `type/subtype`.
+    /// Reads `Content-Type` (RFC 9110, section 8.3); `None` when there is none, or an empty one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::HeaderInvalid`]; [`ErrorKind::ContentUnsupported`] for text in another charset than UTF-8, since all text is read as that.
+    pub(crate) fn of(visit: &Visit<'_>) -> Result<Option<ContentType>> {
+        let Some(value) = visit.header("content-type").filter(|value| !value.trim().is_empty()) else { return Ok(None) };
+        let invalid = || Error::new(ErrorKind::HeaderInvalid, "Content-Type is not of the form type/subtype, with parameters as name=value");
+        let content_type = ContentType::parse(&value).filter(|_| value.is_ascii()).ok_or_else(invalid)?;
+        for parameter in parameters(&value).1 {
+            let (name, charset) = parameter.ok_or_else(invalid)?;
+            if content_type.is_text() && name.eq_ignore_ascii_case("charset") && !["utf-8", "utf8"].iter().any(|known| charset.eq_ignore_ascii_case(known)) {
+                return Err(Error::new(ErrorKind::ContentUnsupported, "text is UTF-8 here: send it so, with charset=utf-8 or without a charset"));
+            }
+        }
+        Ok(Some(content_type))
+    }
+
+    /// Reads what a store keeps; `None` when it is not of the form `type/subtype`.
     pub fn parse(value: &str) -> Option<ContentType> {
         let (kind, subtype) = essence(value).split_once('/')?;
         let is_token = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
@@ -70,6 +91,44 @@ mod tests {
         assert_eq!(plain, ContentType::parse("TEXT/Plain; charset=utf-8").unwrap());
         assert_ne!(plain, ContentType::json());
         assert!(plain.is_text() && !plain.is_json() && !ContentType::octet_stream().is_text());
+    }
+
+    #[test]
+    fn reads_the_header_with_its_parameters() {
+        let of = |value: &str| {
+            let headers = |name: &str| (name == "content-type").then(|| value.to_owned());
+            let read = ContentType::of(&Visit { method: "PUT", url: "", path: "", query: "", headers: &headers });
+            read.map(|read| read.map(|read| read.0)).map_err(|error| error.kind())
+        };
+        for none in ["", " ", "\t"] {
+            assert_eq!(of(none), Ok(None), "{none:?}");
+        }
+        for good in [
+            "text/plain",
+            "text/plain; charset=utf-8",
+            "Text/Plain ;Charset=\"UTF-8\"",
+            "application/json;charset=utf8; profile=\"a;b, c\"",
+            // Bytes are kept as they are, and so is their label.
+            "application/xml; charset=iso-8859-1",
+        ] {
+            assert_eq!(of(good), Ok(Some(good.into())), "{good}");
+        }
+        for other in
+            ["text/plain; charset=iso-8859-1", "application/json;charset=\"utf-16\"", "text/csv;a=b;CHARSET=us-ascii", "text/plain;charset=utf-8;charset=x"]
+        {
+            assert_eq!(of(other), Err(ErrorKind::ContentUnsupported), "{other}");
+        }
+        for bad in [
+            "text",
+            "text/plain, text/html",
+            "text/plain;a=b, text/html",
+            "text/plain;a=b, c=d",
+            "text/plain; charset",
+            "text/plain;a=\"b",
+            "text/plain;a=\"é\"",
+        ] {
+            assert_eq!(of(bad), Err(ErrorKind::HeaderInvalid), "{bad}");
+        }
     }
 
     #[test]

@@ -8,8 +8,10 @@ use serde_json::value::RawValue;
 use crate::body::joined;
 use crate::depth;
 use crate::erase::erase;
+use crate::fields::{entity_tags, is_any};
 use crate::headers::{self, Reply, reply, set, set_next_offset};
 use crate::latest::Latest;
+use crate::precondition;
 use crate::producer::Turn;
 use crate::{
     Append, Channel, ContentType, ErasePlan, Error, ErrorKind, Event, Expiry, Forgetting, Framing, Gap, Member, Offset, Operation, Page, PageLimit, Policy,
@@ -118,18 +120,30 @@ impl Moment {
 ///
 /// What Durable Streams says for the request and state; nothing was changed then.
 pub fn decide(operation: &Operation, body: &[u8], channel: Option<&Channel>, tallies: &[Tally], policy: &Policy, moment: Moment) -> Result<Decision> {
+    let decision = unguarded(operation, body, channel, tallies, policy, moment)?;
+    // Last: of what is refused anyway the reason counts (RFC 9110, section 13.2.1), and what was stored before is acknowledged again (13.1.1).
+    if let Some(only_if) = operation.only_if()
+        && !matches!((operation, &decision), (Operation::Append(_), Decision::Reply(_)))
+    {
+        only_if.check(channel)?;
+    }
+    Ok(decision)
+}
+
+/// Whatever has to be so of the channel.
+fn unguarded(operation: &Operation, body: &[u8], channel: Option<&Channel>, tallies: &[Tally], policy: &Policy, moment: Moment) -> Result<Decision> {
     let existing = || channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found);
     match operation {
-        Operation::Create { content_type, closed, expiry, location } => {
+        Operation::Create { content_type, closed, expiry, location, .. } => {
             let asked = Create { content_type: content_type.as_ref(), closed: *closed, expiry: *expiry, location };
             create(channel, asked, body, policy, moment)
         }
         Operation::Append(asked) => append(existing()?, asked, tallies, body, policy, moment),
-        Operation::Delete => {
+        Operation::Delete { .. } => {
             channel.ok_or_else(not_found)?;
             Ok(Decision::Delete(reply(StatusCode::NO_CONTENT, "")))
         }
-        Operation::Erase { offset, by } => erase(*offset, by.as_ref(), channel, policy),
+        Operation::Erase { offset, by, .. } => erase(*offset, by.as_ref(), channel, policy),
         Operation::Head => Ok(Decision::Reply(head(&existing()?))),
         Operation::Read(read) => read_from(&existing()?, read, policy, moment),
         Operation::Members => Ok(Decision::Presence(policy.presence()?, None)),
@@ -479,13 +493,7 @@ impl PageHead {
 
     /// What the headers say belongs to the answer, so it is in its tag: the same events are another answer once they are no longer the newest, or one of them may have been erased.
     fn etag(&self) -> String {
-        let state = match (self.is_final, self.is_up_to_date) {
-            (true, _) => "-closed",
-            (false, true) => "",
-            (false, false) => "-more",
-        };
-        let revision = if self.revision > 0 { format!("-r{}", self.revision) } else { String::new() };
-        format!("\"{}-{}{state}{revision}\"", self.after, self.end)
+        format!("\"{}-{}{}\"", self.after, self.end, precondition::state(self.is_up_to_date, self.is_final, self.revision))
     }
 
     pub(crate) fn reply(&self, status: StatusCode, cursor: Option<u64>, body: Vec<u8>) -> Reply {
@@ -510,7 +518,7 @@ impl PageHead {
 
 /// `If-None-Match` (RFC 9110, section 13.1.2), compared weakly.
 fn matches(header: &str, etag: &str) -> bool {
-    header.split(',').map(str::trim).any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == etag)
+    is_any(header) || entity_tags(header).any(|(_, tag)| tag == etag)
 }
 
 #[cfg(test)]
@@ -525,7 +533,8 @@ mod tests {
     }
 
     fn appended_to(channel: Option<&Channel>, stream_seq: Option<&str>, closed: bool, moment: Moment) -> Commit {
-        let operation = Operation::Append(Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed, producer: None });
+        let operation =
+            Operation::Append(Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed, ..Append::default() });
         match decide(&operation, b"[1,[22]]", channel, &[], &policy(), moment).unwrap() {
             Decision::Commit(commit, _) => *commit,
             other => panic!("{other:?}"),
@@ -624,6 +633,7 @@ mod tests {
     #[test]
     fn compares_etags_weakly() {
         assert!(matches("\"a\"", "\"a\"") && matches("W/\"a\"", "\"a\"") && matches("\"b\" , \"a\"", "\"a\"") && matches("*", "\"a\""));
+        assert!(!matches("\"b,*,c\"", "\"a\"") && !matches("\"b\", *", "\"a\"") && matches("\"b,\", \"a\"", "\"a\""));
         assert!(!matches("a", "\"a\"") && !matches("\"ab\"", "\"a\"") && !matches("", "\"a\""));
     }
 }

@@ -1,10 +1,15 @@
 //! From the head of an HTTP request to what a function does with it.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use http::header;
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 
+use crate::fields::{digits, list};
 use crate::headers::{preflight, reply, set};
-use crate::{Asset, ChannelName, Error, ErrorKind, Function, Grant, Identity, Operation, Reply, Request, Result, Right, Settings, Tenant};
+use crate::request::METHODS;
+use crate::{Asset, ChannelName, Error, ErrorKind, Function, Grant, Identity, Operation, Precondition, Reply, Request, Result, Right, Route, Settings, Tenant};
 
 /// The head of a request, borrowed from the platform.
 #[derive(Clone, Copy)]
@@ -17,7 +22,7 @@ pub struct Visit<'a> {
     pub path: &'a str,
     /// Query without `?`; empty when there is none.
     pub query: &'a str,
-    /// Looks a header up by its lower-case name. A look-up, so that only the headers that matter cross from the platform.
+    /// Looks a header up by its lower-case name; see [`fields`](crate::fields) for one that came more than once. A look-up, so that only the headers that matter cross from the platform.
     pub headers: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -107,38 +112,102 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
     let base = settings.base_path.as_str();
     let Some(rest) = visit.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
-            Some(bare) if bare == visit.path => Ok(Entry::Reply(redirect(bare))),
+            Some(bare) if bare == visit.path => Ok(Entry::Reply(redirect(bare, visit.query))),
             _ => Err(Error::new(ErrorKind::RouteNotFound, format!("this function is served below {base}"))),
         };
     };
+    let address = Address::below::<F>(rest, settings);
+    let methods = address.methods();
     if visit.method == "OPTIONS" {
-        return Ok(Entry::Reply(preflight()));
+        return Ok(Entry::Reply(preflight(&methods)));
     }
-    let below = rest.strip_prefix("-/").and_then(|rest| rest.split_once('/'));
-    if let Some((name, channel)) = below
-        && let Some(route) = F::ROUTES.iter().find(|route| route.name == name)
-    {
-        if visit.method != route.method {
-            return Err(Error::new(ErrorKind::MethodNotAllowed, format!("this address takes {} only", route.method)));
+    if let Address::File(assets) = address {
+        return file(assets, rest, visit.method).map(Entry::Reply);
+    }
+    if !list(&methods).any(|method| method == visit.method) {
+        return Err(Error::method_not_allowed(visit.method, &methods));
+    }
+    let is_safe = matches!(visit.method, "GET" | "HEAD");
+    if !is_safe && !matches!(address, Address::Channel(_)) {
+        Precondition::refuse(visit)?;
+    }
+    if matches!(visit.method, "POST" | "PUT") {
+        refuse_encoded(visit)?;
+    }
+    let name = |name| ChannelName::from_path(name, F::NAMES);
+    let (channel, operation) = match address {
+        Address::Route(route, channel) => {
+            let length = visit.header("content-length").and_then(|length| digits(&length));
+            let routed =
+                Routed { route: route.name, channel: name(channel)?, grant: Grant::default(), length, rights: route.rights, query: visit.query.into() };
+            return Ok(Entry::Route(routed));
         }
-        let channel = ChannelName::from_path(channel, F::NAMES)?;
-        let length = visit.header("content-length").and_then(|length| length.parse().ok());
-        return Ok(Entry::Route(Routed { route: route.name, channel, grant: Grant::default(), length, rights: route.rights, query: visit.query.into() }));
-    }
-    if let Some(("tenant", tenant)) = below {
-        return Tenant::parse(tenant, visit.method).map(Entry::EraseTenant);
-    }
-    let (channel, operation) = match below {
-        Some(("presence", name)) if F::policy(settings).presence.is_some() => (name, Operation::parse_presence(visit.method)),
-        Some(("revoke", name)) => (name, Operation::parse_revocation(visit.method)),
-        Some(("stats", name)) => (name, Operation::parse_stats(visit)),
-        _ if rest.starts_with("-/inspector") => return file(INSPECTOR, rest, visit.method).map(Entry::Reply),
-        _ if rest.is_empty() || rest.starts_with("-/") => return file(F::ASSETS, rest, visit.method).map(Entry::Reply),
-        _ => (rest, Operation::parse(visit)),
+        Address::Tenant(tenant) => return Tenant::parse(tenant, visit.method).map(Entry::EraseTenant),
+        Address::Presence(channel) => (channel, Ok(if is_safe { Operation::Members } else { Operation::Announce })),
+        Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
+        Address::Stats(channel) => (channel, Ok(Operation::parse_stats(visit))),
+        Address::Channel(channel) => (channel, Operation::parse(visit)),
+        Address::File(_) => return Err(Error::new(ErrorKind::RouteNotFound, "no file is at this address")),
     };
-    let channel = ChannelName::from_path(channel, F::NAMES)?;
-    Ok(Entry::Channel(Asked { channel, operation: operation? }))
+    Ok(Entry::Channel(Asked { channel: name(channel)?, operation: operation? }))
 }
+
+/// What is at an address below a function's base path.
+#[derive(Clone, Copy)]
+enum Address<'a> {
+    Channel(&'a str),
+    Presence(&'a str),
+    Revocations(&'a str),
+    Stats(&'a str),
+    Tenant(&'a str),
+    Route(&'static Route, &'a str),
+    File(&'static [Asset]),
+}
+
+impl<'a> Address<'a> {
+    fn below<F: Function>(rest: &'a str, settings: &Settings) -> Address<'a> {
+        let Some(beside) = rest.strip_prefix("-/") else {
+            return if rest.is_empty() { Address::File(F::ASSETS) } else { Address::Channel(rest) };
+        };
+        let (kind, name) = beside.split_once('/').unwrap_or_default();
+        if let Some(route) = F::ROUTES.iter().find(|route| route.name == kind) {
+            return Address::Route(route, name);
+        }
+        match kind {
+            "presence" if F::policy(settings).presence.is_some() => Address::Presence(name),
+            "revoke" => Address::Revocations(name),
+            "stats" => Address::Stats(name),
+            "tenant" => Address::Tenant(name),
+            _ if beside.starts_with("inspector") => Address::File(INSPECTOR),
+            _ => Address::File(F::ASSETS),
+        }
+    }
+
+    /// The methods that it takes, as a list.
+    fn methods(self) -> Cow<'static, str> {
+        match self {
+            Address::Channel(_) => METHODS.into(),
+            Address::Presence(_) => "GET, HEAD, POST, OPTIONS".into(),
+            Address::Revocations(_) => "POST, OPTIONS".into(),
+            Address::Stats(_) => "GET, HEAD, OPTIONS".into(),
+            Address::Tenant(_) => "DELETE, OPTIONS".into(),
+            Address::Route(route, _) => format!("{}, OPTIONS", route.method).into(),
+            Address::File(_) => FILE_METHODS.into(),
+        }
+    }
+}
+
+/// Refuses a body that would have to be decoded first: stored as it is, it would be something else than what its sender meant.
+fn refuse_encoded(visit: &Visit<'_>) -> Result<()> {
+    let encoding = visit.header("content-encoding").unwrap_or_default();
+    if list(&encoding).all(|coding| coding.eq_ignore_ascii_case("identity")) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ContentUnsupported, "a body comes as it is: send it without Content-Encoding").with_header("accept-encoding", "identity"))
+}
+
+/// The methods of a file. `OPTIONS` is answered for every address of a function.
+const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// A page of every function. It needs no credential and shows nothing without one.
 const INSPECTOR: &[Asset] = &[
@@ -148,10 +217,12 @@ const INSPECTOR: &[Asset] = &[
 ];
 
 /// Relative, so that it holds under any prefix that a proxy takes away.
-fn redirect(bare: &str) -> Reply {
+fn redirect(bare: &str, query: &str) -> Reply {
     let last = bare.rsplit('/').next().unwrap_or_default();
     let mut reply = reply(StatusCode::PERMANENT_REDIRECT, "");
-    set(&mut reply, header::LOCATION, &format!("{last}/"));
+    // As it came, but for what no header can hold.
+    let query = if query.is_empty() { String::new() } else { format!("?{}", utf8_percent_encode(query, CONTROLS)) };
+    set(&mut reply, header::LOCATION, &format!("{last}/{query}"));
     reply
 }
 
@@ -163,7 +234,7 @@ fn redirect(bare: &str) -> Reply {
 pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
     let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
     if !matches!(method, "GET" | "HEAD") {
-        return Err(Error::new(ErrorKind::MethodNotAllowed, "a file takes GET and HEAD only"));
+        return Err(Error::method_not_allowed(method, FILE_METHODS));
     }
     let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
     set(&mut reply, header::CONTENT_TYPE, asset.content_type);
@@ -240,6 +311,69 @@ mod tests {
     }
 
     #[test]
+    fn the_way_to_the_slash_keeps_the_query() {
+        for (query, location) in [("room=x&a=%20", "notes/?room=x&a=%20"), ("é\n", "notes/?%C3%A9%0A"), ("", "notes/")] {
+            let Ok(Entry::Reply(reply)) = at("GET", "/a/notes", query, &[]) else { panic!("no reply") };
+            assert_eq!((reply.status(), reply.headers()[header::LOCATION].to_str().unwrap()), (StatusCode::PERMANENT_REDIRECT, location));
+        }
+    }
+
+    #[test]
+    fn each_address_lists_exactly_the_methods_that_it_takes() {
+        let every = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", ""];
+        for path in ["public", "-/presence/public", "-/revoke/public", "-/stats/public", "-/tenant/team", "-/scan/public", "", "-/notes.css", "-/inspector"] {
+            let path = format!("/a/notes/{path}");
+            let allow = replied("OPTIONS", &path).headers()[header::ALLOW].to_str().unwrap().to_owned();
+            assert_eq!(replied("OPTIONS", &path).headers()[header::ACCESS_CONTROL_ALLOW_METHODS], allow);
+            let taken: Vec<_> = every.into_iter().filter(|method| at(method, &path, "", &[]).is_ok()).collect();
+            let listed: Vec<_> = every.into_iter().filter(|method| list(&allow).any(|listed| listed == *method)).collect();
+            assert_eq!(taken, listed, "{path}");
+            for method in every.into_iter().filter(|method| !taken.contains(method)) {
+                let error = at(method, &path, "", &[]).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::MethodNotAllowed, "{method} {path}");
+                assert_eq!(crate::problem(&error).headers()[header::ALLOW], allow, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn head_of_what_is_beside_a_channel_is_like_get() {
+        for path in ["/a/notes/-/presence/public", "/a/notes/-/stats/public"] {
+            let operation = |method| match at(method, path, "", &[]).unwrap() {
+                Entry::Channel(asked) => asked.operation,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(operation("HEAD"), operation("GET"), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_body_is_refused() {
+        for path in ["public", "-/presence/public", "-/revoke/public"] {
+            let with = |encoding| at("POST", &format!("/a/notes/{path}"), "", &[("content-encoding", encoding)]).map(|_| ()).map_err(|error| error.kind());
+            for good in ["", "identity", "Identity, identity"] {
+                assert_eq!(with(good), Ok(()), "{path} {good:?}");
+            }
+            for bad in ["gzip", "identity, br", "x"] {
+                assert_eq!(with(bad), Err(ErrorKind::ContentUnsupported), "{path} {bad:?}");
+            }
+        }
+        assert!(at("GET", "/a/notes/public", "", &[("content-encoding", "gzip")]).is_ok());
+        assert_eq!(at("PUT", "/a/notes/-/scan/public", "", &[("content-encoding", "gzip")]).unwrap_err().kind(), ErrorKind::ContentUnsupported);
+    }
+
+    #[test]
+    fn a_precondition_beside_a_channel_is_refused() {
+        for field in ["if-match", "if-none-match", "if-unmodified-since"] {
+            for (method, path) in [("POST", "-/presence/public"), ("POST", "-/revoke/public"), ("DELETE", "-/tenant/team"), ("PUT", "-/scan/public")] {
+                let refused = at(method, &format!("/a/notes/{path}"), "", &[(field, "\"x\"")]).unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::NotSupported, "{field} {path}");
+            }
+            assert!(at("GET", "/a/notes/-/presence/public", "", &[(field, "\"x\"")]).is_ok());
+        }
+    }
+
+    #[test]
     fn names_the_channel_below_its_base() {
         assert_eq!(requested("GET", "/a/notes/pub%6Cic", "", &[]).unwrap().channel.as_str(), "public");
     }
@@ -262,7 +396,10 @@ mod tests {
             let headers: Vec<_> = id.map(|id| ("producer-id", id)).into_iter().collect();
             requested("DELETE", "/a/notes/public", query, &headers).map_err(|error| error.kind())
         };
-        assert_eq!(at("offset=-1", Some("p")).unwrap().operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: Some("p".into()) });
+        assert_eq!(
+            at("offset=-1", Some("p")).unwrap().operation,
+            Operation::Erase { offset: crate::Offset::BEGINNING, by: Some("p".into()), only_if: Precondition::default() }
+        );
         assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::CredentialMissing);
         assert_eq!(at("offset=", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
         assert_eq!(at("offset=now", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
@@ -313,7 +450,7 @@ mod tests {
             }
         }
         let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
-        assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: None });
+        assert_eq!(request.operation, Operation::Erase { offset: crate::Offset::BEGINNING, by: None, only_if: Precondition::default() });
     }
 
     #[test]

@@ -25,7 +25,10 @@ pub struct Authored {
 
 /// Decides whether the event may be looked for.
 pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channel>, policy: &Policy) -> Result<Decision> {
-    let tombstone = policy.tombstone.ok_or_else(|| Error::new(ErrorKind::MethodNotAllowed, "this function erases no single events"))?;
+    let tombstone = policy.tombstone.ok_or_else(|| {
+        // The address with `offset=` is the event's.
+        Error::new(ErrorKind::MethodNotAllowed, "this function erases no single events").with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
+    })?;
     let holds = |channel: &&Channel| channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq);
     channel.filter(holds).ok_or_else(not_found)?;
     Ok(Decision::Erase(ErasePlan { seq: offset.seq, by: by.cloned(), tombstone: tombstone(offset) }))

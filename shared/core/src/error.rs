@@ -109,6 +109,10 @@ kinds! {
     ChannelClosed = "channel-closed", CONFLICT, "The channel is closed";
     /// The events after this offset are gone.
     OffsetGone = "offset-gone", GONE, "The offset is gone";
+    /// `If-Match` or `If-None-Match` does not hold; nothing was changed.
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "A precondition does not hold";
+    /// A body in another charset than UTF-8, or encoded.
+    ContentUnsupported = "content-unsupported", UNSUPPORTED_MEDIA_TYPE, "The body is not taken in this form";
     /// The body is longer than `MAX_BODY_BYTES`.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// An event is longer than `MAX_EVENT_BYTES`.
@@ -155,6 +159,12 @@ impl Error {
     pub fn closed(tail: Offset) -> Error {
         let error = Error::new(ErrorKind::ChannelClosed, "nothing is appended to a finished channel");
         error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
+    }
+
+    /// [`ErrorKind::MethodNotAllowed`], with the methods that the address takes.
+    pub(crate) fn method_not_allowed(method: &str, allow: &str) -> Error {
+        let shown: String = method.chars().take(20).collect();
+        Error::new(ErrorKind::MethodNotAllowed, format!("no {shown:?} here: this address takes {allow}")).with_header("allow", allow)
     }
 
     /// [`ErrorKind::TooManyReaders`]; when one leaves nobody knows.

@@ -19,9 +19,8 @@ pub(crate) const PRODUCER_EPOCH: HeaderName = HeaderName::from_static("producer-
 pub(crate) const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
 pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
 
-const ALLOWED: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 /// Request headers that a browser of another origin may send.
-const ALLOWED_HEADERS: &str = "authorization, content-type, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, stream-closed, stream-expires-at, stream-seq, stream-ttl";
+const ALLOWED_HEADERS: &str = "authorization, content-type, if-match, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, stream-closed, stream-expires-at, stream-seq, stream-ttl";
 /// Answer headers that a browser of another origin may read.
 const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
 
@@ -63,11 +62,11 @@ pub fn json(body: impl Into<Vec<u8>>) -> Reply {
     reply
 }
 
-/// CORS preflight.
-pub(crate) fn preflight() -> Reply {
+/// CORS preflight of an address that takes these methods.
+pub(crate) fn preflight(allow: &str) -> Reply {
     let mut reply = reply(StatusCode::NO_CONTENT, "");
-    set(&mut reply, header::ALLOW, ALLOWED);
-    set(&mut reply, header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED);
+    set(&mut reply, header::ALLOW, allow);
+    set(&mut reply, header::ACCESS_CONTROL_ALLOW_METHODS, allow);
     set(&mut reply, header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     set(&mut reply, header::ACCESS_CONTROL_MAX_AGE, "86400");
     reply
@@ -106,7 +105,6 @@ pub fn problem(error: &Error) -> Reply {
         set(&mut reply, header::RETRY_AFTER, &wait_ms.div_ceil(1000).to_string());
     }
     match error.status_code() {
-        StatusCode::METHOD_NOT_ALLOWED => set(&mut reply, header::ALLOW, ALLOWED),
         StatusCode::UNAUTHORIZED => set(&mut reply, header::WWW_AUTHENTICATE, "Bearer"),
         StatusCode::SERVICE_UNAVAILABLE => set(&mut reply, header::RETRY_AFTER, "5"),
         _ => {}

@@ -1,6 +1,6 @@
 //! Every limit, in one table: what is limited, how much it is, and what who passes it is answered.
 
-use crate::{ChannelName, SETTINGS, Setting, frame, policy, presence, producer, tally};
+use crate::{ChannelName, SETTINGS, Setting, fields, frame, policy, presence, tally};
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +145,7 @@ pub const LIMITS: &[Limit] = &[
         bound: fixed(frame::MAX_ID_BYTES as u64, "bytes", "It comes back in the answer."),
         answer: "an `error` frame, close code 3501",
     },
-    Limit { what: "`Producer-Id`", bound: fixed(producer::MAX_ID_BYTES as u64, "bytes", "It is stored with each event."), answer: "400 `header-invalid`" },
+    Limit { what: "`Producer-Id`", bound: fixed(fields::MAX_ID_BYTES as u64, "bytes", "It is stored with each event."), answer: "400 `header-invalid`" },
     Limit {
         what: "a channel under `demo-`: events",
         bound: fixed(policy::DEMO_EVENTS, "events", "What strangers may cost; see `Policy::demo`. None of these holds with `OPEN_ACCESS`."),

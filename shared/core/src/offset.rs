@@ -32,6 +32,10 @@ const SEQ_DIGITS: usize = 14;
 impl Offset {
     /// Before the first event of any channel; `-1` on the wire.
     pub const BEGINNING: Offset = Offset { epoch: 0, seq: 0 };
+
+    /// Where a reader stands that found no channel: before the first event of the one that is made next. Unlike [`Offset::BEGINNING`] it is passed when that
+    /// event is no longer kept.
+    pub const ABSENT: Offset = Offset { epoch: 0, seq: MAX_SEQ };
 }
 
 impl fmt::Display for Offset {
@@ -58,9 +62,10 @@ impl FromStr for Offset {
             Error::new(ErrorKind::OffsetMalformed, format!("{shown:?} is not an offset: give one that this channel returned, `-1` or `now`"))
         };
         let (epoch, seq) = text.split_once('_').ok_or_else(malformed)?;
-        let epoch = digits(epoch, EPOCH_DIGITS).filter(|&n| n != 0 && n <= MAX_EPOCH).ok_or_else(malformed)?;
+        let epoch = digits(epoch, EPOCH_DIGITS).filter(|&n| n <= MAX_EPOCH).ok_or_else(malformed)?;
         let seq = digits(seq, SEQ_DIGITS).filter(|&n| n <= MAX_SEQ).ok_or_else(malformed)?;
-        Ok(Offset { epoch, seq })
+        let offset = Offset { epoch, seq };
+        if epoch == 0 && offset != Offset::ABSENT { Err(malformed()) } else { Ok(offset) }
     }
 }
 
@@ -91,11 +96,20 @@ mod tests {
             "00000000000A_00000000000001",
             "00000000000a_+0000000000001",
             "000000000000_00000000000001",
+            "000000000000_00000000000000",
+            "000000000000_1ffffffffffffe",
             "00000000000a-00000000000001",
             "00000000000a_20000000000000 ",
         ] {
             assert_eq!(text.parse::<Offset>().unwrap_err().kind(), ErrorKind::OffsetMalformed, "{text:?}");
         }
+    }
+
+    #[test]
+    fn knows_where_a_reader_stands_that_found_no_channel() {
+        let text = Offset::ABSENT.to_string();
+        assert_eq!((text.as_str(), text.parse::<Offset>().unwrap()), ("000000000000_1fffffffffffff", Offset::ABSENT));
+        assert!(Offset::BEGINNING < Offset::ABSENT && Offset::ABSENT < Offset { epoch: 1, seq: 0 });
     }
 
     proptest! {

@@ -4,12 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fields::{digits, is_id};
 use crate::{Error, ErrorKind, Result, Visit};
 
 /// What a producer says of an append, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member `producer` of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Producer {
-    /// The producer's own name, 1 to 255 bytes; unique within the channel.
+    /// The producer's own name, 1 to 255 visible ASCII characters; unique within the channel.
     pub id: String,
     /// Rises when the producer starts anew.
     pub epoch: u64,
@@ -39,7 +40,6 @@ pub(crate) enum Turn {
 
 /// Largest epoch and sequence: integers up to 2^53 - 1 cross JavaScript exactly.
 const MAX: u64 = (1 << 53) - 1;
-pub(crate) const MAX_ID_BYTES: usize = 255;
 
 impl Producer {
     /// Reads the three headers; `None` when none is there.
@@ -62,12 +62,11 @@ impl Producer {
 
     /// Itself, if its id and numbers can be a producer's: those of a WebSocket frame are not checked yet.
     pub(crate) fn validated(self) -> Result<Producer> {
-        // A header has no control characters either; ids with one are the channel's own, see `Publisher`.
-        let is_id = (1..=MAX_ID_BYTES).contains(&self.id.len()) && !self.id.contains(char::is_control);
-        if is_id && self.epoch.max(self.seq) <= MAX {
+        check_id(&self.id)?;
+        if self.epoch.max(self.seq) <= MAX {
             return Ok(self);
         }
-        Err(Error::new(ErrorKind::HeaderInvalid, "a producer has an id of 1 to 255 bytes without control characters, and numbers from 0 to 2^53 - 1"))
+        Err(Error::new(ErrorKind::HeaderInvalid, "a producer has numbers from 0 to 2^53 - 1"))
     }
 
     /// What the channel knows once it took this append.
@@ -104,10 +103,17 @@ impl Producer {
     }
 }
 
-/// Decimal digits only, without sign, point or exponent.
+/// Whether it can be a producer's id. Ids of other characters are the channel's own, see `Publisher`.
+///
+/// # Errors
+///
+/// [`ErrorKind::HeaderInvalid`].
+pub(crate) fn check_id(id: &str) -> Result<()> {
+    if is_id(id) { Ok(()) } else { Err(Error::new(ErrorKind::HeaderInvalid, "the id of a producer is 1 to 255 visible ASCII characters")) }
+}
+
 fn number(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten().filter(|&n| n <= MAX)
+    digits(text).filter(|&number| number <= MAX)
 }
 
 #[cfg(test)]
@@ -133,6 +139,15 @@ mod tests {
         assert_eq!(turn(2, 0, Some((1, 7))), Ok(Turn::Next));
         assert_eq!(turn(2, 1, Some((1, 7))), Err(ErrorKind::HeaderInvalid));
         assert_eq!(turn(0, 8, Some((1, 7))), Err(ErrorKind::ProducerFenced));
+    }
+
+    #[test]
+    fn two_names_never_become_one() {
+        let of = |id: &str| Producer { id: id.into(), epoch: 0, seq: 0 }.validated().map_err(|error| error.kind());
+        assert!(of("p~1").is_ok());
+        for bad in ["", "Zo\u{fffd}", "Zoë", "a, b", "a\0b", &"x".repeat(256)] {
+            assert_eq!(of(bad).unwrap_err(), ErrorKind::HeaderInvalid, "{bad:?}");
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
-use crate::transport::accepts;
-use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Producer, Result, Right, Start, Tally, Transport, Visit};
+use crate::fields::{self, is_id, list};
+use crate::producer::check_id;
+use crate::{ChannelName, ContentType, Error, ErrorKind, Expiry, Grant, Offset, Policy, Precondition, Producer, Result, Right, Start, Tally, Transport, Visit};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -30,19 +31,29 @@ pub enum Operation {
         closed: bool,
         /// When it is to end by itself.
         expiry: Option<Expiry>,
-        /// Value of `Location` in the answer: the address it was asked at.
+        /// Value of `Location` in the answer: the address it was asked at, without the query, which may hold a credential.
         location: String,
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
     },
     /// `POST`.
     Append(Append),
     /// `DELETE`.
-    Delete,
+    Delete {
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
+    },
     /// `DELETE` with `offset`: one event.
     Erase {
         /// The event's own offset.
         offset: Offset,
         /// `Producer-Id` of who asks: it has to be the event's. `None` for who manages the channel.
         by: Option<String>,
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
     },
     /// `HEAD`.
     Head,
@@ -66,12 +77,15 @@ pub enum Operation {
 pub struct Append {
     /// `Content-Type`, if given.
     pub content_type: Option<ContentType>,
-    /// `Stream-Seq`: must rise as text from append to append.
+    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must rise as text from append to append.
     pub stream_seq: Option<String>,
     /// `Stream-Closed: true`: finished after this append.
     pub closed: bool,
     /// Who appends, where it is to be stored once however often it is sent.
     pub producer: Option<Producer>,
+    /// What has to be so of the channel.
+    #[serde(default)]
+    pub only_if: Precondition,
 }
 
 /// A read.
@@ -99,6 +113,17 @@ impl Operation {
         }
     }
 
+    /// What has to be so of the channel for it to be carried out.
+    pub(crate) fn only_if(&self) -> Option<&Precondition> {
+        match self {
+            Operation::Create { only_if, .. }
+            | Operation::Append(Append { only_if, .. })
+            | Operation::Delete { only_if }
+            | Operation::Erase { only_if, .. } => Some(only_if),
+            _ => None,
+        }
+    }
+
     /// Whether a body belongs to it.
     pub fn has_body(&self) -> bool {
         matches!(self, Operation::Create { .. } | Operation::Append(_) | Operation::Announce | Operation::Revoke)
@@ -112,7 +137,9 @@ impl Operation {
     /// The rights that it takes, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
-            Operation::Create { .. } | Operation::Delete | Operation::Erase { by: None, .. } | Operation::Revoke | Operation::Stats { .. } => &[Right::Manage],
+            Operation::Create { .. } | Operation::Delete { .. } | Operation::Erase { by: None, .. } | Operation::Revoke | Operation::Stats { .. } => {
+                &[Right::Manage]
+            }
             Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
             Operation::Append(_) | Operation::Erase { .. } => &[Right::Publish],
             Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
@@ -120,6 +147,9 @@ impl Operation {
         }
     }
 }
+
+/// The methods of a channel. `OPTIONS` asks for them.
+pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /// Headers of Durable Streams that this version refuses rather than ignores, since ignoring them would break a promise.
 const NOT_SUPPORTED: &[&str] = &["stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
@@ -130,52 +160,48 @@ impl Operation {
         match visit.method {
             "GET" => Ok(Operation::Read(Read::parse(visit)?)),
             "HEAD" => Ok(Operation::Head),
-            "DELETE" => match Query::parse(visit.query)?.offset {
-                Some(offset) => Ok(Operation::Erase { offset: offset.parse()?, by: visit.header("producer-id") }),
-                None => Ok(Operation::Delete),
-            },
+            "DELETE" => {
+                let only_if = Precondition::parse(visit)?;
+                let Some(offset) = Query::parse(visit.query)?.offset else { return Ok(Operation::Delete { only_if }) };
+                let by = visit.header("producer-id");
+                by.as_deref().map_or(Ok(()), check_id)?;
+                Ok(Operation::Erase { offset: offset.parse()?, by, only_if })
+            }
             "PUT" => {
                 refuse_unsupported(visit)?;
-                Ok(Operation::Create { content_type: content_type(visit)?, closed: closed(visit), expiry: Expiry::parse(visit)?, location: visit.url.into() })
+                Ok(Operation::Create {
+                    content_type: ContentType::of(visit)?,
+                    closed: closed(visit),
+                    expiry: Expiry::parse(visit)?,
+                    location: visit.url.split(['?', '#']).next().unwrap_or_default().into(),
+                    only_if: Precondition::parse(visit)?,
+                })
             }
             "POST" => {
                 refuse_unsupported(visit)?;
                 let stream_seq = visit.header("stream-seq");
-                if stream_seq.as_ref().is_some_and(|seq| seq.is_empty() || seq.len() > 255) {
-                    return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq has 1 to 255 bytes"));
+                if stream_seq.as_ref().is_some_and(|seq| !is_id(seq)) {
+                    return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq is 1 to 255 visible ASCII characters"));
                 }
-                Ok(Operation::Append(Append { content_type: content_type(visit)?, stream_seq, closed: closed(visit), producer: Producer::parse(visit)? }))
+                Ok(Operation::Append(Append {
+                    content_type: ContentType::of(visit)?,
+                    stream_seq,
+                    closed: closed(visit),
+                    producer: Producer::parse(visit)?,
+                    only_if: Precondition::parse(visit)?,
+                }))
             }
-            other => Err(Error::new(ErrorKind::MethodNotAllowed, format!("a channel takes no {other:?}"))),
+            other => Err(Error::method_not_allowed(other, METHODS)),
         }
     }
 }
 
 impl Operation {
-    /// Reads what is asked of those present.
-    pub(crate) fn parse_presence(method: &str) -> Result<Operation> {
-        match method {
-            "GET" => Ok(Operation::Members),
-            "POST" => Ok(Operation::Announce),
-            _ => Err(Error::new(ErrorKind::MethodNotAllowed, "those present are asked by GET, and told by POST")),
-        }
-    }
-
-    /// Reads what is to be done about somebody's access.
-    pub(crate) fn parse_revocation(method: &str) -> Result<Operation> {
-        match method {
-            "POST" => Ok(Operation::Revoke),
-            _ => Err(Error::new(ErrorKind::MethodNotAllowed, "access is revoked by POST")),
-        }
-    }
-
-    /// Reads how the figures are asked for.
-    pub(crate) fn parse_stats(visit: &Visit<'_>) -> Result<Operation> {
-        if visit.method != "GET" {
-            return Err(Error::new(ErrorKind::MethodNotAllowed, "stats are asked for by GET"));
-        }
+    /// Reads how the figures are asked for: as text by who wants that more than JSON.
+    pub(crate) fn parse_stats(visit: &Visit<'_>) -> Operation {
         let accept = visit.header("accept").unwrap_or_default();
-        Ok(Operation::Stats { is_text: accepts(&accept, "text/plain") || accepts(&accept, "application/openmetrics-text") })
+        let weight = |media| fields::weight(&accept, media);
+        Operation::Stats { is_text: weight("text/plain").max(weight("application/openmetrics-text")) > weight("application/json") }
     }
 }
 
@@ -218,7 +244,8 @@ impl Query {
         for (name, value) in parse(text.as_bytes()) {
             let slot = match name.as_ref() {
                 "offset" => &mut query.offset,
-                "last_event_id" => &mut query.last_event_id,
+                // The second is what polyfills of `EventSource` resume with, the third Mercure's.
+                "last_event_id" | "lastEventId" | "lastEventID" => &mut query.last_event_id,
                 "live" => &mut query.live,
                 "cursor" => &mut query.cursor,
                 "view" => &mut query.view,
@@ -239,18 +266,9 @@ fn refuse_unsupported(visit: &Visit<'_>) -> Result<()> {
     }
 }
 
-fn content_type(visit: &Visit<'_>) -> Result<Option<ContentType>> {
-    match visit.header("content-type") {
-        None => Ok(None),
-        Some(value) => match ContentType::parse(&value) {
-            Some(content_type) => Ok(Some(content_type)),
-            None => Err(Error::new(ErrorKind::HeaderInvalid, "Content-Type is not of the form type/subtype")),
-        },
-    }
-}
-
+/// `Stream-Closed: true`; as said twice as once.
 fn closed(visit: &Visit<'_>) -> bool {
-    visit.header("stream-closed").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    visit.header("stream-closed").is_some_and(|value| list(&value).any(|_| true) && list(&value).all(|value| value.eq_ignore_ascii_case("true")))
 }
 
 #[cfg(test)]
@@ -315,12 +333,49 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_sequence_of_1_to_255_bytes() {
+    fn takes_a_sequence_of_1_to_255_visible_characters() {
         let with = |seq: &str| parsed("POST", "", &[("stream-seq", seq)]).map_err(|error| error.kind());
         assert!(with(&"s".repeat(255)).is_ok());
-        for bad in ["", &"s".repeat(256)] {
+        for bad in ["", &"s".repeat(256), "a b", "1, 2", "é", "\u{fffd}", "\t"] {
             assert_eq!(with(bad).unwrap_err(), ErrorKind::HeaderInvalid);
         }
+    }
+
+    #[test]
+    fn says_what_closes_a_channel() {
+        for (value, expected) in [("true", true), ("True", true), ("true, true", true), ("false", false), ("true, false", false), ("", false), ("1", false)] {
+            let Ok(Operation::Append(append)) = parsed("POST", "", &[("stream-closed", value)]) else { panic!("no append") };
+            assert_eq!(append.closed, expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_does_not_keep_its_query() {
+        let headers = |_: &str| None;
+        let visit = Visit { method: "PUT", url: "https://a.example/v1/stream/x?ticket=T&b#c", path: "/v1/stream/x", query: "ticket=T&b", headers: &headers };
+        let Ok(Operation::Create { location, .. }) = Operation::parse(&visit) else { panic!("not created") };
+        assert_eq!(location, "https://a.example/v1/stream/x");
+    }
+
+    #[test]
+    fn resumes_an_event_source_that_is_not_the_browsers() {
+        let token = "00000000000a_00000000000001";
+        let start = |query: &str, header: Option<&str>| {
+            let headers: Vec<_> = header.map(|value| ("last-event-id", value)).into_iter().chain([("accept", "text/event-stream")]).collect();
+            parsed("GET", query, &headers).map_err(|error| error.kind()).map(|read| match read {
+                Operation::Read(read) => read.start,
+                other => panic!("{other:?}"),
+            })
+        };
+        let after = Ok(Start::After(token.parse().unwrap()));
+        for name in ["last_event_id", "lastEventId", "lastEventID"] {
+            assert_eq!(start(&format!("offset=-1&{name}={token}"), None), after, "{name}");
+            assert_eq!(start(&format!("offset={token}&{name}="), None), after, "an empty {name} is none");
+        }
+        assert_eq!(start(&format!("lastEventId={token}"), Some("")), after);
+        assert_eq!(start("", Some("")), Ok(Start::Beginning));
+        assert_eq!(start(&format!("lastEventId={token}&last_event_id={token}"), None), Err(ErrorKind::ParameterRepeated));
+        assert_eq!(start("offset=", None), Err(ErrorKind::OffsetMalformed));
     }
 
     #[test]

@@ -31,13 +31,15 @@ impl Start {
         })
     }
 
-    /// The one place that fixes precedence: `Last-Event-ID` beats `last_event_id` beats `offset`; `None` with none.
+    /// The one place that fixes precedence: `Last-Event-ID` beats `last_event_id` beats `offset`; `None` with none. An empty id is none: whoever has no id yet
+    /// may say so, and 400 would end an `EventSource` for good.
     ///
     /// # Errors
     ///
     /// [`OffsetMalformed`](crate::ErrorKind::OffsetMalformed), of the one that wins.
     pub fn choose(last_event_id_header: Option<&str>, last_event_id: Option<&str>, offset: Option<&str>) -> Result<Option<Start>> {
-        last_event_id_header.or(last_event_id).or(offset).map(Start::parse).transpose()
+        let given = |id: &&str| !id.is_empty();
+        last_event_id_header.filter(given).or(last_event_id.filter(given)).or(offset).map(Start::parse).transpose()
     }
 }
 
@@ -59,7 +61,10 @@ mod tests {
     #[test]
     fn only_the_one_that_wins_has_to_be_right() {
         assert_eq!(Start::choose(Some("now"), Some("?"), Some("?")).unwrap(), Some(Start::Tail));
-        for malformed in ["", "NOW", "now ", "-2"] {
+        assert_eq!(Start::choose(Some(""), Some(""), Some("now")).unwrap(), Some(Start::Tail));
+        assert_eq!(Start::choose(Some(""), None, None).unwrap(), None);
+        assert_eq!(Start::choose(None, None, Some("")).unwrap_err().kind(), ErrorKind::OffsetMalformed);
+        for malformed in ["NOW", "now ", "-2", "\u{fffd}"] {
             assert_eq!(Start::choose(Some(malformed), Some("now"), None).unwrap_err().kind(), ErrorKind::OffsetMalformed, "{malformed:?}");
         }
     }

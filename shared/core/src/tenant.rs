@@ -20,7 +20,7 @@ impl Tenant {
     /// [`ErrorKind::ChannelNameInvalid`]; [`ErrorKind::MethodNotAllowed`] for all but `DELETE`.
     pub(crate) fn parse(path: &str, method: &str) -> Result<Tenant> {
         if method != "DELETE" {
-            return Err(Error::new(ErrorKind::MethodNotAllowed, "a tenant takes DELETE only, which erases its channels"));
+            return Err(Error::method_not_allowed(method, "DELETE, OPTIONS"));
         }
         let name = ChannelName::from_path(path, NameShape::Segment)?;
         let beginning = name.beginning().ok_or_else(|| Error::new(ErrorKind::ChannelNameInvalid, "a tenant is what stands before the first `:` of a name"))?;

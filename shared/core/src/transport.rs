@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fields::{list, named};
 use crate::{Error, ErrorKind, Result, Visit};
 
 /// How events reach a reader.
@@ -17,11 +18,6 @@ pub enum Transport {
     EventSource,
     /// `tidewire.v1`.
     WebSocket,
-}
-
-/// Whether `Accept` names a media type.
-pub(crate) fn accepts(accept: &str, media: &str) -> bool {
-    accept.split(',').any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(media)))
 }
 
 impl Transport {
@@ -43,7 +39,7 @@ impl Transport {
             }
             None => {}
         }
-        let event_stream = accept.is_some_and(|value| accepts(value, "text/event-stream"));
+        let event_stream = accept.and_then(|value| named(value, "text/event-stream")).is_some_and(|weight| weight > 0.0);
         Ok(if event_stream { Transport::EventSource } else { Transport::Poll })
     }
 
@@ -66,7 +62,7 @@ impl Transport {
 
     /// Whether the value of `Upgrade` asks for a WebSocket.
     pub fn is_upgrade(upgrade: Option<&str>) -> bool {
-        upgrade.is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket")))
+        upgrade.is_some_and(|value| list(value).any(|protocol| protocol.eq_ignore_ascii_case("websocket")))
     }
 
     /// Whether Durable Streams demands a start position.
@@ -95,7 +91,7 @@ mod tests {
         for accept in ["Text/Event-Stream", "text/html, text/event-stream;q=0.5", "text/event-stream; charset=utf-8"] {
             assert_eq!(Transport::choose(None, None, Some(accept)).unwrap(), Transport::EventSource, "{accept}");
         }
-        for accept in ["*/*", "text/*", "text/event-streams", "application/json"] {
+        for accept in ["*/*", "text/*", "text/event-streams", "application/json", "text/event-stream;q=0", "a/b;c=\", text/event-stream,\""] {
             assert_eq!(Transport::choose(None, None, Some(accept)).unwrap(), Transport::Poll, "{accept}");
         }
     }

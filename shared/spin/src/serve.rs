@@ -10,7 +10,7 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Offset, Operation, Page, Policy, Presence, Read, Reply,
+    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read, Reply,
     Request as ChannelRequest, Scope, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply,
     timed_out,
 };
@@ -65,10 +65,10 @@ async fn answer<F: Function>(
 ) -> Result<Outgoing, Error> {
     let (parts, body) = request.into_parts();
     let settings = settings(&base(&parts.headers)).await?;
-    // Of several values of a header the platform would take the first; joined, they are seen for what they are.
+    // Of several values of a header the platform would take the first; joined, they are seen for what they are. HTTP/2 takes cookies apart (RFC 9113, section 8.2.3).
     let header = |name: &str| {
         let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        (!values.is_empty()).then(|| values.join(", "))
+        (!values.is_empty()).then(|| values.join(if name == "cookie" { "; " } else { ", " }))
     };
     let url = header("spin-full-url").unwrap_or_default();
     let visit = Visit { method: parts.method.as_str(), url: &url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
@@ -333,7 +333,7 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
                     News::InStore => has_waited = true,
                 }
                 // `now` was resolved when the wait began.
-                read.start = if offset == Offset::BEGINNING { Start::Beginning } else { Start::After(offset) };
+                read.start = Start::After(offset);
             }
             Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_) | Decision::Stats(_) => {
                 return Err(internal("a read was decided as a change"));

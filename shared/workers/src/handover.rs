@@ -36,7 +36,7 @@ impl Handover<'_> {
     /// Hands a request to its channel and returns the object's answer; with `trace` the object logs what it refuses and how the connection ends.
     pub(crate) async fn send(&self, request: &Request, body: Vec<u8>, trace: Option<&Trace>) -> Result<Response> {
         let headers = Headers::new();
-        headers.set(REQUEST, &serde_json::to_string(&(&request.operation, &request.grant, trace))?)?;
+        headers.set(REQUEST, &ascii(&serde_json::to_string(&(&request.operation, &request.grant, trace))?))?;
         headers.set(BINDING, self.binding)?;
         if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll) {
             headers.set("upgrade", "websocket")?;
@@ -72,6 +72,19 @@ impl Handover<'_> {
     fn stub(&self, object: &str) -> Result<worker::Stub> {
         placement::object(self.env, self.binding, object)
     }
+}
+
+/// JSON as ASCII: what else a header holds, such as the subject of a token, the platform may read as something else.
+fn ascii(json: &str) -> String {
+    let mut units = [0; 2];
+    json.chars().fold(String::with_capacity(json.len()), |mut out, character| {
+        match character {
+            ' '..='~' => out.push(character),
+            // Only within strings, where JSON has it so.
+            _ => character.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+        }
+        out
+    })
 }
 
 /// What objects do for the tenant that they belong to.

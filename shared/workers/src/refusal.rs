@@ -1,5 +1,6 @@
 //! An upgrade that is refused.
 
+use tidewire_core::fields::list;
 use tidewire_core::{Error, SUBPROTOCOL, error_frame};
 use worker::{Headers, Response, Result, WebSocketPair};
 
@@ -23,5 +24,5 @@ pub(crate) fn upgraded(client: worker::WebSocket, offers_subprotocol: bool, head
 /// Whether the client offers our subprotocol.
 pub(crate) fn offers_subprotocol(headers: &Headers) -> Result<bool> {
     let offered = headers.get("sec-websocket-protocol")?;
-    Ok(offered.is_some_and(|list| list.split(',').any(|name| name.trim() == SUBPROTOCOL)))
+    Ok(offered.is_some_and(|offered| list(&offered).any(|name| name == SUBPROTOCOL)))
 }

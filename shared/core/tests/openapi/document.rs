@@ -9,9 +9,10 @@ use tidewire_core::{ErrorKind, SUBPROTOCOL};
 
 /// Headers of answers: name, type, meaning.
 const HEADERS: &[(&str, &str, &str)] = &[
+    ("Accept-Encoding", "string", "`identity`: a body comes as it is."),
     ("Allow", "string", "The methods that this address takes."),
     ("Cache-Control", "string", "What a cache may do with the answer."),
-    ("ETag", "string", "Tag of the answer, for `If-None-Match`."),
+    ("ETag", "string", "Tag of the answer, for `If-None-Match`, and `If-Match` of a change."),
     ("Location", "string", "Address of the channel."),
     ("Producer-Epoch", "integer", "Epoch of the producer that the channel knows."),
     ("Producer-Expected-Seq", "integer", "Number of the append that is next."),
@@ -22,7 +23,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("Stream-Closed", "string", "`true` at the end of a finished channel."),
     ("Stream-Cursor", "string", "Cache key to send back as `cursor` with the next long poll."),
     ("Stream-Expires-At", "string", "When the channel ends (RFC 3339)."),
-    ("Stream-Next-Offset", "string", "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order; `-1` before there is a channel."),
+    ("Stream-Next-Offset", "string", "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order."),
     ("Stream-SSE-Data-Encoding", "string", "`base64` when the channel holds bytes."),
     ("Stream-TTL", "integer", "Seconds after the last read or append at which the channel ends."),
     ("WWW-Authenticate", "string", "`Bearer`, where a credential is needed."),
@@ -35,6 +36,7 @@ fn parameters() -> Value {
     let header = |name: &str, schema: Value, about: &str| json!({"name": name, "in": "header", "schema": schema, "description": about});
     let text = || json!({"type": "string"});
     let offset = || json!({"type": "string", "minLength": 1, "maxLength": 127});
+    let id = || json!({"type": "string", "pattern": "^[!-~]{1,255}$"});
     let number = || json!({"type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1});
     let all = [
         json!({
@@ -47,7 +49,7 @@ fn parameters() -> Value {
             offset(),
             "Where to read on: after this offset; `-1` is the beginning, `now` the tail. Needed with `live`, unless `Last-Event-ID` or `last_event_id` says it.",
         ),
-        query("last_event_id", offset(), "As `offset`, and beats it."),
+        query("last_event_id", offset(), "As `offset`, and beats it. `lastEventId` is the same, as polyfills of `EventSource` send it; empty is none."),
         query(
             "live",
             json!({"type": "string", "enum": ["sse", "long-poll"]}),
@@ -59,20 +61,29 @@ fn parameters() -> Value {
             json!({"type": "string", "enum": ["latest"]}),
             "`latest`, of a plain read: leaves out events whose keys all come again later. 501 where events have no keys.",
         ),
-        header("If-None-Match", text(), "The `ETag` of an earlier answer."),
-        header("Last-Event-ID", offset(), "As `offset`, and beats it and `last_event_id`: what an `EventSource` sends when it comes back."),
+        header(
+            "If-Match",
+            text(),
+            "Of a change: the `ETag` of a page that ends where the channel ends now, or `*` for any channel that exists; 412 otherwise.",
+        ),
+        header(
+            "If-None-Match",
+            text(),
+            "Of a read: the `ETag` of an earlier answer. Of a change: what the channel must not be any more, `*` for one that must not exist; 412 otherwise.",
+        ),
+        header("Last-Event-ID", offset(), "As `offset`, and beats it and `last_event_id`: what an `EventSource` sends when it comes back. Empty is none."),
         header(
             "Producer-Epoch",
             number(),
             "Epoch of the idempotent producer; a later one fences off the earlier. The three `Producer-` headers come together.",
         ),
-        header("Producer-Id", json!({"type": "string", "minLength": 1, "maxLength": 255}), "Name of the idempotent producer, unique within the channel."),
+        header("Producer-Id", id(), "Name of the idempotent producer, unique within the channel."),
         header("Producer-Seq", number(), "Number of the append, from 0 within an epoch: what was stored before is acknowledged again and not stored again."),
         header("Sec-WebSocket-Protocol", text(), &format!("`{SUBPROTOCOL}` to have it echoed.")),
         header("Stream-Closed", text(), "`true` finishes the channel: nothing can be appended afterwards. Any other value is as none."),
         header("Stream-Expires-At", json!({"type": "string", "format": "date-time"}), "When the channel ends. Not together with `Stream-TTL`."),
         header("Stream-TTL", number(), "Seconds after the last read or append at which the channel ends."),
-        header("Stream-Seq", json!({"type": "string", "minLength": 1, "maxLength": 255}), "Must rise as text from append to append."),
+        header("Stream-Seq", id(), "Must rise as text from append to append."),
         header("Upgrade", text(), &format!("`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`. Any other value is as none.")),
     ];
     all.into_iter().map(|parameter| (parameter["name"].as_str().unwrap().to_owned(), parameter)).collect::<Map<_, _>>().into()
@@ -85,10 +96,14 @@ const HEAD: &str = "head";
 const DELETE: &str = "deleteChannel";
 const OPTIONS: &str = "preflight";
 const PRESENT: &str = "presence";
+const PRESENT_HEAD: &str = "presenceHead";
 const ANNOUNCE: &str = "announcePresence";
 const REVOKE: &str = "revokeAccess";
 const STATS: &str = "stats";
-const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, ANNOUNCE, REVOKE, STATS];
+const STATS_HEAD: &str = "statsHead";
+const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, PRESENT_HEAD, ANNOUNCE, REVOKE, STATS, STATS_HEAD];
+/// Answers to them have no body.
+const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD];
 
 /// The operations that can fail like this; a kind that is not named here stands at all of them.
 fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
@@ -100,15 +115,18 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         EventNotFound => &[DELETE],
         OffsetMissing | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
         BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE],
-        HeaderInvalid | BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
-        NotSupported => &[PUT, POST, GET],
+        HeaderInvalid => &[PUT, POST, DELETE],
+        PreconditionFailed => &[PUT, POST, DELETE],
+        ContentUnsupported => &[PUT, POST, ANNOUNCE, REVOKE],
+        BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
+        NotSupported => &[PUT, POST, GET, DELETE, ANNOUNCE, REVOKE],
         BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
         RevocationInvalid => &[REVOKE],
-        ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS],
+        ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS, STATS_HEAD],
         ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => {
-            &[PUT, POST, GET, HEAD, DELETE, PRESENT, ANNOUNCE, REVOKE, STATS]
+            &[PUT, POST, GET, HEAD, DELETE, PRESENT, PRESENT_HEAD, ANNOUNCE, REVOKE, STATS, STATS_HEAD]
         }
         // The page at a function's base takes GET and HEAD only.
         MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE, REVOKE],
@@ -120,6 +138,7 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
 fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         ErrorKind::MethodNotAllowed => &["Allow"],
+        ErrorKind::ContentUnsupported => &["Accept-Encoding"],
         ErrorKind::ProducerFenced => &["Producer-Epoch"],
         ErrorKind::ProducerGap => &["Producer-Expected-Seq", "Producer-Received-Seq"],
         ErrorKind::ChannelClosed => &["Stream-Closed", "Stream-Next-Offset"],
@@ -148,6 +167,7 @@ pub(crate) fn document() -> Value {
         "paths": {"/-/presence/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "get": operation(PRESENT, "Tells who is in the channel, where the function tells presence", &[], None, [members()]),
+            "head": operation(PRESENT_HEAD, "As GET, without the body", &[], None, [response(200, "There are some, or none.", &["Cache-Control"], &[])]),
             "post": operation(ANNOUNCE, "Joins, changes the state, renews the lease, or leaves", &[],
                 Some("The member, as JSON of any content type: its id of 1 to 64 bytes, and its state, an object of at most 1,024 bytes; `null` leaves."), [members()]),
         }, "/-/revoke/{channel}": {
@@ -158,13 +178,14 @@ pub(crate) fn document() -> Value {
         }, "/-/stats/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "get": operation(STATS, "Tells who operates a channel its readers, its size, and what happened since it woke", &[], None, [stats()]),
+            "head": operation(STATS_HEAD, "As GET, without the body", &[], None, [response(200, "The channel exists.", &["Cache-Control"], &[])]),
         }, "/{channel}": {
             "parameters": [reference("parameters", "channel")],
-            "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
+            "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At", "If-Match", "If-None-Match"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
                 response(201, "Made.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
                 response(200, "It was there, with the same configuration.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
             ]),
-            "post": operation(POST, "Appends events", &["Stream-Seq", "Stream-Closed", "Producer-Id", "Producer-Epoch", "Producer-Seq"],
+            "post": operation(POST, "Appends events", &["Stream-Seq", "Stream-Closed", "Producer-Id", "Producer-Epoch", "Producer-Seq", "If-Match", "If-None-Match"],
                 Some("The events, in the channel's content type. JSON arrays are batches, one level deep; anything else is one event. Empty only with `Stream-Closed: true`."), [
                 response(204, "Durable; of a producer: it was stored before.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
                 response(200, "Durable, and the first time that this producer's append came.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
@@ -183,7 +204,7 @@ pub(crate) fn document() -> Value {
             "head": operation(HEAD, "Tells the tail", &[], None, [
                 response(200, "It exists, or will by the first publish.", &["Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At", "Cache-Control"], &[]),
             ]),
-            "delete": operation(DELETE, "Deletes the channel and ends its readers; with `offset`, erases one event instead", &["offset", "Producer-Id"], None, [
+            "delete": operation(DELETE, "Deletes the channel and ends its readers; with `offset`, erases one event instead", &["offset", "Producer-Id", "If-Match", "If-None-Match"], None, [
                 response(204, "Gone. Of one event: a tombstone stands in its place.", &["Stream-Next-Offset"], &[]),
             ]),
             "options": operation(OPTIONS, "Answers a CORS preflight, to anyone", &[], None, [response(204, "What another origin may send.", &["Allow"], &[])]),
@@ -238,7 +259,7 @@ fn stats() -> (u16, Value) {
             "sinceWake": counts(&["drops", "gaps", "refusals"]),
         },
     });
-    let text = json!({"type": "string", "description": "Prometheus text format 0.0.4, for an `Accept` that names it or OpenMetrics."});
+    let text = json!({"type": "string", "description": "Prometheus text format 0.0.4, for an `Accept` that wants it or OpenMetrics more than JSON."});
     response(200, "The figures.", &["Cache-Control"], &[("application/json", schema), ("text/plain", text)])
 }
 
@@ -268,7 +289,7 @@ fn errors(id: &str) -> impl Iterator<Item = (String, Value)> {
         let lines: Vec<String> = kinds.iter().map(|kind| format!("`{}`: {}.", kind.code(), kind.title())).collect();
         let mut response = json!({"description": lines.join("\n\n"), "headers": references(&headers)});
         // An answer to HEAD has no body.
-        if id != HEAD {
+        if !HEADS.contains(&id) {
             let types: Vec<String> = kinds.iter().map(|kind| urn(*kind)).collect();
             let schema = json!({"allOf": [reference("schemas", "Problem"), {"properties": {"type": {"enum": types}, "status": {"const": status}}}]});
             response["content"] = json!({"application/problem+json": {"schema": schema}});
