@@ -81,6 +81,28 @@ describeOwnServer("who is let in", () => {
     expect(await ask({ ...bearer(ticket({ rights: ["publish"] })), ...json })).toBe("204");
   });
 
+  test("a ticket's times may have a fraction, and its subject any letters", async () => {
+    const soon = Date.now() / 1_000 + 300.25;
+    expect(await ask(bearer(ticket({ exp: soon, nbf: soon - 400, iat: soon - 400 })))).toBe("200");
+    expect(await ask(bearer(ticket({ sub: "Zoë 日本 \u{1f600}", jti: "ü" })))).toBe("200");
+    const answer = await send(server.url, bearer(ticket({ exp: "soon" as unknown as number })));
+    expect(told(answer)).toBe("401 credential-invalid");
+    expect(answer.body).toContain("`exp`");
+  });
+
+  test("who chooses part of a cookie plants no ticket", async () => {
+    const page = "Sec-Fetch-Site: same-origin";
+    expect(await ask({ headers: [`Cookie: name=x, tidewire-ticket=${ticket()}`, page] })).toBe("401 credential-missing");
+    expect(await ask({ headers: [`Cookie: name=x, tidewire-ticket=${ticket({ ch: "other" })}; tidewire-ticket=${ticket()}`, page] })).toBe("200");
+  });
+
+  test("a credential in the address is not in that of the answer", async () => {
+    const path = `/v1/stream/room-${freshName()}`;
+    const maker = mint(KEY, { aud: "streams", ch: "*", rights: ["manage"] });
+    const answer = await send(server.url, { method: "PUT", path, ...inQuery(maker), headers: ["Content-Length: 0"] });
+    expect([answer.status, answer.headers.get("location")]).toEqual([201, `${server.url}${path}`]);
+  });
+
   test("a token of the provider opens what `authorize` says, whatever kind of key signed it", async () => {
     for (const key of [RSA, UNNAMED, EC, ED]) expect(await ask(bearer(provider.token(key))), key.kid).toBe("200");
     expect(await ask({ ...bearer(provider.token(RSA)), ...json })).toBe("403 access-denied");

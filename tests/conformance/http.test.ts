@@ -427,6 +427,95 @@ describe("the pages", () => {
     expect(answer.status).toBeLessThanOrEqual(308);
     expect(new URL(header(answer, "location"), `${server.url}/feed`).pathname).toBe("/feed/");
   });
+
+  test("the way to the slash keeps the query", async () => {
+    const answer = await fetch(`${server.url}/chat?room=x%20y&a`, { redirect: "manual" });
+    const { pathname, search } = new URL(header(answer, "location"), `${server.url}/chat`);
+    expect([pathname, search]).toEqual(["/chat/", "?room=x%20y&a"]);
+  });
+});
+
+describe("the methods of an address", () => {
+  const room = freshName();
+  test.each([
+    ["a channel", `/chat/${room}`, "GET, HEAD, POST, PUT, DELETE, OPTIONS"],
+    ["those present", `/chat/-/presence/${room}`, "GET, HEAD, POST, OPTIONS"],
+    ["revocations", `/chat/-/revoke/${room}`, "POST, OPTIONS"],
+    ["stats", `/chat/-/stats/${room}`, "GET, HEAD, OPTIONS"],
+    ["a tenant", "/chat/-/tenant/team", "DELETE, OPTIONS"],
+    ["a page", "/chat/", "GET, HEAD, OPTIONS"],
+    ["an upload", `/progress/-/upload/${room}`, "PUT, OPTIONS"],
+  ])("%s lists exactly those that it takes", async (_, path, allow) => {
+    expect(header(await fetch(`${server.url}${path}`, { method: "OPTIONS" }), "allow")).toBe(allow);
+    const taken = allow.split(", ");
+    for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH"].filter((method) => !taken.includes(method))) {
+      const answer = await fetch(`${server.url}${path}`, { method, headers: JSON_TYPE, ...(method !== "GET" && { body: "1" }) });
+      expect([answer.status, header(answer, "allow")], method).toEqual([405, allow]);
+      await answer.text();
+    }
+  });
+
+  test.each(["presence", "stats"])("HEAD of %s is GET without the body", async (what) => {
+    const name = freshName();
+    await publish(`${server.url}/chat/${name}`, { type: "message", id: "1", name: "Ann", text: "hello", at: 1 });
+    const [get, head] = await Promise.all(["GET", "HEAD"].map((method) => sendRaw(server.url, [`${method} /chat/-/${what}/${name} HTTP/1.1`])));
+    expect([head!.status, get!.status]).toEqual([200, 200]);
+    for (const field of ["content-type", "cache-control"]) expect(head!.headers.get(field)).toBe(get!.headers.get(field));
+    expect(get!.body).not.toBe("");
+    expect(head!.body).toBe("");
+  });
+});
+
+describe("a header", () => {
+  const put = (name: string, headers: string[]) => sendRaw(server.url, [`PUT /v1/stream/${name} HTTP/1.1`, ...headers, "Content-Length: 0"]);
+  const post = (name: string, headers: string[], body: string) =>
+    sendRaw(server.url, [`POST /v1/stream/${name} HTTP/1.1`, "Content-Type: application/json", ...headers, `Content-Length: ${body.length}`], body);
+  const sent = async (name: string) => (await fetch(`${server.url}/v1/stream/${name}`)).json();
+
+  test("whose bytes are no ASCII names no producer and no sequence", async () => {
+    const name = freshName();
+    expect((await put(name, ["Content-Type: application/json"])).status).toBe(201);
+    // One byte each, as `fetch` sends them, and the same in UTF-8.
+    for (const id of ["Zo\xeb", "Zo\xe9", "Zo\xc3\xab", "a b", "a\tb"]) {
+      const producer = [`Producer-Id: ${id}`, "Producer-Epoch: 0", "Producer-Seq: 0"];
+      expect((await post(name, producer, "1")).status, id).toBe(400);
+      expect((await post(name, [`Stream-Seq: ${id}`], "1")).status, id).toBe(400);
+      const erased = await sendRaw(server.url, [`DELETE /chat/${name}?offset=-1 HTTP/1.1`, `Producer-Id: ${id}`]);
+      expect(erased.status, id).toBe(400);
+    }
+    expect(await sent(name)).toEqual([]);
+  });
+
+  test("that came twice is one list, which is no id, no type and no number", async () => {
+    const name = freshName();
+    const twice = (field: string, value: string) => [`${field}: ${value}`, `${field}: ${value}`];
+    expect((await put(name, twice("Content-Type", "text/plain"))).status).toBe(400);
+    expect((await put(name, ["Content-Type: application/json", ...twice("Stream-TTL", "60")])).status).toBe(400);
+    expect((await put(name, ["Content-Type: application/json"])).status).toBe(201);
+    expect((await post(name, [...twice("Producer-Id", "p"), "Producer-Epoch: 0", "Producer-Seq: 0"], "1")).status).toBe(400);
+    expect((await post(name, ["Producer-Id: p", "Producer-Epoch: 0", ...twice("Producer-Seq", "0")], "1")).status).toBe(400);
+    expect((await post(name, twice("Stream-Seq", "1"), "1")).status).toBe(400);
+    expect(await sent(name)).toEqual([]);
+    expect((await post(name, twice("Stream-Closed", "true"), "1")).headers.get("stream-closed")).toBe("true");
+    const tag = header(await fetch(`${server.url}/v1/stream/${name}`), "etag");
+    const seen = await sendRaw(server.url, [`GET /v1/stream/${name} HTTP/1.1`, 'If-None-Match: "a"', `If-None-Match: ${tag}`]);
+    expect(seen.status).toBe(304);
+    const other = await sendRaw(server.url, [`GET /v1/stream/${name} HTTP/1.1`, "Accept: application/json", "Accept: text/event-stream;q=0"]);
+    expect([other.status, other.headers.get("content-type")]).toEqual([200, "application/json"]);
+  });
+
+  test("with the type empty says as much as none", async () => {
+    const name = freshName();
+    const made = await put(name, ["Content-Type:"]);
+    expect([made.status, made.headers.get("content-type")]).toEqual([201, "application/octet-stream"]);
+    const answer = await sendRaw(server.url, [`POST /v1/stream/${name} HTTP/1.1`, "Content-Type: ", "Content-Length: 1"], "1");
+    expect([answer.status, answer.body]).toEqual([400, expect.stringContaining("content-type-missing")]);
+  });
+
+  test.each(["presence", "revoke"])("Content-Encoding is refused beside a channel: %s", async (what) => {
+    const answer = await fetch(`${server.url}/chat/-/${what}/${freshName()}`, { method: "POST", headers: { "content-encoding": "gzip" }, body: "{}" });
+    expect([answer.status, header(answer, "accept-encoding")]).toEqual([415, "identity"]);
+  });
 });
 
 describeOwnServer("without open access", () => {

@@ -66,6 +66,7 @@ const BAD_STARTS: { what: string; query: string; code: string }[] = [
   { what: "an empty offset", query: "offset=", code: "offset-malformed" },
   { what: "a number as offset", query: "offset=0", code: "offset-malformed" },
   { what: "a negative offset", query: "offset=-2", code: "offset-malformed" },
+  { what: "an offset of no channel that could be", query: "offset=000000000000_00000000000001", code: "offset-malformed" },
   { what: "an offset in upper case", query: "offset=NOW", code: "offset-malformed" },
   { what: "an offset with NUL", query: "offset=-1%00", code: "offset-malformed" },
   { what: "an offset with CR and LF", query: "offset=-1%0D%0A", code: "offset-malformed" },
@@ -75,6 +76,7 @@ const BAD_STARTS: { what: string; query: string; code: string }[] = [
   { what: "a last_event_id with LF", query: "last_event_id=x%0Ay&offset=-1", code: "offset-malformed" },
   { what: "two offsets", query: "offset=-1&offset=now", code: "parameter-repeated" },
   { what: "the same offset twice", query: "offset=-1&offset=-1", code: "parameter-repeated" },
+  { what: "two names of last_event_id", query: "last_event_id=-1&lastEventId=-1&offset=-1", code: "parameter-repeated" },
   { what: "two of last_event_id", query: "last_event_id=-1&last_event_id=-1&offset=-1", code: "parameter-repeated" },
 ];
 
@@ -254,6 +256,8 @@ describe("a WebSocket", { tags: ["websocket"] }, () => {
     ["a publish with an id of 65 bytes", { type: "publish", id: "i".repeat(65), data: 1 }],
     ["a publish with a number as id", { type: "publish", id: 1, data: 1 }],
     ["a publish without data", { type: "publish", id: "1" }],
+    ["a producer whose id is no visible ASCII", { type: "publish", id: "1", data: 1, producer: { id: "Zoë", epoch: 0, seq: 0 } }],
+    ["a producer whose id has a space", { type: "publish", id: "1", data: 1, producer: { id: "a b", epoch: 0, seq: 0 } }],
   ])("refuses %s", async (_, frame) => {
     const socket = await Socket.open(channel);
     await socket.first("hello");

@@ -94,6 +94,24 @@ describeOwnServer("retention", () => {
     expect(reader.gaps).toEqual([]);
   });
 
+  test.each(TRANSPORTS)("%s: who came before there was a channel is told what was dropped since", async (transport) => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const none = header(await fetch(`${channel}?offset=now`), "stream-next-offset");
+    await publishAll(channel, numbers(1, 50));
+    const inTime = read(transport, channel, none);
+    onTestFinished(() => inTime.close());
+    await eventually("all is there", () => inTime.events.length >= KEPT);
+    expect([inTime.events, inTime.gaps]).toEqual([numbers(1, 50), []]);
+    inTime.close();
+    const earliest = await publishAll(channel, numbers(51, 60));
+    await publishAll(channel, numbers(61, 110));
+    const late = read(transport, channel, none);
+    onTestFinished(() => late.close());
+    await eventually("all is there", () => late.events.length >= KEPT);
+    expect(late.events).toEqual(numbers(61, 110));
+    expect(late.gaps).toEqual([{ requested: none, earliest }]);
+  });
+
   test.each(TRANSPORTS)("%s: the offset just before the earliest event is no gap", async (transport) => {
     const { channel, earliest } = await channelWithPast();
     const reader = read(transport, channel, earliest);
