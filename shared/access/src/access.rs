@@ -116,6 +116,8 @@ mod tests {
             ("origin", "https://chat.example.evil.example"),
             ("origin", "https://chat.example:444"),
             ("origin", "null"),
+            ("origin", "https://chat.example, https://chat.example"),
+            ("sec-fetch-site", "same-origin, none"),
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-site"),
         ] {

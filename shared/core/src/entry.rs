@@ -206,7 +206,7 @@ fn refuse_encoded(visit: &Visit<'_>) -> Result<()> {
     Err(Error::new(ErrorKind::ContentUnsupported, "a body comes as it is: send it without Content-Encoding").with_header("accept-encoding", "identity"))
 }
 
-/// The methods of a file. `OPTIONS` is answered for every address of a function.
+/// The methods of a file.
 const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// A page of every function. It needs no credential and shows nothing without one.
@@ -233,6 +233,9 @@ fn redirect(bare: &str, query: &str) -> Reply {
 /// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
 pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
     let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
+    if method == "OPTIONS" {
+        return Ok(preflight(FILE_METHODS));
+    }
     if !matches!(method, "GET" | "HEAD") {
         return Err(Error::method_not_allowed(method, FILE_METHODS));
     }
@@ -300,6 +303,7 @@ mod tests {
         assert!(replied("HEAD", "/a/notes/").body().is_empty());
         assert_eq!(refused("GET", "/a/notes/-/other.css", &[]), ErrorKind::RouteNotFound);
         assert_eq!(refused("POST", "/a/notes/", &[]), ErrorKind::MethodNotAllowed);
+        assert_eq!(file(Notes::ASSETS, "", "OPTIONS").unwrap().headers()[header::ALLOW], FILE_METHODS);
     }
 
     #[test]
