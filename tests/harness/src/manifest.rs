@@ -99,9 +99,14 @@ impl Manifest {
         Ok((root, manifests))
     }
 
+    /// What wrangler runs before it bundles.
+    pub fn build_command(&self) -> Option<&str> {
+        Some(&self.wrangler.build.as_ref()?.command)
+    }
+
     /// The version of worker-build that the build command installs where there is none.
     pub fn pinned_worker_build(&self) -> Option<&str> {
-        let (_, rest) = self.wrangler.build.as_ref()?.command.split_once("worker-build@")?;
+        let (_, rest) = self.build_command()?.split_once("worker-build@")?;
         rest.split_whitespace().next()
     }
 

@@ -67,6 +67,17 @@ fn the_manifests_pin_the_worker_build_that_fits_the_lock_file() {
 }
 
 #[test]
+fn a_build_that_installs_worker_build_first_says_so_and_how_long_it_takes() {
+    let (root, functions) = Manifest::read_all(&Project::here()).unwrap();
+    for manifest in [root].iter().chain(&functions) {
+        let command = manifest.build_command().unwrap();
+        let (before, install) = command.split_once("cargo install ").unwrap();
+        assert!(before.contains("echo 'worker-build is missing") && before.contains(" minutes'"), "{}: {command}", manifest.place);
+        assert!(!install.contains("quiet"), "{}: {command}", manifest.place);
+    }
+}
+
+#[test]
 fn a_right_manifest_has_no_problem() {
     assert!(problems_of_feed_with("v1", "v1").is_empty());
 }
