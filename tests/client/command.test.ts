@@ -96,6 +96,23 @@ test("keys prints a fresh key of 32 bytes, in the form that each place wants", a
   expect((await tidewire(["keys", "--as", "env"])).stdout).toMatch(/^SPIN_VARIABLE_TICKET_KEYS="k1:[\w-]{43}"\n$/);
 });
 
+test("keys writes one key into the files of a copy, and never over one that is there", async () => {
+  const cwd = folder();
+  const read = (file: string) => readFileSync(join(cwd, file), "utf8");
+  writeFileSync(join(cwd, ".dev.vars"), '# Settings\nTICKET_KEYS=""\nOPEN_ACCESS="false"\n');
+  const made = await tidewire(["keys", "--into", ".dev.vars,.env"], { cwd });
+  expect(made).toMatchObject({ code: 0, stdout: "", stderr: ".dev.vars and .env: the key is written\n" });
+  const key = /^SPIN_VARIABLE_TICKET_KEYS="(k1:[\w-]{43})"\n$/.exec(read(".env"))![1]!;
+  expect(read(".dev.vars")).toBe(`# Settings\nOPEN_ACCESS="false"\nTICKET_KEYS="${key}"\n`);
+  verify((await tidewire(["token", "--function", "chat", "--channel", "room-1"], { cwd })).stdout, key);
+
+  rmSync(join(cwd, ".env"));
+  const again = await tidewire(["keys", "--into", ".env,.dev.vars"], { cwd });
+  expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining(".dev.vars holds a key already; nothing has changed") });
+  expect(() => read(".env")).toThrow("ENOENT");
+  expect(await tidewire(["keys", "--into", "secrets.txt"], { cwd })).toMatchObject({ code: 2 });
+});
+
 test("token mints with the first key of the environment, of .dev.vars or of .env", async () => {
   const [environment, devVars, env] = await Promise.all(["e1", "d1", "s1"].map(async (id) => (await tidewire(["keys", "--id", id])).stdout.trim()));
   const cwd = folder();
