@@ -25,9 +25,14 @@ impl Lock {
         toml::from_str(&text).context("Cargo.lock is not as cargo writes it")
     }
 
+    /// The names of all crates.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.package.iter().map(|package| package.name.as_str())
+    }
+
     /// Whether any version of this crate is in it.
     pub fn has(&self, name: &str) -> bool {
-        self.package.iter().any(|package| package.name == name)
+        self.names().any(|crate_name| crate_name == name)
     }
 
     /// The one version of this crate.

@@ -29,7 +29,7 @@ pub struct New {
     /// Replace the vendor/ of this copy by the shared crates of this repository, and nothing else.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "platform"])]
     pub upgrade: Option<PathBuf>,
-    /// Write all templates as a source for `spin templates install` and `cargo generate`: a folder, or an archive where PATH ends in .tar.gz.
+    /// Write all templates as a source for `spin templates install` (`spin new`, `spin add`) and `cargo generate`: a folder, or an archive where PATH ends in .tar.gz.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "upgrade"])]
     pub templates: Option<PathBuf>,
 }
@@ -86,6 +86,7 @@ fn offer(project: &Project, choice: Choice, path: &Path) -> Result<()> {
     if choice.has(Platform::Spin) {
         let from = if is_archive { "--tar URL".to_owned() } else { format!("--dir {place}") };
         println!("spin templates install {from} && spin new -t tidewire-feed my-feed");
+        println!("spin add -t tidewire-status live-status    # into the application of this folder");
     }
     if !is_archive {
         println!("cargo generate --path {place} templates/feed/content --name my-feed");

@@ -11,7 +11,7 @@ use tidewire_core::SETTINGS;
 use tidewire_harness::application::Application;
 use tidewire_harness::copy::name::Name;
 use tidewire_harness::copy::template::Template;
-use tidewire_harness::copy::tree::Tree;
+use tidewire_harness::copy::tree::{self, Tree};
 use tidewire_harness::copy::{Copy, vendor};
 use tidewire_harness::lock::Lock;
 use tidewire_harness::manifest::Manifest;
@@ -125,6 +125,48 @@ fn links_and_commands_of_a_copys_readme_lead_somewhere() {
         for script in readme.lines().filter_map(|line| line.strip_prefix("npm run ")?.split(' ').next()) {
             assert!(package["scripts"][script].is_string(), "README.md of {} runs {script}", copy.name);
         }
+    });
+}
+
+#[test]
+fn the_readme_of_a_copy_for_one_platform_names_no_file_and_no_command_of_the_other() {
+    each_copy(|copy, files| {
+        let foreign: &[&str] = match copy.choice {
+            Choice::Both => &[],
+            Choice::Workers => &["spin.toml", "spin up", "spin build", "`.env`", "--variable"],
+            Choice::Spin => &["wrangler", ".dev.vars", "[vars]", "8787"],
+        };
+        for foreign in foreign {
+            assert!(!text(files, "README.md").contains(foreign), "README.md of {} for {:?} says {foreign}", copy.name, copy.choice);
+        }
+    });
+}
+
+/// The README's one command for the key, in a copy that has none yet, as `spin new` and `cargo generate` make it.
+#[test]
+fn one_command_writes_the_key_where_there_is_none_and_changes_none() {
+    each_copy(|copy, files| {
+        assert!(text(files, "README.md").contains("leave it empty there: `npm run keys` writes"));
+        let folder = Folder::new(&format!("keys-{}-{:?}", copy.template.name, copy.choice));
+        tree::write(
+            &files.iter().filter(|(path, _)| path.starts_with("vendor/client")).map(|(path, contents)| (path.clone(), contents.clone())).collect(),
+            &folder.0,
+        )
+        .unwrap();
+        let package: serde_json::Value = serde_json::from_str(text(files, "package.json")).unwrap();
+        let places: Vec<&str> = copy.choice.platforms().iter().map(|platform| if *platform == Platform::Workers { ".dev.vars" } else { ".env" }).collect();
+        for place in &places {
+            fs::write(folder.0.join(place), text(files, &format!("{place}.example"))).unwrap();
+        }
+        let run = || Command::new("sh").args(["-c", package["scripts"]["keys"].as_str().unwrap()]).current_dir(&folder.0).output().unwrap();
+        let read = || places.iter().map(|place| fs::read_to_string(folder.0.join(place)).unwrap()).collect::<Vec<_>>();
+        assert!(run().status.success());
+        let written = read();
+        let keys: HashSet<&str> = written.iter().map(|file| file.split_once("TICKET_KEYS=\"k1:").unwrap().1.split('"').next().unwrap()).collect();
+        assert!(keys.len() == 1 && keys.iter().all(|key| key.len() == 43), "{written:?}");
+        let again = run();
+        assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("holds a key already"));
+        assert_eq!(read(), written);
     });
 }
 

@@ -90,6 +90,12 @@ struct Metadata {
     id: String,
     description: String,
     tags: Vec<String>,
+    #[serde(rename = "new_application")]
+    _new_application: toml::Table,
+    #[serde(rename = "add_component")]
+    _add_component: toml::Table,
+    #[serde(rename = "parameters")]
+    _parameters: toml::Table,
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A copy of a template: a project that stands alone.
 
+pub mod component;
 pub mod manifest;
 pub mod name;
 pub mod readme;

@@ -10,7 +10,7 @@ use crate::lock::Lock;
 const MAX_BYTES: usize = 63;
 
 /// Words of Rust and crates that it brings.
-const RESERVED: [&str; 56] = [
+pub const RESERVED: [&str; 56] = [
     "abstract",
     "alloc",
     "as",

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use super::component::{FOLDER, PARENT, ROUTE};
 use super::manifest;
 use super::name::Name;
 use super::template::Template;
@@ -11,6 +12,25 @@ use crate::platform::{Choice, Platform};
 const COMMANDS: &str = "```sh\nnpx wrangler dev";
 /// Stands in the paragraph about that place.
 const PLACE: &str = "`shared/` beside `functions/`";
+
+/// What templates say of both platforms, and what is true of a copy for Workers and of one for Spin.
+const SENTENCES: [(&str, &str, &str); 3] = [
+    (
+        "Variables go under `[vars]` in `wrangler.toml`, or stand in `spin.toml` in lower case.",
+        "Variables go under `[vars]` in `wrangler.toml`.",
+        "Variables stand in `spin.toml` in lower case.",
+    ),
+    (
+        "`OPEN_ACCESS=\"true\"` in `.dev.vars` (`spin up --variable open_access=true`)",
+        "`OPEN_ACCESS=\"true\"` in `.dev.vars`",
+        "`spin up --variable open_access=true`",
+    ),
+    (
+        " On Workers with the bucket that `wrangler.toml` shows it keeps the file in R2 too, under the channel's name, in parts of 8 MiB; not those of `demo-` channels, which\nanyone may send.",
+        " With the bucket that `wrangler.toml` shows it keeps the file in R2 too, under the channel's name, in parts of 8 MiB; not those of `demo-` channels, which\nanyone may send.",
+        "",
+    ),
+];
 
 /// # Errors
 /// When the template's README does not say how to start it where others say it.
@@ -22,9 +42,45 @@ pub fn readme(text: &str, template: &Template, name: &Name, choice: Choice) -> R
         let old = paragraphs.iter_mut().find(|paragraph| paragraph.contains(mark)).with_context(|| format!("README.md has no paragraph with `{mark}`"))?;
         *old = new;
     }
-    let text = format!("# {name}: {}", paragraphs.join("\n\n"));
+    let mut text = format!("# {name}: {}", paragraphs.join("\n\n"));
+    for (both, workers, spin) in SENTENCES {
+        match choice {
+            Choice::Workers => text = text.replace(both, workers),
+            Choice::Spin => text = text.replace(both, spin),
+            Choice::Both => {}
+        }
+    }
     // Where `spin up` listens.
     Ok(if choice.has(Platform::Workers) { text } else { text.replace("127.0.0.1:8787", "127.0.0.1:3000") })
+}
+
+/// That of a component, from that of a copy for Spin whose route begins so.
+pub fn component(text: &str, name: &Name, prefix: &str, own_test: &str) -> Result<String> {
+    let address = "http://127.0.0.1:3000";
+    // A template whose paths begin with a prefix says so in its test as well.
+    let base = if prefix.is_empty() { format!("{address}{ROUTE}") } else { address.to_owned() };
+    let mut text = text.replace("](vendor/", &format!("]({PARENT}vendor/"));
+    if prefix.is_empty() {
+        text = text.replace(address, &base).replace("\"/demo-", &format!("\"{ROUTE}/demo-"));
+    } else {
+        text = text.replace(prefix, ROUTE);
+    }
+    let commands = format!(
+        "```sh\nrustup target add wasm32-wasip2\nspin up --build     # where `spin.toml` is; serves on {address}{ROUTE}/\n\
+         BASE_URL={base} node --test {FOLDER}/{own_test}     # publishes and reads on each transport\n```"
+    );
+    let place = format!(
+        "You need [rustup](https://rustup.rs) and Spin 4.1 or newer; Node 22.18 for the test and the command `tidewire`. {name} shares three things with every other component of Tidewire in its application: the settings under \
+         `[variables]`, the database, so that two components of one template hold the same channels, and `vendor/` beside `spin.toml`, where the first build puts it. Tickets open channels other than those under `demo-`: \
+         `node vendor/client/bin/tidewire keys --into .env` beside `spin.toml` writes their key, where there is none. Keep `.env` out of git; nothing deployed has it: `--variable ticket_keys=` sets a key there. \
+         What is in `vendor/` stays as it is: `cargo harness new --upgrade` in Tidewire's repository replaces it, in the folder of `spin.toml`."
+    );
+    let (own_commands, own_place) = (self::commands(Choice::Spin), self::place(Choice::Spin));
+    for (old, new) in [(own_commands.replace(address, &base), commands), (own_place, place)] {
+        anyhow::ensure!(text.contains(&old), "README.md does not hold `{old}`");
+        text = text.replace(&old, &new);
+    }
+    Ok(text)
 }
 
 fn commands(choice: Choice) -> String {
@@ -32,7 +88,7 @@ fn commands(choice: Choice) -> String {
         Choice::Workers => vec![
             ("rustup target add wasm32-unknown-unknown", ""),
             ("npm install", "wrangler, as package.json pins it"),
-            ("npm run dev", "serves on http://127.0.0.1:8787; the first time it installs worker-build and takes minutes"),
+            ("npm run dev", "serves on http://127.0.0.1:8787; the first time it installs worker-build, in 2 to 4 minutes, and builds everything"),
             ("npm test", "publishes and reads on each transport"),
             ("npm run deploy", "ships it to Cloudflare Workers"),
         ],
@@ -45,7 +101,7 @@ fn commands(choice: Choice) -> String {
         Choice::Both => vec![
             ("rustup target add wasm32-unknown-unknown wasm32-wasip2", ""),
             ("npm install", "wrangler, as package.json pins it"),
-            ("npm run dev", "serves on http://127.0.0.1:8787; the first time it installs worker-build and takes minutes"),
+            ("npm run dev", "serves on http://127.0.0.1:8787; the first time it installs worker-build, in 2 to 4 minutes, and builds everything"),
             ("npm test", "publishes and reads on each transport"),
             ("npm run deploy", "ships it to Cloudflare Workers"),
             ("npm run dev:spin", "the same on Spin 4.1 or newer; then the port is 3000"),
@@ -57,16 +113,15 @@ fn commands(choice: Choice) -> String {
 }
 
 fn place(choice: Choice) -> String {
-    let settings = match choice {
-        Choice::Workers => "`.dev.vars` holds",
-        Choice::Spin => "`.env` holds",
-        Choice::Both => "`.dev.vars` and `.env` hold",
+    let (files, one, deployed) = match choice {
+        Choice::Workers => ("`.dev.vars`", "a key", "`npx wrangler secret put TICKET_KEYS`"),
+        Choice::Spin => ("`.env`", "a key", "`--variable ticket_keys=`"),
+        Choice::Both => ("`.dev.vars` and `.env`", "the same key", "`npx wrangler secret put TICKET_KEYS` or `--variable ticket_keys=`"),
     };
     format!(
-        "You need [rustup](https://rustup.rs) and Node 22.18 or newer. {settings} the key of this project's tickets, which open \
-         channels other than those under `demo-`; git ignores {it} and nothing deployed has {it}: `npx wrangler secret put TICKET_KEYS` or `--variable ticket_keys=` sets one there. \
+        "You need [rustup](https://rustup.rs) and Node 22.18 or newer. Tickets open channels other than those under `demo-`. `cargo harness new` wrote a key of this project's tickets into {files}; \
+         `spin new` and `cargo generate` cannot, and leave it empty there: `npm run keys` writes {one}. Git ignores {files}, and nothing deployed has the key: {deployed} sets one there. \
          A test of a server that runs already: `BASE_URL=http://… npm test`. \
          `node vendor/client/bin/tidewire --help` publishes, follows a channel, makes keys and mints tickets. What is in `vendor/` stays as it is: `cargo harness new --upgrade` in Tidewire's repository replaces it.",
-        it = if choice == Choice::Both { "them" } else { "it" },
     )
 }

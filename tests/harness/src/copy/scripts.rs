@@ -39,7 +39,12 @@ pub fn package(project: &Project, name: &Name, choice: Choice) -> Result<String>
 
 /// Where both platforms are, the plain names are those of Workers.
 fn scripts(choice: Choice) -> BTreeMap<&'static str, &'static str> {
-    let mut scripts = BTreeMap::new();
+    let keys = match choice {
+        Choice::Workers => "node vendor/client/bin/tidewire keys --into .dev.vars",
+        Choice::Spin => "node vendor/client/bin/tidewire keys --into .env",
+        Choice::Both => "node vendor/client/bin/tidewire keys --into .dev.vars,.env",
+    };
+    let mut scripts = BTreeMap::from([("keys", keys)]);
     if choice.has(Platform::Workers) {
         scripts.extend([("dev", "wrangler dev"), ("deploy", "wrangler deploy"), ("test", "node tests/server.mjs wrangler dev")]);
     }

@@ -1,7 +1,8 @@
 //! A source of templates for `spin templates install` and `cargo generate`: a copy of each template whose name is left open.
 //!
-//! Both fill the name in by Liquid, which reads every file, so what would pass for Liquid in ours is marked as raw.
+//! Both fill the name in by Liquid, which reads every file, so what would pass for Liquid in ours is marked as raw. `spin add` reads the same files: only there `http-path` has a value.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,6 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::component::{self, FOLDER, PARENT, ROUTE};
 use super::name::Name;
 use super::template::Template;
 use super::tree::{self, Tree};
@@ -17,11 +19,34 @@ use crate::lock::Lock;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 
-/// Stands in a copy where its name is to stand, as cargo and as Rust spells it.
-const OPEN: [(&str, &str); 2] = [
+/// What stands in a copy where something is open, and what Liquid puts there: its name as cargo and as Rust spells it, and where a component lies.
+const OPEN: [(&str, &str); 8] = [
     ("name-left-open", r#"{{ project-name | downcase | replace: " ", "-" | replace: "_", "-" }}"#),
     ("name_left_open", r#"{{ project-name | downcase | replace: " ", "_" | replace: "-", "_" }}"#),
+    (IS_ADDED, "{% if http-path %}"),
+    (IS_NEW, "{% else %}"),
+    (END, "{% endif %}"),
+    (FOLDER, "{{ output-path }}"),
+    (
+        PARENT,
+        r#"{% assign folders = output-path | split: "/" %}{% for folder in folders %}{% unless folder == "." or folder == "" %}../{% endunless %}{% endfor %}"#,
+    ),
+    (
+        ROUTE,
+        r#"{% if http-path == "" %}/{{ project-name | downcase | replace: " ", "-" | replace: "_", "-" }}{% else %}{{ http-path | remove: "/..." }}{% endif %}"#,
+    ),
 ];
+/// Begins what stands in a component alone.
+const IS_ADDED: &str = "left-open-if-added";
+/// Ends that, and begins what stands in a project alone.
+const IS_NEW: &str = "left-open-if-new";
+const END: &str = "left-open-end";
+/// Ends the rendering, before anything is written: Liquid has no other way to refuse.
+const REFUSE: &str = "{% if taken contains name %}{% assign problem = name | append: \" is a reserved word or a crate that components are built with: choose another name\" %}{% include problem %}{% endif %}";
+/// The parameter that only `spin add` asks for.
+const PATH: &str = "http-path";
+/// A setting that every application with a component of ours has.
+const SETTING: &str = "variables.ticket_keys";
 /// What a copy holds of its own, by the example that all may have.
 const SECRETS: [(&str, &str); 2] = [(".dev.vars", ".dev.vars.example"), (".env", ".env.example")];
 
@@ -32,6 +57,38 @@ struct Metadata {
     id: String,
     description: String,
     tags: [&'static str; 2],
+    new_application: Variant,
+    add_component: Variant,
+    parameters: BTreeMap<&'static str, Parameter>,
+}
+
+/// How one of Spin's commands uses the template.
+#[derive(Default, Serialize)]
+struct Variant {
+    skip_files: Vec<PathBuf>,
+    skip_parameters: Vec<&'static str>,
+    snippets: BTreeMap<&'static str, &'static str>,
+    conditions: BTreeMap<&'static str, Conditional>,
+}
+
+#[derive(Serialize)]
+struct Conditional {
+    condition: Condition,
+    skip_files: Vec<PathBuf>,
+    skip_snippets: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Condition {
+    manifest_entry_exists: &'static str,
+}
+
+#[derive(Serialize)]
+struct Parameter {
+    r#type: &'static str,
+    prompt: &'static str,
+    default: &'static str,
+    pattern: &'static str,
 }
 
 /// `cargo-generate.toml` beside `templates/`.
@@ -67,18 +124,50 @@ fn fill(project: &Project, choice: Choice, folder: &Path) -> Result<()> {
     for template in Template::all(project)? {
         let place = format!("templates/{}", template.name);
         let content = format!("{place}/content");
+        let mut files = files(project, &template, choice, &folder.join(&content))?;
         if choice.has(Platform::Spin) {
-            let metadata = toml::to_string(&metadata(&template)?)?;
-            tree::write(&Tree::from([("metadata/spin-template.toml".into(), metadata.into())]), &folder.join(place))?;
+            let metadata = join(&mut files, project, &template)?;
+            tree::write(&metadata, &folder.join(&place).join("metadata"))?;
         }
-        tree::write(&files(project, template, choice, &folder.join(&content))?, &folder.join(&content))?;
+        let files = files.into_iter().map(|(path, contents)| (path, opened(contents))).collect();
+        tree::write(&files, &folder.join(&content))?;
         sub_templates.push(content);
     }
     let generate = toml::to_string(&Generate { template: SubTemplates { sub_templates } })?;
     Ok(fs::write(folder.join("cargo-generate.toml"), generate)?)
 }
 
-fn metadata(template: &Template) -> Result<Metadata> {
+/// Writes into the files of a copy what a component has instead, and returns what Spin reads about both.
+fn join(files: &mut Tree, project: &Project, template: &Template) -> Result<Tree> {
+    let lock = Lock::read(project)?;
+    let name = open_name(&lock)?;
+    let template = Template::find(project, &template.name)?;
+    let copy = Copy { project, template, name, choice: Choice::Spin };
+    let alone = copy.files()?;
+    let joined = component::files(&alone, &copy.name)?;
+    let skip_files = files.keys().filter(|path| !joined.contains_key(*path)).cloned().collect();
+    let vendored = joined.keys().filter(|path| path.starts_with("vendor")).cloned().collect();
+    let metadata = toml::to_string(&metadata(&copy.template, skip_files, vendored)?)?;
+    for (path, contents) in joined {
+        // Cut already: cargo leaves out of a lock file what a component lacks.
+        if path != Path::new("Cargo.lock") {
+            let own = files.insert(path.clone(), contents.clone()).with_context(|| format!("a copy has no {}", path.display()))?;
+            if own != contents {
+                files.insert(path, [IS_ADDED.as_bytes(), &contents, IS_NEW.as_bytes(), &own, END.as_bytes()].concat());
+            }
+        }
+    }
+    let taken = component::taken(&lock);
+    let refusal = format!("{{% assign name = {} %}}{{% assign taken = \"{taken}\" | split: \",\" %}}{REFUSE}", OPEN[0].1.trim_matches(['{', '}', ' ']));
+    let snippet = [refusal.into_bytes(), opened(component::component(&alone)?.into())].concat();
+    Ok(Tree::from([
+        ("spin-template.toml".into(), metadata.into()),
+        ("snippets/component.txt".into(), snippet),
+        ("snippets/variables.txt".into(), component::variables(&alone)?.into()),
+    ]))
+}
+
+fn metadata(template: &Template, skip_files: Vec<PathBuf>, vendored: Vec<PathBuf>) -> Result<Metadata> {
     #[derive(Deserialize)]
     struct Manifest {
         package: Package,
@@ -88,13 +177,30 @@ fn metadata(template: &Template) -> Result<Metadata> {
         description: String,
     }
     let manifest: Manifest = toml::from_str(&fs::read_to_string(template.folder.join("Cargo.toml"))?)?;
-    Ok(Metadata { manifest_version: "1", id: template.package(), description: manifest.package.description, tags: ["tidewire", "realtime"] })
+    // A second component changes no setting, and finds `vendor/` where the first has put it.
+    let is_second = Conditional { condition: Condition { manifest_entry_exists: SETTING }, skip_files: vendored, skip_snippets: vec!["variables"] };
+    let add_component = Variant {
+        skip_files,
+        snippets: [("component", "component.txt"), ("variables", "variables.txt")].into(),
+        conditions: [("second", is_second)].into(),
+        ..Variant::default()
+    };
+    let path = Parameter { r#type: "string", prompt: "HTTP path (empty: /NAME/...)", default: "", pattern: r"^((/\S+)?/\.\.\.)?$" };
+    Ok(Metadata {
+        manifest_version: "1",
+        id: template.package(),
+        description: manifest.package.description,
+        tags: ["tidewire", "realtime"],
+        new_application: Variant { skip_parameters: vec![PATH], ..Variant::default() },
+        add_component,
+        parameters: [(PATH, path)].into(),
+    })
 }
 
 /// The files of a copy whose name is open. Cargo cuts the lock file in `folder`, as it does for a copy.
-fn files(project: &Project, template: Template, choice: Choice, folder: &Path) -> Result<Tree> {
-    let name = Name::parse(OPEN[0].0, &Lock::read(project)?)?;
-    let mut files = Copy { project, template, name, choice }.files()?;
+fn files(project: &Project, template: &Template, choice: Choice, folder: &Path) -> Result<Tree> {
+    let name = open_name(&Lock::read(project)?)?;
+    let mut files = Copy { project, template: Template::find(project, &template.name)?, name, choice }.files()?;
     for (secret, example) in SECRETS {
         if let Some(example) = files.get(Path::new(example)).cloned() {
             files.insert(secret.into(), example);
@@ -105,7 +211,11 @@ fn files(project: &Project, template: Template, choice: Choice, folder: &Path) -
     let lock = PathBuf::from("Cargo.lock");
     let cut = fs::read(folder.join(&lock))?;
     files.insert(lock, cut);
-    Ok(files.into_iter().map(|(path, contents)| (path, opened(contents))).collect())
+    Ok(files)
+}
+
+fn open_name(lock: &Lock) -> Result<Name> {
+    Name::parse(OPEN[0].0, lock)
 }
 
 /// With the name as Liquid fills it in. Bytes that are no text are left as they are, by Liquid too.

@@ -66,21 +66,22 @@ pub fn upgrade(project: &Project, copy: &Path) -> Result<Changes> {
     Ok(changes)
 }
 
-/// The `vendor/` of a copy: the one that its manifest takes the core from.
+/// The `vendor/` of a copy, or of an application that components of ours have joined: the core lies in it.
 fn vendored(copy: &Path) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Manifest {
-        dependencies: toml::Table,
+        package: Package,
     }
-    let is_copy = || {
-        let manifest: Manifest = toml::from_str(&fs::read_to_string(copy.join("Cargo.toml")).ok()?).ok()?;
-        let path = manifest.dependencies.get("tidewire-core")?.get("path")?.as_str()?;
-        Some(path == "vendor/core" && copy.join(path).is_dir())
-    };
-    if is_copy() != Some(true) {
-        bail!("{} is no copy of a template: its Cargo.toml does not take tidewire-core from vendor/core", copy.display());
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
     }
-    Ok(copy.join("vendor"))
+    let folder = copy.join("vendor");
+    let core = fs::read_to_string(folder.join("core/Cargo.toml")).ok().and_then(|manifest| toml::from_str::<Manifest>(&manifest).ok());
+    if core.is_none_or(|core| core.package.name != "tidewire-core") {
+        bail!("{} is no copy of a template, nor an application with one: tidewire-core is not in its vendor/core", copy.display());
+    }
+    Ok(folder)
 }
 
 fn changes(old: &Tree, new: &Tree) -> Result<Changes> {
