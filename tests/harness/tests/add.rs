@@ -140,8 +140,8 @@ fn add(application: &Folder, template: &str, name: &str, output: &str, path: &st
     Ok(())
 }
 
-/// What `spin build` does, with another program in the place of cargo.
-fn build(application: &Folder) -> Vec<bool> {
+/// What `spin build --profile PROFILE` does, with another program in the place of cargo.
+fn build(application: &Folder, profile: Option<&str>) -> Vec<bool> {
     let bin = application.0.join("bin");
     fs::create_dir_all(&bin).unwrap();
     fs::write(bin.join("cargo"), "#!/bin/sh\ntest -e Cargo.toml && echo \"$*\" > built\n").unwrap();
@@ -149,9 +149,9 @@ fn build(application: &Folder) -> Vec<bool> {
     let path = format!("{}:{}", bin.display(), env::var("PATH").unwrap());
     let components = application.manifest()["component"].as_table().unwrap().clone();
     let build = |component: &toml::Value| {
-        let build = &component["build"];
-        let folder = application.0.join(build["workdir"].as_str().unwrap());
-        let output = Command::new("sh").args(["-c", build["command"].as_str().unwrap()]).env("PATH", &path).current_dir(folder).output().unwrap();
+        let folder = application.0.join(component["build"]["workdir"].as_str().unwrap());
+        let part = profile.map_or(component, |profile| &component["profile"][profile]);
+        let output = Command::new("sh").args(["-c", part["build"]["command"].as_str().unwrap()]).env("PATH", &path).current_dir(folder).output().unwrap();
         output.status.success()
     };
     components.values().map(build).collect()
@@ -167,7 +167,9 @@ fn a_component_joins_with_its_variables_and_its_route() {
     let trigger = &manifest["trigger"]["http"][0];
     assert_eq!((trigger["route"].as_str(), trigger["component"].as_str()), (Some("/live-status/..."), Some("live-status")));
     let component = &manifest["component"]["live-status"];
-    assert_eq!(component["source"].as_str(), Some("live-status/target/wasm32-wasip2/release/live_status.wasm"));
+    for (part, profile) in [(component, "release"), (&component["profile"]["debug"], "debug")] {
+        assert_eq!(part["source"].as_str(), Some(format!("live-status/target/wasm32-wasip2/{profile}/live_status.wasm").as_str()));
+    }
     for field in ["sqlite_databases", "allowed_outbound_hosts", "variables"] {
         assert_eq!(component[field], own["component"]["status"][field], "{field}");
     }
@@ -190,9 +192,9 @@ fn two_components_share_one_vendor_folder_and_settings_that_were_changed_stay() 
     assert_eq!(application.manifest()["trigger"]["http"][1]["route"].as_str(), Some("/live/..."));
     assert!(!application.0.join("parts/news/vendor").exists());
 
-    assert_eq!(build(&application), [true, true]);
+    assert_eq!(build(&application, Some("debug")), [true, true]);
     assert!(application.0.join("vendor/core/Cargo.toml").is_file() && !application.0.join("live-status/vendor").exists());
-    assert_eq!(build(&application), [true, true]);
+    assert_eq!(build(&application, None), [true, true]);
     for (folder, name, core) in [("live-status", "live-status", "../vendor/core"), ("parts/news", "news", "../../vendor/core")] {
         assert_eq!(application.read(&format!("{folder}/built")).trim(), format!("build --release --target wasm32-wasip2 --package {name}"));
         let manifest: toml::Table = toml::from_str(&application.read(&format!("{folder}/Cargo.toml"))).unwrap();
@@ -236,7 +238,7 @@ fn another_vendor_folder_is_left_alone_and_the_build_says_so() {
     fs::create_dir(application.0.join("vendor")).unwrap();
     fs::write(application.0.join("vendor/autoload.php"), "").unwrap();
     add(&application, "status", "board", "board", "").unwrap();
-    assert_eq!(build(&application), [false]);
+    assert_eq!(build(&application, None), [false]);
     assert_eq!(fs::read_dir(application.0.join("vendor")).unwrap().count(), 1);
 }
 
@@ -245,7 +247,7 @@ fn the_readme_and_the_test_of_a_component_speak_of_its_place() {
     for (template, path, route) in [("status", "/parts/x/...", "/parts/x"), ("chat", "", "/x"), ("streams", "", "/x")] {
         let application = Folder::with_application(&format!("readme-{template}"));
         add(&application, template, "x", "x", path).unwrap();
-        build(&application);
+        build(&application, None);
         let readme = application.read("x/README.md");
         for foreign in ["npm ", "wrangler", ".dev.vars", "127.0.0.1:8787", "v1/stream", "left-open", "spin new"] {
             assert!(!readme.contains(foreign), "README.md of {template} says {foreign}");

@@ -46,13 +46,14 @@ pub fn component(copy: &Tree) -> Result<String> {
     for (old, new) in [
         (format!("route = \"{}/...\"", prefix(spin)?), format!("route = \"{ROUTE}/...\"")),
         ("source = \"".to_owned(), format!("source = \"{FOLDER}/")),
-        ("command = \"".to_owned(), format!("workdir = \"{FOLDER}\"\ncommand = \"{MOVE}")),
-        ("\"vendor/**\"".to_owned(), format!("\"{PARENT}vendor/**\"")),
+        ("\ncommand = \"".to_owned(), format!("\nworkdir = \"{FOLDER}\"\ncommand = \"")),
+        ("command = \"".to_owned(), format!("command = \"{MOVE}")),
+        ("\"vendor/".to_owned(), format!("\"{PARENT}vendor/")),
     ] {
         if !component.contains(&old) {
-            bail!("spin.toml does not hold `{old}`");
+            bail!("spin.toml does not hold `{}`", old.trim());
         }
-        component = component.replacen(&old, &new, 1);
+        component = component.replace(&old, &new);
     }
     Ok(component)
 }

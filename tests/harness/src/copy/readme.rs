@@ -66,7 +66,7 @@ pub fn component(text: &str, name: &Name, prefix: &str, own_test: &str) -> Resul
         text = text.replace(prefix, ROUTE);
     }
     let commands = format!(
-        "```sh\nrustup target add wasm32-wasip2\nspin up --build     # where `spin.toml` is; serves on {address}{ROUTE}/\n\
+        "```sh\nrustup target add wasm32-wasip2\nspin up --build --profile debug     # where `spin.toml` is; serves on {address}{ROUTE}/\n\
          BASE_URL={base} node --test {FOLDER}/{own_test}     # publishes and reads on each transport\n```"
     );
     let place = format!(
