@@ -34,9 +34,18 @@ export async function shiftClock(server: Server, milliseconds: number): Promise<
 
 /** Memory that the runtime's processes have in RAM, in bytes. */
 export function residentBytes(server: Server): number {
-  const lines = execFileSync("ps", ["-A", "-o", "pgid=,rss="], { encoding: "utf8" }).trim().split("\n");
-  const sizes = lines.map((line) => line.trim().split(/\s+/).map(Number)).filter(([group]) => group === server.pid);
-  return sizes.reduce((sum, [, kilobytes]) => sum + kilobytes! * 1024, 0);
+  return sumOfGroup(server, "rss") * 1024;
+}
+
+/** Time that the runtime's processes have computed, in whole seconds. */
+export function computedSeconds(server: Server): number {
+  return sumOfGroup(server, "cputimes");
+}
+
+function sumOfGroup(server: Server, column: "rss" | "cputimes"): number {
+  const lines = execFileSync("ps", ["-A", "-o", `pgid=,${column}=`], { encoding: "utf8" }).trim().split("\n");
+  const values = lines.map((line) => line.trim().split(/\s+/).map(Number)).filter(([group]) => group === server.pid);
+  return values.reduce((sum, [, value]) => sum + value!, 0);
 }
 
 async function ask(server: Server, method: string, path: string): Promise<unknown> {

@@ -104,10 +104,10 @@ const RETURN_MS = 50;
 export class LastingReader {
   /** Events received, by transport. */
   readonly deliveries: Record<Transport, number> = { websocket: 0, sse: 0, "long-poll": 0, poll: 0 };
-  readonly gaps: Gap[] = [];
   /** How often it came back. */
   returns = 0;
   readonly #past: unknown[] = [];
+  readonly #pastGaps: Gap[] = [];
   #reader: Reader | undefined;
   #isClosed = false;
 
@@ -117,6 +117,10 @@ export class LastingReader {
 
   get events(): unknown[] {
     return [...this.#past, ...(this.#reader?.events ?? [])];
+  }
+
+  get gaps(): Gap[] {
+    return [...this.#pastGaps, ...(this.#reader?.gaps ?? [])];
   }
 
   get count(): number {
@@ -142,7 +146,7 @@ export class LastingReader {
       this.#reader = undefined;
       reader.close();
       this.#past.push(...reader.events);
-      this.gaps.push(...reader.gaps);
+      this.#pastGaps.push(...reader.gaps);
       this.deliveries[reader.transport] += reader.events.length;
       offset = reader.offset;
       await delay(RETURN_MS);

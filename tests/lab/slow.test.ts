@@ -1,11 +1,10 @@
 // Readers that stop reading while much is published: the runtime holds a bounded part of it for each, nobody waits for them, and they resume.
 
-import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { residentBytes } from "../harness/host.ts";
 import { read, type Reader, type Transport } from "../harness/readers.ts";
+import { Stall } from "../harness/stall.ts";
 import { describeOwnServer, freshName, numbers, publishAll, useOwnServer } from "../harness/suite.ts";
 
 const STALLED = 8;
@@ -16,50 +15,6 @@ const EVENTS = BATCH * BATCHES;
 const PUBLISHED_BYTES = EVENTS * EVENT_BYTES;
 /** What the runtime may grow by: half of what the stalled readers lack. Most of it is what garbage collectors have not come to yet. */
 const BOUND_BYTES = (STALLED * PUBLISHED_BYTES) / 2;
-
-/** A TCP proxy that stops taking bytes from the server, as a client does whose application does not read. */
-class Stall {
-  readonly url: string;
-  readonly #servers: Set<Socket>;
-
-  private constructor(url: string, servers: Set<Socket>) {
-    this.url = url;
-    this.#servers = servers;
-  }
-
-  static async start(port: number): Promise<Stall> {
-    const servers = new Set<Socket>();
-    const listener = createServer((client) => {
-      const server = connect(port, "127.0.0.1");
-      servers.add(server);
-      server.on("data", (chunk) => client.write(chunk));
-      client.on("data", (chunk) => server.write(chunk));
-      for (const [socket, other] of [[client, server], [server, client]] as const) {
-        socket.on("error", () => {});
-        socket.on("end", () => other.end());
-        socket.on("close", () => {
-          other.destroy();
-          servers.delete(server);
-        });
-      }
-    });
-    listener.listen(0, "127.0.0.1");
-    await once(listener, "listening");
-    onTestFinished(() => {
-      listener.close();
-      for (const server of servers) server.destroy();
-    });
-    return new Stall(`http://127.0.0.1:${(listener.address() as AddressInfo).port}`, servers);
-  }
-
-  stop(): void {
-    for (const server of this.#servers) server.pause();
-  }
-
-  goOn(): void {
-    for (const server of this.#servers) server.resume();
-  }
-}
 
 /** Reads over one transport, connecting anew from its offset whenever it is sent away. */
 function follow(transport: Transport, channel: string): { readonly events: unknown[]; readonly connections: number } {

@@ -53,9 +53,10 @@ impl Page {
         self.events.last().map_or(self.after, |event| event.seq)
     }
 
-    /// Whether it goes on right after its position: where others write meanwhile, retention may have passed it.
-    pub fn follows(&self) -> bool {
-        self.events.first().is_none_or(|event| event.seq == self.after + 1)
+    /// Whether it goes on right after its position in the channel as it was read: where others write meanwhile, retention may have passed the position. A page without
+    /// events goes on from the tail only: before it, what it asked for is gone.
+    pub fn follows(&self, channel: &Channel) -> bool {
+        self.events.first().map_or(self.after >= channel.tail, |event| event.seq == self.after + 1)
     }
 
     /// The part after a position within the page.
@@ -73,6 +74,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ContentType;
 
     fn seqs(max_events: u64, max_bytes: u64) -> Vec<u64> {
         let events = (5..10).map(|seq| Ok::<_, ()>(Event { seq, data: vec![0; 10] }));
@@ -85,5 +87,17 @@ mod tests {
         assert_eq!(seqs(100, 25), [5, 6]);
         assert_eq!(seqs(100, 1), [5]);
         assert_eq!(seqs(100, 1000), [5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn a_page_without_events_follows_at_the_tail_only() {
+        let mut channel = Channel::new(7, ContentType::parse("application/json").unwrap());
+        (channel.first, channel.tail) = (10, 9);
+        let page = |after, seqs: std::ops::Range<u64>| Page { after, events: seqs.map(|seq| Event { seq, data: vec![] }).collect() };
+        assert!(page(9, 0..0).follows(&channel));
+        assert!(!page(4, 0..0).follows(&channel), "all that came after it is gone");
+        channel.tail = 12;
+        assert!(page(9, 10..13).follows(&channel));
+        assert!(!page(4, 10..13).follows(&channel), "some of what came after it is gone");
     }
 }

@@ -14,16 +14,12 @@ pub(crate) fn elapsed() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
 }
 
-/// Number of the tick that the present moment follows.
-pub(crate) fn last_tick(interval: Duration) -> u64 {
-    monotonic_clock::now() / interval_ns(interval)
-}
-
-/// Sleeps to the next multiple of the interval and returns its number: every stream of the instance wakes at the same ticks.
-pub(crate) async fn next_tick(interval: Duration) -> u64 {
-    let tick = last_tick(interval) + 1;
-    monotonic_clock::wait_until(tick * interval_ns(interval)).await;
-    tick
+/// Sleeps to the next multiple of the interval and returns it: every stream of the instance wakes at the same ticks.
+pub(crate) async fn next_tick(interval: Duration) -> Duration {
+    let interval = interval_ns(interval);
+    let tick = (monotonic_clock::now() / interval + 1) * interval;
+    monotonic_clock::wait_until(tick).await;
+    Duration::from_nanos(tick)
 }
 
 fn interval_ns(interval: Duration) -> u64 {

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidewire_core::fault;
+
+use crate::complain::complain;
 
 /// A row, by position.
 pub(crate) type Row = Vec<Value>;
@@ -117,7 +118,7 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
     let connection = Rc::new(Connection::open_default().await?);
     // Readers then go on while a writer writes. The mode stays with the file; where another instance is about to set it, this may fail.
     if let Err(cause) = execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await {
-        eprintln!("{}", fault(None, format!("the journal mode is left as it is: {cause}")));
+        complain(None, format!("the journal mode is left as it is: {cause}"));
     }
     // The last of the tables: with it all are there.
     let tables = execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;

@@ -7,6 +7,7 @@
 
 mod activity;
 mod clock;
+mod complain;
 mod database;
 mod identity;
 mod provider_keys;

@@ -13,6 +13,7 @@ use tidewire_access::{ASK_MS, JwkSet, KeyCache, MAX_SET_BYTES, Plan};
 use tidewire_core::{Error, ErrorKind};
 
 use crate::clock::now_ms;
+use crate::complain::complain;
 use crate::database::{Row, execute, integer, number, shared};
 use crate::respond::internal;
 
@@ -56,7 +57,7 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
                 if claim(url, known.cache.asked_ms).await.map_err(internal)? {
                     let keys = ask(url).await;
                     if let Err(cause) = &keys {
-                        eprintln!("{}", tidewire_core::fault(None, format!("JWKS_URL cannot be read: {cause}")));
+                        complain(None, format!("JWKS_URL cannot be read: {cause}"));
                     }
                     put(url, keys.ok()).await.map_err(internal)?;
                 }

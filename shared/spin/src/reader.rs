@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
 use tidewire_core::{
-    Channel, Framing, Grant, Member, Offset, PageLimit, PagePlan, READER_LEFT, Reply, STREAM_RENEWED, Settings, Start, Subscribe, Trace, fault, next_cursor,
+    Channel, Framing, Grant, Member, Offset, PageLimit, PagePlan, READER_LEFT, Reply, STREAM_RENEWED, Settings, Start, Subscribe, Trace, next_cursor,
     presence_changes, sse,
 };
 
 use crate::activity::count;
 use crate::clock::{elapsed, entropy, now_ms};
+use crate::complain::complain;
 use crate::store::{Store, Stored};
 use crate::watch::Watch;
 
@@ -55,9 +56,10 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// A reader of the channel as it was `stored` a moment ago; `absent` stands for it when it was not.
+    /// A reader of the channel as it was `stored` at the watch's last look; `absent` stands for it when it was not.
     pub(crate) fn new(
         store: Store,
+        watch: Rc<Watch>,
         limit: PageLimit,
         settings: Rc<Settings>,
         subscribe: Subscribe,
@@ -76,7 +78,7 @@ impl Reader {
         });
         Reader {
             epoch: channel.epoch,
-            watch: Watch::of(&store, limit, stored.as_ref()),
+            watch,
             store,
             limit,
             framing,
@@ -106,10 +108,12 @@ impl Reader {
             if !self.has_access() {
                 return News::None;
             }
-            if let Some(batch) = self.watch.recent(self.after).filter(|batch| self.epoch == 0 || batch.stored.channel.epoch == self.epoch) {
-                return News::Reply(batch.reply(&PagePlan::after_wait(self.after, self.cursor)));
-            }
             let channel = self.watch.stored().map(|stored| stored.channel);
+            if let Some(channel) = channel.as_ref().filter(|channel| self.epoch == 0 || channel.epoch == self.epoch)
+                && let Some(batch) = self.watch.recent(self.after)
+            {
+                return News::Reply(batch.reply(channel, &PagePlan::after_wait(self.after, self.cursor)));
+            }
             let is_same = channel.as_ref().map_or(0, |channel| channel.epoch) == self.epoch;
             if !is_same || channel.is_some_and(|channel| channel.tail > self.after || channel.closed) {
                 return News::InStore;
@@ -150,7 +154,7 @@ impl Reader {
                 }
                 Err(cause) => {
                     // The reader resumes where it is, on a fresh stream.
-                    eprintln!("{}", fault(Some(&self.store.hash()), format!("a stream ends: {cause}")));
+                    complain(Some(&self.store.hash()), format!("a stream ends: {cause}"));
                     self.end_code = 1013;
                     return None;
                 }
@@ -165,27 +169,26 @@ impl Reader {
 
     /// What is new after the position, and the position moved past it; empty when nothing is.
     async fn news(&mut self) -> Result<String, Error> {
-        let stored = self.watch.stored();
-        let channel = stored.as_ref().map_or(&self.absent, |stored| &stored.channel);
-        if self.epoch != 0 && stored.as_ref().is_none_or(|stored| stored.channel.epoch != self.epoch) {
+        let channel = self.watch.stored().map(|stored| stored.channel);
+        if self.epoch != 0 && channel.as_ref().is_none_or(|channel| channel.epoch != self.epoch) {
             // Deleted, or made anew: a fresh stream tells what that means.
             self.end_code = 3010;
             self.is_ended = true;
             return Ok(String::new());
         }
+        let channel = channel.unwrap_or_else(|| self.absent.clone());
         if self.after < channel.tail {
             self.has_reported = true;
             if let Some(batch) = self.watch.recent(self.after) {
-                self.epoch = batch.stored.channel.epoch;
-                let text = batch.encoded(self.framing, self.after, self.cursor());
-                self.moved(batch.page.end(), &batch.stored.channel);
+                self.epoch = channel.epoch;
+                let text = batch.encoded(&channel, self.framing, self.after, self.cursor());
+                self.moved(batch.page.end(), &channel);
                 return Ok(text.as_ref().into());
             }
             return self.catch_up().await;
         }
         if !self.has_reported || channel.closed {
             self.has_reported = true;
-            let channel = channel.clone();
             let text = self.framing.batch(&channel, self.after, &[], self.cursor());
             self.moved(self.after, &channel);
             return Ok(text);
@@ -204,32 +207,27 @@ impl Reader {
         }
     }
 
-    /// A page of history from the store.
+    /// A page of history from the store; empty where there is none, and the next tick comes first.
     async fn catch_up(&mut self) -> Result<String, Error> {
-        loop {
-            let (look, page) = self.store.look(self.after, self.limit).await?;
-            let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
-                self.end_code = 3010;
-                self.is_ended = true;
-                return Ok(String::new());
-            };
-            self.epoch = channel.epoch;
-            let cursor = self.cursor();
-            if !page.follows() {
-                let position = channel.position(Start::After(channel.offset(self.after)));
-                self.after = position.after;
-                match position.gap.and_then(|gap| self.framing.gap(gap, cursor)) {
-                    Some(text) => {
-                        count(&self.store, |activity| activity.gaps += 1);
-                        return Ok(text);
-                    }
-                    None => continue,
-                }
-            }
+        let (look, page) = self.store.look(self.after, self.limit).await?;
+        let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
+            self.end_code = 3010;
+            self.is_ended = true;
+            return Ok(String::new());
+        };
+        self.epoch = channel.epoch;
+        let cursor = self.cursor();
+        if page.follows(&channel) {
             let text = self.framing.batch(&channel, self.after, &page.events, cursor);
             self.moved(page.end(), &channel);
             return Ok(text);
         }
+        // Retention passed the reader.
+        let position = channel.position(Start::After(channel.offset(self.after)));
+        self.after = position.after;
+        let gap = position.gap.and_then(|gap| self.framing.gap(gap, cursor));
+        count(&self.store, |activity| activity.gaps += u64::from(gap.is_some()));
+        Ok(gap.unwrap_or_default())
     }
 
     fn has_access(&self) -> bool {

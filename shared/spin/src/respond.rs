@@ -11,7 +11,9 @@ use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
 use spin_sdk::http::IntoResponse;
 use spin_sdk::wasip3::http::types;
-use tidewire_core::{Error, ErrorKind, Reply, fault, problem};
+use tidewire_core::{Error, ErrorKind, Reply, problem};
+
+use crate::complain::complain;
 
 /// What a component's handler returns.
 pub type Answer = Result<types::Response, types::ErrorCode>;
@@ -56,6 +58,6 @@ pub(crate) fn stream(head: Reply, chunks: impl Stream<Item = String> + 'static) 
 
 /// A fault of the platform or the store. Its cause goes to the log, not to the client.
 pub(crate) fn internal(cause: impl std::fmt::Display) -> Error {
-    eprintln!("{}", fault(None, cause));
+    complain(None, cause);
     Error::new(ErrorKind::Internal, "the platform reported a fault; the log has the cause")
 }

@@ -1,7 +1,6 @@
 //! What happens to a request on Spin.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
@@ -16,7 +15,8 @@ use tidewire_core::{
 };
 
 use crate::activity::{count, counted, instance};
-use crate::clock::{entropy, now_ms};
+use crate::clock::{elapsed, entropy, now_ms};
+use crate::complain::complain;
 use crate::identity::identify;
 use crate::reader::{News, Reader};
 use crate::respond::{Answer, Outgoing, internal, refuse, respond, send, stream};
@@ -29,6 +29,9 @@ use crate::watch::Watch;
 
 /// Appends between two cuts of retention. A read cuts as well, so that no reader sees more than is kept.
 const APPENDS_PER_CUT: u64 = 64;
+
+/// How often a read looks again because the channel became another between its two looks.
+const TRIES: usize = 16;
 
 /// How much more of a body that is too large is read, and dropped, before it is refused: the platform closes the connection with the answer, and a client
 /// that is still writing then sees a broken pipe in place of 413.
@@ -70,8 +73,8 @@ async fn answer<F: Function>(
         let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         (!values.is_empty()).then(|| values.join(if name == "cookie" { "; " } else { ", " }))
     };
-    let url = header("spin-full-url").unwrap_or_default();
-    let visit = Visit { method: parts.method.as_str(), url: &url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
+    let url = told(&parts.headers, "spin-full-url").unwrap_or_default();
+    let visit = Visit { method: parts.method.as_str(), url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
     *headers = cors(&visit, &settings);
     let trace = trace.insert(Trace::new::<F>(&visit, &settings, u64::from(entropy()) << 32 | u64::from(entropy()), now_ms()));
     let asked = match entry::<F>(&visit, &settings)? {
@@ -126,9 +129,14 @@ fn broke_off(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"))
 }
 
+/// What Spin tells of a request. It stands behind what the client itself sent under the name.
+fn told<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get_all(name).iter().next_back().and_then(|value| str::from_utf8(value.as_bytes()).ok())
+}
+
 /// The part of the route before its wildcard: `/feed/` for `/feed/...`.
 fn base(headers: &HeaderMap) -> String {
-    let route = headers.get("spin-matched-route").and_then(|value| value.to_str().ok()).unwrap_or("/...");
+    let route = told(headers, "spin-matched-route").unwrap_or("/...");
     let base = route.strip_suffix("...").unwrap_or(route);
     if base.ends_with('/') { base.into() } else { format!("{base}/") }
 }
@@ -262,7 +270,7 @@ async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
     if crossed && policy.retention.is_exceeded(channel, now_ms()) {
         let stored = crate::store::Stored { id, channel: channel.clone() };
         if let Err(cause) = store.retain(&stored, &policy.retention, now_ms()).await {
-            eprintln!("{}", fault(Some(&store.hash()), format!("retention failed: {cause}")));
+            complain(Some(&store.hash()), format!("retention failed: {cause}"));
         }
     }
 }
@@ -270,17 +278,11 @@ async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
 async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, policy: &Policy, settings: Rc<Settings>) -> Result<Outgoing, Error> {
     let mut read = read.clone();
     let mut has_waited = false;
-    let interval = Duration::from_millis(settings.store_poll_ms);
-    // A poll that returns, or a stream that resumes, beside others: the look that they share is as new as what it would wait for.
-    let mut watch = match (read.transport, read.start) {
-        (Transport::Poll, _) => None,
-        (_, Start::After(offset)) => Watch::fresh(&store, interval, offset),
-        _ => None,
-    };
-    loop {
-        let watch = watch.take();
+    // Those that wait share their looks. What was acknowledged before this request holds for it, so it takes none that began before.
+    let watch = (read.transport != Transport::Poll).then(|| Watch::of(&store, policy.page));
+    for _ in 0..TRIES {
         let mut look = match &watch {
-            Some(watch) => Look { stored: watch.stored(), expired: None, last_epoch: 0, presence_version: 0, revocations_version: 0 },
+            Some(watch) => watched(&store, watch, policy).await?,
             None => kept(&store, policy).await?,
         };
         match &watch {
@@ -291,8 +293,11 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
         match decide(&Operation::Read(read.clone()), &[], look.channel(), &[], policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
             Decision::Page(plan) => {
-                if let Some(batch) = watch.and_then(|watch| watch.recent(plan.after)) {
-                    return Ok(respond(batch.reply(&plan)));
+                let batch = watch.as_ref().and_then(|watch| watch.recent(plan.after));
+                if let (Some(channel), Some(batch)) = (look.channel(), batch)
+                    && batch.page.is_up_to_date(channel)
+                {
+                    return Ok(respond(batch.reply(channel, &plan)));
                 }
                 let (seen, page) = if plan.is_at_tail {
                     (look.clone(), Page { after: plan.after, events: Vec::new() })
@@ -300,19 +305,21 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
                     store.look(plan.after, plan.limit(policy.page)).await.map_err(internal)?
                 };
                 let is_same = seen.stored.as_ref().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id);
+                let channel = seen.channel().cloned().or_else(|| policy.absent()).ok_or_else(|| internal("a page without a channel"))?;
                 // Cut, deleted or made anew between the two looks: decide again.
-                if is_same && page.follows() {
-                    let channel = seen.channel().cloned().or_else(|| policy.absent()).ok_or_else(|| internal("a page without a channel"))?;
+                if is_same && page.follows(&channel) {
                     return Ok(respond(plan.reply(&channel, &page)));
                 }
             }
             Decision::Subscribe(subscribe) => {
+                let watch = watch.clone().ok_or_else(|| internal("a reader without a watch"))?;
                 let absent = policy.absent();
                 let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
                 let (offset, cursor, framing) = (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
                 let head = event_stream_head(framing, &channel.content_type);
                 let reader = Reader::new(
                     store.clone(),
+                    watch,
                     policy.page,
                     Rc::clone(&settings),
                     subscribe,
@@ -340,6 +347,17 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
             }
         }
     }
+    Err(internal(format!("the channel was another at each of {TRIES} looks")))
+}
+
+/// The channel as a look finds it that begins now or later, without what retention no longer keeps.
+async fn watched(store: &Store, watch: &Watch, policy: &Policy) -> Result<Look, Error> {
+    watch.look_since(elapsed()).await.map_err(internal)?;
+    if let Some(stored) = watch.stored().filter(|stored| policy.retention.is_exceeded(&stored.channel, now_ms())) {
+        store.retain(&stored, &policy.retention, now_ms()).await.map_err(internal)?;
+        watch.look_since(elapsed()).await.map_err(internal)?;
+    }
+    Ok(Look { stored: watch.stored(), expired: None, last_epoch: 0, presence_version: 0, revocations_version: 0 })
 }
 
 /// The channel without what retention no longer keeps.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
 use spin_sdk::wasip3::spawn;
-use tidewire_core::fault;
 
 use crate::clock::{elapsed, now_ms};
+use crate::complain::complain;
 use crate::database::{Transaction, execute, integer, number, shared};
 
 /// Time between two sweeps of an instance.
@@ -34,7 +34,7 @@ pub(crate) fn sweep() {
     LAST.set(Some(now));
     spawn(async {
         if let Err(cause) = remove_expired().await {
-            eprintln!("{}", fault(None, format!("a sweep failed, the next tries again: {cause}")));
+            complain(None, format!("a sweep failed, the next tries again: {cause}"));
         }
     });
 }

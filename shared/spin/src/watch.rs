@@ -1,4 +1,4 @@
-//! One look at the store per channel, instance and tick, shared by every reader of the instance.
+//! One look at the store per channel, instance and tick, shared by every reader of the instance. A request that begins takes no look that began before it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -6,13 +6,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Lease, Member, Offset, Page, PageLimit, PagePlan, Reply, Revocation, Start, fault, present};
+use tidewire_core::{Channel, Framing, Lease, Member, Page, PageLimit, PagePlan, Reply, Revocation, present};
 
-use crate::clock::{last_tick, next_tick, now_ms};
-use crate::store::{Store, Stored};
+use crate::clock::{elapsed, next_tick, now_ms};
+use crate::complain::complain;
+use crate::store::{Look, Store, Stored};
 
 /// How soon a reader looks again whether another's read has landed.
 const LANDING: Duration = Duration::from_millis(3);
+
+/// Most pages of one look. Who is further behind than that reads the store for itself.
+const PAGES: usize = 4;
 
 /// Bytes of recent events kept for readers that are a little behind; others read the store.
 const RECENT_BYTES: usize = 1024 * 1024;
@@ -25,9 +29,11 @@ thread_local! {
 pub(crate) struct Watch {
     store: Store,
     limit: PageLimit,
-    /// The tick whose read has landed.
-    landed: Cell<u64>,
-    is_reading: Cell<bool>,
+    /// When the newest look began that has landed, `None` before the first.
+    looked: Cell<Option<Duration>>,
+    /// When the newest look began that has landed or failed.
+    tried: Cell<Option<Duration>>,
+    is_looking: Cell<bool>,
     known: RefCell<Known>,
     presence: RefCell<KnownPresence>,
     /// Version of the revocations, and those of them that are in force.
@@ -55,25 +61,24 @@ struct Known {
 /// Events that one read brought, encoded once for each framing that asked.
 pub(crate) struct Batch {
     pub(crate) page: Page,
-    /// The channel as it was then.
-    pub(crate) stored: Stored,
-    encoded: RefCell<HashMap<Framing, Rc<str>>>,
+    /// By framing, and by what it tells of the channel: its tail, and whether it is closed.
+    encoded: RefCell<HashMap<(Framing, u64, bool), Rc<str>>>,
 }
 
 impl Batch {
-    /// What comes after a position within the batch. Encoded once for all that are at its beginning, which live readers are.
-    pub(crate) fn encoded(&self, framing: Framing, after: u64, cursor: u64) -> Rc<str> {
-        let encode = || framing.batch(&self.stored.channel, after, self.page.after(after), cursor).into();
+    /// What comes after a position within the batch, of the channel as it is now. Encoded once for all that are at its beginning, which live readers are.
+    pub(crate) fn encoded(&self, channel: &Channel, framing: Framing, after: u64, cursor: u64) -> Rc<str> {
+        let encode = || framing.batch(channel, after, self.page.after(after), cursor).into();
         if after != self.page.after {
             return encode();
         }
-        Rc::clone(self.encoded.borrow_mut().entry(framing).or_insert_with(encode))
+        Rc::clone(self.encoded.borrow_mut().entry((framing, channel.tail, channel.closed)).or_insert_with(encode))
     }
 
-    /// The answer to a long poll at a position within the batch.
-    pub(crate) fn reply(&self, plan: &PagePlan) -> Reply {
+    /// The answer to a long poll at a position within the batch, of the channel as it is now.
+    pub(crate) fn reply(&self, channel: &Channel, plan: &PagePlan) -> Reply {
         let page = Page { after: plan.after, events: self.page.after(plan.after).to_vec() };
-        plan.reply(&self.stored.channel, &page)
+        plan.reply(channel, &page)
     }
 
     fn bytes(&self) -> usize {
@@ -82,30 +87,34 @@ impl Batch {
 }
 
 impl Watch {
-    /// The instance's watch of a channel; `stored` is what the reader has just read.
-    pub(crate) fn of(store: &Store, limit: PageLimit, stored: Option<&Stored>) -> Rc<Watch> {
+    /// The instance's watch of a channel.
+    pub(crate) fn of(store: &Store, limit: PageLimit) -> Rc<Watch> {
         WATCHES.with_borrow_mut(|watches| {
             // A watch that no reader holds is stale.
             watches.retain(|_, watch| Rc::strong_count(watch) > 1);
             let make = || {
-                let known = RefCell::new(Known::at_tail_of(stored));
-                let (landed, is_reading) = (Cell::new(0), Cell::new(false));
-                let revocations = RefCell::new((0, Rc::default()));
-                Rc::new(Watch { store: store.clone(), limit, landed, is_reading, known, presence: RefCell::default(), revocations })
+                Rc::new(Watch {
+                    store: store.clone(),
+                    limit,
+                    looked: Cell::default(),
+                    tried: Cell::default(),
+                    is_looking: Cell::default(),
+                    known: RefCell::default(),
+                    presence: RefCell::default(),
+                    revocations: RefCell::new((0, Rc::default())),
+                })
             };
-            let watch = watches.entry(store.name().into()).or_insert_with(make);
-            watch.known.borrow_mut().learn(stored);
-            Rc::clone(watch)
+            Rc::clone(watches.entry(store.name().into()).or_insert_with(make))
         })
     }
 
-    /// The watch of a channel that other readers keep fresh, for one that goes on from `offset`: it need not look at the store for itself. `None` for an offset that
-    /// the last look does not hold; what that means only the store can tell.
-    pub(crate) fn fresh(store: &Store, interval: Duration, offset: Offset) -> Option<Rc<Watch>> {
-        let watch = WATCHES.with_borrow(|watches| watches.get(store.name()).cloned())?;
-        let channel = watch.stored()?.channel;
-        let holds = channel.position(Start::After(offset)).gap.is_none();
-        (holds && watch.landed.get() >= last_tick(interval)).then_some(watch)
+    /// Returns once a look that began at this moment or later has landed, whoever made it: it holds all that was acknowledged before. Those that ask at the same time share
+    /// one look.
+    pub(crate) async fn look_since(&self, moment: Duration) -> Result<(), Error> {
+        while self.looked.get().is_none_or(|looked| looked < moment) {
+            self.look().await?;
+        }
+        Ok(())
     }
 
     /// The channel as it was at the last read.
@@ -130,21 +139,31 @@ impl Watch {
         self.known.borrow().recent.iter().find(|batch| (batch.page.after..batch.page.end()).contains(&after)).map(Rc::clone)
     }
 
-    /// Sleeps to the next tick and returns once its read has landed, whoever made it.
+    /// Sleeps to the next tick and returns once a look has landed that began then or later, whoever made it. One that takes longer than the interval is not waited for.
     pub(crate) async fn tick(&self, interval: Duration) {
         let tick = next_tick(interval).await;
-        while self.landed.get() < tick {
-            if self.is_reading.replace(true) {
-                spin_sdk::time::sleep(LANDING).await;
-                continue;
+        while self.tried.get().is_none_or(|tried| tried < tick) && elapsed() < tick + interval {
+            if let Err(cause) = self.look().await {
+                complain(Some(&self.store.hash()), format!("a look failed, the next tick tries again: {cause}"));
             }
-            // A reader that leaves in mid-read lets the next one read.
-            let _reading = Reading(&self.is_reading);
-            if let Err(cause) = self.read().await {
-                eprintln!("{}", fault(Some(&self.store.hash()), format!("a look failed, the next tick tries again: {cause}")));
-            }
-            self.landed.set(tick);
         }
+    }
+
+    /// Looks at the store, or waits a moment where another does.
+    async fn look(&self) -> Result<(), Error> {
+        if self.is_looking.replace(true) {
+            spin_sdk::time::sleep(LANDING).await;
+            return Ok(());
+        }
+        // A reader that leaves in mid-look lets the next one look.
+        let _looking = Looking(&self.is_looking);
+        let began = Some(elapsed());
+        let looked = self.read().await;
+        self.tried.set(began);
+        if looked.is_ok() {
+            self.looked.set(began);
+        }
+        looked
     }
 
     /// Those present, once a look has told of them.
@@ -188,55 +207,56 @@ impl Watch {
 
     /// Reads up to the tail.
     async fn read(&self) -> Result<(), Error> {
-        loop {
-            let after = self.seen();
-            let (look, page) = self.store.look(after, self.limit).await?;
-            self.read_presence(look.presence_version).await?;
-            self.read_revocations(look.revocations_version).await?;
-            let mut known = self.known.borrow_mut();
-            let Some(stored) = look.stored else {
-                *known = Known::default();
-                return Ok(());
-            };
-            let is_another = known.stored.as_ref().is_some_and(|before| before.id != stored.id);
-            if is_another || !page.follows() {
-                // Made anew, or cut by retention: each reader finds out for itself what that means to it.
-                *known = Known::at_tail_of(Some(&stored));
-                return Ok(());
-            }
-            if known.stored.as_ref().is_some_and(|before| before.channel.revision != stored.channel.revision) {
-                // One of them was erased: the store has what is left.
-                known.recent.clear();
-            }
-            let is_up_to_date = page.is_up_to_date(&stored.channel);
-            known.seen = page.end();
-            known.stored = Some(stored.clone());
-            if !page.events.is_empty() {
-                known.recent.push_back(Rc::new(Batch { page, stored, encoded: RefCell::default() }));
-                known.forget_old();
-            }
-            if is_up_to_date {
+        if self.looked.get().is_none() {
+            // Nobody waits for what came before.
+            let look = self.store.load().await?;
+            return self.take(look, None).await.map(|_| ());
+        }
+        for _ in 0..PAGES {
+            let (look, page) = self.store.look(self.seen(), self.limit).await?;
+            if self.take(look, Some(page)).await? {
                 return Ok(());
             }
         }
+        let mut known = self.known.borrow_mut();
+        *known = Known::at_tail_of(known.stored.take());
+        Ok(())
+    }
+
+    /// Takes what was read; says whether it reaches the tail.
+    async fn take(&self, look: Look, page: Option<Page>) -> Result<bool, Error> {
+        self.read_presence(look.presence_version).await?;
+        self.read_revocations(look.revocations_version).await?;
+        let mut known = self.known.borrow_mut();
+        let Some(stored) = look.stored else {
+            *known = Known::default();
+            return Ok(true);
+        };
+        let is_same = known.stored.as_ref().is_none_or(|before| before.id == stored.id);
+        let Some(page) = page.filter(|page| is_same && page.follows(&stored.channel)) else {
+            // Made anew, or cut by retention: each reader finds out for itself what that means to it.
+            *known = Known::at_tail_of(Some(stored));
+            return Ok(true);
+        };
+        if known.stored.as_ref().is_some_and(|before| before.channel.revision != stored.channel.revision) {
+            // One of them was erased: the store has what is left.
+            known.recent.clear();
+        }
+        let is_up_to_date = page.is_up_to_date(&stored.channel);
+        known.seen = page.end();
+        known.stored = Some(stored);
+        if !page.events.is_empty() {
+            known.recent.push_back(Rc::new(Batch { page, encoded: RefCell::default() }));
+            known.forget_old();
+        }
+        Ok(is_up_to_date)
     }
 }
 
 impl Known {
-    fn at_tail_of(stored: Option<&Stored>) -> Known {
-        let seen = stored.map_or(0, |stored| stored.channel.tail);
-        Known { stored: stored.cloned(), seen, recent: VecDeque::new() }
-    }
-
-    /// Takes what a reader has read since the last tick where it is another channel: else the reader would be held to one that is gone. News of the
-    /// same channel are left to the tick, which brings them to all at once.
-    fn learn(&mut self, stored: Option<&Stored>) {
-        match (&self.stored, stored) {
-            // Those who waited for it are at the beginning, which the next tick reads from.
-            (None, Some(stored)) => self.stored = Some(stored.clone()),
-            (Some(known), Some(stored)) if known.id != stored.id => *self = Known::at_tail_of(Some(stored)),
-            _ => {}
-        }
+    fn at_tail_of(stored: Option<Stored>) -> Known {
+        let seen = stored.as_ref().map_or(0, |stored| stored.channel.tail);
+        Known { stored, seen, recent: VecDeque::new() }
     }
 
     fn forget_old(&mut self) {
@@ -250,9 +270,9 @@ impl Known {
     }
 }
 
-struct Reading<'a>(&'a Cell<bool>);
+struct Looking<'a>(&'a Cell<bool>);
 
-impl Drop for Reading<'_> {
+impl Drop for Looking<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }

@@ -15,6 +15,10 @@ use super::{MAX_EVENT_BYTES, frame};
 
 /// As often as the channels of this application are looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// Looks of one stream: five minutes.
+const LOOKS: u32 = 3_000;
+/// Looks between two comments. A reader that left shows only once there is something to write.
+const HEARTBEAT: u32 = 150;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS naive_events (id INTEGER PRIMARY KEY AUTOINCREMENT, room TEXT NOT NULL, event TEXT NOT NULL)";
 /// Nothing here is meant to last.
@@ -53,15 +57,17 @@ async fn read(room: Value) -> Result<Answer, Error> {
     let mut last = rows(&database, "SELECT coalesce(max(id), 0), '' FROM naive_events", vec![]).await?.first().map_or(0, |row| row.0);
     let (mut sender, body) = stream::<String>();
     spawn(async move {
-        // Ends when nobody reads any more, which shows only once there is something to write.
-        while let Ok(events) =
-            rows(&database, "SELECT id, event FROM naive_events WHERE room = ? AND id > ? ORDER BY id", vec![room.clone(), Value::Integer(last)]).await
-        {
+        for look in 1..=LOOKS {
+            let came = rows(&database, "SELECT id, event FROM naive_events WHERE room = ? AND id > ? ORDER BY id", vec![room.clone(), Value::Integer(last)]);
+            let Ok(events) = came.await else { return };
             for (id, event) in events {
                 last = id;
                 if sender.try_send(frame(&event)).is_err() {
                     return;
                 }
+            }
+            if look % HEARTBEAT == 0 && sender.try_send(":\n\n".into()).is_err() {
+                return;
             }
             sleep(LOOK).await;
         }
