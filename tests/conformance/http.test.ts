@@ -550,3 +550,12 @@ describeOwnServer("without open access", () => {
     expect(await (await fetch(channel)).json()).toEqual([1]);
   });
 });
+
+test("what a client says under the platform's own headers changes nothing", async () => {
+  const stream = freshStream();
+  const forged = { "spin-full-url": "http://forged.example/v1/stream/other", "spin-matched-route": "/forged/...", "spin-base-path": "/forged" };
+  const made = await fetch(stream, { method: "PUT", headers: { ...JSON_TYPE, ...forged } });
+  expect(made.status).toBe(201);
+  expect(new URL(header(made, "location"), stream).href).toBe(stream);
+  expect((await fetch(stream, { headers: forged })).status).toBe(200);
+});

@@ -3,6 +3,7 @@
 
 import { beforeAll, afterAll, afterEach, describe, expect, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { PLATFORM } from "../harness/platform.ts";
 import { sendRaw } from "../harness/raw.ts";
 import { read, TRANSPORTS, type Reader } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
@@ -113,7 +114,9 @@ describe.each(READS)("a read by $how", ({ query: transport, headers }) => {
 
   test("refuses a Last-Event-ID that is not UTF-8", async () => {
     const answer = await fetch(`${channel}?offset=-1&${transport}`, { headers: { ...headers, "last-event-id": "\u00ff\u00fe" } });
-    await expectProblem(answer, 400, "offset-malformed");
+    if (PLATFORM === "workers") return expectProblem(answer, 400, "offset-malformed");
+    // Spin answers itself, before any component sees the request.
+    expect([answer.status, await answer.text()]).toEqual([500, ""]);
   });
 });
 

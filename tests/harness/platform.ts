@@ -13,10 +13,15 @@ export const REQUIREMENTS = {
 
 export type Requirement = keyof typeof REQUIREMENTS;
 export type Platform = "workers" | "spin";
+/** What serves the components of Spin: tests/spin-host, or the real `spin`. */
+export type Runtime = "host" | "spin";
+
+export const RUNTIME = (process.env.TIDEWIRE_RUNTIME ?? "host") as Runtime;
+if (RUNTIME !== "host" && RUNTIME !== "spin") throw new Error(`TIDEWIRE_RUNTIME is ${RUNTIME}; there are host and spin`);
 
 const OFFERS: Record<Platform, Requirement[]> = {
   workers: ["websocket", "durable-objects", "bucket"],
-  spin: ["websocket-refused", "host-counters", "routes"],
+  spin: ["websocket-refused", "routes", ...(RUNTIME === "host" ? (["host-counters"] as const) : [])],
 };
 
 export const PLATFORM = (process.env.TIDEWIRE_PLATFORM ?? "workers") as Platform;

@@ -3,12 +3,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { basename, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
-import { PLATFORM, type Platform } from "./platform.ts";
+import { PLATFORM, RUNTIME } from "./platform.ts";
 import { faultsOf } from "./secrets.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -18,6 +18,9 @@ export const BUILD = resolve(process.env.TIDEWIRE_WORKERS_BUILD ?? join(HERE, ".
 
 /** Program of tests/spin-host. */
 const SPIN_HOST = resolve(process.env.TIDEWIRE_SPIN_HOST ?? join(HERE, "../../target/spin-host/debug/tidewire-spin-host"));
+
+/** The real Spin. */
+const SPIN = process.env.TIDEWIRE_SPIN ?? "spin";
 
 /** The `cargo harness` command itself. */
 export const HARNESS = resolve(HERE, "../../target/debug/tidewire-harness");
@@ -36,8 +39,21 @@ export interface ServerOptions {
   manifest?: string;
 }
 
-/** Each prints `control URL` and `ready URL`, then what the functions log. */
-const COMMANDS: Record<Platform, (port: number, state: string, options: ServerOptions) => string[]> = {
+type Command = (port: number, state: string, options: ServerOptions) => string[];
+
+const MANIFEST = join(HERE, "../../spin.toml");
+
+/** `--variable` for each setting. */
+const variables = (vars: Record<string, string>) => Object.entries(vars).flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]);
+
+/** The real Spin has no port for tests, and says nothing when it answers. */
+const realSpin: Command = (port, state, { vars = {}, manifest = MANIFEST }) => [
+  ...[SPIN, "up", "--from", manifest, "--listen", `127.0.0.1:${port}`, "--state-dir", state],
+  ...variables(vars),
+];
+
+/** Each but the real Spin prints `control URL` and `ready URL`, then what the functions log. */
+const COMMANDS = {
   workers: (port, state, { vars = {}, requestsIn10s }) => [
     process.execPath,
     join(HERE, "serve.mjs"),
@@ -45,14 +61,18 @@ const COMMANDS: Record<Platform, (port: number, state: string, options: ServerOp
     ...(requestsIn10s ? ["--requests-in-10s", String(requestsIn10s)] : []),
     ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}=${value}`]),
   ],
-  spin: (port, state, { vars = {}, manifest = join(HERE, "../../spin.toml") }) => [
+  host: (port, state, { vars = {}, manifest = MANIFEST }) => [
     SPIN_HOST,
     ...["--manifest", manifest, "--state", state],
     ...["--cache", join(OUTPUT, "compiled")],
     ...["--listen", `127.0.0.1:${port}`, "--control", "127.0.0.1:0", "--until-stdin-ends"],
-    ...Object.entries(vars).flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]),
+    ...variables(vars),
   ],
-};
+  spin: realSpin,
+} satisfies Record<string, Command>;
+
+/** Whether the server says itself when it answers, and where its port for tests is. */
+const saysReady = PLATFORM === "workers" || RUNTIME === "host";
 
 const running = new Set<Server>();
 
@@ -198,7 +218,8 @@ export class Server {
   }
 
   async #launch(): Promise<void> {
-    const [command, ...args] = COMMANDS[PLATFORM](this.#port, this.#state, this.#options);
+    if (!saysReady && this.#port === 0) this.#port = await freePort();
+    const [command, ...args] = COMMANDS[PLATFORM === "spin" ? RUNTIME : PLATFORM](this.#port, this.#state, this.#options);
     const child = spawn(command!, args, {
       // A group of its own, so that one signal reaches node and workerd. TMPDIR: what SIGKILL leaves behind goes with the state.
       detached: true,
@@ -217,13 +238,24 @@ export class Server {
     child.stderr!.setEncoding("utf8").on("data", append);
 
     const ready = /^ready (\S+)\n/m;
-    await eventually("the server is ready", () => {
+    await eventually("the server is ready", async () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server did not start:\n${lines}`);
-      return ready.test(lines);
+      return saysReady ? ready.test(lines) : !(await refuses(this.#port));
     });
+    if (!saysReady) return;
     this.#port = Number(new URL(ready.exec(lines)![1]!).port);
     this.#control = /^control (\S+)$/m.exec(lines)![1]!;
   }
+}
+
+/** A port of the loopback that nobody has. */
+async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  listener.close();
+  await once(listener, "close");
+  return port;
 }
 
 /** Whether nothing listens on this port of the loopback. */

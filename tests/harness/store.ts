@@ -8,7 +8,7 @@ import type { Server } from "./server.ts";
 
 /** The files, without the platform's own. One for each channel on Workers, one for all on Spin. */
 export function storeFiles(server: Server): string[] {
-  const pattern = { workers: "do/*/*.sqlite", spin: "sqlite_default.db" }[PLATFORM];
+  const pattern = { workers: "do/*/*.sqlite", spin: "sqlite_db.db" }[PLATFORM];
   return globSync(pattern, { cwd: server.state })
     .filter((file) => !file.endsWith("metadata.sqlite"))
     .map((file) => join(server.state, file));

@@ -21,6 +21,25 @@ impl fmt::Display for Platform {
     }
 }
 
+/// What serves the components of Spin in the suites.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Served {
+    /// tests/spin-host, which counts and can be disturbed.
+    #[default]
+    Host,
+    /// The `spin` on PATH, 4.1 or newer; what needs the host's control port is skipped.
+    Spin,
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Host => "host",
+            Self::Spin => "spin",
+        })
+    }
+}
+
 /// One platform or both, as said on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Choice {

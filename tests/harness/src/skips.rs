@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::platform::Served;
 use crate::project::Project;
 use crate::report::{Row, place};
 
@@ -15,13 +16,23 @@ use crate::report::{Row, place};
 pub struct Skip {
     suite: String,
     platform: String,
+    /// `host` or `spin`, where it holds for this runtime of Spin alone.
+    runtime: Option<String>,
     requirement: String,
     tests: usize,
 }
 
-pub fn read(project: &Project) -> Result<Vec<Skip>> {
+/// What the list says for this runtime of Spin.
+pub fn read(project: &Project, runtime: Served) -> Result<Vec<Skip>> {
     let json = fs::read(project.tests().join("skipped.json")).context("cannot read tests/skipped.json")?;
-    serde_json::from_slice(&json).context("tests/skipped.json")
+    let list: Vec<Skip> = serde_json::from_slice(&json).context("tests/skipped.json")?;
+    Ok(list.into_iter().filter(|skip| skip.is_for(runtime)).collect())
+}
+
+impl Skip {
+    fn is_for(&self, runtime: Served) -> bool {
+        self.runtime.as_ref().is_none_or(|name| *name == runtime.to_string())
+    }
 }
 
 /// Where the list and what was skipped differ, a sentence each. Only suites that ran are looked at.
@@ -51,7 +62,7 @@ mod tests {
     use crate::report::Skipped;
 
     fn skip(suite: &str, tests: usize) -> Skip {
-        Skip { suite: suite.to_owned(), platform: "spin".to_owned(), requirement: "websocket".to_owned(), tests }
+        Skip { suite: suite.to_owned(), platform: "spin".to_owned(), runtime: None, requirement: "websocket".to_owned(), tests }
     }
 
     fn row(skipped: usize) -> Row {
@@ -62,6 +73,12 @@ mod tests {
     #[test]
     fn the_list_holds_what_was_skipped_and_what_did_not_run() {
         assert!(differences(&[skip("input", 2), skip("order", 1)], &[row(2)]).is_empty());
+    }
+
+    #[test]
+    fn a_skip_may_be_for_one_runtime_of_spin() {
+        let skip = Skip { runtime: Some("spin".to_owned()), ..skip("lab/readers", 1) };
+        assert_eq!((skip.is_for(Served::Spin), skip.is_for(Served::Host)), (true, false));
     }
 
     #[test]

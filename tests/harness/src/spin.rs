@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::project::Project;
 use crate::rust::{self, WASI};
@@ -36,11 +36,17 @@ impl fmt::Display for Runtime {
 
 impl Runtime {
     pub fn here() -> Self {
-        let Some(program) = program::find(&["spin"]) else { return Self::OurHost };
-        match program::version(&program).filter(|version| is_new_enough(version)) {
-            Some(version) => Self::Spin(program, version),
-            None => Self::OurHost,
-        }
+        Self::real().map_or(Self::OurHost, |(program, version)| Self::Spin(program, version))
+    }
+
+    /// The real Spin and its version.
+    ///
+    /// # Errors
+    /// When there is none on PATH that runs our components.
+    pub fn real() -> Result<(PathBuf, String)> {
+        let program = program::find(&["spin"]).context("there is no spin on PATH")?;
+        let version = program::version(&program).filter(|version| is_new_enough(version)).context("the spin on PATH is older than 4.1")?;
+        Ok((program, version))
     }
 
     /// Builds it, if it is ours.

@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::platform::{Choice, Platform};
+use crate::platform::{Choice, Platform, Served};
 use crate::project::Project;
 use crate::report::{Report, Row};
 use crate::spin::{Profile, Runtime};
@@ -24,6 +24,9 @@ pub struct Test {
     /// Platforms to test [default: both; with --base-url: workers].
     #[arg(long, value_enum)]
     pub platform: Option<Choice>,
+    /// What serves Spin's components in the suites under tests/.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "base_url")]
+    pub runtime: Served,
     /// Run the black-box suites against this server; nothing is built.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -40,7 +43,7 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     // What is linked for deployment keeps one core busy: copies are made and built beside the rest.
     thread::scope(|scope| {
         let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
-        build_and_check(project, &plan, &mut report)?;
+        build_and_check(project, &plan, test.runtime, &mut report)?;
         copies.map_or(Ok(()), |copies| report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked"))))
     })?;
     if plan.runs(edit::NAME) {
@@ -51,12 +54,12 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     }
     if let Some(suites) = &plan.node {
         for &platform in plan.choice.platforms() {
-            report.attempt("node", || node::run(project, platform, suites, test.base_url.as_deref(), test.token.as_deref()))?;
+            report.attempt("node", || node::run(project, platform, test.runtime, suites, test.base_url.as_deref(), test.token.as_deref()))?;
         }
     }
     // A server of somebody else's may lack more than its platform does.
     if plan.is_local {
-        let skips = check_skips(project, &report.rows);
+        let skips = check_skips(project, test.runtime, &report.rows);
         report.attempt("skipped.json", || skips)?;
     }
     println!("\n{}\n\n{report}", step::table());
@@ -64,7 +67,7 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
 }
 
 /// What computes, and needs no server to answer.
-fn build_and_check(project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
+fn build_and_check(project: &Project, plan: &Plan, runtime: Served, report: &mut Report) -> Result<()> {
     if plan.runs(unit::NAME) {
         report.attempt(unit::NAME, || unit::run(project))?;
     }
@@ -76,7 +79,7 @@ fn build_and_check(project: &Project, plan: &Plan, report: &mut Report) -> Resul
     }
     if plan.needs_build() {
         for &platform in plan.choice.platforms() {
-            report.attempt("build", || build(project, platform))?;
+            report.attempt("build", || build(project, platform, runtime))?;
         }
     }
     if plan.runs(deploy::NAME) && plan.choice.has(Platform::Workers) {
@@ -99,6 +102,9 @@ impl Plan {
     fn new(project: &Project, test: &Test) -> Result<Self> {
         let is_local = test.base_url.is_none();
         let choice = test.platform.unwrap_or(if is_local { Choice::Both } else { Choice::Workers });
+        if test.runtime == Served::Spin && choice.has(Platform::Spin) {
+            Runtime::real()?;
+        }
         if !is_local && choice == Choice::Both {
             bail!("--base-url names one server: say which --platform it is");
         }
@@ -150,21 +156,22 @@ fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
     Ok(Vec::new())
 }
 
-fn build(project: &Project, platform: Platform) -> Result<Vec<Row>> {
+fn build(project: &Project, platform: Platform, runtime: Served) -> Result<Vec<Row>> {
     match platform {
         Platform::Workers => step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?,
         Platform::Spin => {
             step::run("build the Spin components", &mut spin::build(project, Profile::Release), &project.log("build-spin"))?;
-            // The suites look into the host and disturb it, which the real Spin does not offer.
-            Runtime::OurHost.ensure(project)?;
-            step::run("compile them for the host", &mut spin::compile(project), &project.log("compile"))?;
+            if runtime == Served::Host {
+                Runtime::OurHost.ensure(project)?;
+                step::run("compile them for the host", &mut spin::compile(project), &project.log("compile"))?;
+            }
         }
     }
     Ok(Vec::new())
 }
 
-fn check_skips(project: &Project, rows: &[Row]) -> Result<Vec<Row>> {
-    let differences = skips::differences(&skips::read(project)?, rows);
+fn check_skips(project: &Project, runtime: Served, rows: &[Row]) -> Result<Vec<Row>> {
+    let differences = skips::differences(&skips::read(project, runtime)?, rows);
     if !differences.is_empty() {
         bail!("\n{}", differences.join("\n"));
     }

@@ -24,6 +24,9 @@ use crate::server::Server;
 use crate::sqlite::Sqlite;
 use crate::variables::{self, Variables};
 
+/// File of the database `default` in the state folder, as in Spin. A manifest names no other.
+const DATABASE: &str = "sqlite_db.db";
+
 /// How often a busy guest gives its thread back.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -102,7 +105,7 @@ fn settings(id: &str, component: &manifest::Component, host: &Host<'_>) -> Resul
         let entry = host.variables.resolve(entry)?.map_err(|missing| wasmtime::format_err!("allowed_outbound_hosts: {missing}"))?;
         grants.push(Grant::parse(&entry)?);
     }
-    let file = |name: &String| (name.clone(), host.state.join(format!("sqlite_{name}.db")));
+    let file = |name: &String| (name.clone(), host.state.join(DATABASE));
     Ok(Settings {
         id: id.to_owned(),
         environment: component.environment.clone(),

@@ -39,10 +39,13 @@ impl Server {
         let Some(found) = self.router.find(&path) else { return Ok(text(StatusCode::NOT_FOUND, "")) };
         let mut request = request.map(|body| body.map_err(Error::from).boxed_unsync());
         set_address(&mut request)?;
-        set_headers(&mut request, &found, client)?;
+        let id = &found.route.component;
+        if let Err(error) = set_headers(&mut request, &found, client) {
+            eprintln!("[{id}] {path}: {error:#}");
+            return Ok(text(StatusCode::INTERNAL_SERVER_ERROR, ""));
+        }
 
         let open = Open::new(&self.counters);
-        let id = &found.route.component;
         let handler = lock(&self.components[id]).clone();
         let response = match handler.handle((), request).await {
             Ok(response) if response.status().is_informational() => {
@@ -90,12 +93,22 @@ fn set_address<B>(request: &mut Request<B>) -> Result<()> {
     Ok(())
 }
 
-/// Adds what Spin tells a component about its request, and takes away `Connection`.
+/// Adds what Spin tells a component about its request, behind what the client itself sent under such a name, and takes away `Connection`.
+///
+/// # Errors
+///
+/// When a value is not UTF-8; Spin answers that with 500.
 fn set_headers<B>(request: &mut Request<B>, found: &Match<'_>, client: SocketAddr) -> Result<()> {
+    request.headers_mut().remove(header::CONNECTION);
+    for (name, value) in request.headers() {
+        str::from_utf8(value.as_bytes()).with_context(|| format!("the header {name} is not UTF-8"))?;
+    }
     let route = found.route;
+    let host = request.headers().get(header::HOST).map_or("localhost", |host| host.to_str().unwrap_or_default());
+    let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let mut added = vec![
         ("spin-path-info".to_owned(), found.path_info.clone()),
-        ("spin-full-url".to_owned(), request.uri().to_string()),
+        ("spin-full-url".to_owned(), format!("http://{host}{path_and_query}")),
         ("spin-matched-route".to_owned(), route.path()),
         ("spin-base-path".to_owned(), "/".to_owned()),
         ("spin-raw-component-route".to_owned(), route.raw.clone()),
@@ -103,11 +116,9 @@ fn set_headers<B>(request: &mut Request<B>, found: &Match<'_>, client: SocketAdd
         ("spin-client-addr".to_owned(), client.to_string()),
     ];
     added.extend(found.named.iter().map(|(name, value)| (format!("spin-path-match-{}", name.to_lowercase()), (*value).to_owned())));
-    let headers = request.headers_mut();
     for (name, value) in added {
-        headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        request.headers_mut().append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
     }
-    headers.remove(header::CONNECTION);
     Ok(())
 }
 

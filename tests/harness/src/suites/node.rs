@@ -13,9 +13,10 @@ use serde::Deserialize;
 
 use crate::group::Group;
 use crate::node::Packages;
-use crate::platform::Platform;
+use crate::platform::{Platform, Served};
 use crate::project::Project;
 use crate::report::{Row, Skipped};
+use crate::spin::Runtime;
 use crate::{program, setup, spin, step, workers};
 
 /// Name of the row for failures that belong to no file.
@@ -55,7 +56,7 @@ pub fn is_meant(name: &str, said: &str) -> bool {
 }
 
 /// Runs these suites on one platform, or all when none is named.
-pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: Option<&str>, token: Option<&str>) -> Result<Vec<Row>> {
+pub fn run(project: &Project, platform: Platform, runtime: Served, suites: &[PathBuf], base_url: Option<&str>, token: Option<&str>) -> Result<Vec<Row>> {
     let start = Instant::now();
     let packages = Packages::of(project);
     let results = project.output().join(format!("vitest-{platform}.json"));
@@ -76,7 +77,11 @@ pub fn run(project: &Project, platform: Platform, suites: &[PathBuf], base_url: 
         .env("TIDEWIRE_OUTPUT", project.output())
         .env("TIDEWIRE_PLATFORM", platform.to_string())
         .env("TIDEWIRE_WORKERS_BUILD", project.gateway().join("build"))
+        .env("TIDEWIRE_RUNTIME", runtime.to_string())
         .env("TIDEWIRE_SPIN_HOST", spin::host(project));
+    if runtime == Served::Spin && platform == Platform::Spin {
+        command.env("TIDEWIRE_SPIN", Runtime::real()?.0);
+    }
     if let Some(url) = base_url {
         command.env("TIDEWIRE_BASE_URL", url);
     }

@@ -100,7 +100,7 @@ fn respond(status: StatusCode, body: Body) -> Response<Body> {
 }
 
 async fn route(request: Request) -> Result<Response<Body>> {
-    let path = request.headers().get("spin-path-info").map_or("", |path| path.to_str().unwrap_or_default()).to_owned();
+    let path = request.headers().get_all("spin-path-info").iter().next_back().map_or("", |path| path.to_str().unwrap_or_default()).to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let text = match path.as_str() {
         "/instance" => instance(),

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Empty;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
@@ -28,6 +28,17 @@ async fn a_component_sees_what_spin_tells_about_a_request() {
     }
     assert!(headers.contains("spin-client-addr: 127.0.0.1:"));
     assert!(!headers.contains("connection:"));
+    let path_infos: Vec<&str> = headers.lines().filter(|line| line.starts_with("spin-path-info")).collect();
+    assert_eq!(path_infos, ["spin-path-info: /forged", "spin-path-info: /headers"], "the client's own stands in front, as in Spin");
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_utf_8_reaches_no_component() {
+    let host = Host::start(&manifest("", ""));
+    let bytes = HeaderValue::from_bytes(b"\xff\xfe").expect("a value");
+    let answer = request(host.address, Request::get("/guest/headers").header("last-event-id", bytes), "").await;
+    assert_eq!(whole(answer).await, (StatusCode::INTERNAL_SERVER_ERROR, String::new()));
+    assert!(whole(request(host.address, Request::get("/guest/headers").header("last-event-id", "ÿ"), "").await).await.1.contains("last-event-id"));
 }
 
 #[tokio::test]
