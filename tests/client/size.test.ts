@@ -17,7 +17,7 @@ test("the client is at most 6 KB, minified and gzipped, and needs nothing else",
     bundle: true,
     minify: true,
     format: "esm",
-    banner: { js: "// Generated from shared/client/src; do not edit. `UPDATE_EXPECT=1 cargo harness test --suite client/size` writes it anew." },
+    banner: { js: "// Generated from shared/client/src by tests/client/size.test.ts; do not edit." },
     platform: "browser",
     target: "es2022",
     metafile: true,
@@ -28,5 +28,5 @@ test("the client is at most 6 KB, minified and gzipped, and needs nothing else",
   expect(size).toBeLessThanOrEqual(LIMIT_BYTES);
   expect(Object.keys(metafile.inputs).filter((input) => !input.includes("client/src/"))).toEqual([]);
   if (process.env.UPDATE_EXPECT) writeFileSync(MODULE, outputFiles[0]!.contents);
-  expect(readFileSync(MODULE, "utf8") === outputFiles[0]!.text, "functions/gateway/public/client.js is stale: run this test with UPDATE_EXPECT=1").toBe(true);
+  expect(readFileSync(MODULE, "utf8") === outputFiles[0]!.text, "functions/gateway/public/client.js is stale: run `UPDATE_EXPECT=1 cargo harness test --suite client/size`").toBe(true);
 });

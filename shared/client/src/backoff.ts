@@ -1,5 +1,8 @@
 // How long to wait before the next attempt: full jitter, so that readers that were cut together do not come back together.
 
+/** No server makes a client wait for longer than an hour. */
+const MAX_FLOOR_MS = 3_600_000;
+
 /** Numbers of a {@link Backoff}, in milliseconds. */
 export interface BackoffOptions {
   /** The first wait is between 0 and this (250); the span doubles with each failure. */
@@ -26,12 +29,12 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds to wait after a connection that held for `heldMs`; never less than `floorMs`, which the server asked for. */
+  /** Milliseconds to wait after a connection that held for `heldMs`; never less than `floorMs`, which the server asked for, up to an hour. */
   next(heldMs = 0, floorMs = 0): number {
     if (heldMs >= this.#stableMs) this.reset();
     const spanMs = Math.min(this.#capMs, this.#baseMs * 2 ** this.#failures);
     this.#failures += 1;
-    return Math.max(floorMs, this.#random() * spanMs);
+    return Math.max(Math.min(floorMs, MAX_FLOOR_MS), this.#random() * spanMs);
   }
 
   /** Starts the count anew. */

@@ -13,8 +13,10 @@ export function contentOf(mediaType: string | null): Content {
 /** The events of a page: those of a JSON array, or what there is of text or bytes as one. */
 export async function readPage(answer: Response, content: Content): Promise<unknown[]> {
   if (content === "json") return (await answer.json()) as unknown[];
-  const data = content === "text" ? await answer.text() : new Uint8Array(await answer.arrayBuffer());
-  return data.length > 0 ? [data] : [];
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  if (bytes.length === 0) return [];
+  // Not `text()`, which drops a U+FEFF at the beginning: here it is content.
+  return [content === "text" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : bytes];
 }
 
 /** The `data` of a server-sent event. */
@@ -26,4 +28,36 @@ export function parseData(text: string, content: Content): unknown {
 /** Bytes written as base64. */
 export function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+/** Bytes in any form, as a copy: the application may go on to change them. `undefined` for what is none. */
+export function bytesOf(data: unknown): Blob | Uint8Array<ArrayBuffer> | undefined {
+  if (data instanceof Blob) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data.slice());
+  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice() : undefined;
+}
+
+/**
+ * The body of a publish of what is no bytes.
+ *
+ * @throws TypeError when the media type has no form for it.
+ */
+export function encode(data: unknown, mediaType: string): string {
+  if (contentOf(mediaType) === "json") return JSON.stringify(data, refuse);
+  // UTF-8 has no form for half a pair: `fetch` would send U+FFFD.
+  if (typeof data === "string" && !/\p{Surrogate}/u.test(data)) return data;
+  throw new TypeError(`${mediaType} has no form for ${typeOf(data)}`);
+}
+
+/** Refuses what `JSON.stringify` would write as `{}`, or as `null` or nothing in the place of an event; fields are left out as ever. */
+function refuse(this: unknown, key: string, value: unknown): unknown {
+  const type = typeOf(value);
+  const isLeftOut = key && !Array.isArray(this) && /Undefined|Function|Symbol/.test(type);
+  if (isLeftOut || /^(Array|Boolean|Null|Number|Object|String)$/.test(type)) return value;
+  throw new TypeError(`JSON has no form for ${type}`);
+}
+
+/** Such as `Map` or `Undefined`. */
+function typeOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }

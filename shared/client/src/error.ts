@@ -47,7 +47,7 @@ export class TidewireError extends Error {
 
 /** Whether a request that was answered like this may succeed later; 0 is no answer. */
 function isRetryable(status: number): boolean {
-  return status === 0 || status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
+  return [0, 408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
 
 /** Reads the problem details of a refusal; other bodies are quoted. */

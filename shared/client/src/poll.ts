@@ -4,7 +4,7 @@ import { readPage, type Content } from "./content.ts";
 import { lost } from "./error.ts";
 import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
 import { wait } from "./wait.ts";
-import { Watchdog } from "./watchdog.ts";
+import { within } from "./watchdog.ts";
 
 /** Longest wait for the answer to a long poll: twice what servers hold it. */
 const LONG_POLL_MS = 60_000;
@@ -18,25 +18,24 @@ interface Page {
 }
 
 /** Asks again every `pollMs`, and at once while there is more. */
-export async function readPolls(reader: Reader): Promise<Outcome> {
-  for (;;) {
-    const { isUpToDate, isFinished } = await takePage(reader);
-    if (isFinished) return "finished";
+export function readPolls(reader: Reader): Promise<Outcome> {
+  return readPages(reader, async ({ isUpToDate }) => {
     if (isUpToDate) await wait(reader.pollMs, reader.signal, true);
-    await reader.sink.room();
-    if (reader.signal.aborted || reader.sink.mayClimb()) return "again";
-  }
+    return takePage(reader);
+  });
 }
 
 /** Asks again as soon as there was an answer. */
-export async function readLongPolls(reader: Reader): Promise<Outcome> {
-  // A long poll may be silent for half a minute; a plain read tells at once that the server is there, and where `now` is.
-  let page = await takePage(reader);
-  for (;;) {
+export function readLongPolls(reader: Reader): Promise<Outcome> {
+  return readPages(reader, ({ cursor }) => takePage(reader, { live: "long-poll", cursor }, LONG_POLL_MS));
+}
+
+/** A long poll may be silent for half a minute; the first page, a plain read, tells at once that the server is there, and where `now` is. */
+async function readPages(reader: Reader, next: (page: Page) => Promise<Page>): Promise<Outcome> {
+  for (let page = await takePage(reader); ; page = await next(page)) {
     if (page.isFinished) return "finished";
     await reader.sink.room();
     if (reader.signal.aborted || reader.sink.mayClimb()) return "again";
-    page = await takePage(reader, { live: "long-poll", cursor: page.cursor }, LONG_POLL_MS);
   }
 }
 
@@ -62,14 +61,8 @@ function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = 
   });
 }
 
-async function withAnswer<T>(reader: Reader, query: Record<string, string>, limitMs: number, use: (answer: Response) => Promise<T>): Promise<T> {
-  const watchdog = new Watchdog(reader.signal);
-  watchdog.within(limitMs);
-  try {
-    return await use(await reader.get(query, watchdog.signal));
-  } finally {
-    watchdog.stop();
-  }
+function withAnswer<T>(reader: Reader, query: Record<string, string>, limitMs: number, use: (answer: Response) => Promise<T>): Promise<T> {
+  return within(limitMs, reader.signal, async (signal) => use(await reader.get(query, signal)));
 }
 
 function nextOffset(answer: Response): string {

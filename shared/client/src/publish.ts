@@ -1,10 +1,11 @@
 // Publishing over HTTP.
 
 import { Backoff, type BackoffOptions } from "./backoff.ts";
+import { bytesOf, encode } from "./content.ts";
 import { asError, TidewireError } from "./error.ts";
 import { address, request, type RequestOptions } from "./request.ts";
-import { wait } from "./wait.ts";
-import { Watchdog } from "./watchdog.ts";
+import { unlessAborted, wait } from "./wait.ts";
+import { within } from "./watchdog.ts";
 
 /** Time for an answer, in milliseconds. */
 const ANSWER_MS = 30_000;
@@ -16,7 +17,7 @@ const MAX_KEPT = 100;
 
 /** Choices of a publish. */
 export interface PublishOptions extends RequestOptions {
-  /** Media type of the channel. By default `application/json`, or `application/octet-stream` for a `Uint8Array`. */
+  /** Media type of the channel. By default `application/json`, or `application/octet-stream` for bytes. */
   contentType?: string;
   /** How often to send at most (6). */
   attempts?: number;
@@ -43,30 +44,30 @@ class Producer {
   }
 
   async publish(data: unknown, options: PublishOptions): Promise<string> {
-    const isBytes = data instanceof Uint8Array;
-    const contentType = options.contentType ?? (isBytes ? "application/octet-stream" : "application/json");
-    const isJson = /^application\/json\b/i.test(contentType);
+    const bytes = bytesOf(data);
+    const contentType = options.contentType ?? (bytes ? "application/octet-stream" : "application/json");
     // At once: the application may go on to change the data.
-    const body = isJson && !isBytes ? JSON.stringify(data) : (data as BodyInit);
-    const published = this.#last.then(() => this.#send(contentType, body, options));
+    const body = bytes ?? encode(data, contentType);
+    const { signal = new AbortController().signal } = options;
+    const published = this.#last.then(() => this.#send(contentType, body, options, signal));
     this.#last = published.catch(() => {});
-    return published;
+    // Also while it waits its turn.
+    return unlessAborted(published, signal);
   }
 
-  async #send(contentType: string, body: BodyInit, options: PublishOptions): Promise<string> {
-    const { attempts = 6, signal } = options;
+  async #send(contentType: string, body: BodyInit, options: PublishOptions, signal: AbortSignal): Promise<string> {
+    const { attempts = 6 } = options;
     const backoff = new Backoff(options.backoff);
     for (let attempt = 1; ; attempt += 1) {
-      signal?.throwIfAborted();
-      const watchdog = new Watchdog(signal);
-      watchdog.within(ANSWER_MS);
       try {
+        signal.throwIfAborted();
         const headers = { "content-type": contentType, "producer-id": this.#id, "producer-epoch": `${this.#epoch}`, "producer-seq": `${this.#seq}` };
-        let answer = await request(this.#url, { method: "POST", headers, body, signal: watchdog.signal }, options);
-        // Durable Streams names no offset for what it had already.
-        const isAnswered = ["producer-seq", OFFSET].some((name) => answer.headers.has(name));
-        if (isAnswered && !answer.headers.has(OFFSET)) answer = await request(this.#url, { method: "HEAD", signal: watchdog.signal }, options);
-        const offset = answer.headers.get(OFFSET);
+        const offset = await within(ANSWER_MS, signal, async (signal) => {
+          let answer = await request(this.#url, { method: "POST", headers, body, signal }, options);
+          // Durable Streams names no offset for what it had already.
+          if (answer.headers.has("producer-seq") && !answer.headers.has(OFFSET)) answer = await request(this.#url, { method: "HEAD", signal }, options);
+          return answer.headers.get(OFFSET);
+        });
         if (offset === null) throw new TidewireError("connection-lost", 0, "the answer is not a channel's: it names no offset", { retryable: false });
         this.#seq += 1;
         return offset;
@@ -77,15 +78,13 @@ class Producer {
           this.#restart();
           continue;
         }
-        if (signal?.aborted || !error.retryable || attempt >= attempts) {
+        if (signal.aborted || !error.retryable || attempt >= attempts) {
           // It may have arrived: under its number the next one would pass for it.
           this.#restart();
-          signal?.throwIfAborted();
+          signal.throwIfAborted();
           throw error;
         }
-        await wait(backoff.next(0, error.retryAfterMs), signal ?? new AbortController().signal, error.retryAfterMs === undefined);
-      } finally {
-        watchdog.stop();
+        await wait(backoff.next(0, error.retryAfterMs), signal, error.retryAfterMs === undefined);
       }
     }
   }
@@ -103,13 +102,13 @@ const producers = new Map<string, Producer>();
  * Appends `data` to a channel and returns an offset at or after its last event. When it returns, the server has stored it.
  *
  * JSON by default; an array is a batch of events, so an event that is an array itself stands in another one. On a channel of another
- * `contentType` the data is a string or a `Uint8Array`.
+ * `contentType` the data is a string or bytes: a `Blob`, an `ArrayBuffer` or a view of one.
  *
  * Sends again when the network fails or the server has a fault; the server stores it once. Publishes to one address go one after the
  * other, in the order of the calls; {@link publisher} makes an order of its own.
  *
  * @throws TidewireError when the server refuses, or when the last attempt failed: it may then be stored or not; the signal's reason
- * when it aborts.
+ * when it aborts; TypeError when the address is none of a channel, or JSON has no form for the data.
  */
 export async function publish(url: string | URL, data: unknown, options: PublishOptions = {}): Promise<string> {
   const target = address(url);
@@ -130,7 +129,7 @@ export async function publish(url: string | URL, data: unknown, options: Publish
  * await Promise.all([send(1), send(2)]);
  * ```
  *
- * @throws TypeError when the address is none.
+ * @throws TypeError when the address is none of a channel.
  */
 export function publisher(url: string | URL, options: PublishOptions = {}): Publisher {
   const producer = new Producer(address(url));

@@ -3,7 +3,7 @@
 import { contentOf, type Content } from "./content.ts";
 import { TidewireError } from "./error.ts";
 import type { Gap, Presence } from "./event.ts";
-import { address, request, type Credential, type RequestOptions } from "./request.ts";
+import { request, type Credential, type RequestOptions } from "./request.ts";
 
 /** How a connection came to an end that is no error: the channel is finished, or the client comes back. */
 export type Outcome = "finished" | "again";
@@ -47,8 +47,8 @@ export class Reader {
   /** For what can send no header. */
   readonly ticket: Credential | undefined;
 
-  constructor(url: string | URL, position: string, sink: Sink, signal: AbortSignal, pollMs: number, options: RequestOptions) {
-    this.#url = address(url);
+  constructor(url: URL, position: string, sink: Sink, signal: AbortSignal, pollMs: number, options: RequestOptions) {
+    this.#url = url;
     this.position = position;
     this.sink = sink;
     this.signal = signal;

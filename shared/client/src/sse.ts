@@ -50,7 +50,7 @@ export async function readSse(reader: Reader): Promise<Outcome> {
 async function open(reader: Reader, signal: AbortSignal): Promise<Response> {
   const answer = await reader.get(reader.needsLive ? { live: "sse" } : {}, signal, { accept: "text/event-stream" });
   if (answer.status === 204 || answer.headers.get("content-type")?.startsWith("text/event-stream")) return answer;
-  await answer.body?.cancel();
+  answer.body?.cancel().catch(() => {});
   if (reader.needsLive) throw new TidewireError("not-supported", 501, "the server answered without an event stream");
   reader.needsLive = true;
   return open(reader, signal);

@@ -4,10 +4,11 @@ import { Backoff, type BackoffOptions } from "./backoff.ts";
 import { asError, type TidewireError } from "./error.ts";
 import type { ChannelEvent, Gap, Presence, State, Transport } from "./event.ts";
 import { Ladder } from "./ladder.ts";
+import { isOffered } from "./offer.ts";
 import { readLongPolls, readPolls } from "./poll.ts";
 import { Queue } from "./queue.ts";
 import { Reader, type Outcome } from "./reader.ts";
-import type { RequestOptions } from "./request.ts";
+import { address, type RequestOptions } from "./request.ts";
 import { readSse } from "./sse.ts";
 import { wait } from "./wait.ts";
 import { readWebSocket } from "./websocket.ts";
@@ -18,7 +19,7 @@ export interface SubscribeOptions<T = unknown> extends RequestOptions {
   offset?: string;
   /**
    * Transports in the order of trying. By default WebSocket, SSE, long poll, short poll; without WebSocket where `token` or `headers`
-   * are given, since it can send neither; it can send a `ticket`.
+   * are given, since it can send neither; it can send a `ticket`. Those that the server of this page does not offer are left out.
    */
   transports?: readonly Transport[];
   /** Time between two short polls at the tail, in milliseconds (5,000). */
@@ -72,8 +73,10 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
   /** Starts to read. Use {@link subscribe}. */
   constructor(url: string | URL, options: SubscribeOptions<T>) {
     const { offset = "-1", signal, pollMs = 5_000, token, headers } = options;
-    const transports = options.transports ?? (token || headers ? TRANSPORTS.slice(1) : TRANSPORTS);
-    if (transports.length === 0) throw new TypeError("a subscription needs a transport");
+    const target = address(url);
+    const wanted = options.transports ?? (token || headers ? TRANSPORTS.slice(1) : TRANSPORTS);
+    const transports = wanted.filter((transport) => isOffered(transport, target));
+    if (transports.length === 0) throw new TypeError("a subscription needs a transport that the server offers");
     this.#options = options;
     this.#taken = offset;
     this.#ladder = new Ladder(transports);
@@ -91,7 +94,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
       mayClimb: () => this.#ladder.mayClimb(Date.now()),
       isFull: () => this.#queue.isFull,
     };
-    this.#reader = new Reader(url, offset, sink, this.#stop.signal, pollMs, options);
+    this.#reader = new Reader(target, offset, sink, this.#stop.signal, pollMs, options);
     if (signal?.aborted) this.close();
     signal?.addEventListener("abort", () => this.close(), { signal: this.#stop.signal });
     void this.#run();
@@ -220,7 +223,7 @@ function call<A extends unknown[]>(hook: ((...given: A) => void) | undefined, ..
  * for await (const { offset, data } of subscribe("https://example.com/feed/demo-machine")) console.log(offset, data);
  * ```
  *
- * @throws TypeError when the address is none.
+ * @throws TypeError when the address is none of a channel, or no transport is left.
  */
 export function subscribe<T = unknown>(url: string | URL, options: SubscribeOptions<T> = {}): Subscription<T> {
   return new Subscription<T>(url, options);

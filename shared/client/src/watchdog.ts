@@ -5,14 +5,14 @@ import { TidewireError } from "./error.ts";
 /** Aborts its `signal` when its parent does, or when nothing was heard for too long. */
 export class Watchdog {
   readonly #controller = new AbortController();
-  readonly #parent: AbortSignal | undefined;
-  readonly #bark = () => this.#controller.abort(this.#parent?.reason);
+  readonly #parent: AbortSignal;
+  readonly #bark = () => this.#controller.abort(this.#parent.reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(parent?: AbortSignal) {
+  constructor(parent: AbortSignal) {
     this.#parent = parent;
-    if (parent?.aborted) this.#bark();
-    parent?.addEventListener("abort", this.#bark);
+    if (parent.aborted) this.#bark();
+    parent.addEventListener("abort", this.#bark);
   }
 
   /** For the `fetch` that is watched. */
@@ -34,7 +34,18 @@ export class Watchdog {
   /** Ends the watch, and with it a body that is still open. */
   stop(): void {
     this.pause();
-    this.#parent?.removeEventListener("abort", this.#bark);
+    this.#parent.removeEventListener("abort", this.#bark);
     this.#controller.abort();
+  }
+}
+
+/** What `use` gives; the signal that it is given aborts with `parent`, or after `ms`. */
+export async function within<T>(ms: number, parent: AbortSignal, use: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const watchdog = new Watchdog(parent);
+  watchdog.within(ms);
+  try {
+    return await use(watchdog.signal);
+  } finally {
+    watchdog.stop();
   }
 }

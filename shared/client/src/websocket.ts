@@ -3,6 +3,8 @@
 import { fromBase64 } from "./content.ts";
 import { asError, forGood, lost, TidewireError } from "./error.ts";
 import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+import { ask } from "./request.ts";
+import { within } from "./watchdog.ts";
 import type { ServerFrame } from "./wire.ts";
 
 /** Silence after which the client asks whether the server is there: below the 30 s and more after which proxies cut a connection. */
@@ -13,20 +15,19 @@ const PONG_MS = 10_000;
 
 /** Reads until the connection ends. A ticket that is refused is asked for once more, as a request does. */
 export async function readWebSocket(reader: Reader): Promise<Outcome> {
-  const { ticket } = reader;
+  const { ticket, signal } = reader;
   if (!ticket) return connect(reader);
+  const open = async (wasRefused: boolean) => connect(reader, await within(OPEN_MS, signal, (signal) => ask(ticket, wasRefused, signal)));
   try {
-    return await connect(reader, await ticket(false));
+    return await open(false);
   } catch (error) {
     if (!(error instanceof TidewireError && error.status === 401)) throw error;
-    return connect(reader, await ticket(true));
+    return open(true);
   }
 }
 
 function connect(reader: Reader, ticket?: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    // Closed while the application looked for a ticket.
-    if (reader.signal.aborted) return resolve("again");
     const url = reader.address(ticket === undefined ? {} : { ticket });
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
