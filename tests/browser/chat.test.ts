@@ -10,9 +10,6 @@ import { describeOwnServer, freshName, useOwnServer, useServer } from "../harnes
 
 const browser = useBrowser();
 
-/** What the console says of an upgrade that is refused, which no script can keep it from. */
-const REFUSED_UPGRADE = /^WebSocket connection to .* failed/;
-
 /** Somebody in a room, by what the page shows. */
 class Person {
   readonly page: Page;
@@ -79,9 +76,9 @@ class Person {
     await this.row(text).locator('[data-action="delete"]').click();
   }
 
-  /** Nothing went wrong in the page but what has to. */
+  /** Nothing went wrong in the page. */
   isClean(): void {
-    expect(this.errors.filter((error) => offers("websocket") || !REFUSED_UPGRADE.test(error))).toEqual([]);
+    expect(this.errors).toEqual([]);
   }
 }
 

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Sample } from "../../functions/feed/public/feed.d.ts";
 import { useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
+import { offers } from "../harness/platform.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { TRANSPORTS } from "../harness/readers.ts";
 import { HARNESS } from "../harness/server.ts";
@@ -114,6 +115,22 @@ describe("the feed page", () => {
     await page.click('[data-view="all"]');
     await eventually("all that is kept", async () => (await feedOf(page)).events === 5);
     expect(errors).toEqual([]);
+  });
+
+  test("offers the transports that its server has, and says which it has not", async () => {
+    const { page, errors } = await browser.open(`${server.url}/feed/?channel=${freshName()}`);
+    const button = page.locator('[data-transport="websocket"]');
+    const sentence = page.locator(`#${await button.getAttribute("aria-describedby")}`);
+    expect([await button.isEnabled(), await sentence.isVisible()]).toEqual(offers("websocket") ? [true, false] : [false, true]);
+    expect(await sentence.textContent()).toMatch(/^This server takes no WebSocket\./);
+    for (const transport of ["sse", "long-poll", "poll"]) expect(await page.locator(`[data-transport="${transport}"]`).isEnabled()).toBe(true);
+    expect(errors).toEqual([]);
+  });
+
+  test("a character of the name that an address has other uses for is part of the name", async () => {
+    const { page } = await browser.open(`${server.url}/feed/?channel=demo-x%23y%3Fz`);
+    await eventually("it is refused", async () => (await page.getAttribute('[data-role="state"]', "data-state")) === "refused");
+    expect(await page.innerText('[data-role="notice"]')).toContain("#");
   });
 
   test("shows the history to who comes later", async () => {

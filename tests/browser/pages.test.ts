@@ -4,12 +4,8 @@ import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hide, useBrowser } from "../harness/browser.ts";
 import { jobOf, TEMPLATES, type Tabs } from "../harness/job.ts";
-import { offers } from "../harness/platform.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { describeOwnServer, freshName, useOwnServer } from "../harness/suite.ts";
-
-/** What the console says of an upgrade that is refused, which no script can keep it from. */
-const REFUSED_UPGRADE = /^WebSocket connection to .* failed/;
 
 const browser = useBrowser();
 
@@ -24,8 +20,7 @@ describeOwnServer("the page of", () => {
       const [first, second] = opened.map(({ page }) => page) as [Page, Page];
       const shows = await job.act({ first, second, channel: `${server.url}/${template}/${name}` }, 1);
       for (const tab of [second, first]) await shows(tab);
-      const errors = opened.flatMap(({ errors }) => errors);
-      expect(errors.filter((error) => offers("websocket") || !REFUSED_UPGRADE.test(error))).toEqual([]);
+      expect(opened.flatMap(({ errors }) => errors)).toEqual([]);
     });
 
     test("outlasts a cut network, a killed server, and a tab that is hidden and held meanwhile", { timeout: 180_000 }, async () => {

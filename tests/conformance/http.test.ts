@@ -3,6 +3,8 @@
 import { EventSource } from "eventsource";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { TEMPLATES } from "../harness/job.ts";
+import { offers } from "../harness/platform.ts";
 import { sendRaw } from "../harness/raw.ts";
 import { read, TRANSPORTS } from "../harness/readers.ts";
 import { Socket } from "../harness/socket.ts";
@@ -139,6 +141,15 @@ describe("the transport", () => {
     ]);
     expect(answer.status).toBe(501);
     expect(JSON.parse(answer.body)).toMatchObject({ type: "urn:tidewire:websocket-unsupported", status: 501 });
+  });
+
+  test("a page names the transports of its server where those are not all, below any path", async () => {
+    for (const path of ["", ...TEMPLATES.map((name) => `${name}/`), "chat/-/inspector"]) {
+      const page = await (await fetch(`${server.url}/${path}`)).text();
+      const offer = /<head><meta name="tidewire-transports" content="(.*?)">/.exec(page)?.[1];
+      expect({ path, offer }).toEqual({ path, offer: offers("websocket") ? undefined : "sse long-poll poll" });
+    }
+    expect(await (await fetch(`${server.url}/chat/-/room.js`)).text()).not.toMatch(/^<|<meta/);
   });
 
   test("live beats Accept", async () => {

@@ -10,6 +10,10 @@ const RENEW_MS = 15_000; // a third of the presence lease
 const SILENCE_MS = 10_000; // a connection that does not answer for so long is dead, whatever the browser believes
 const MAX_REFUSED_UPGRADES = 2; // after so many in a row only SSE is tried
 
+// The server of this page says what it offers, where that is not all.
+const offer = document.querySelector("meta[name=tidewire-transports]")?.getAttribute("content");
+const hasWebSocket = !offer || offer.includes("websocket");
+
 /** Nothing more will come on any transport. */
 class Stop extends Error {
   constructor(state, message) {
@@ -27,7 +31,7 @@ export class Room {
   #member;
   #page;
   #backoff = new Backoff();
-  #refusedUpgrades = 0;
+  #refusedUpgrades = hasWebSocket ? 0 : MAX_REFUSED_UPGRADES;
   #state;
   /** Tells the server `#state`; there is one while a connection is live. */
   #announce;

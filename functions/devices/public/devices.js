@@ -4,11 +4,13 @@ const TIMEOUT_S = 30; // as in lib.rs: a command is done within it or never
 const MAX_COMMANDS = 20; // shown
 const RETRY_MS = 1_000; // the first delay is up to this, the next up to twice as much
 const MAX_RETRY_MS = 10_000;
+const ANSWER_MS = 10_000; // for an answer to come
+const LONG_POLL_MS = 60_000; // for that of a long poll: twice what servers hold it
 
 const device = new URLSearchParams(location.search).get("channel") || "demo-lamp";
 // `./` keeps a colon in the name from being read as a scheme.
-const commandsUrl = new URL(`./${device}`, document.baseURI);
-const answersUrl = new URL(`./${device}:done`, document.baseURI);
+const commandsUrl = new URL(`./${device.replace(/[#?%]/g, encodeURIComponent)}`, document.baseURI);
+const answersUrl = new URL(`${commandsUrl}:done`);
 
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -22,7 +24,8 @@ class Stop extends Error {}
 async function ask(url, at, query, signal) {
   const from = new URL(url);
   from.search = new URLSearchParams({ offset: at.offset, ...query });
-  const response = await fetch(from, { signal, cache: "no-store" });
+  const limit = AbortSignal.timeout(query.live ? LONG_POLL_MS : ANSWER_MS);
+  const response = await fetch(from, { signal: signal ? AbortSignal.any([signal, limit]) : limit, cache: "no-store" });
   const line = await response.text();
   signal?.throwIfAborted();
   // What waited for us is too old: go on with what is left.
@@ -52,7 +55,8 @@ async function follow(url, at, signal, take, show = () => {}) {
   }
 }
 
-const publish = (url, line) => fetch(url, { method: "POST", headers: { "Content-Type": "text/plain" }, body: line });
+const publish = (url, line) =>
+  fetch(url, { method: "POST", headers: { "Content-Type": "text/plain" }, body: line, signal: AbortSignal.timeout(ANSWER_MS) });
 
 function problem(response, body) {
   try {

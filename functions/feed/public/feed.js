@@ -12,13 +12,18 @@ const MAX_SERIES = { all: 24, latest: 200 }; // anybody may publish to an open c
 const LATENCIES = 30; // the median is taken over so many events
 const QUIET_MS = 3_000; // after this long without an event the page says what to run
 const POLL_MS = 1_000; // short poll
+const ANSWER_MS = 10_000; // for a page to come
+const LONG_POLL_MS = 60_000; // for a long poll: twice what servers hold it
 const PING_MS = 25_000; // below the 30 s and more after which proxies cut a silent connection
 const BACKOFF_MS = 500; // the first delay is up to this, the next up to twice as much
 const MAX_BACKOFF_MS = 10_000;
 
 const channel = new URLSearchParams(location.search).get("channel") || "demo-machine";
 // `./` keeps a colon in the name from being read as a scheme.
-const channelUrl = new URL(`./${channel}`, document.baseURI);
+const channelUrl = new URL(`./${channel.replace(/[#?%]/g, encodeURIComponent)}`, document.baseURI);
+
+// The server of this page says what it offers, where that is not all.
+const offer = document.querySelector("meta[name=tidewire-transports]")?.getAttribute("content").split(" ");
 
 const feed = { transport: "sse", view: "all", offset: "-1", events: 0, gaps: 0 };
 Object.assign(window, { tidewireFeed: feed }); // for the console and for tests
@@ -108,8 +113,7 @@ function websocket(signal) {
     const socket = new WebSocket(url, "tidewire.v1");
     let refusal = "The server refused the connection.";
     let greeted = false;
-    let heard = true;
-    let pings;
+    let heard = false;
     let unacknowledged = 0;
     let ackBytes = Infinity;
 
@@ -121,13 +125,11 @@ function websocket(signal) {
       error ? reject(error) : resolve();
     };
     signal.onabort = () => end();
-    socket.onopen = () => {
-      pings = setInterval(() => {
-        if (!heard) return end(new Error("no answer to ping"));
-        heard = false;
-        socket.send("ping");
-      }, PING_MS);
-    };
+    const pings = setInterval(() => {
+      if (!heard) return end(new Error("nothing was heard"));
+      heard = false;
+      socket.send("ping");
+    }, PING_MS);
     socket.onmessage = ({ data }) => {
       heard = true;
       if (data === "pong") return;
@@ -200,7 +202,8 @@ async function shortPoll(signal) {
 
 /** Reads what follows the offset, in one request. */
 async function page(query, signal, headers) {
-  const response = await fetch(from(query), { headers, signal, cache: "no-store" });
+  const limit = AbortSignal.timeout(query.live ? LONG_POLL_MS : ANSWER_MS);
+  const response = await fetch(from(query), { headers, signal: AbortSignal.any([signal, limit]), cache: "no-store" });
   const body = await response.text();
   signal.throwIfAborted();
   if (response.status === 410) {
@@ -389,7 +392,11 @@ document.title = `${channel} · Tidewire`;
 role("channel").textContent = channel;
 role("curl").textContent =
   `curl '${channelUrl}' -H 'content-type: application/json' \\\n  -d '{"values": {"cpu_percent": 12.5}}'`;
-for (const button of buttons) button.onclick = () => read(button.dataset.transport);
+for (const button of buttons) {
+  button.disabled = offer !== undefined && !offer.includes(button.dataset.transport);
+  if (button.disabled) role("no-websocket").hidden = false;
+  button.onclick = () => read(button.dataset.transport);
+}
 for (const button of views) button.onclick = () => begin(button.dataset.view);
 // The age of what does not change.
 setInterval(() => feed.view === "latest" && repaint(), 1_000);

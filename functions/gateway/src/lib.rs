@@ -11,9 +11,6 @@ mod workers;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What the page has to know of where it runs: a browser cannot tell a server without WebSocket from a network that lets none through.
-const PLATFORM: &str = if cfg!(target_os = "wasi") { "export const hasWebSocket = false;\n" } else { "export const hasWebSocket = true;\n" };
-
 /// The gallery's files.
 pub const GALLERY: &[Asset] = &[
     Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
@@ -23,7 +20,7 @@ pub const GALLERY: &[Asset] = &[
     Asset { path: "-/lanes.js", content_type: SCRIPT, body: include_str!("../public/lanes.js") },
     Asset { path: "-/line.js", content_type: SCRIPT, body: include_str!("../public/line.js") },
     Asset { path: "-/miniatures.js", content_type: SCRIPT, body: include_str!("../public/miniatures.js") },
+    Asset { path: "-/platform.js", content_type: SCRIPT, body: include_str!("../public/platform.js") },
     Asset { path: "-/plug.js", content_type: SCRIPT, body: include_str!("../public/plug.js") },
     Asset { path: "-/slots.js", content_type: SCRIPT, body: include_str!("../public/slots.js") },
-    Asset { path: "-/platform.js", content_type: SCRIPT, body: PLATFORM },
 ];

@@ -162,11 +162,13 @@ function refused(error) {
 /** @type {(name: string) => any} the page is ours: what has a role is there */
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 
+const encoded = (name) => name.replace(/[#?%]/g, encodeURIComponent);
+
 /** Shows a channel and follows it; its link is the page's address from now on. */
 function open(name) {
   // `./` keeps a colon in the name from being read as a scheme.
-  const url = new URL(`./${name}`, document.baseURI);
-  const link = new URL(`?channel=${name}`, document.baseURI);
+  const url = new URL(`./${encoded(name)}`, document.baseURI);
+  const link = new URL(`?channel=${encoded(name)}`, document.baseURI);
   if (link.search !== location.search) history.pushState(null, "", link);
   role("start").hidden = true;
   role("job").hidden = false;
@@ -263,7 +265,7 @@ addEventListener("popstate", () => location.reload());
 setInterval(tick, 1_000);
 
 const channel = new URLSearchParams(location.search).get("channel");
-const example = new URL(`./${channel || "demo-film"}`, document.baseURI);
+const example = new URL(`./${encoded(channel || "demo-film")}`, document.baseURI);
 role("curl").textContent = channel
   ? `curl -N -H 'accept: text/event-stream' '${example}'`
   : `curl -T film.mp4 '${new URL("-/upload/demo-film?name=film.mp4", document.baseURI)}'\ncurl -N -H 'accept: text/event-stream' '${example}'`;

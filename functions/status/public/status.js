@@ -15,7 +15,7 @@ const TRIES = 5; // to set a component while others set theirs, or the network i
 
 const channel = new URLSearchParams(location.search).get("channel") || "demo-status";
 // `./` keeps a colon in the name from being read as a scheme.
-const channelUrl = new URL(`./${channel}`, document.baseURI);
+const channelUrl = new URL(`./${channel.replace(/[#?%]/g, encodeURIComponent)}`, document.baseURI);
 
 const status = { polls: 0, notModified: 0, savedBytes: 0, offset: "-1", intervalS: INTERVAL_S };
 Object.assign(window, { tidewireStatus: status }); // for the console and for tests

@@ -246,6 +246,20 @@ pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
     Ok(reply)
 }
 
+/// What a page is told where its server takes no WebSocket: the transports that are left.
+const WITHOUT_WEBSOCKET: &[u8] = br#"<meta name="tidewire-transports" content="sse long-poll poll">"#;
+
+/// Tells a page that its server takes no WebSocket. A browser cannot tell such a server from a network that lets none through, and writes an error into the
+/// console for each that is tried. What is no page stays as it is.
+pub fn without_websocket(mut page: Reply) -> Reply {
+    let is_page = page.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let head = page.body().windows(6).position(|part| part == b"<head>").filter(|_| is_page);
+    if let Some(at) = head {
+        page.body_mut().splice(at + 6..at + 6, WITHOUT_WEBSOCKET.iter().copied());
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,6 +318,22 @@ mod tests {
         assert_eq!(refused("GET", "/a/notes/-/other.css", &[]), ErrorKind::RouteNotFound);
         assert_eq!(refused("POST", "/a/notes/", &[]), ErrorKind::MethodNotAllowed);
         assert_eq!(file(Notes::ASSETS, "", "OPTIONS").unwrap().headers()[header::ALLOW], FILE_METHODS);
+    }
+
+    #[test]
+    fn tells_a_page_what_its_server_does_not_offer() {
+        let told = |content_type: &'static str, body: &'static str, method: &str| {
+            let assets = &[Asset { path: "", content_type, body }];
+            String::from_utf8(without_websocket(file(assets, "", method).unwrap()).into_body()).unwrap()
+        };
+        let html = "text/html; charset=utf-8";
+        let page = "<html><head><title>a<head></title></head>";
+        assert_eq!(told(html, page, "GET"), r#"<html><head><meta name="tidewire-transports" content="sse long-poll poll"><title>a<head></title></head>"#);
+        assert_eq!(told(html, page, "HEAD"), "");
+        for (content_type, body) in [(html, "<p>"), (html, ""), ("text/javascript", page), ("text/css", page)] {
+            assert_eq!(told(content_type, body, "GET"), body);
+        }
+        assert_eq!(without_websocket(replied("GET", "/a/notes")).headers()[header::LOCATION], "notes/");
     }
 
     #[test]

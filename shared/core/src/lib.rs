@@ -57,7 +57,7 @@ pub use channel::{Channel, Gap, Position};
 pub use content_type::ContentType;
 pub use cursor::next_cursor;
 pub use decide::{Commit, Decision, Moment, PagePlan, Subscribe, decide, decide_publish, timed_out};
-pub use entry::{Asked, Entry, Routed, Visit, entry, file};
+pub use entry::{Asked, Entry, Routed, Visit, entry, file, without_websocket};
 pub use erase::{Authored, ErasePlan};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Row};

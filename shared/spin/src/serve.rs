@@ -11,7 +11,7 @@ use tidewire_access::cors;
 use tidewire_core::{
     Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read, Reply,
     Request as ChannelRequest, Scope, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply,
-    timed_out,
+    timed_out, without_websocket,
 };
 
 use crate::activity::{count, counted, instance};
@@ -57,7 +57,7 @@ pub async fn serve_assets(request: Request, assets: &[Asset]) -> Answer {
     let base = base(request.headers());
     let path = request.uri().path().strip_prefix(base.as_str()).unwrap_or_default();
     let reply = file(assets, path, request.method().as_str());
-    send(reply.map_or_else(|error| refuse(&error), respond), Vec::new())
+    send(reply.map_or_else(|error| refuse(&error), |file| respond(without_websocket(file))), Vec::new())
 }
 
 async fn answer<F: Function>(
@@ -78,7 +78,7 @@ async fn answer<F: Function>(
     *headers = cors(&visit, &settings);
     let trace = trace.insert(Trace::new::<F>(&visit, &settings, u64::from(entropy()) << 32 | u64::from(entropy()), now_ms()));
     let asked = match entry::<F>(&visit, &settings)? {
-        Entry::Reply(reply) => return Ok(respond(reply)),
+        Entry::Reply(reply) => return Ok(respond(without_websocket(reply))),
         Entry::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?,
         Entry::EraseTenant(tenant) => {
             let tenant = tenant.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;

@@ -1,4 +1,0 @@
-// Made by lib.rs for the platform that it is built for.
-
-/** Whether the server takes WebSockets. */
-export const hasWebSocket: boolean;
