@@ -87,6 +87,22 @@ test("every command has help with an example, and a wrong command line ends with
   }
 });
 
+test("an address that cannot work is refused with what is wrong, and without its password", async () => {
+  for (const [url, why] of [
+    [server.url.replace("http", "ws"), "over a WebSocket too"],
+    ["ftp://channel.test/x", "http or https"],
+    ["http://ann:s3cret@channel.test/x", "--token"],
+    ["http://ann@channel.test/x", "--token"],
+    [`${server.url}/feed/demo-x#part`, "#fragment"],
+  ] as const) {
+    for (const args of [["tail", url], ["publish", url, "1"]]) {
+      const { code, stdout, stderr } = await tidewire(args);
+      expect({ url, code, stdout, stderr }).toEqual({ url, code: 2, stdout: "", stderr: expect.stringContaining(why) });
+      expect(stderr).not.toContain("s3cret");
+    }
+  }
+});
+
 test("keys prints a fresh key of 32 bytes, in the form that each place wants", async () => {
   const printed = await Promise.all(numbers(1, 2).map(() => tidewire(["keys", "--id", "k2"])));
   const keys = printed.map(({ stdout }) => stdout.trim());

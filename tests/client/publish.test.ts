@@ -7,6 +7,7 @@ import { dataOf, take } from "./events.ts";
 import { LosingProxy, serve } from "./middlebox.ts";
 
 const server = useServer();
+const bytesOf = (text: string) => new TextEncoder().encode(text).buffer;
 const FAST = { backoff: { baseMs: 1, capMs: 2 } };
 
 test("stores a value, a batch, and an array that is one event; and returns where they end", async () => {
@@ -17,6 +18,21 @@ test("stores a value, a batch, and an array that is one event; and returns where
   const events = await take(subscribe(channel), 4);
   expect(dataOf(events)).toEqual([{ a: 1 }, 1, 2, [3]]);
   expect(events.at(-1)!.offset).toBe(last);
+});
+
+test("stores bytes in any form as they are, and nothing of what it cannot send", async () => {
+  const channel = `${server.url}/v1/stream/${freshName()}`;
+  await fetch(channel, { method: "PUT", headers: { "content-type": "application/octet-stream" } });
+  const bytes = Uint8Array.of(0, 254, 255);
+  for (const data of [bytes, bytes.buffer, new DataView(bytes.buffer), new Int8Array(bytes.buffer), new Blob([bytes])]) await publish(channel, data);
+  expect(new Uint8Array(await (await fetch(channel)).arrayBuffer())).toEqual(Uint8Array.from(Array(5).fill([...bytes]).flat()));
+
+  const json = `${server.url}/feed/${freshName()}`;
+  await publish(json, { a: 1 });
+  for (const data of [new Map([[1, 2]]), new Set([1]), [new ArrayBuffer(3)], undefined, () => 1, 1n]) await expect(publish(json, data)).rejects.toThrow(TypeError);
+  await expect(publish(json, bytes)).rejects.toMatchObject({ code: "content-type-mismatch" });
+  await publish(json, bytesOf('{"b":2}'), { contentType: "application/json" });
+  expect(await (await fetch(json)).json()).toEqual([{ a: 1 }, { b: 2 }]);
 });
 
 test("throws what the server refuses, at once", async () => {

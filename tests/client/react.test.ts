@@ -138,6 +138,32 @@ test("tells why it waits, and no more once it goes on", async () => {
   expect(await page.evaluate(() => views.at(-1)!.error === undefined)).toBe(true);
 });
 
+test("tells that a hook for a token gives nothing, and asks no more once the component is gone", async () => {
+  const page = await openPage();
+  await page.clock.install();
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  const count = () => page.evaluate(() => (window as unknown as { hooks: number }).hooks);
+  await page.evaluate((url) => {
+    Object.assign(window, { hooks: 0 });
+    show(url, { transports: ["sse"], token: () => ((window as unknown as { hooks: number }).hooks++, new Promise<string>(() => {})) });
+  }, `${server.url}/feed/${freshName()}`);
+  await eventually("the hook", async () => (await count()) > 0);
+  await page.clock.runFor(10_000);
+  expect(await viewIn(page)).toMatchObject({ state: "waiting", error: { code: "timeout", retryable: true } });
+  await page.evaluate(() => hide());
+  const before = await count();
+  await page.clock.runFor(120_000);
+  expect([await count(), asked]).toEqual([before, []]);
+});
+
+test("an address that cannot work is the component's error", async () => {
+  const page = await openPage();
+  const thrown = page.waitForEvent("pageerror");
+  await page.evaluate(() => show("wss://channel.test/x"));
+  expect((await thrown).message).toContain("an address is http: or https:");
+});
+
 test("renders on a server and asks for nothing there", async () => {
   const page = await openPage();
   const asked: string[] = [];

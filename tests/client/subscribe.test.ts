@@ -95,6 +95,17 @@ for (const transport of TRANSPORTS) describe(transport, { tags: transport === "w
     expect([event, ...more]).toEqual([bytes]);
   });
 
+  test("keeps the U+FEFF that a text begins with", async () => {
+    const channel = `${server.url}/v1/stream/${freshName()}`;
+    await fetch(channel, { method: "PUT", headers: { "content-type": "text/plain" } });
+    for (const text of ["\ufeffzwölf", "\ufeff\ufeff", "\ufeff"]) await publishWithClient(channel, text, { contentType: "text/plain" });
+    await finish(channel);
+    expect(dataOf(await takeAll(subscribe<string>(channel, only))).join("")).toBe("\ufeffzwölf\ufeff\ufeff\ufeff");
+    const json = freshChannel();
+    await publishWithClient(json, "\ufeffzwölf");
+    expect(dataOf(await take(subscribe(json, only), 1))).toEqual(["\ufeffzwölf"]);
+  });
+
   test("fails for good on what the server refuses", async () => {
     const subscription = subscribe(`${server.url}/feed/-bad`, only);
     await expect(takeAll(subscription)).rejects.toMatchObject({ name: "TidewireError", code: "channel-name-invalid", status: 400, retryable: false });

@@ -33,8 +33,12 @@ export function paint(stream, colour, text) {
  */
 export function channelUrl(text) {
   if (text === undefined) throw new UsageError("say the URL of a channel");
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new UsageError(`${text} is no http or https URL`);
-  return new URL(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // Without the text: a password has no place in a log.
+  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("a channel is an http or https URL, over a WebSocket too");
+  if (url.username || url.password) throw new UsageError("the URL has a user or a password: say --token, or TIDEWIRE_TOKEN in the environment");
+  if (url.href.includes("#")) throw new UsageError("the URL has a #fragment; in the name of a channel `#` is %23");
+  return url;
 }
 
 /**
