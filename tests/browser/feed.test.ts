@@ -172,7 +172,7 @@ describeOwnServer("the pages on a server of their own", () => {
     onTestFinished(() => void demo.kill());
     await eventually("every series of the machine has a line", async () => {
       const lines = await page.locator("[data-series] path.line").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
-      return lines.length >= SERIES.length && lines.every((line) => line!.includes("L"));
+      return lines.length >= SERIES.length && lines.every((line) => line?.includes("L"));
     });
     for (const name of SERIES) expect(await page.innerText(`[data-series="${name}"] output`)).toMatch(/^[\d.,KM]+$/);
     expect(errors).toEqual([]);
