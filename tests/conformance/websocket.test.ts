@@ -65,6 +65,49 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
     );
   });
 
+  test.each([
+    { asked: 4321, seen: 4321 },
+    { asked: 1000, seen: 1000 },
+    { asked: undefined, seen: 1000 },
+  ])("answers a client that closes with $asked at once", async ({ asked, seen }) => {
+    for (const url of [freshChannel(), `${server.url}/-/naive/demo-plug-${randomBytes(4).toString("hex")}`]) {
+      const socket = await Socket.open(url);
+      const before = performance.now();
+      socket.raw.close(asked);
+      expect(await socket.closed(), url).toBe(seen);
+      expect(performance.now() - before, url).toBeLessThan(1_000);
+    }
+  });
+
+  test("is closed at once when the server says so", async () => {
+    const channel = freshChannel();
+    await publish(channel, 1);
+    const socket = await Socket.open(channel);
+    await socket.hasEvents(1);
+    const refused = await Socket.open(`${server.url}/feed/a%20b`);
+    expect(await refused.closed()).toBe(3501);
+    const before = performance.now();
+    expect((await fetch(channel, { method: "DELETE" })).status).toBe(204);
+    expect(await socket.closed()).toBe(3010);
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+
+  test("carries out nothing that follows a bad frame", async () => {
+    const channel = freshChannel();
+    await publish(channel, "before");
+    const socket = await Socket.open(channel);
+    await socket.hasEvents(1);
+    const before = performance.now();
+    socket.send("no frame");
+    for (const id of ["1", "2", "3"]) socket.send({ type: "publish", id, data: "after" });
+    expect(await socket.closed()).toBe(3501);
+    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(socket.all("ack")).toEqual([]);
+    // The channel has had its turn with them by now.
+    await publish(channel, "of another");
+    expect(await (await fetch(channel)).json()).toEqual(["before", "of another"]);
+  });
+
   test("resumes after an offset", async () => {
     const channel = freshChannel();
     await publishAll(channel, numbers(1, 3));

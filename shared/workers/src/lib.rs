@@ -6,6 +6,7 @@
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
 mod bridge;
+mod close;
 mod handover;
 mod identity;
 mod long_poll;
@@ -21,6 +22,7 @@ mod serve;
 mod store;
 mod window;
 
+pub use close::answer_close;
 pub use object::ChannelObject;
 pub use route::{Body, Call, Publisher};
 pub use serve::{serve, serve_assets, serve_routes};
@@ -55,7 +57,7 @@ macro_rules! channel_object {
             }
 
             async fn websocket_close(&self, socket: worker::WebSocket, code: usize, _: String, _: bool) -> worker::Result<()> {
-                self.0.websocket_gone(&socket, code as u16);
+                self.0.websocket_closed(&socket, code as u16);
                 Ok(())
             }
 

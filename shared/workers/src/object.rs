@@ -15,6 +15,7 @@ use tidewire_core::{
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
+use crate::close::{answer_close, is_closing};
 use crate::handover::{Kept, MORE, NEXT_PAGE, binding, operation, task};
 use crate::readers::{Reader, Readers};
 use crate::refusal::{offers_subprotocol, refuse_upgrade, upgraded};
@@ -164,7 +165,8 @@ impl<F: Function> ChannelObject<F> {
 
     /// A frame of a client, or a Worker's request for the next page.
     pub fn websocket_message(&self, socket: &WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
-        let Some(reader) = Readers::get(socket) else { return Ok(()) };
+        // What follows a bad frame, a revocation or the end is not carried out: it could not be acknowledged.
+        let Some(reader) = Readers::get(socket).filter(|_| !is_closing(socket)) else { return Ok(()) };
         match message {
             WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &reader, &text),
             WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => self.inner.catch_up(socket),
@@ -174,7 +176,13 @@ impl<F: Function> ChannelObject<F> {
         Ok(())
     }
 
-    /// A reader left, or the object closed it. Not an error.
+    /// A reader closed its socket, or answers the close of the object.
+    pub fn websocket_closed(&self, socket: &WebSocket, code: u16) {
+        answer_close(socket, code);
+        self.websocket_gone(socket, code);
+    }
+
+    /// A reader left. Not an error.
     pub fn websocket_gone(&self, socket: &WebSocket, code: u16) {
         self.inner.readers.remove(socket);
         self.inner.leave(socket);

@@ -73,7 +73,9 @@ async fn read(room: Value) -> Result<Answer, Error> {
         }
     });
     let mut response = Response::new(body);
-    response.headers_mut().insert("content-type", spin_sdk::http::HeaderValue::from_static("text/event-stream"));
+    for (name, value) in [("content-type", "text/event-stream"), ("cache-control", "no-store")] {
+        response.headers_mut().insert(name, spin_sdk::http::HeaderValue::from_static(value));
+    }
     Ok(response.into_response())
 }
 

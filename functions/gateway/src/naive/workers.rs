@@ -6,6 +6,7 @@ use std::cell::RefCell;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
+use tidewire_workers::answer_close;
 use worker::{
     DurableObject, Env, Error, Method, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, durable_object, wasm_bindgen,
 };
@@ -33,7 +34,10 @@ impl DurableObject for NaiveRoom {
         if request.method() == Method::Get {
             let (sender, receiver) = unbounded();
             self.streams.borrow_mut().push(sender);
-            return Response::builder().with_header("content-type", "text/event-stream")?.from_stream(receiver.map(Ok::<_, Error>));
+            return Response::builder()
+                .with_header("content-type", "text/event-stream")?
+                .with_header("cache-control", "no-store")?
+                .from_stream(receiver.map(Ok::<_, Error>));
         }
         let event = request.text().await?;
         if event.len() > MAX_EVENT_BYTES {
@@ -52,7 +56,8 @@ impl DurableObject for NaiveRoom {
         Ok(())
     }
 
-    async fn websocket_close(&self, _: WebSocket, _: usize, _: String, _: bool) -> Result<()> {
+    async fn websocket_close(&self, socket: WebSocket, code: usize, _: String, _: bool) -> Result<()> {
+        answer_close(&socket, code as u16);
         Ok(())
     }
 
