@@ -356,7 +356,7 @@ describe("the raw log", () => {
 });
 
 describe("every answer", () => {
-  test("is nosniff, readable from other origins, and in no shared cache", async () => {
+  test("is nosniff, runs nothing, is readable from other origins, and in no shared cache", async () => {
     const channel = freshChannel();
     await publish(channel, 1);
     const stream = freshStream();
@@ -385,6 +385,14 @@ describe("every answer", () => {
       "event source after the end": await fetch(`${stream}?offset=now`, { headers: EVENT_STREAM }),
       "long poll after the end": await fetch(`${stream}?offset=now&live=long-poll`),
       deletion: await fetch(stream, { method: "DELETE" }),
+      "no slash": await fetch(`${server.url}/feed`, { redirect: "manual" }),
+      "those present": await fetch(`${server.url}/chat/-/presence/${freshName()}`),
+      "a presence that is none": await fetch(`${server.url}/chat/-/presence/${freshName()}`, { method: "POST", body: "?" }),
+      stats: await fetch(`${server.url}/feed/-/stats/${new URL(channel).pathname.split("/").at(-1)}`),
+      "a revocation that is none": await fetch(`${server.url}/feed/-/revoke/${freshName()}`, { method: "POST", body: "?" }),
+      "a tenant that is none": await fetch(`${server.url}/feed/-/tenant/`, { method: "DELETE" }),
+      upload: await fetch(`${server.url}/progress/-/upload/${freshName()}`, { method: "PUT", body: "abc" }),
+      "a board": await fetch(`${server.url}/status/${freshName()}`),
     };
     expect(answers["a page that did not change"].status).toBe(304);
     expect(answers["event source after the end"].status).toBe(204);
@@ -392,9 +400,9 @@ describe("every answer", () => {
       expect(answer.headers.get("x-content-type-options"), what).toBe("nosniff");
       expect(answer.headers.get("access-control-allow-origin"), what).toBe("*");
       expect(answer.headers.get("cross-origin-resource-policy"), what).toBe("cross-origin");
-      // What is asked for with GET; other methods are in no cache anyway.
-      if (answer.status < 300 && ["preflight", "publish", "raw log", "raw log again", "end", "deletion"].includes(what)) continue;
-      expect(answer.headers.get("cache-control"), what).toMatch(/^(private, no-cache|no-store|no-cache, no-transform)$/);
+      expect(answer.headers.get("content-security-policy"), what).toBe("sandbox; default-src 'none'");
+      // Caches in front know an answer by its address, whatever the method and the status.
+      expect(answer.headers.get("cache-control"), what).toMatch(/^(private, no-cache, no-transform|no-store)$/);
     }
     const exposed = header(answers.read, "access-control-expose-headers").toLowerCase();
     for (const name of ["stream-next-offset", "stream-up-to-date", "stream-closed", "stream-cursor", "stream-ttl", "stream-expires-at", "producer-epoch", "retry-after", "etag"]) {
@@ -414,6 +422,8 @@ describe("every answer", () => {
       for (const method of ["GET", "POST", "PUT", "DELETE", "HEAD"]) expect(methods).toContain(method);
       const headers = header(answer, "access-control-allow-headers").toLowerCase();
       for (const name of ["authorization", "content-type", "last-event-id", "if-none-match", "stream-closed", "stream-seq", "stream-ttl", "stream-expires-at", "producer-id", "producer-epoch", "producer-seq"]) expect(headers).toContain(name);
+      // What tracing adds to every request of a page: refused, the page would lose them all.
+      for (const name of ["traceparent", "tracestate", "baggage", "sentry-trace", "x-requested-with"]) expect(headers.split(/, ?/)).toContain(name);
     }
   });
 });
@@ -429,6 +439,8 @@ describe("the pages", () => {
     expect(answer.status).toBe(200);
     expect(header(answer, "content-type")).toContain(type);
     expect(header(answer, "x-content-type-options")).toBe("nosniff");
+    expect(header(answer, "content-security-policy")).toContain("script-src 'self'");
+    expect(header(answer, "cache-control")).toBe("public, no-cache");
     expect((await answer.text()).length).toBeGreaterThan(100);
   });
 

@@ -1,8 +1,10 @@
-// The limits, on every transport: what a channel under `demo-` may cost, how often may be published, how deep JSON may be, how many may read.
+// The limits, on every transport: what a channel under `demo-` may cost, how often may be published, how deep JSON may be, how many may read; and that each holds on every way in.
 
+import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { read } from "../harness/readers.ts";
 import { eventually } from "../harness/eventually.ts";
+import { offers } from "../harness/platform.ts";
 import { Server } from "../harness/server.ts";
 import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, freshName, header, numbers, publish, publishAll, useOwnServer } from "../harness/suite.ts";
@@ -80,6 +82,15 @@ describeOwnServer("a channel under demo-", () => {
     expect(((await (await fetch(feed)).json()) as unknown[]).length).toBe(DEMO_EVENTS_AT_ONCE);
   });
 
+  test("counts the first content of a channel as any other", async () => {
+    const stream = channel("v1/stream");
+    const half = JSON.stringify(numbers(1, DEMO_EVENTS_AT_ONCE * 0.75));
+    expect((await fetch(stream, { method: "PUT", headers: JSON_TYPE, body: half })).status).toBe(201);
+    await expectProblem(await post(stream, half), 429, "rate-exceeded");
+    const all = JSON.stringify(numbers(1, DEMO_EVENTS_AT_ONCE + 1));
+    await expectProblem(await fetch(channel("v1/stream"), { method: "PUT", headers: JSON_TYPE, body: all }), 413, "batch-too-large");
+  });
+
   test("takes no more over a WebSocket", { tags: ["websocket"] }, async () => {
     const feed = channel();
     await publishAll(feed, numbers(1, DEMO_EVENTS_AT_ONCE));
@@ -144,6 +155,134 @@ describeOwnServer("limits", () => {
       await eventually("it is answered", () => another.frames.length > 0);
       return another.all("hello").length === 1;
     });
+  });
+});
+
+/** Every way in which something comes to a channel. */
+const WAYS = ["post", "put", "presence", "revocation", "publish frame", "presence frame"] as const;
+type Way = (typeof WAYS)[number];
+/** What each way answers to one that is too much; a way that is not named has no such thing. */
+type Answers = Partial<Record<Way, [status: number, code: string]>>;
+
+const alike = (ways: readonly Way[], status: number, code: string): Answers => Object.fromEntries(ways.map((way) => [way, [status, code]]));
+
+describeOwnServer("a limit holds on every way in:", () => {
+  const key = freshKey();
+  const vars = { MAX_BODY_BYTES: "4096", MAX_EVENT_BYTES: "2048", MAX_JSON_DEPTH: "8", MAX_BATCH_EVENTS: "3", PRESENCE_MAX_MEMBERS: "1" };
+  const server = useOwnServer("limits-matrix", { ...vars, OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(key) });
+  const ticket = (aud: string, ch: string, jti: string) => mint(key, { aud, ch, jti, rights: ["read", "publish", "presence", "manage"] });
+  const bearer = (ticket: string) => ({ authorization: `Bearer ${ticket}` });
+
+  /** Sends what is too much, and tells what the answer was: of a frame, the first error. */
+  async function sent(way: Way, value: string, name = `room-${randomUUID()}`): Promise<[number, string]> {
+    const { url } = server;
+    const chat = bearer(ticket("chat", "*", "t"));
+    if (way === "publish frame" || way === "presence frame") {
+      const socket = await Socket.open(`${url}/chat/${name}`, { ticket: ticket("chat", "*", "t") });
+      const [type, member] = way === "publish frame" ? ["publish", "data"] : ["presence", "state"];
+      if (socket.raw.readyState === WebSocket.OPEN) socket.send(`{"type":"${type}","id":"a","${member}":${value}}`);
+      const { status, code } = await socket.first("error");
+      return [status, code];
+    }
+    const request = {
+      post: () => fetch(`${url}/chat/${name}`, { method: "POST", headers: { ...JSON_TYPE, ...chat }, body: value }),
+      put: () => fetch(`${url}/v1/stream/${name}`, { method: "PUT", headers: { ...JSON_TYPE, ...bearer(ticket("streams", "*", "t")) }, body: value }),
+      presence: () => fetch(`${url}/chat/-/presence/${name}`, { method: "POST", headers: chat, body: `{"id":"a","state":${value}}` }),
+      revocation: () => fetch(`${url}/chat/-/revoke/${name}`, { method: "POST", headers: chat, body: `{"ticket":${value}}` }),
+    }[way];
+    return problem(await request());
+  }
+
+  async function problem(answer: Response): Promise<[number, string]> {
+    const { type } = (await answer.json()) as { type: string };
+    return [answer.status, type.replace("urn:tidewire:", "")];
+  }
+
+  test.each<{ what: string; value: string; answers: Answers }>([
+    { what: "bytes of a body or a frame", value: `{"a":"${"x".repeat(5_000)}"}`, answers: alike(WAYS, 413, "body-too-large") },
+    {
+      what: "bytes of an event, a state, an id",
+      value: `{"a":"${"x".repeat(2_048)}"}`,
+      answers: {
+        ...alike(["post", "put", "publish frame"], 413, "event-too-large"),
+        ...alike(["presence", "presence frame"], 400, "presence-invalid"),
+        revocation: [400, "revocation-invalid"],
+      },
+    },
+    {
+      what: "levels of JSON",
+      value: `{"a":${"[".repeat(8)}${"]".repeat(8)}}`,
+      answers: { ...alike(["post", "put", "publish frame", "presence", "presence frame"], 422, "json-too-deep"), revocation: [400, "revocation-invalid"] },
+    },
+    { what: "events at once", value: "[1,2,3,4]", answers: alike(["post", "put"], 413, "batch-too-large") },
+  ])("$what", async ({ value, answers }) => {
+    for (const [way, answer] of Object.entries(answers) as [Way, [number, string]][]) {
+      if (way.endsWith("frame") && !offers("websocket")) continue;
+      expect(await sent(way, value), way).toEqual(answer);
+    }
+  });
+
+  test("bytes of a name", async () => {
+    const name = "n".repeat(256);
+    for (const way of WAYS) {
+      if (way.endsWith("frame") && !offers("websocket")) continue;
+      expect(await sent(way, "1", name), way).toEqual([400, "channel-name-invalid"]);
+    }
+    const others: [string, string][] = [
+      ["GET", `/chat/${name}`],
+      ["HEAD", `/chat/${name}`],
+      ["DELETE", `/chat/${name}`],
+      ["GET", `/chat/-/presence/${name}`],
+      ["GET", `/chat/-/stats/${name}`],
+      ["DELETE", `/chat/-/tenant/${name}`],
+      ["PUT", `/progress/-/upload/${name}`],
+    ];
+    for (const [method, path] of others) {
+      const answer = await fetch(server.url + path, { method, headers: bearer(ticket("chat", "*", "t")) });
+      expect(answer.status, `${method} ${path}`).toBe(400);
+      await answer.body?.cancel();
+    }
+  });
+
+  test("members of a channel", async () => {
+    const name = `room-${randomUUID()}`;
+    const announce = (id: string) =>
+      fetch(`${server.url}/chat/-/presence/${name}`, { method: "POST", headers: bearer(ticket("chat", name, "t")), body: JSON.stringify({ id, state: {} }) });
+    expect((await announce("first")).status).toBe(200);
+    expect(await problem(await announce("second"))).toEqual([429, "presence-full"]);
+    if (offers("websocket")) expect(await sent("presence frame", "{}", name)).toEqual([429, "presence-full"]);
+  });
+
+  test("an access that was revoked", async () => {
+    const name = `room-${randomUUID()}`;
+    const [chat, progress] = [ticket("chat", name, "gone"), ticket("progress", name, "gone")];
+    const standing = offers("websocket") ? await Socket.open(`${server.url}/chat/${name}`, { ticket: chat }) : undefined;
+    await standing?.first("events");
+    for (const [path, claims] of [["chat", "chat"], ["progress", "progress"]] as const) {
+      const manager = bearer(ticket(claims, name, "manager"));
+      expect((await fetch(`${server.url}/${path}/-/revoke/${name}`, { method: "POST", headers: manager, body: '{"ticket":"gone"}' })).status).toBe(204);
+    }
+    const text = { type: "message", id: "m", from: { id: "p", name: "Ann", color: "#2f855a" }, text: "a", at: 1 };
+    const ways: Record<string, () => Promise<Response>> = {
+      read: () => fetch(`${server.url}/chat/${name}`, { headers: bearer(chat) }),
+      "event source": () => fetch(`${server.url}/chat/${name}`, { headers: { accept: "text/event-stream", ...bearer(chat) } }),
+      "live=sse": () => fetch(`${server.url}/chat/${name}?live=sse&offset=-1`, { headers: bearer(chat) }),
+      "long poll": () => fetch(`${server.url}/chat/${name}?live=long-poll&offset=now`, { headers: bearer(chat) }),
+      publish: () => fetch(`${server.url}/chat/${name}`, { method: "POST", headers: { ...JSON_TYPE, ...bearer(chat) }, body: JSON.stringify(text) }),
+      create: () => fetch(`${server.url}/chat/${name}`, { method: "PUT", headers: { ...JSON_TYPE, ...bearer(chat) } }),
+      delete: () => fetch(`${server.url}/chat/${name}`, { method: "DELETE", headers: bearer(chat) }),
+      erase: () => fetch(`${server.url}/chat/${name}?offset=-1`, { method: "DELETE", headers: bearer(chat) }),
+      "those present": () => fetch(`${server.url}/chat/-/presence/${name}`, { headers: bearer(chat) }),
+      presence: () => fetch(`${server.url}/chat/-/presence/${name}`, { method: "POST", headers: bearer(chat), body: '{"id":"a","state":{}}' }),
+      revocation: () => fetch(`${server.url}/chat/-/revoke/${name}`, { method: "POST", headers: bearer(chat), body: '{"ticket":"other"}' }),
+      stats: () => fetch(`${server.url}/chat/-/stats/${name}`, { headers: bearer(chat) }),
+      upload: () => fetch(`${server.url}/progress/-/upload/${name}`, { method: "PUT", headers: bearer(progress), body: "abc" }),
+    };
+    for (const [way, ask] of Object.entries(ways)) expect(await problem(await ask()), way).toEqual([403, "access-denied"]);
+    if (!standing) return;
+    expect(await standing.closed()).toBe(3507);
+    const again = await Socket.open(`${server.url}/chat/${name}`, { ticket: chat });
+    expect(await again.first("error")).toMatchObject({ status: 403, code: "access-denied" });
   });
 });
 

@@ -53,6 +53,25 @@ impl ContentType {
         (is_token(kind) && is_token(subtype) && value.len() <= Self::MAX_BYTES).then(|| ContentType(value.trim().into()))
     }
 
+    /// Whether a browser only shows or saves it. A list of what does, since new types that run are added to browsers and not to lists of ours.
+    pub fn is_passive(&self) -> bool {
+        const PASSIVE: &[&str] = &[
+            "application/json",
+            "application/octet-stream",
+            "application/x-ndjson",
+            "image/avif",
+            "image/gif",
+            "image/jpeg",
+            "image/png",
+            "image/webp",
+            "text/csv",
+            "text/event-stream",
+            "text/plain",
+        ];
+        let essence = essence(&self.0).to_ascii_lowercase();
+        PASSIVE.contains(&essence.as_str()) || essence.starts_with("audio/") || essence.starts_with("video/")
+    }
+
     /// As it was given, parameters included.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -128,6 +147,28 @@ mod tests {
             "text/plain;a=\"é\"",
         ] {
             assert_eq!(of(bad), Err(ErrorKind::HeaderInvalid), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_known_to_run_nothing_is_passive() {
+        for (given, is_passive) in [
+            ("application/json", true),
+            ("Text/Plain; charset=utf-8", true),
+            ("image/png", true),
+            ("video/mp4", true),
+            ("text/html", false),
+            ("application/xhtml+xml", false),
+            ("image/svg+xml", false),
+            ("text/xml", false),
+            ("text/javascript", false),
+            ("text/css", false),
+            ("application/pdf", false),
+            ("application/wasm", false),
+            ("multipart/x-mixed-replace", false),
+            ("x/y", false),
+        ] {
+            assert_eq!(ContentType::parse(given).unwrap().is_passive(), is_passive, "{given}");
         }
     }
 

@@ -136,7 +136,7 @@ fn unguarded(operation: &Operation, body: &[u8], channel: Option<&Channel>, tall
     match operation {
         Operation::Create { content_type, closed, expiry, location, .. } => {
             let asked = Create { content_type: content_type.as_ref(), closed: *closed, expiry: *expiry, location };
-            create(channel, asked, body, policy, moment)
+            create(channel, asked, tallies, body, policy, moment)
         }
         Operation::Append(asked) => append(existing()?, asked, tallies, body, policy, moment),
         Operation::Delete { .. } => {
@@ -147,7 +147,7 @@ fn unguarded(operation: &Operation, body: &[u8], channel: Option<&Channel>, tall
         Operation::Head => Ok(Decision::Reply(head(&existing()?))),
         Operation::Read(read) => read_from(&existing()?, read, policy, moment),
         Operation::Members => Ok(Decision::Presence(policy.presence()?, None)),
-        Operation::Announce => Ok(Decision::Presence(policy.presence()?, Some(Member::parse(body)?))),
+        Operation::Announce => Ok(Decision::Presence(policy.presence()?, Some(Member::parse(body, policy.max_json_depth)?))),
         Operation::Revoke => Ok(Decision::Revoke(Revocation::parse(body, moment.now_ms)?, reply(StatusCode::NO_CONTENT, ""))),
         Operation::Stats { is_text } => {
             let channel = channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "there is no such channel"))?;
@@ -207,7 +207,7 @@ struct Create<'a> {
     location: &'a str,
 }
 
-fn create(channel: Option<&Channel>, asked: Create<'_>, body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
+fn create(channel: Option<&Channel>, asked: Create<'_>, tallies: &[Tally], body: &[u8], policy: &Policy, moment: Moment) -> Result<Decision> {
     let Create { content_type, closed, expiry, location } = asked;
     let expiry = policy.expiry(expiry, moment.now_ms)?;
     let content_type = match (content_type, policy.implicit_type()) {
@@ -231,7 +231,10 @@ fn create(channel: Option<&Channel>, asked: Create<'_>, body: &[u8], policy: &Po
         return Ok(Decision::Reply(created(StatusCode::OK, channel, location)));
     }
     let events = if body.is_empty() { Vec::new() } else { split(body, &content_type)? };
-    let mut commit = write(Channel::absent(content_type), events, policy, moment)?;
+    // As for an append: what finishes the channel is never too much, and nothing costs nothing.
+    let counted = if closed { 0 } else { events.len() as u64 };
+    let tallies = if counted > 0 { Tally::admit(tallies, None, counted, moment.now_ms)? } else { Vec::new() };
+    let mut commit = write(Channel::absent(content_type), events, policy, moment)?.by(None, tallies, moment);
     commit.channel.closed = closed;
     commit.channel.expiry = expiry.map(|expiry| expiry.begun(moment.now_ms));
     let reply = created(StatusCode::CREATED, &commit.channel, location);
@@ -301,7 +304,7 @@ fn append(channel: Channel, asked: &Append, tallies: &[Tally], body: &[u8], poli
 fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCode) -> Reply {
     let mut reply = reply(status, "");
     set_state(&mut reply, channel);
-    reply.headers_mut().remove(header::CONTENT_TYPE);
+    headers::remove_content_type(&mut reply);
     if let Some(state) = producer {
         set(&mut reply, headers::PRODUCER_EPOCH, &state.epoch.to_string());
         set(&mut reply, headers::PRODUCER_SEQ, &state.seq.to_string());
@@ -376,7 +379,7 @@ fn set_configuration(reply: &mut Reply, channel: &Channel) {
 }
 
 fn set_state(reply: &mut Reply, channel: &Channel) {
-    set(reply, header::CONTENT_TYPE, channel.content_type.as_str());
+    headers::set_content_type(reply, &channel.content_type);
     set_next_offset(reply, channel.tail_offset());
     if channel.closed {
         set(reply, headers::CLOSED, "true");
@@ -448,7 +451,7 @@ impl PagePlan {
         let is_cacheable = self.is_cacheable && (self.latest.is_none() || head.is_up_to_date);
         if is_cacheable && self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag)) {
             let mut reply = self.marked(&head, StatusCode::NOT_MODIFIED, Vec::new());
-            reply.headers_mut().remove(header::CONTENT_TYPE);
+            headers::remove_content_type(&mut reply);
             return reply;
         }
         let mut reply = self.marked(&head, StatusCode::OK, joined(&events, &channel.content_type));
@@ -498,7 +501,7 @@ impl PageHead {
 
     pub(crate) fn reply(&self, status: StatusCode, cursor: Option<u64>, body: Vec<u8>) -> Reply {
         let mut reply = reply(status, body);
-        set(&mut reply, header::CONTENT_TYPE, self.content_type.as_str());
+        headers::set_content_type(&mut reply, &self.content_type);
         set_next_offset(&mut reply, self.end);
         if self.is_up_to_date {
             set(&mut reply, headers::UP_TO_DATE, "true");
@@ -510,8 +513,6 @@ impl PageHead {
             set(&mut reply, headers::CURSOR, &cursor.to_string());
         }
         set(&mut reply, header::ETAG, &self.etag());
-        // A cache may keep the answer but must ask whether it still holds (`PROTOCOL.md`, "Caching").
-        set(&mut reply, header::CACHE_CONTROL, "private, no-cache");
         reply
     }
 }
@@ -575,6 +576,24 @@ mod tests {
     }
 
     #[test]
+    fn the_first_content_of_a_channel_counts_for_the_rate_as_any_other() {
+        let policy = Policy { creation: Creation::OnPut, rate: Some(crate::Rate { events: 2, per_ms: 1_000 }), ..policy() };
+        let created = |closed, body: &[u8]| {
+            let create =
+                Operation::Create { content_type: Some(ContentType::json()), closed, expiry: None, location: String::new(), only_if: Default::default() };
+            let tallies = create.tallies(&crate::Grant::default(), &policy);
+            match decide(&create, body, None, &tallies, &policy, NOW) {
+                Ok(Decision::Commit(commit, _)) => Ok(commit.tallies.iter().map(|(_, state)| state.busy_until_ms).collect::<Vec<_>>()),
+                other => Err(other.map(|_| ()).unwrap_err().kind()),
+            }
+        };
+        assert_eq!(created(false, b"[1,2]"), Ok(vec![6_000]));
+        assert_eq!(created(false, b"[1,2,3]"), Err(ErrorKind::BatchTooLarge));
+        assert_eq!(created(true, b"[1,2,3]"), Ok(vec![]));
+        assert_eq!(created(false, b""), Ok(vec![]));
+    }
+
+    #[test]
     fn the_first_event_kept_gives_its_time() {
         let emptied = Channel { first: 8, tail: 7, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
         assert_eq!(appended_to(Some(&emptied), None, false, NOW).channel.first_at_ms, 5_000);
@@ -622,7 +641,7 @@ mod tests {
         let channel = Channel { tail: 3, ..Channel::new(1, ContentType::json()) };
         let public = Polling { public_max_age_s: Some(7), ..Polling::default() };
         let cache_control = |polling, query| polled(polling, &channel, query, 3)[0].clone().unwrap();
-        assert_eq!(cache_control(Polling::default(), ""), "private, no-cache");
+        assert_eq!(cache_control(Polling::default(), ""), "private, no-cache, no-transform");
         assert_eq!(cache_control(public, ""), "public, max-age=7");
         // What `now` means changes with every event.
         assert_eq!(cache_control(public, "offset=now"), "no-store");

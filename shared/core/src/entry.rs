@@ -7,7 +7,7 @@ use http::header;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use crate::fields::{digits, list};
-use crate::headers::{preflight, reply, set};
+use crate::headers::{PAGE_POLICY, preflight, reply, set};
 use crate::request::METHODS;
 use crate::{Asset, ChannelName, Error, ErrorKind, Function, Grant, Identity, Operation, Precondition, Reply, Request, Result, Right, Route, Settings, Tenant};
 
@@ -121,8 +121,8 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
     if visit.method == "OPTIONS" {
         return Ok(Entry::Reply(preflight(&methods)));
     }
-    if let Address::File(assets) = address {
-        return file(assets, rest, visit.method).map(Entry::Reply);
+    if let Address::File(assets, page_policy) = address {
+        return file(assets, rest, visit.method, page_policy).map(Entry::Reply);
     }
     if !list(&methods).any(|method| method == visit.method) {
         return Err(Error::method_not_allowed(visit.method, &methods));
@@ -147,9 +147,20 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(visit))),
         Address::Channel(channel) => (channel, Operation::parse(visit)),
-        Address::File(_) => return Err(Error::new(ErrorKind::RouteNotFound, "no file is at this address")),
+        Address::File(..) => return Err(Error::new(ErrorKind::RouteNotFound, "no file is at this address")),
     };
-    Ok(Entry::Channel(Asked { channel: name(channel)?, operation: operation? }))
+    let operation = operation?;
+    if matches!(operation, Operation::Read(_)) && would_run(visit) {
+        return Err(Error::new(ErrorKind::AccessDenied, "what a channel holds is data: no page runs it as a script, a worker or a style"));
+    }
+    Ok(Entry::Channel(Asked { channel: name(channel)?, operation }))
+}
+
+/// Whether a browser asks in order to run what it gets (Fetch Metadata; Service Workers, section 4.1): with the rights of our origin, though a stranger may
+/// have stored it. No content policy of an answer keeps a script from running.
+fn would_run(visit: &Visit<'_>) -> bool {
+    const RUNS: &[&str] = &["audioworklet", "embed", "object", "paintworklet", "script", "serviceworker", "sharedworker", "style", "worker", "xslt"];
+    visit.header("sec-fetch-dest").is_some_and(|destination| RUNS.contains(&destination.as_str())) || visit.header("service-worker").is_some()
 }
 
 /// What is at an address below a function's base path.
@@ -161,13 +172,14 @@ enum Address<'a> {
     Stats(&'a str),
     Tenant(&'a str),
     Route(&'static Route, &'a str),
-    File(&'static [Asset]),
+    /// With what its pages may load and run.
+    File(&'static [Asset], &'static str),
 }
 
 impl<'a> Address<'a> {
     fn below<F: Function>(rest: &'a str, settings: &Settings) -> Address<'a> {
         let Some(beside) = rest.strip_prefix("-/") else {
-            return if rest.is_empty() { Address::File(F::ASSETS) } else { Address::Channel(rest) };
+            return if rest.is_empty() { Address::File(F::ASSETS, F::PAGE_POLICY) } else { Address::Channel(rest) };
         };
         let (kind, name) = beside.split_once('/').unwrap_or_default();
         if let Some(route) = F::ROUTES.iter().find(|route| route.name == kind) {
@@ -178,8 +190,8 @@ impl<'a> Address<'a> {
             "revoke" => Address::Revocations(name),
             "stats" => Address::Stats(name),
             "tenant" => Address::Tenant(name),
-            _ if beside.starts_with("inspector") => Address::File(INSPECTOR),
-            _ => Address::File(F::ASSETS),
+            _ if beside.starts_with("inspector") => Address::File(INSPECTOR, PAGE_POLICY),
+            _ => Address::File(F::ASSETS, F::PAGE_POLICY),
         }
     }
 
@@ -192,7 +204,7 @@ impl<'a> Address<'a> {
             Address::Stats(_) => "GET, HEAD, OPTIONS".into(),
             Address::Tenant(_) => "DELETE, OPTIONS".into(),
             Address::Route(route, _) => format!("{}, OPTIONS", route.method).into(),
-            Address::File(_) => FILE_METHODS.into(),
+            Address::File(..) => FILE_METHODS.into(),
         }
     }
 }
@@ -226,12 +238,13 @@ fn redirect(bare: &str, query: &str) -> Reply {
     reply
 }
 
-/// A file of a function, or of the gallery: the page and what it loads; `path` is what follows the base path.
+/// A file of a function, or of the gallery: the page and what it loads; `path` is what follows the base path. `page_policy` says what a page may load and run,
+/// as [`Function::PAGE_POLICY`].
 ///
 /// # Errors
 ///
 /// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
-pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
+pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Result<Reply> {
     let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
     if method == "OPTIONS" {
         return Ok(preflight(FILE_METHODS));
@@ -241,8 +254,9 @@ pub fn file(assets: &[Asset], path: &str, method: &str) -> Result<Reply> {
     }
     let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
     set(&mut reply, header::CONTENT_TYPE, asset.content_type);
-    // The file belongs to the deployment: ask again each time, it is small.
-    set(&mut reply, header::CACHE_CONTROL, "no-cache");
+    set(&mut reply, header::CONTENT_SECURITY_POLICY, page_policy);
+    // The file belongs to the deployment and is the same for everyone: ask again each time, it is small.
+    set(&mut reply, header::CACHE_CONTROL, "public, no-cache");
     Ok(reply)
 }
 
@@ -317,7 +331,32 @@ mod tests {
         assert!(replied("HEAD", "/a/notes/").body().is_empty());
         assert_eq!(refused("GET", "/a/notes/-/other.css", &[]), ErrorKind::RouteNotFound);
         assert_eq!(refused("POST", "/a/notes/", &[]), ErrorKind::MethodNotAllowed);
-        assert_eq!(file(Notes::ASSETS, "", "OPTIONS").unwrap().headers()[header::ALLOW], FILE_METHODS);
+        assert_eq!(file(Notes::ASSETS, "", "OPTIONS", PAGE_POLICY).unwrap().headers()[header::ALLOW], FILE_METHODS);
+    }
+
+    #[test]
+    fn a_page_has_a_policy_of_its_own_and_a_channel_one_that_runs_nothing() {
+        for path in ["/a/notes/", "/a/notes/-/notes.css", "/a/notes/-/inspector"] {
+            let headers = replied("GET", path).headers().clone();
+            assert_eq!(headers[header::CONTENT_SECURITY_POLICY], PAGE_POLICY, "{path}");
+            assert_eq!(headers[header::CACHE_CONTROL], "public, no-cache", "{path}");
+        }
+        let redirect = replied("GET", "/a/notes");
+        assert_eq!(redirect.headers()[header::CONTENT_SECURITY_POLICY], "sandbox; default-src 'none'");
+        assert_eq!(redirect.headers()[header::CACHE_CONTROL], "private, no-cache, no-transform");
+    }
+
+    #[test]
+    fn what_a_channel_holds_is_never_run() {
+        for destination in ["script", "serviceworker", "worker", "sharedworker", "style", "object"] {
+            assert_eq!(refused("GET", "/a/notes/public", &[("sec-fetch-dest", destination)]), ErrorKind::AccessDenied, "{destination}");
+        }
+        assert_eq!(refused("GET", "/a/notes/public", &[("service-worker", "script")]), ErrorKind::AccessDenied);
+        for destination in ["empty", "document", "iframe", "image", "video"] {
+            assert!(requested("GET", "/a/notes/public", "", &[("sec-fetch-dest", destination)]).is_ok(), "{destination}");
+        }
+        // The function's own files are what a page runs.
+        assert!(at("GET", "/a/notes/-/notes.css", "", &[("sec-fetch-dest", "style")]).is_ok());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a function (a template) supplies.
 
+use crate::headers::PAGE_POLICY;
 use crate::{ChannelName, ContentType, Identity, NameShape, Policy, Right, Rights, Settings};
 
 /// How a channel comes to be.
@@ -43,6 +44,9 @@ pub trait Function {
 
     /// Files of the function.
     const ASSETS: &'static [Asset] = &[];
+
+    /// What its pages may load and run, as the value of `Content-Security-Policy`. One that uses a script or a font of another site names that here.
+    const PAGE_POLICY: &'static str = PAGE_POLICY;
 
     /// Addresses of the function's own. The adapters' `serve_routes` carries them out.
     const ROUTES: &'static [Route] = &[];

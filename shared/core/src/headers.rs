@@ -4,7 +4,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
-use crate::{Error, Offset};
+use crate::{ContentType, Error, Offset};
 
 /// An answer, whole.
 pub type Reply = Response<Vec<u8>>;
@@ -19,12 +19,23 @@ pub(crate) const PRODUCER_EPOCH: HeaderName = HeaderName::from_static("producer-
 pub(crate) const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
 pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
 
-/// Request headers that a browser of another origin may send.
-const ALLOWED_HEADERS: &str = "authorization, content-type, if-match, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, stream-closed, stream-expires-at, stream-seq, stream-ttl";
+/// Request headers that a browser of another origin may send: ours, and those that tracing and older libraries add to every request of a page.
+const ALLOWED_HEADERS: &str = "authorization, baggage, content-type, if-match, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, sentry-trace, stream-closed, stream-expires-at, stream-seq, stream-ttl, traceparent, tracestate, x-requested-with";
 /// Answer headers that a browser of another origin may read.
 const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
 
-/// An answer with what every answer carries: no sniffing, no embedding surprises, CORS without credentials.
+/// What a cache may do with an answer that says nothing else: keep it for its one reader, and ask each time. Caches in front of Workers know an answer by its
+/// address and not by who asked.
+pub(crate) const PRIVATE: &str = "private, no-cache, no-transform";
+
+/// For what is not a page of ours: as a document it is of no origin, runs nothing and loads nothing, whoever stored it.
+const DATA_POLICY: &str = "sandbox; default-src 'none'";
+
+/// For pages and what they load: their own scripts, styles and requests, of their own origin.
+pub const PAGE_POLICY: &str =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
+
+/// An answer with what every answer carries: no sniffing, nothing that runs, no shared cache, no embedding surprises, CORS without credentials.
 pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
     let mut reply = Response::new(body.into());
     *reply.status_mut() = status;
@@ -35,6 +46,8 @@ pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
 pub(crate) fn add_common(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, DATA_POLICY),
+        (header::CACHE_CONTROL, PRIVATE),
         (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
@@ -48,6 +61,20 @@ pub(crate) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         reply.headers_mut().insert(name, value);
     }
+}
+
+/// Says what a channel holds. What a browser may run as a document of our origin, it saves instead: the policy alone would leave older ones to it.
+pub(crate) fn set_content_type(reply: &mut Reply, content_type: &ContentType) {
+    set(reply, header::CONTENT_TYPE, content_type.as_str());
+    if !content_type.is_passive() {
+        set(reply, header::CONTENT_DISPOSITION, "attachment");
+    }
+}
+
+/// Takes back what [`set_content_type`] said, for an answer without content.
+pub(crate) fn remove_content_type(reply: &mut Reply) {
+    reply.headers_mut().remove(header::CONTENT_TYPE);
+    reply.headers_mut().remove(header::CONTENT_DISPOSITION);
 }
 
 pub(crate) fn set_next_offset(reply: &mut Reply, offset: Offset) {

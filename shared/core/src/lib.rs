@@ -66,7 +66,7 @@ pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
 pub use framing::{Closing, Framing, event_stream_head};
 pub use function::{Asset, Creation, Function, Route};
 pub use grant::Grant;
-pub use headers::{Reply, into_parts, json, problem};
+pub use headers::{PAGE_POLICY, Reply, into_parts, json, problem};
 pub use identity::{Identity, Ticket, Token};
 pub use latest::Keys;
 pub use limits::{Bound, LIMITS, Limit};

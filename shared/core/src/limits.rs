@@ -92,7 +92,11 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit { what: "body of a request, frame of a WebSocket", bound: Bound::Setting("MAX_BODY_BYTES"), answer: "413 `body-too-large`; close code 1009" },
     Limit { what: "event", bound: Bound::Setting("MAX_EVENT_BYTES"), answer: "413 `event-too-large`, also as an `error` frame" },
-    Limit { what: "nesting of a JSON event", bound: Bound::Setting("MAX_JSON_DEPTH"), answer: "422 `json-too-deep`, also as an `error` frame" },
+    Limit {
+        what: "nesting of a JSON event, and of a member's state",
+        bound: Bound::Setting("MAX_JSON_DEPTH"),
+        answer: "422 `json-too-deep`, also as an `error` frame",
+    },
     Limit { what: "events in one publish", bound: Bound::Setting("MAX_BATCH_EVENTS"), answer: "413 `batch-too-large`" },
     Limit {
         what: "requests of one identity, or of one address that shows no credential; Workers only",
@@ -138,6 +142,11 @@ pub const LIMITS: &[Limit] = &[
     Limit {
         what: "state of a member",
         bound: fixed(presence::MAX_STATE_BYTES as u64, "bytes", "Each change goes to every reader."),
+        answer: "400 `presence-invalid`, also as an `error` frame",
+    },
+    Limit {
+        what: "`id` of a member",
+        bound: fixed(presence::MAX_ID_BYTES as u64, "bytes", "Every reader is told it."),
         answer: "400 `presence-invalid`, also as an `error` frame",
     },
     Limit {

@@ -12,7 +12,7 @@ pub struct Polling {
     ///
     /// A page that ends before the tail has none, since the next one can be read at once.
     pub retry_after_s: Option<u32>,
-    /// Seconds for which any cache on the way may answer by itself: `public, max-age=N`. `None` is `private, no-cache`: only the reader's own
+    /// Seconds for which any cache on the way may answer by itself: `public, max-age=N`. `None` is `private, no-cache, no-transform`: only the reader's own
     /// cache keeps the answer, and it asks each time whether it still holds.
     ///
     /// `Some` only where everyone may read every channel of the function: a shared cache asks nobody's `authorize`. Readers see an event up

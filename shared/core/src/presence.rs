@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::headers::{Reply, json};
-use crate::{Error, ErrorKind, Result, Settings};
+use crate::{Error, ErrorKind, Result, Settings, depth};
 
 /// Longest id of a member, in bytes.
-const MAX_ID_BYTES: usize = 64;
+pub(crate) const MAX_ID_BYTES: usize = 64;
 /// Longest state of a member, in bytes of JSON. A room of a hundred fits one frame, and one member the attachment of a socket.
 pub(crate) const MAX_STATE_BYTES: usize = 1_024;
 
@@ -72,12 +72,12 @@ impl Presence {
 }
 
 impl Member {
-    /// What a client says of itself.
+    /// What a client says of itself. Its state is nested at most `max_json_depth` deep, as an event: every reader parses it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::PresenceInvalid`].
-    pub fn new(id: String, state: &RawValue) -> Result<Member> {
+    /// [`ErrorKind::PresenceInvalid`] and [`ErrorKind::JsonTooDeep`].
+    pub fn new(id: String, state: &RawValue, max_json_depth: u64) -> Result<Member> {
         let invalid = |why: String| Err(Error::new(ErrorKind::PresenceInvalid, why));
         if !(1..=MAX_ID_BYTES).contains(&id.len()) {
             return invalid(format!("a member has an id of 1 to {MAX_ID_BYTES} bytes"));
@@ -85,13 +85,16 @@ impl Member {
         match state.get() {
             "null" => Ok(Member { id, state: None }),
             state if state.len() > MAX_STATE_BYTES => invalid(format!("a state has at most {MAX_STATE_BYTES} bytes, this one {}", state.len())),
-            state if state.starts_with('{') => Ok(Member { id, state: Some(state.into()) }),
+            state if state.starts_with('{') => {
+                depth::check(state.as_bytes(), max_json_depth)?;
+                Ok(Member { id, state: Some(state.into()) })
+            }
             _ => invalid("a state is an object, or null for a member that leaves".into()),
         }
     }
 
     /// Reads `{"id":"…","state":{…}}`, whatever its content type: a page that is closed can send it only as text.
-    pub(crate) fn parse(body: &[u8]) -> Result<Member> {
+    pub(crate) fn parse(body: &[u8], max_json_depth: u64) -> Result<Member> {
         #[derive(Deserialize)]
         struct Said<'a> {
             id: String,
@@ -100,7 +103,7 @@ impl Member {
         }
         let said: Said<'_> =
             serde_json::from_slice(body).map_err(|error| Error::new(ErrorKind::PresenceInvalid, format!("this says nobody's presence: {error}")))?;
-        Member::new(said.id, said.state)
+        Member::new(said.id, said.state, max_json_depth)
     }
 
     /// The member as one that left.
@@ -147,7 +150,7 @@ mod tests {
     }
 
     fn parse(body: &str) -> Result<Member, ErrorKind> {
-        Member::parse(body.as_bytes()).map_err(|error| error.kind())
+        Member::parse(body.as_bytes(), 64).map_err(|error| error.kind())
     }
 
     #[test]
@@ -174,6 +177,13 @@ mod tests {
         }
         assert_eq!(parse(&format!(r#"{{"id":"a","state":{{"a":"{}"}}}}"#, "s".repeat(1_017))), Err(ErrorKind::PresenceInvalid));
         assert_eq!(parse(&format!(r#"{{"id":"{}","state":{{}}}}"#, "i".repeat(65))), Err(ErrorKind::PresenceInvalid));
+    }
+
+    #[test]
+    fn a_state_is_nested_no_deeper_than_an_event() {
+        let nested = |levels: usize| format!(r#"{{"id":"a","state":{{"a":{}{}}}}}"#, "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(&nested(63)).is_ok());
+        assert_eq!(parse(&nested(64)), Err(ErrorKind::JsonTooDeep));
     }
 
     #[test]

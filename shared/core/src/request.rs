@@ -109,6 +109,8 @@ impl Operation {
     pub fn tallies(&self, grant: &Grant, policy: &Policy) -> Vec<Tally> {
         match self {
             Operation::Append(append) => policy.tallies(grant, append.producer.as_ref()),
+            // Its first content is published like any other.
+            Operation::Create { .. } => policy.tallies(grant, None),
             _ => Vec::new(),
         }
     }

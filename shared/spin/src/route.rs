@@ -1,5 +1,6 @@
 //! What a function's own code is given at its own routes: the body as it arrives, and its channel to publish to.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -30,18 +31,21 @@ pub struct Publisher {
     policy: Policy,
     channel: ChannelName,
     grant: Grant,
+    has_begun: Cell<bool>,
 }
 
 impl Publisher {
     pub(crate) fn new(function: &str, policy: Policy, routed: &Routed) -> Publisher {
         let store = Store::new(function, routed.channel.as_str(), policy.presence.is_some());
-        Publisher { store, policy, channel: routed.channel.clone(), grant: Grant { until_ms: None, ..routed.grant.clone() } }
+        Publisher { store, policy, channel: routed.channel.clone(), grant: routed.grant.clone(), has_begun: Cell::default() }
     }
 
-    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did, and what has begun
-    /// goes on when the client's right ends.
+    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
+    /// revoked the channel alone knows, so it is asked with the first operation; what has begun goes on when the client's right ends.
     pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
-        let asked = ChannelRequest { channel: self.channel.clone(), operation, grant: self.grant.clone() };
+        let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
+        let grant = Grant { until_ms, ..self.grant.clone() };
+        let asked = ChannelRequest { channel: self.channel.clone(), operation, grant };
         change(&self.store, &asked, &body, &self.policy).await.unwrap_or_else(|error| problem(&error))
     }
 }

@@ -9,7 +9,7 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read, Reply,
+    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, PAGE_POLICY, Page, Policy, Presence, Read, Reply,
     Request as ChannelRequest, Scope, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply,
     timed_out, without_websocket,
 };
@@ -56,7 +56,7 @@ pub async fn serve_routes<F: Function>(request: Request, own: impl AsyncFnOnce(C
 pub async fn serve_assets(request: Request, assets: &[Asset]) -> Answer {
     let base = base(request.headers());
     let path = request.uri().path().strip_prefix(base.as_str()).unwrap_or_default();
-    let reply = file(assets, path, request.method().as_str());
+    let reply = file(assets, path, request.method().as_str(), PAGE_POLICY);
     send(reply.map_or_else(|error| refuse(&error), |file| respond(without_websocket(file))), Vec::new())
 }
 

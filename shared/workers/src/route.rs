@@ -1,6 +1,6 @@
 //! What a function's own code is given at its own routes: the body as it arrives, and its channel to publish to.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -44,14 +44,17 @@ pub struct Publisher {
     binding: String,
     channel: ChannelName,
     grant: Grant,
+    has_begun: Cell<bool>,
 }
 
 impl Publisher {
-    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did, and what has begun
-    /// goes on when the client's right ends.
+    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
+    /// revoked the channel alone knows, so it is asked with the first operation; what has begun goes on when the client's right ends.
     pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
         let handover = Handover { env: &self.env, binding: &self.binding, offers_subprotocol: false };
-        let request = ChannelRequest { channel: self.channel.clone(), operation, grant: self.grant.clone() };
+        let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
+        let grant = Grant { until_ms, ..self.grant.clone() };
+        let request = ChannelRequest { channel: self.channel.clone(), operation, grant };
         let reply = async { reply(handover.send(&request, body, None).await?).await };
         reply.await.unwrap_or_else(|cause| tidewire_core::problem(&internal(&cause)))
     }
@@ -96,8 +99,8 @@ pub(crate) async fn carry_out(
         Some(body) => chunks(body),
         None => Box::pin(stream::empty()),
     };
-    let grant = Grant { until_ms: None, ..routed.grant.clone() };
-    let channel = Publisher { env: handover.env.clone(), binding: handover.binding.into(), channel: routed.channel.clone(), grant };
+    let (channel, grant) = (routed.channel.clone(), routed.grant.clone());
+    let channel = Publisher { env: handover.env.clone(), binding: handover.binding.into(), channel, grant, has_begun: Cell::default() };
     let answer = Rc::new(RefCell::new(None));
     let done = future_to_promise({
         let answer = Rc::clone(&answer);

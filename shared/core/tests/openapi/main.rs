@@ -70,8 +70,9 @@ fn every_header_of_the_preflight_is_described() {
     let document = document();
     let described = |group: &str| -> BTreeSet<String> { document["components"][group].as_object().unwrap().keys().map(|name| name.to_lowercase()).collect() };
     for name in list("access-control-allow-headers").split(", ") {
-        // OpenAPI has other words for these two.
-        assert!(["authorization", "content-type"].contains(&name) || described("parameters").contains(name), "{name}");
+        // OpenAPI has other words for the first two. The others are nobody's business here: a page's tracing sends them with each request.
+        let others = ["authorization", "content-type", "baggage", "sentry-trace", "traceparent", "tracestate", "x-requested-with"];
+        assert!(others.contains(&name) || described("parameters").contains(name), "{name}");
     }
     for name in list("access-control-expose-headers").split(", ") {
         assert!(described("headers").contains(name), "{name}");
