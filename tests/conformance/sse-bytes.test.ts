@@ -150,7 +150,8 @@ describeOwnServer("sse bytes", () => {
     await publish(channel, 1);
     const bytes = await streamBytes(channel, EVENT_SOURCE, ({ comments }) => comments >= 3);
     expect(decode(bytes, () => bytes.length).events).toHaveLength(1);
-    expect(Buffer.from(bytes).toString().match(/^id:/gm)).toHaveLength(1);
+    // That of the position at the beginning, and that of the event.
+    expect(Buffer.from(bytes).toString().match(/^id:/gm)).toHaveLength(2);
   });
 
   test("live=sse puts an id on data and none on control", async () => {

@@ -39,14 +39,17 @@ impl Framing {
     /// Every framing.
     pub const ALL: [Framing; 4] = [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
 
-    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half to either side by `entropy`.
+    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half to either side by `entropy`. It names the reader's position, so that one
+    /// that is cut off before its first event comes back to where it was. Not to an `EventSource` that a [`gap`](Framing::gap) follows: cut off between the
+    /// two it would never hear of the gap, whose own `id:` names the position.
     /// `ack_bytes` asks a reader over WebSocket to acknowledge what it gets, after about so many characters.
-    pub fn greeting(self, channel: &Channel, after: u64, retry_ms: u64, entropy: u32, ack_bytes: Option<u64>) -> Option<String> {
+    pub fn greeting(self, channel: &Channel, after: u64, gap: Option<Gap>, retry_ms: u64, entropy: u32, ack_bytes: Option<u64>) -> Option<String> {
         match self {
             Framing::TidewireV1 => Some(frame::hello(channel, after, ack_bytes)),
             Framing::EventSource => {
                 let mut out = String::new();
-                sse::encode_retry(&mut out, retry_ms / 2 + u64::from(entropy) % retry_ms.max(1));
+                let position = gap.is_none().then(|| channel.offset(after).to_string());
+                sse::encode_retry(&mut out, retry_ms / 2 + u64::from(entropy) % retry_ms.max(1), position.as_deref());
                 Some(out)
             }
             Framing::DurableSse | Framing::News => None,
@@ -151,7 +154,7 @@ impl Framing {
             Err(error) => self.close(error.close_code(), error.close_reason()),
             Ok(()) => {
                 let mut out = String::new();
-                sse::encode_retry(&mut out, sse::PLANNED_RETRY_MS);
+                sse::encode_retry(&mut out, sse::PLANNED_RETRY_MS, None);
                 Some(out)
             }
         }
@@ -162,8 +165,7 @@ impl Framing {
 pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply {
     let mut reply = reply(StatusCode::OK, "");
     set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
-    // `no-transform` and `x-accel-buffering` keep proxies from holding events back.
-    set(&mut reply, header::CACHE_CONTROL, "no-cache, no-transform");
+    // As the `no-transform` of every answer, it keeps proxies from holding events back.
     set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
     if framing == Framing::DurableSse && !content_type.is_text() {
         set(&mut reply, headers::SSE_ENCODING, "base64");
@@ -202,7 +204,7 @@ mod tests {
     fn the_head_of_a_stream_keeps_proxies_from_holding_it_back() {
         let head = event_stream_head(Framing::EventSource, &ContentType::json());
         assert_eq!(head.headers()[header::CONTENT_TYPE], "text/event-stream");
-        assert_eq!(head.headers()[header::CACHE_CONTROL], "no-cache, no-transform");
+        assert_eq!(head.headers()[header::CACHE_CONTROL], "private, no-cache, no-transform");
         assert_eq!(head.headers()["x-accel-buffering"], "no");
     }
 
@@ -238,7 +240,28 @@ mod tests {
     #[test]
     fn spreads_reconnection_by_half_to_either_side() {
         let channel = Channel::new(1, ContentType::json());
-        let retry = |entropy| Framing::EventSource.greeting(&channel, 0, 2_000, entropy, None).unwrap();
-        assert_eq!([retry(0), retry(1_999), retry(2_000)], ["retry:1000\n\n", "retry:2999\n\n", "retry:1000\n\n"]);
+        let retry = |entropy| {
+            let greeting = Framing::EventSource.greeting(&channel, 0, None, 2_000, entropy, None).unwrap();
+            greeting.split_once('\n').unwrap().0.to_owned()
+        };
+        assert_eq!([retry(0), retry(1_999), retry(2_000)], ["retry:1000", "retry:2999", "retry:1000"]);
+    }
+
+    #[test]
+    fn a_reader_that_is_cut_off_before_its_first_event_knows_where_it_was() {
+        let channel = Channel { first: 3, tail: 7, ..Channel::new(9, ContentType::json()) };
+        let (here, lost) = (channel.offset(7).to_string(), Gap { requested: channel.offset(1), earliest: channel.offset(2) });
+        let decoded = |gap| {
+            let mut decoder = sse::Decoder::new();
+            let mut opening = Framing::EventSource.greeting(&channel, 7, gap, 2_000, 0, None).unwrap();
+            opening.extend(gap.and_then(|gap| Framing::EventSource.gap(gap, 0)));
+            opening.push_str("data:x\n\n");
+            decoder.push(opening.as_bytes())
+        };
+        // The first event that is dispatched tells which id was there before it.
+        assert_eq!(decoded(None)[0], sse::Decoded { event: "message".into(), data: "x".into(), last_event_id: here });
+        let told = decoded(Some(lost));
+        assert_eq!((told[0].event.as_str(), &told[0].last_event_id), ("gap", &lost.earliest.to_string()));
+        assert!(!Framing::EventSource.greeting(&channel, 7, Some(lost), 2_000, 0, None).unwrap().contains("id:"));
     }
 }

@@ -8,10 +8,15 @@ pub const HEARTBEAT: &str = ":\n\n";
 /// Reconnection time given before a stream ends because it is old, in milliseconds. The next stream gives the usual one again.
 pub const PLANNED_RETRY_MS: u64 = 100;
 
-/// Appends `retry:`, the browser's reconnection time in milliseconds, as a block of its own.
-pub fn encode_retry(out: &mut String, retry_ms: u64) {
+/// Appends `retry:`, the browser's reconnection time in milliseconds, as a block without data: it dispatches no event. With `id` the block also sets the
+/// reader's last event id, which it sends when it comes back (WHATWG HTML 9.2.6). One block, since some parsers hand out an empty event for each.
+pub fn encode_retry(out: &mut String, retry_ms: u64, id: Option<&str>) {
     out.push_str("retry:");
     out.push_str(&retry_ms.to_string());
+    if let Some(id) = id {
+        out.push_str("\nid:");
+        out.push_str(id);
+    }
     out.push_str("\n\n");
 }
 

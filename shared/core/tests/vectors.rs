@@ -224,6 +224,11 @@ fn events(given: &Value) -> (u64, Vec<Event>) {
     (after, (after + 1..).zip(data).map(|(seq, data)| Event { seq, data }).collect())
 }
 
+fn gap(given: &Value) -> Gap {
+    let offset = |name: &str| given[name].as_str().unwrap().parse().unwrap();
+    Gap { requested: offset("requested"), earliest: offset("earliest") }
+}
+
 #[test]
 fn frames_of_events() {
     for case in cases(include_str!("../vectors/frames.json"), "events") {
@@ -288,13 +293,13 @@ fn framing() {
                 framing.greeting(
                     &channel,
                     number(&greeting["after"]),
+                    greeting.get("gap").map(gap),
                     number(&greeting["retryMs"]),
                     number(&greeting["entropy"]) as u32,
                     greeting["ackBytes"].as_u64(),
                 )
-            } else if let Some(gap) = given.get("gap") {
-                let offset = |name: &str| gap[name].as_str().unwrap().parse().unwrap();
-                framing.gap(Gap { requested: offset("requested"), earliest: offset("earliest") }, number(&given["cursor"]))
+            } else if let Some(told) = given.get("gap") {
+                framing.gap(gap(told), number(&given["cursor"]))
             } else if let Some(batch) = given.get("batch") {
                 let (after, events) = events(batch);
                 Some(framing.batch(&channel, after, &events, number(&given["cursor"])))

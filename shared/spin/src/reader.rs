@@ -69,7 +69,7 @@ impl Reader {
     ) -> Reader {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
-        let greeting = framing.greeting(channel, after, settings.retry_ms, entropy(), None);
+        let greeting = framing.greeting(channel, after, gap, settings.retry_ms, entropy(), None);
         let opening: String = greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).collect();
         let now = elapsed();
         count(&store, |activity| {

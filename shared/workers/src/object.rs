@@ -472,7 +472,7 @@ impl Inner {
             self.readers.window.open(pair.server.as_ref(), false);
         }
         let ack_bytes = is_windowed.then_some(self.settings.socket_ack_bytes);
-        let greeting = framing.greeting(channel, after, self.settings.retry_ms, entropy(), ack_bytes);
+        let greeting = framing.greeting(channel, after, gap, self.settings.retry_ms, entropy(), ack_bytes);
         self.activity.borrow_mut().gaps += u64::from(gap.is_some());
         for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
             pair.server.send_with_str(frame)?;
@@ -620,7 +620,8 @@ impl Inner {
                 let _ = socket.send_with_str(answer);
             }
             Ok(ClientFrame::Presence { id, state }) => {
-                let said = admitted.clone().and_then(|()| reader.grant.demand(Right::Presence)).and_then(|()| Member::new(id, &state));
+                let said =
+                    admitted.clone().and_then(|()| reader.grant.demand(Right::Presence)).and_then(|()| Member::new(id, &state, self.policy.max_json_depth));
                 if let Err(error) = said.and_then(|said| self.announce(self.policy.presence()?, said, Some(socket))) {
                     let _ = socket.send_with_str(error_frame(None, &error));
                 }

@@ -220,7 +220,7 @@ impl Log {
         if framing == Framing::News {
             return Ok(answer(timed_out(channel.offset(after), cursor)));
         }
-        let mut frames: Vec<String> = framing.greeting(&channel, after, 2000, 1000, None).into_iter().collect();
+        let mut frames: Vec<String> = framing.greeting(&channel, after, gap, 2000, 1000, None).into_iter().collect();
         frames.extend(gap.and_then(|gap| framing.gap(gap, cursor)));
         let mut page = self.page(after, policy.page);
         frames.push(framing.batch(&channel, after, &page.events, cursor));
