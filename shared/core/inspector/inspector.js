@@ -60,7 +60,7 @@ async function* eventsOf(body) {
         else if (name === "event") event.type = value;
         else if (name === "id" || name === "retry") event[name] = value;
       }
-      yield { ...event, data: event.data.join("\n") };
+      yield { ...event, data: event.data.length ? event.data.join("\n") : undefined };
     }
   }
 }
@@ -100,6 +100,7 @@ async function follow() {
         if (type === "close") return show("ended", `The server ended the stream: ${data}`);
         if (!id) continue; // presence, heartbeats
         now.offset = id;
+        if (data === undefined) continue; // where it is, before the first event
         list(id, type === "gap" ? `Events are gone: ${data}` : data, type === "gap");
       }
     } catch (error) {

@@ -57,7 +57,7 @@ macro_rules! channel_object {
             }
 
             async fn websocket_close(&self, socket: worker::WebSocket, code: usize, _: String, _: bool) -> worker::Result<()> {
-                self.0.websocket_closed(&socket, code as u16);
+                self.0.websocket_closed(&socket, code as u16).await;
                 Ok(())
             }
 

@@ -177,9 +177,9 @@ impl<F: Function> ChannelObject<F> {
     }
 
     /// A reader closed its socket, or answers the close of the object.
-    pub fn websocket_closed(&self, socket: &WebSocket, code: u16) {
-        answer_close(socket, code);
+    pub async fn websocket_closed(&self, socket: &WebSocket, code: u16) {
         self.websocket_gone(socket, code);
+        answer_close(socket, code).await;
     }
 
     /// A reader left. Not an error.

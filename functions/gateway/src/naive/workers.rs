@@ -57,7 +57,7 @@ impl DurableObject for NaiveRoom {
     }
 
     async fn websocket_close(&self, socket: WebSocket, code: usize, _: String, _: bool) -> Result<()> {
-        answer_close(&socket, code as u16);
+        answer_close(&socket, code as u16).await;
         Ok(())
     }
 
