@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
 use tidewire_core::{
-    Channel, Framing, Grant, Member, Offset, PageLimit, PagePlan, READER_LEFT, Reply, STREAM_RENEWED, Settings, Start, Subscribe, Trace, next_cursor,
-    presence_changes, sse,
+    Channel, Framing, Grant, Member, Offset, PagePlan, READER_LEFT, Reply, STREAM_RENEWED, Settings, Start, Subscribe, Trace, next_cursor, presence_changes,
+    sse,
 };
 
 use crate::activity::count;
@@ -28,7 +28,6 @@ pub(crate) enum News {
 /// A reader at a position. Its state is its own: nothing another request does wakes it.
 pub(crate) struct Reader {
     store: Store,
-    limit: PageLimit,
     watch: Rc<Watch>,
     settings: Rc<Settings>,
     framing: Framing,
@@ -60,7 +59,6 @@ impl Reader {
     pub(crate) fn new(
         store: Store,
         watch: Rc<Watch>,
-        limit: PageLimit,
         settings: Rc<Settings>,
         subscribe: Subscribe,
         (grant, trace): (Grant, Trace),
@@ -80,7 +78,6 @@ impl Reader {
             epoch: channel.epoch,
             watch,
             store,
-            limit,
             framing,
             grant,
             trace,
@@ -209,7 +206,7 @@ impl Reader {
 
     /// A page of history from the store; empty where there is none, and the next tick comes first.
     async fn catch_up(&mut self) -> Result<String, Error> {
-        let (look, page) = self.store.look(self.after, self.limit).await?;
+        let (look, page) = self.store.look(self.after, self.watch.limit()).await?;
         let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
             self.end_code = 3010;
             self.is_ended = true;

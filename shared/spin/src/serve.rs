@@ -317,16 +317,8 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
                 let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
                 let (offset, cursor, framing) = (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
                 let head = event_stream_head(framing, &channel.content_type);
-                let reader = Reader::new(
-                    store.clone(),
-                    watch,
-                    policy.page,
-                    Rc::clone(&settings),
-                    subscribe,
-                    (grant.clone(), trace.clone()),
-                    look.stored,
-                    absent.unwrap_or(channel),
-                );
+                let reader =
+                    Reader::new(store.clone(), watch, Rc::clone(&settings), subscribe, (grant.clone(), trace.clone()), look.stored, absent.unwrap_or(channel));
                 if framing != Framing::News {
                     return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
                 }

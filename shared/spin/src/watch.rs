@@ -117,6 +117,11 @@ impl Watch {
         Ok(())
     }
 
+    /// Where a page of the channel ends.
+    pub(crate) fn limit(&self) -> PageLimit {
+        self.limit
+    }
+
     /// The channel as it was at the last read.
     pub(crate) fn stored(&self) -> Option<Stored> {
         self.known.borrow().stored.clone()
