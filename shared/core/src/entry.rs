@@ -363,7 +363,7 @@ mod tests {
     fn tells_a_page_what_its_server_does_not_offer() {
         let told = |content_type: &'static str, body: &'static str, method: &str| {
             let assets = &[Asset { path: "", content_type, body }];
-            String::from_utf8(without_websocket(file(assets, "", method).unwrap()).into_body()).unwrap()
+            String::from_utf8(without_websocket(file(assets, "", method, PAGE_POLICY).unwrap()).into_body()).unwrap()
         };
         let html = "text/html; charset=utf-8";
         let page = "<html><head><title>a<head></title></head>";
