@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -271,9 +272,13 @@ fn spin(home: &Path, folder: &Path, program: &Path, args: &[&str]) -> Result<(),
 
 #[test]
 fn spin_itself_adds_what_these_tests_add() {
-    let Runtime::Spin(program, _) = Runtime::here() else {
-        eprintln!("skipped: no spin 4.1 or newer is on PATH, so only our reading of its engine was tested");
-        return;
+    let program = match Runtime::real() {
+        Ok((program, _)) => program,
+        Err(reason) => {
+            // Not by a macro: what those print, cargo keeps to itself when a test passes.
+            let _ = writeln!(std::io::stderr(), "spin_itself_adds_what_these_tests_add: not run, {reason}");
+            return;
+        }
     };
     let (home, ours, its) = (Folder::new("home"), Folder::with_application("ours"), Folder::with_application("its"));
     fs::create_dir(&home.0).unwrap();
