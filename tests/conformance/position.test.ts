@@ -6,7 +6,7 @@ import { createParser } from "eventsource-parser";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
-import { describeOwnServer, freshName, header, publish, publishAll, useOwnServer } from "../harness/suite.ts";
+import { ABSENT, describeOwnServer, freshName, header, publish, publishAll, useOwnServer } from "../harness/suite.ts";
 
 /** Age at which this server ends a stream. */
 const STREAM_MAX_MS = 3_000;
@@ -148,7 +148,7 @@ describeOwnServer("a reader without an event", () => {
   test("each other way of reading says where it is, also with nothing to read", async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     for (const existed of [false, true]) {
-      const tail = existed ? await publish(channel, 1) : "-1";
+      const tail = existed ? await publish(channel, 1) : ABSENT;
       const poll = await fetch(`${channel}?offset=now`);
       expect([header(poll, "stream-next-offset"), await poll.json()]).toEqual([tail, []]);
       const waited = await fetch(`${channel}?offset=now&live=long-poll`);
