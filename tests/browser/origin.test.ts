@@ -10,7 +10,7 @@ import { describeOwnServer, freshName, publish, useOwnServer, useServer } from "
 const pages = useBrowser();
 
 describe("what is stored", () => {
-  const server = useServer("browser-origin");
+  const server = useServer();
 
   async function stored(type: string, body: string): Promise<string> {
     const url = `${server.url}/v1/stream/${freshName()}`;

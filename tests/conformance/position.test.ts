@@ -75,7 +75,7 @@ function take(seen: Seen, kind: string, data: string): void {
 }
 
 /** Starts a client, and waits until its first stream has begun. */
-async function start(client: (url: string, seen: Seen) => void, url: string, meanwhile = async (): Promise<unknown> => {}): Promise<Seen> {
+async function start(client: (url: string, seen: Seen) => void, url: string, meanwhile: () => Promise<unknown> = async () => {}): Promise<Seen> {
   const seen: Seen = { events: [], kinds: [], streams: [], meanwhile };
   client(url, seen);
   await begun(seen, 1);
