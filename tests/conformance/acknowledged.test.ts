@@ -72,7 +72,9 @@ describeOwnServer("what was acknowledged", () => {
     expect(await (await fetch(`${room}?offset=${regretted}&live=long-poll`)).text()).toContain("regretted as well");
     const newest = header(await fetch(room), "stream-next-offset");
     for (const offset of [regretted, newest]) expect((await fetch(`${room}?offset=${offset}`, { method: "DELETE", headers: { "producer-id": "ann" } })).status).toBe(204);
-    const texts = [await (await fetch(`${room}?offset=${kept}&live=long-poll`)).text(), await firstOf(`${room}?offset=${kept}&live=sse`)];
+    const poll = await fetch(`${room}?offset=${kept}&live=long-poll`);
+    expect(poll.status).toBe(200);
+    const texts = [await poll.text(), await firstOf(`${room}?offset=${kept}&live=sse`)];
     for (const text of texts) expect(text).not.toContain("regretted");
     expect(await (await fetch(`${room}?offset=${regretted}&live=long-poll`)).text()).not.toContain("regretted");
   });

@@ -77,7 +77,7 @@ const BAD_STARTS: { what: string; query: string; code: string }[] = [
   { what: "a last_event_id with LF", query: "last_event_id=x%0Ay&offset=-1", code: "offset-malformed" },
   { what: "two offsets", query: "offset=-1&offset=now", code: "parameter-repeated" },
   { what: "the same offset twice", query: "offset=-1&offset=-1", code: "parameter-repeated" },
-  { what: "two names of last_event_id", query: "last_event_id=-1&lastEventId=-1&offset=-1", code: "parameter-repeated" },
+  { what: "two names of a polyfill's id", query: "lastEventID=-1&lastEventId=-1&offset=-1", code: "parameter-repeated" },
   { what: "two of last_event_id", query: "last_event_id=-1&last_event_id=-1&offset=-1", code: "parameter-repeated" },
 ];
 

@@ -37,10 +37,10 @@ export function useOwnServer(name: string, vars: Record<string, string> = {}, ma
   });
 }
 
-/** A name nobody used before; `demo-` channels are open on every deployment. */
 /** The offset of a reader that found no channel: before the first event of the one that is made next. */
 export const ABSENT = "000000000000_1fffffffffffff";
 
+/** A name nobody used before; `demo-` channels are open on every deployment. */
 export function freshName(): string {
   return `demo-test-${randomUUID()}`;
 }

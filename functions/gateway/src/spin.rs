@@ -2,6 +2,7 @@
 
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
+use tidewire_core::PAGE_POLICY;
 use tidewire_spin::{Answer, serve_assets};
 
 use crate::{GALLERY, naive};
@@ -11,6 +12,6 @@ async fn handle(request: Request) -> Answer {
     let path = request.uri().path().to_owned();
     match naive::room(&path) {
         Some(room) => naive::spin::serve(request, room).await,
-        None => serve_assets(request, GALLERY).await,
+        None => serve_assets(request, GALLERY, PAGE_POLICY).await,
     }
 }

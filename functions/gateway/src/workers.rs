@@ -1,6 +1,7 @@
 //! The gateway on Cloudflare Workers. It names every function's module, so that their Durable Object classes are exported.
 
 use tidewire_chat::workers as chat;
+use tidewire_core::PAGE_POLICY;
 use tidewire_devices::workers as devices;
 use tidewire_feed::workers as feed;
 use tidewire_notifications::workers as notifications;
@@ -31,7 +32,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         "v1" => streams::fetch(request, &env, Some(&format!("{}{STREAMS}", base.trim_end_matches('/')))).await,
         _ => match naive::room(&path) {
             Some(room) => naive::workers::fetch(request, &env, room).await,
-            None => serve_assets(&request, &base, GALLERY),
+            None => serve_assets(&request, &base, GALLERY, PAGE_POLICY),
         },
     }
 }

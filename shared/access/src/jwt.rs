@@ -58,7 +58,7 @@ pub(crate) fn expires_ms(claims: &Map<String, Value>, now_ms: u64) -> Result<u64
 
 /// A claim that is a NumericDate (RFC 7519, section 2): seconds since 1970, which may have a fraction; in milliseconds.
 fn time_ms(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>> {
-    let Some(value) = claims.get(name) else { return Ok(None) };
+    let Some(value) = claims.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
     let wrong = |why: &str| invalid(format!("`{name}` of the credential is {why}: give the seconds since 1970, as a number"));
     match value.as_f64() {
         None => Err(wrong("no number")),

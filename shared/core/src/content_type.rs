@@ -39,7 +39,10 @@ impl ContentType {
         let content_type = ContentType::parse(&value).filter(|_| value.is_ascii()).ok_or_else(invalid)?;
         for parameter in parameters(&value).1 {
             let (name, charset) = parameter.ok_or_else(invalid)?;
-            if content_type.is_text() && name.eq_ignore_ascii_case("charset") && !["utf-8", "utf8"].iter().any(|known| charset.eq_ignore_ascii_case(known)) {
+            if content_type.is_text()
+                && name.eq_ignore_ascii_case("charset")
+                && !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+            {
                 return Err(Error::new(ErrorKind::ContentUnsupported, "text is UTF-8 here: send it so, with charset=utf-8 or without a charset"));
             }
         }
@@ -126,6 +129,7 @@ mod tests {
             "text/plain",
             "text/plain; charset=utf-8",
             "Text/Plain ;Charset=\"UTF-8\"",
+            "text/csv;charset=us-ascii",
             "application/json;charset=utf8; profile=\"a;b, c\"",
             // Bytes are kept as they are, and so is their label.
             "application/xml; charset=iso-8859-1",
@@ -133,7 +137,7 @@ mod tests {
             assert_eq!(of(good), Ok(Some(good.into())), "{good}");
         }
         for other in
-            ["text/plain; charset=iso-8859-1", "application/json;charset=\"utf-16\"", "text/csv;a=b;CHARSET=us-ascii", "text/plain;charset=utf-8;charset=x"]
+            ["text/plain; charset=iso-8859-1", "application/json;charset=\"utf-16\"", "text/csv;a=b;CHARSET=latin1", "text/plain;charset=utf-8;charset=x"]
         {
             assert_eq!(of(other), Err(ErrorKind::ContentUnsupported), "{other}");
         }

@@ -642,7 +642,7 @@ mod tests {
         let public = Polling { public_max_age_s: Some(7), ..Polling::default() };
         let cache_control = |polling, query| polled(polling, &channel, query, 3)[0].clone().unwrap();
         assert_eq!(cache_control(Polling::default(), ""), "private, no-cache, no-transform");
-        assert_eq!(cache_control(public, ""), "public, max-age=7");
+        assert_eq!(cache_control(public, ""), "public, max-age=7, no-transform");
         // What `now` means changes with every event.
         assert_eq!(cache_control(public, "offset=now"), "no-store");
         // The same address as an EventSource, or from a Last-Event-ID, is another answer.

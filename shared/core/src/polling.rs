@@ -12,7 +12,7 @@ pub struct Polling {
     ///
     /// A page that ends before the tail has none, since the next one can be read at once.
     pub retry_after_s: Option<u32>,
-    /// Seconds for which any cache on the way may answer by itself: `public, max-age=N`. `None` is `private, no-cache, no-transform`: only the reader's own
+    /// Seconds for which any cache on the way may answer by itself: `public, max-age=N, no-transform`. `None` is `private, no-cache, no-transform`: only the reader's own
     /// cache keeps the answer, and it asks each time whether it still holds.
     ///
     /// `Some` only where everyone may read every channel of the function: a shared cache asks nobody's `authorize`. Readers see an event up
@@ -26,7 +26,7 @@ impl Polling {
         // One URL serves every transport: a cache must not answer an EventSource with an array, nor one position with another.
         set(reply, header::VARY, "accept, last-event-id");
         if let Some(seconds) = self.public_max_age_s {
-            set(reply, header::CACHE_CONTROL, &format!("public, max-age={seconds}"));
+            set(reply, header::CACHE_CONTROL, &format!("public, max-age={seconds}, no-transform"));
         }
         if let (Some(seconds), true) = (self.retry_after_s, is_last_for_now) {
             set(reply, header::RETRY_AFTER, &seconds.to_string());

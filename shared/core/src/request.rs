@@ -221,7 +221,8 @@ impl Read {
             }
         };
         let last_event_id = visit.header("last-event-id");
-        let start = Start::choose(last_event_id.as_deref(), query.last_event_id.as_deref(), query.offset.as_deref())?;
+        let in_query = query.polyfilled_id.filter(|id| !id.is_empty()).or(query.last_event_id);
+        let start = Start::choose(last_event_id.as_deref(), in_query.as_deref(), query.offset.as_deref())?;
         if start.is_none() && transport.needs_start() {
             return Err(Error::new(ErrorKind::OffsetMissing, "give `offset=`: -1, now, or one that this channel returned"));
         }
@@ -235,6 +236,8 @@ impl Read {
 struct Query {
     offset: Option<String>,
     last_event_id: Option<String>,
+    /// What polyfills of `EventSource` add by themselves, to an address that may hold the one above.
+    polyfilled_id: Option<String>,
     live: Option<String>,
     cursor: Option<String>,
     view: Option<String>,
@@ -246,8 +249,9 @@ impl Query {
         for (name, value) in parse(text.as_bytes()) {
             let slot = match name.as_ref() {
                 "offset" => &mut query.offset,
-                // The second is what polyfills of `EventSource` resume with, the third Mercure's.
-                "last_event_id" | "lastEventId" | "lastEventID" => &mut query.last_event_id,
+                "last_event_id" => &mut query.last_event_id,
+                // The first is what polyfills of `EventSource` resume with, the second Mercure's.
+                "lastEventId" | "lastEventID" => &mut query.polyfilled_id,
                 "live" => &mut query.live,
                 "cursor" => &mut query.cursor,
                 "view" => &mut query.view,
@@ -376,7 +380,10 @@ mod tests {
         }
         assert_eq!(start(&format!("lastEventId={token}"), Some("")), after);
         assert_eq!(start("", Some("")), Ok(Start::Beginning));
-        assert_eq!(start(&format!("lastEventId={token}&last_event_id={token}"), None), Err(ErrorKind::ParameterRepeated));
+        // A polyfill adds its own to whatever the page asked for.
+        assert_eq!(start(&format!("last_event_id=-1&lastEventId={token}"), None), start(&format!("lastEventId={token}"), None));
+        assert_eq!(start(&format!("last_event_id={token}&lastEventId="), None), start(&format!("last_event_id={token}"), None));
+        assert_eq!(start("lastEventId=-1&lastEventID=-1", None), Err(ErrorKind::ParameterRepeated));
         assert_eq!(start("offset=", None), Err(ErrorKind::OffsetMalformed));
     }
 

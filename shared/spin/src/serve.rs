@@ -9,7 +9,7 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, PAGE_POLICY, Page, Policy, Presence, Read, Reply,
+    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read, Reply,
     Request as ChannelRequest, Scope, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply,
     timed_out, without_websocket,
 };
@@ -53,10 +53,10 @@ pub async fn serve_routes<F: Function>(request: Request, own: impl AsyncFnOnce(C
 }
 
 /// Serves files below the component's route: the gallery.
-pub async fn serve_assets(request: Request, assets: &[Asset]) -> Answer {
+pub async fn serve_assets(request: Request, assets: &[Asset], policy: &str) -> Answer {
     let base = base(request.headers());
     let path = request.uri().path().strip_prefix(base.as_str()).unwrap_or_default();
-    let reply = file(assets, path, request.method().as_str(), PAGE_POLICY);
+    let reply = file(assets, path, request.method().as_str(), policy);
     send(reply.map_or_else(|error| refuse(&error), |file| respond(without_websocket(file))), Vec::new())
 }
 
@@ -293,7 +293,9 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
         match decide(&Operation::Read(read.clone()), &[], look.channel(), &[], policy, moment(&look))? {
             Decision::Reply(reply) => return Ok(respond(reply)),
             Decision::Page(plan) => {
-                let batch = watch.as_ref().and_then(|watch| watch.recent(plan.after));
+                // A neighbour's look may have landed since, of a channel that was made anew.
+                let same = watch.as_ref().filter(|watch| watch.stored().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id));
+                let batch = same.and_then(|watch| watch.recent(plan.after));
                 if let (Some(channel), Some(batch)) = (look.channel(), batch)
                     && batch.page.is_up_to_date(channel)
                 {

@@ -61,18 +61,24 @@ struct Known {
 /// Events that one read brought, encoded once for each framing that asked.
 pub(crate) struct Batch {
     pub(crate) page: Page,
-    /// By framing, and by what it tells of the channel: its tail, and whether it is closed.
-    encoded: RefCell<HashMap<(Framing, u64, bool), Rc<str>>>,
+    /// By framing, the newest: with the tail that it tells, and whether the channel is closed.
+    encoded: RefCell<HashMap<Framing, (u64, bool, Rc<str>)>>,
 }
 
 impl Batch {
     /// What comes after a position within the batch, of the channel as it is now. Encoded once for all that are at its beginning, which live readers are.
     pub(crate) fn encoded(&self, channel: &Channel, framing: Framing, after: u64, cursor: u64) -> Rc<str> {
-        let encode = || framing.batch(channel, after, self.page.after(after), cursor).into();
-        if after != self.page.after {
-            return encode();
+        if after == self.page.after
+            && let Some((tail, closed, text)) = self.encoded.borrow().get(&framing)
+            && (*tail, *closed) == (channel.tail, channel.closed)
+        {
+            return Rc::clone(text);
         }
-        Rc::clone(self.encoded.borrow_mut().entry((framing, channel.tail, channel.closed)).or_insert_with(encode))
+        let text: Rc<str> = framing.batch(channel, after, self.page.after(after), cursor).into();
+        if after == self.page.after {
+            self.encoded.borrow_mut().insert(framing, (channel.tail, channel.closed, Rc::clone(&text)));
+        }
+        text
     }
 
     /// The answer to a long poll at a position within the batch, of the channel as it is now.

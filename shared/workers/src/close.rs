@@ -17,8 +17,10 @@ pub async fn answer_close(socket: &WebSocket, code: u16) {
     Delay::from(ANSWER_DELAY).await;
     // These three say on this side what happened (RFC 6455, section 7.4.1); none may be sent.
     let code = if matches!(code, 1005 | 1006 | 1015) { 1000 } else { code };
-    // One that has gone meanwhile refuses, which is as good.
-    let _ = socket.close(Some(code), None::<&str>);
+    // A code that no server may send is refused, and so is one for a socket that has gone meanwhile, which is as good.
+    if socket.close(Some(code), None::<&str>).is_err() {
+        let _ = socket.close(Some(1000), None::<&str>);
+    }
 }
 
 /// Whether this side has closed it. What the client sent before it knew still arrives, and can be answered no more.

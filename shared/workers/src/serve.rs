@@ -3,8 +3,8 @@
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, PAGE_POLICY, Reply, Request as ChannelRequest, Settings, Tenant, Trace, Transport,
-    Visit, entry, fault, file,
+    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, Request as ChannelRequest, Settings, Tenant, Trace, Transport, Visit, entry,
+    fault, file,
 };
 use worker::{Date, Env, Request, Response, Result};
 
@@ -45,11 +45,11 @@ pub async fn serve_routes<F: Function>(
     }
 }
 
-/// Serves files below `base`: the gallery.
-pub fn serve_assets(request: &Request, base: &str, assets: &[Asset]) -> Result<Response> {
+/// Serves files below `base`: the gallery. `policy` is the `Content-Security-Policy` of its pages.
+pub fn serve_assets(request: &Request, base: &str, assets: &[Asset], policy: &str) -> Result<Response> {
     let path = request.path();
     // What is not below it is no file: none has this name.
-    match file(assets, path.strip_prefix(base).unwrap_or("/"), &request.inner().method(), PAGE_POLICY) {
+    match file(assets, path.strip_prefix(base).unwrap_or("/"), &request.inner().method(), policy) {
         Ok(reply) => respond(reply),
         Err(error) => refuse(&error),
     }

@@ -1,6 +1,7 @@
 //! `cargo harness setup`: everything that a run needs, installed into ignored folders.
 
 use std::fs::{self, File};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
@@ -23,17 +24,23 @@ pub fn ensure(project: &Project, choice: Choice) -> Result<()> {
 
     rust::ensure_targets(project)?;
     if choice.has(Platform::Workers) {
-        node::ensure_packages(project)?;
-        let lock = Lock::read(project)?;
-        for tool in TOOLS {
-            tool.ensure(project, &lock)?;
-        }
+        // npm waits for the network, the tools for the processor.
+        thread::scope(|scope| {
+            let packages = scope.spawn(|| node::ensure_packages(project));
+            let tools = ensure_tools(project);
+            packages.join().unwrap_or_else(|_| bail!("npm's thread panicked")).and(tools)
+        })?;
         optimizer::ensure(project)?;
     }
     if choice.has(Platform::Spin) {
         Runtime::here().ensure(project)?;
     }
     Ok(())
+}
+
+fn ensure_tools(project: &Project) -> Result<()> {
+    let lock = Lock::read(project)?;
+    TOOLS.into_iter().try_for_each(|tool| tool.ensure(project, &lock))
 }
 
 /// Says what to install when there is no browser for the suites of the pages.

@@ -4,11 +4,11 @@ use std::env;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::group::Group;
 
@@ -45,11 +45,13 @@ const EARLIER: &str = "TIDEWIRE_STEPS";
 /// What took less is not worth a line of the table.
 const WORTH: Duration = Duration::from_secs(3);
 
+/// All that runs at this moment, below the lines of what is done.
+static SPINNERS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 static DONE: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
 
 /// Says what was done and how long it took, and keeps it for [`table`].
 pub fn done(name: &str, time: Duration) {
-    eprintln!("{}", line(name, time));
+    SPINNERS.suspend(|| eprintln!("{}", line(name, time)));
     note(name, time);
 }
 
@@ -79,6 +81,7 @@ pub fn table() -> String {
 pub fn spinner(name: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}");
     let spinner = ProgressBar::new_spinner().with_style(style.expect("the template is a constant")).with_prefix(name.to_owned());
+    let spinner = SPINNERS.add(spinner);
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
 }

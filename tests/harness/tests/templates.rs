@@ -103,10 +103,13 @@ fn every_template_stands_wherever_they_are_listed() {
         let mut lists = vec![
             ("README.md", format!("](functions/{name}/README.md)")),
             ("functions/gateway/Cargo.toml", format!("tidewire-{name} = {{ path = \"../{name}\", default-features = false }}")),
+            ("functions/gateway/Cargo.toml", "debug-js-glue = false".to_owned()),
             ("functions/gateway/src/workers.rs", format!("{name}::fetch(")),
             ("functions/gateway/public/miniatures.js", format!("name: \"{name}\"")),
             ("spin.toml", format!("{route}\ncomponent = \"{name}\"")),
         ];
+        let own = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(own.contains("[package.metadata.wasm-pack.profile.dev.wasm-bindgen]\ndebug-js-glue = false\n"), "{name}: SSE would fail under `wrangler dev`");
         lists.extend(bindings.iter().map(|binding| ("tests/harness/serve.mjs", class(binding))));
         problems.extend(lists.into_iter().filter(|(file, entry)| !fs::read_to_string(project.root().join(file)).unwrap().contains(entry)));
     }

@@ -1,6 +1,7 @@
 //! Copies of every template, made by `cargo harness new` and by hand: they build, their scripts run, and they pass their own tests.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,9 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
         // The first stands for all: what is left out is left out of each in the same way, and the unit tests read the rest.
         if let Some(template) = templates.first() {
             row.count(place.build_of_one_platform(template, platform))?;
+            if platform == Platform::Spin {
+                row.count(place.test_what_is_deployed(template))?;
+            }
         }
         for template in &templates {
             row.count(place.build_by_hand(template, platform))?;
@@ -64,16 +68,20 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(project: &'a Project) -> Result<Self> {
-        let place = Self { project, folder: project.output().join("copy"), target: project.root().join("target/copy") };
+        let place = Self { project, folder: project.output().join("copy"), target: project.root().join("target") };
         if place.folder.exists() {
             fs::remove_dir_all(&place.folder)?;
         }
         fs::create_dir_all(place.programs())?;
-        fs::create_dir_all(&place.target)?;
         if matches!(Runtime::here(), Runtime::OurHost) {
             place.put_host()?;
         }
         Ok(place)
+    }
+
+    /// Where a copy is built for deployment: beside what the suite `deploy` builds, or one would wait for the other.
+    fn release(&self) -> PathBuf {
+        self.target.join("copy")
     }
 
     /// Programs of these tests alone.
@@ -81,12 +89,18 @@ impl<'a> Place<'a> {
         self.folder.join("bin")
     }
 
-    /// Where no Spin is, its name leads to our host, for the one call that the scripts of a copy make.
+    /// Where no Spin is, its name leads to our host, for the calls that the scripts and the workflow of a copy make.
     fn put_host(&self) -> Result<()> {
         let program = self.programs().join("spin");
         let host = spin::host(self.project);
         let script = format!(
-            "#!/bin/sh\n[ \"$*\" = \"up --build --profile debug --listen $6 --state-dir $8\" ] || exit 2\nexec '{}' --manifest spin.toml --build --profile debug --listen \"$6\" --state \"$8\"\n",
+            "#!/bin/sh\n\
+             case \"$*\" in\n\
+             'up --build --profile debug --listen '*) profile='--profile debug'; shift 2 ;;\n\
+             'up --build --listen '*) profile= ;;\n\
+             *) exit 2 ;;\n\
+             esac\n\
+             exec '{}' --manifest spin.toml --build $profile --listen \"$4\" --state \"$6\"\n",
             host.display()
         );
         fs::write(&program, script)?;
@@ -152,6 +166,7 @@ impl<'a> Place<'a> {
         let name = format!("deploy --dry-run of my-{}", template.name);
         let mut command = self.npm(copy, "deploy")?;
         command.args(["--", "--dry-run", "--outdir"]).arg(self.folder.join("deploy").join(&template.name));
+        command.env("CARGO_TARGET_DIR", self.release());
         step::run(&name, &mut command, &self.log(&template.name, "deploy"))
     }
 
@@ -159,9 +174,17 @@ impl<'a> Place<'a> {
     fn build_of_one_platform(&self, template: &Template, platform: Platform) -> Result<()> {
         let copy = self.make(&template.name, Some(platform))?;
         let mut command = build(platform);
-        command.args(["--release", "--locked"]).current_dir(&copy);
+        command.args(["--release", "--locked"]).current_dir(&copy).env("CARGO_TARGET_DIR", self.release());
         let name = format!("build of my-{}-{platform}", template.name);
         step::run(&name, &mut command, &self.log(&template.name, &format!("one-{platform}")))
+    }
+
+    /// As the workflow of a copy runs its tests: with the component that is deployed. On Workers the suites of the gateway do.
+    fn test_what_is_deployed(&self, template: &Template) -> Result<()> {
+        let copy = self.folder.join(format!("my-{}", template.name));
+        let mut command = Command::new(Packages::of(self.project).node());
+        command.args(["tests/server.mjs", "spin", "up", "--build"]).current_dir(copy).env("PATH", self.path()?);
+        step::run(&format!("release test of my-{} on spin", template.name), &mut command, &self.log(&template.name, "test-release"))
     }
 
     /// `functions/X` and `shared` side by side and nothing above them. Outside the repository, or cargo would find its workspace.
@@ -189,11 +212,16 @@ impl<'a> Place<'a> {
     }
 
     fn npm(&self, copy: &Path, script: &str) -> Result<Command> {
+        let mut command = workers::npm(self.project)?;
+        command.args(["run", script]).current_dir(copy).env("PATH", self.path()?);
+        Ok(command)
+    }
+
+    /// PATH with the programs of these tests in front.
+    fn path(&self) -> Result<OsString> {
         let mut folders = vec![self.programs()];
         folders.extend(env::split_paths(&workers::path(self.project)?));
-        let mut command = workers::npm(self.project)?;
-        command.args(["run", script]).current_dir(copy).env("PATH", env::join_paths(folders)?);
-        Ok(command)
+        Ok(env::join_paths(folders)?)
     }
 
     fn log(&self, template: &str, what: &str) -> PathBuf {
