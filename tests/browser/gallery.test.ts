@@ -8,7 +8,7 @@ import { eventually } from "../harness/eventually.ts";
 import { offers } from "../harness/platform.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { OUTPUT } from "../harness/server.ts";
-import { describeOwnServer, publish, useOwnServer, useServer } from "../harness/suite.ts";
+import { BASE_URL, describeOwnServer, publish, useOwnServer, useServer } from "../harness/suite.ts";
 
 const browser = useBrowser();
 
@@ -68,7 +68,8 @@ async function start(page: Page): Promise<void> {
 }
 
 describe("the gallery", () => {
-  const server = useServer();
+  // Its channels have fixed names, which no other file may use meanwhile.
+  const server = BASE_URL ? useServer() : useOwnServer("browser-gallery");
 
   test("the cards that are seen are live, three streams at most, and pressing one shows in a second tab", { timeout: 180_000 }, async () => {
     const first = await browser.open(server.url);
@@ -184,6 +185,38 @@ describe("the gallery", () => {
     expect(errors).toEqual([]);
   });
 
+  test("a naive stream lives over the comments that keep it, and what it gives up is closed", async () => {
+    const { page } = await browser.open(server.url, async (page) => {
+      await page.addInitScript(() => {
+        const seen = { requests: 0, cancelled: 0 };
+        Object.assign(window, { naiveSeen: seen });
+        const fetchAnyway = fetch;
+        const encoder = new TextEncoder();
+        window.fetch = (input, init) => {
+          if (!String(input).includes("lane=naive-sse")) return fetchAnyway(input, init);
+          seen.requests += 1;
+          const body = new ReadableStream({
+            start(stream) {
+              for (const frame of ['data: {"n":1,"at":0}\n\n:', "\n\n", ':\n\ndata: {"n":2,"at":0}\n\n']) stream.enqueue(encoder.encode(frame));
+              Object.assign(window, { breakNaive: () => stream.enqueue(encoder.encode("data: x\n\n")) });
+            },
+            cancel: () => void (seen.cancelled += 1),
+          });
+          return Promise.resolve(new Response(body));
+        };
+      });
+    });
+    const seen = () => page.evaluate(() => (window as unknown as { naiveSeen: { requests: number; cancelled: number } }).naiveSeen);
+    const lane = async () => (await plugOf(page)).lanes.find(({ id }) => id === "naive-sse")!;
+    await press(page, "start");
+    await eventually("both events are there", async () => (await lane()).received === 2);
+    expect(await lane()).toMatchObject({ state: "live", doubled: 0 });
+    expect(await seen()).toEqual({ requests: 1, cancelled: 0 });
+    await page.evaluate(() => (window as unknown as { breakNaive: () => void }).breakNaive());
+    await eventually("it has asked again", async () => (await lane()).doubled === 2);
+    expect(await seen()).toEqual({ requests: 2, cancelled: 1 });
+  });
+
   test("a second tab that finds no stream free says so, and gets them when the first pauses", { timeout: 60_000 }, async () => {
     const { page, errors } = await browser.open(server.url);
     await start(page);
@@ -210,6 +243,23 @@ describe("the gallery", () => {
 
 describeOwnServer("the gallery on a server of its own", () => {
   const server = useOwnServer("browser-gallery-own", { RETRY_MS: "200", OPEN_ACCESS: "false" });
+
+  test("a job is deleted before the next under its name, and not before there is one", { timeout: 60_000 }, async () => {
+    const { page, errors } = await browser.open(server.url);
+    const asked: string[] = [];
+    page.on("request", (request) => request.url().endsWith("/progress/demo-gallery") && asked.push(request.method()));
+    const card = page.locator('[data-template="progress"]');
+    await card.scrollIntoViewIfNeeded();
+    await card.hover();
+    await eventually("it is live", async () => (await state(page, "progress")) === "live");
+    await card.locator(".act").click();
+    await eventually("the job is done", async () => (await card.locator("output").innerText()) === "done");
+    expect(asked.filter((method) => method === "PUT" || method === "DELETE")).toEqual(["PUT"]);
+    await card.locator(".act").click();
+    await eventually("the next has begun", async () => asked.filter((method) => method === "PUT").length === 2);
+    expect(asked.filter((method) => method === "PUT" || method === "DELETE")).toEqual(["PUT", "DELETE", "PUT"]);
+    expect(errors).toEqual([]);
+  });
 
   test("a network that is really cut and a server that is killed cost the channel nothing", { timeout: 180_000 }, async () => {
     const proxy = await Proxy.start(server.port);

@@ -132,12 +132,18 @@ export class NaiveSseLane extends Lane {
   }
 
   async #read(reader) {
-    for (let rest = ""; ; ) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const frames = (rest + value).split("\n\n");
-      rest = frames.pop();
-      for (const frame of frames) this.take(JSON.parse(frame.slice("data: ".length)));
+    try {
+      for (let rest = ""; ; ) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        const frames = (rest + value).split("\n\n");
+        rest = frames.pop();
+        // The rest are comments, which keep the connection.
+        for (const frame of frames) if (frame.startsWith("data: ")) this.take(JSON.parse(frame.slice("data: ".length)));
+      }
+    } finally {
+      // What is given up must not stay open beside its successor.
+      reader.cancel().catch(() => {});
     }
   }
 
