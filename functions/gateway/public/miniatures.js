@@ -307,7 +307,8 @@ async function work() {
     if (!answer.ok && answer.status !== 429) throw new Error(`status ${answer.status}`);
   };
   const before = await fetch(at(`${JOB}?offset=now`));
-  if (before.headers.get("Stream-Next-Offset") !== "-1") await fetch(at(JOB), { method: "DELETE" });
+  // An epoch of zeros means that there is no channel.
+  if (!before.headers.get("Stream-Next-Offset")?.startsWith("000000000000_")) await fetch(at(JOB), { method: "DELETE" });
   await say("PUT", "progress", 0);
   for (let frame = 1; frame < FRAMES; frame++) {
     await new Promise((done) => setTimeout(done, FRAME_MS));
