@@ -41,6 +41,19 @@ describe("a read", () => {
     expect(answer.headers.has("stream-closed")).toBe(false);
   });
 
+  test("what the naive room of the gallery answers is kept by no cache", async () => {
+    const room = `${server.url}/-/naive/demo-plug-${freshName().slice(-8)}`;
+    const stop = new AbortController();
+    const answers = [
+      await fetch(room, { method: "POST", body: "1" }),
+      await fetch(room, { method: "POST", body: "x".repeat(257) }),
+      await fetch(room, { signal: stop.signal }),
+    ];
+    stop.abort();
+    expect(answers.map(({ status }) => status)).toEqual([204, 413, 200]);
+    for (const answer of answers) expect([header(answer, "cache-control"), header(answer, "x-content-type-options")]).toEqual(["no-store", "nosniff"]);
+  });
+
   test("comes in pages, each of which names the next", async () => {
     const channel = freshChannel();
     for (const page of numbers(0, 2)) await publishAll(channel, numbers(page * 1000 + 1, page * 1000 + 1000));

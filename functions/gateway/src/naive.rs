@@ -10,6 +10,9 @@ pub mod workers;
 /// Longest event, in bytes; 413 above. Anybody may send here.
 const MAX_EVENT_BYTES: usize = 256;
 
+/// What each answer says: no cache keeps it, and no browser takes it for what it is not.
+const HEADERS: [(&str, &str); 2] = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
+
 /// The room that a path names, as `/-/naive/demo-plug-1`.
 pub fn room(path: &str) -> Option<&str> {
     let (_, room) = path.split_once("/-/naive/")?;

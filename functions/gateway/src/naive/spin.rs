@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use spin_sdk::http::body::{IncomingBodyExt, stream};
-use spin_sdk::http::{IntoResponse, Method, Request, Response, StatusCode};
+use spin_sdk::http::{EmptyBody, HeaderValue, IntoResponse, Method, Request, Response, StatusCode};
 use spin_sdk::sqlite::{Connection, Error, Value};
 use spin_sdk::time::sleep;
 use spin_sdk::wasip3::spawn;
 use tidewire_spin::Answer;
 
-use super::{MAX_EVENT_BYTES, frame};
+use super::{HEADERS, MAX_EVENT_BYTES, frame};
 
 /// As often as the channels of this application are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -27,14 +27,14 @@ const FORGET: &str = "DELETE FROM naive_events WHERE id <= (SELECT max(id) FROM 
 /// Takes an event, or streams those that come.
 pub async fn serve(request: Request, room: &str) -> Answer {
     let room = Value::text(room);
-    let answer = match (request.headers().contains_key("upgrade"), request.method() == Method::GET) {
-        (true, _) => return StatusCode::NOT_IMPLEMENTED.into_response(),
+    let answered = match (request.headers().contains_key("upgrade"), request.method() == Method::GET) {
+        (true, _) => return answer(StatusCode::NOT_IMPLEMENTED, EmptyBody::new()).into_response(),
         (_, true) => read(room).await,
         (_, false) => publish(request, room).await,
     };
-    answer.unwrap_or_else(|cause| {
+    answered.unwrap_or_else(|cause| {
         eprintln!("the naive room failed: {cause}");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        answer(StatusCode::INTERNAL_SERVER_ERROR, EmptyBody::new()).into_response()
     })
 }
 
@@ -42,13 +42,13 @@ async fn publish(request: Request, room: Value) -> Result<Answer, Error> {
     let body = request.into_body().bytes().await.unwrap_or_default();
     let event = String::from_utf8_lossy(&body);
     if event.len() > MAX_EVENT_BYTES {
-        return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+        return Ok(answer(StatusCode::PAYLOAD_TOO_LARGE, EmptyBody::new()).into_response());
     }
     let database = Connection::open_default().await?;
     rows(&database, TABLE, vec![]).await?;
     rows(&database, "INSERT INTO naive_events (room, event) VALUES (?, ?)", vec![room, Value::text(event)]).await?;
     rows(&database, FORGET, vec![]).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(answer(StatusCode::NO_CONTENT, EmptyBody::new()).into_response())
 }
 
 async fn read(room: Value) -> Result<Answer, Error> {
@@ -72,11 +72,18 @@ async fn read(room: Value) -> Result<Answer, Error> {
             sleep(LOOK).await;
         }
     });
-    let mut response = Response::new(body);
-    for (name, value) in [("content-type", "text/event-stream"), ("cache-control", "no-store")] {
-        response.headers_mut().insert(name, spin_sdk::http::HeaderValue::from_static(value));
-    }
+    let mut response = answer(StatusCode::OK, body);
+    response.headers_mut().insert("content-type", HeaderValue::from_static("text/event-stream"));
     Ok(response.into_response())
+}
+
+fn answer<B>(status: StatusCode, body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn rows(database: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<(i64, String)>, Error> {

@@ -8,10 +8,11 @@ use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use tidewire_workers::answer_close;
 use worker::{
-    DurableObject, Env, Error, Method, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, durable_object, wasm_bindgen,
+    DurableObject, Env, Error, Method, Request, Response, ResponseBuilder, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, durable_object,
+    wasm_bindgen,
 };
 
-use super::{MAX_EVENT_BYTES, frame};
+use super::{HEADERS, MAX_EVENT_BYTES, frame};
 
 /// A room, one object each.
 #[durable_object]
@@ -34,21 +35,18 @@ impl DurableObject for NaiveRoom {
         if request.method() == Method::Get {
             let (sender, receiver) = unbounded();
             self.streams.borrow_mut().push(sender);
-            return Response::builder()
-                .with_header("content-type", "text/event-stream")?
-                .with_header("cache-control", "no-store")?
-                .from_stream(receiver.map(Ok::<_, Error>));
+            return answer()?.with_header("content-type", "text/event-stream")?.from_stream(receiver.map(Ok::<_, Error>));
         }
         let event = request.text().await?;
         if event.len() > MAX_EVENT_BYTES {
-            return Response::error("too long", 413);
+            return answer()?.error("too long", 413);
         }
         for socket in self.state.get_websockets() {
             // Who is not there any more does not get it: that is the point.
             let _ = socket.send_with_str(&event);
         }
         self.streams.borrow_mut().retain(|stream| stream.unbounded_send(frame(&event)).is_ok());
-        Ok(Response::empty()?.with_status(204))
+        Ok(answer()?.with_status(204).empty())
     }
 
     // The SDK's own panics, and takes the isolate with it.
@@ -64,6 +62,10 @@ impl DurableObject for NaiveRoom {
     async fn websocket_error(&self, _: WebSocket, _: Error) -> Result<()> {
         Ok(())
     }
+}
+
+fn answer() -> Result<ResponseBuilder> {
+    HEADERS.into_iter().try_fold(Response::builder(), |answer, (name, value)| answer.with_header(name, value))
 }
 
 /// Hands the request to its room.
