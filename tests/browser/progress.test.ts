@@ -104,6 +104,19 @@ describe("the progress page", () => {
     expect([...errors, ...second.errors]).toEqual([]);
   });
 
+  test("the link of a job has its whole name, and opening it adds nothing to the history", async () => {
+    const name = "demo-a:b&c+d";
+    const { page } = await pages.open(`${server.url}/progress/?channel=${name.replace(/[&+]/g, encodeURIComponent)}`);
+    // The server takes no such name, so it has heard all of it.
+    await is(page, "refused");
+    expect(await text(page, "notice")).toContain("'&'");
+    expect(new URL(await page.inputValue('[data-role="link"]')).searchParams.get("channel")).toBe(name);
+    const length = await page.evaluate(() => history.length);
+    await page.reload();
+    await is(page, "refused");
+    expect(await page.evaluate(() => history.length)).toBe(length);
+  });
+
   test("shows what anybody publishes as text, and a channel that ends without a word", { timeout: 60_000 }, async () => {
     const name = freshName();
     const channel = `${server.url}/progress/${name}`;

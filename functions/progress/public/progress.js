@@ -162,14 +162,15 @@ function refused(error) {
 /** @type {(name: string) => any} the page is ours: what has a role is there */
 const role = (name) => document.querySelector(`[data-role="${name}"]`);
 
-const encoded = (name) => name.replace(/[#?%]/g, encodeURIComponent);
+// `./` keeps a colon in the name from being read as a scheme.
+const channelUrl = (name) => new URL(`./${name.replace(/[#?%]/g, encodeURIComponent)}`, document.baseURI);
+const linked = () => new URLSearchParams(location.search).get("channel");
 
 /** Shows a channel and follows it; its link is the page's address from now on. */
 function open(name) {
-  // `./` keeps a colon in the name from being read as a scheme.
-  const url = new URL(`./${encoded(name)}`, document.baseURI);
-  const link = new URL(`?channel=${encoded(name)}`, document.baseURI);
-  if (link.search !== location.search) history.pushState(null, "", link);
+  const url = channelUrl(name);
+  const link = new URL(`?channel=${encodeURIComponent(name)}`, document.baseURI);
+  if (linked() !== name) history.pushState(null, "", link);
   role("start").hidden = true;
   role("job").hidden = false;
   role("link").value = link;
@@ -264,8 +265,8 @@ role("copy").onclick = async () => {
 addEventListener("popstate", () => location.reload());
 setInterval(tick, 1_000);
 
-const channel = new URLSearchParams(location.search).get("channel");
-const example = new URL(`./${encoded(channel || "demo-film")}`, document.baseURI);
+const channel = linked();
+const example = channelUrl(channel || "demo-film");
 role("curl").textContent = channel
   ? `curl -N -H 'accept: text/event-stream' '${example}'`
   : `curl -T film.mp4 '${new URL("-/upload/demo-film?name=film.mp4", document.baseURI)}'\ncurl -N -H 'accept: text/event-stream' '${example}'`;
