@@ -12,7 +12,7 @@ const MAX_REFUSED_UPGRADES = 2; // after so many in a row only SSE is tried
 
 // The server of this page says what it offers, where that is not all.
 const offer = document.querySelector("meta[name=tidewire-transports]")?.getAttribute("content");
-const hasWebSocket = !offer || offer.includes("websocket");
+const hasWebSocket = !offer || offer.split(" ").includes("websocket");
 
 /** Nothing more will come on any transport. */
 class Stop extends Error {

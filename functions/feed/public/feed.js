@@ -23,7 +23,8 @@ const channel = new URLSearchParams(location.search).get("channel") || "demo-mac
 const channelUrl = new URL(`./${channel.replace(/[#?%]/g, encodeURIComponent)}`, document.baseURI);
 
 // The server of this page says what it offers, where that is not all.
-const offer = document.querySelector("meta[name=tidewire-transports]")?.getAttribute("content").split(" ");
+const offer = document.querySelector("meta[name=tidewire-transports]")?.getAttribute("content");
+const isOffered = (transport) => !offer || offer.split(" ").includes(transport);
 
 const feed = { transport: "sse", view: "all", offset: "-1", events: 0, gaps: 0 };
 Object.assign(window, { tidewireFeed: feed }); // for the console and for tests
@@ -393,7 +394,7 @@ role("channel").textContent = channel;
 role("curl").textContent =
   `curl '${channelUrl}' -H 'content-type: application/json' \\\n  -d '{"values": {"cpu_percent": 12.5}}'`;
 for (const button of buttons) {
-  button.disabled = offer !== undefined && !offer.includes(button.dataset.transport);
+  button.disabled = !isOffered(button.dataset.transport);
   if (button.disabled) role("no-websocket").hidden = false;
   button.onclick = () => read(button.dataset.transport);
 }

@@ -3,4 +3,4 @@
 
 const offer = document.querySelector("meta[name=tidewire-transports]")?.getAttribute("content"); // where it is not all
 
-export const hasWebSocket = !offer || offer.includes("websocket");
+export const hasWebSocket = !offer || offer.split(" ").includes("websocket");
