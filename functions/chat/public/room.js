@@ -22,6 +22,17 @@ class Stop extends Error {
   }
 }
 
+/** A promise, and what settles it. By hand: Safari before 17.4 has no `Promise.withResolvers`. */
+function settleable() {
+  let resolve;
+  let reject;
+  const promise = new Promise((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
 const finished = () => new Stop("finished", "This room is closed: no more messages will come.");
 
 export class Room {
@@ -69,7 +80,7 @@ export class Room {
     const address = this.#from();
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address, "tidewire.v1");
-    const over = Promise.withResolvers();
+    const over = settleable();
     let isOpen = false;
     let refusal = "The server refused the connection.";
     let ackBytes = Infinity;
@@ -129,7 +140,7 @@ export class Room {
 
   async #sse(opened) {
     const source = new EventSource(this.#from());
-    const over = Promise.withResolvers();
+    const over = settleable();
     // One at a time and each with the newest state: two requests at once could arrive in the wrong order.
     let turn = Promise.resolve();
     const post = (use) => {

@@ -4,8 +4,8 @@ const TIMEOUT_S = 30; // as in lib.rs: a command is done within it or never
 const MAX_COMMANDS = 20; // shown
 const RETRY_MS = 1_000; // the first delay is up to this, the next up to twice as much
 const MAX_RETRY_MS = 10_000;
-const ANSWER_MS = 10_000; // for an answer to come
-const LONG_POLL_MS = 60_000; // for that of a long poll: twice what servers hold it
+const ANSWER_MS = 10_000; // for an answer to begin, and between two pieces of it
+const LONG_POLL_MS = 60_000; // for that of a long poll to begin: twice what servers hold it
 
 const device = new URLSearchParams(location.search).get("channel") || "demo-lamp";
 // `./` keeps a colon in the name from being read as a scheme.
@@ -24,9 +24,7 @@ class Stop extends Error {}
 async function ask(url, at, query, signal) {
   const from = new URL(url);
   from.search = new URLSearchParams({ offset: at.offset, ...query });
-  const limit = AbortSignal.timeout(query.live ? LONG_POLL_MS : ANSWER_MS);
-  const response = await fetch(from, { signal: signal ? AbortSignal.any([signal, limit]) : limit, cache: "no-store" });
-  const line = await response.text();
+  const { response, body: line } = await request(from, { cache: "no-store" }, signal, query.live ? LONG_POLL_MS : ANSWER_MS);
   signal?.throwIfAborted();
   // What waited for us is too old: go on with what is left.
   if (response.status === 410) return void (at.offset = "-1");
@@ -34,6 +32,33 @@ async function ask(url, at, query, signal) {
   if (response.status >= 400 || response.headers.get("Stream-Closed")) throw new Stop(problem(response, line));
   at.offset = response.headers.get("Stream-Next-Offset");
   return response.status === 200 ? line : "";
+}
+
+/**
+ * The answer and its body. `headMs` is for the head alone; then each piece of the body has ANSWER_MS, so that a long one comes over a slow line, too.
+ * By hand: Safari before 17.4 has no `AbortSignal.any`.
+ */
+async function request(url, options, signal, headMs) {
+  signal?.throwIfAborted();
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  signal?.addEventListener("abort", abort);
+  let timer = setTimeout(abort, headMs);
+  try {
+    const response = await fetch(url, { ...options, signal: controller.signal });
+    const reader = response.body?.getReader();
+    const decoder = new TextDecoder();
+    for (let body = ""; ; ) {
+      clearTimeout(timer);
+      timer = setTimeout(abort, ANSWER_MS);
+      const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+      if (done) return { response, body };
+      body += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 /** Long-polls until `signal` ends it; `take` gets each line. */

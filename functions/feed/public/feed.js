@@ -12,8 +12,8 @@ const MAX_SERIES = { all: 24, latest: 200 }; // anybody may publish to an open c
 const LATENCIES = 30; // the median is taken over so many events
 const QUIET_MS = 3_000; // after this long without an event the page says what to run
 const POLL_MS = 1_000; // short poll
-const ANSWER_MS = 10_000; // for a page to come
-const LONG_POLL_MS = 60_000; // for a long poll: twice what servers hold it
+const ANSWER_MS = 10_000; // for a page to begin, and between two pieces of it
+const LONG_POLL_MS = 60_000; // for a long poll to begin: twice what servers hold it
 const PING_MS = 25_000; // below the 30 s and more after which proxies cut a silent connection
 const BACKOFF_MS = 500; // the first delay is up to this, the next up to twice as much
 const MAX_BACKOFF_MS = 10_000;
@@ -203,9 +203,7 @@ async function shortPoll(signal) {
 
 /** Reads what follows the offset, in one request. */
 async function page(query, signal, headers) {
-  const limit = AbortSignal.timeout(query.live ? LONG_POLL_MS : ANSWER_MS);
-  const response = await fetch(from(query), { headers, signal: AbortSignal.any([signal, limit]), cache: "no-store" });
-  const body = await response.text();
+  const { response, body } = await request(from(query), { headers, cache: "no-store" }, signal, query.live ? LONG_POLL_MS : ANSWER_MS);
   signal.throwIfAborted();
   if (response.status === 410) {
     gap(JSON.parse(body).earliest);
@@ -221,6 +219,33 @@ async function page(query, signal, headers) {
     if (response.headers.get("Stream-Closed")) throw finished();
   }
   return response;
+}
+
+/**
+ * The answer and its body. `headMs` is for the head alone; then each piece of the body has ANSWER_MS, so that a long one comes over a slow line, too.
+ * By hand: Safari before 17.4 has no `AbortSignal.any`.
+ */
+async function request(url, options, signal, headMs) {
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  signal.addEventListener("abort", abort);
+  let timer = setTimeout(abort, headMs);
+  try {
+    const response = await fetch(url, { ...options, signal: controller.signal });
+    const reader = response.body?.getReader();
+    const decoder = new TextDecoder();
+    for (let body = ""; ; ) {
+      clearTimeout(timer);
+      timer = setTimeout(abort, ANSWER_MS);
+      const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+      if (done) return { response, body };
+      body += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 function from(query) {

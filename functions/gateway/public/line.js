@@ -46,8 +46,13 @@ globalThis.fetch = async (input, init = {}) => {
   down.signal.throwIfAborted();
   count.requests += 1;
   count.bytes += headBytes(`GET ${url.pathname}${url.search} HTTP/1.1`, new Headers(init.headers));
-  const signal = init.signal ? AbortSignal.any([init.signal, down.signal]) : down.signal;
-  const answer = await fetchAnyway(input, { ...init, signal });
+  // By hand: Safari before 17.4 has no `AbortSignal.any`.
+  const ended = new AbortController();
+  for (const signal of [init.signal, down.signal]) {
+    if (signal?.aborted) ended.abort(signal.reason);
+    signal?.addEventListener("abort", () => ended.abort(signal.reason));
+  }
+  const answer = await fetchAnyway(input, { ...init, signal: ended.signal });
   count.bytes += headBytes("HTTP/1.1 200 OK", answer.headers);
   await flow;
   const body = answer.body?.pipeThrough(

@@ -22,7 +22,7 @@ Object.assign(window, { tidewireProgress: progress }); // for the console and fo
 async function watch(url) {
   for (let failures = 0; ; failures++) {
     const stream = new EventSource(from(url));
-    const over = Promise.withResolvers();
+    const over = settleable();
     const reopen = () => document.visibilityState === "visible" && over.resolve(false);
     // A stream can die in silence while nobody looks: then a new one is cheap.
     document.addEventListener("visibilitychange", reopen);
@@ -52,6 +52,17 @@ async function watch(url) {
       stream.close();
     }
   }
+}
+
+/** A promise, and what settles it. By hand: Safari before 17.4 has no `Promise.withResolvers`. */
+function settleable() {
+  let resolve;
+  let reject;
+  const promise = new Promise((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
 }
 
 /** Asks why there is no stream. Whether there will be none. */

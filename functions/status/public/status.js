@@ -10,7 +10,7 @@ const STATES = { operational: "Operational", degraded: "Degraded", down: "Down" 
 const MAX_COMPONENTS = 24; // anybody may set an open channel, so the page draws no more than this
 const INTERVAL_S = 5; // where the server suggests none
 const MAX_WAIT_S = 60; // between polls that fail
-const TIMEOUT_MS = 10_000; // of one request
+const TIMEOUT_MS = 10_000; // for an answer to begin, and between two pieces of it
 const TRIES = 5; // to set a component while others set theirs, or the network is away
 
 const channel = new URLSearchParams(location.search).get("channel") || "demo-status";
@@ -57,8 +57,7 @@ async function poll(cache = "default") {
 /** One request; answers in how many seconds the next is welcome. */
 async function ask(signal, cache) {
   const headers = seen.etag ? { "If-None-Match": seen.etag } : {};
-  const response = await fetch(channelUrl, { headers, cache, signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) });
-  const body = await response.text();
+  const { response, body } = await request(channelUrl, { headers, cache }, signal);
   signal.throwIfAborted();
   if (response.status === 408 || response.status === 429 || response.status >= 500) throw new Error(`status ${response.status}`);
   if (response.status >= 400) throw new Stop("refused", problem(response, body));
@@ -77,6 +76,33 @@ async function ask(signal, cache) {
   if (response.headers.get("Stream-Closed")) throw new Stop("finished", "The channel is finished: it will not change any more.");
   show("live");
   return status.intervalS;
+}
+
+/**
+ * The answer and its body. TIMEOUT_MS is for the head, and then for each piece of the body, so that a long one comes over a slow line, too.
+ * By hand: Safari before 17.4 has no `AbortSignal.any`.
+ */
+async function request(url, options, signal) {
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  signal.addEventListener("abort", abort);
+  let timer = setTimeout(abort, TIMEOUT_MS);
+  try {
+    const response = await fetch(url, { ...options, signal: controller.signal });
+    const reader = response.body?.getReader();
+    const decoder = new TextDecoder();
+    for (let body = ""; ; ) {
+      clearTimeout(timer);
+      timer = setTimeout(abort, TIMEOUT_MS);
+      const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+      if (done) return { response, body };
+      body += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** Asking again is of no use: finished, or refused. */
