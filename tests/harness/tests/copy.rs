@@ -114,13 +114,16 @@ fn the_manifests_of_a_copy_are_read_and_agree() {
 }
 
 #[test]
-fn links_and_commands_of_a_copys_readme_lead_somewhere() {
+fn links_and_commands_of_a_copys_documents_lead_somewhere() {
     each_copy(|copy, files| {
-        let readme = text(files, "README.md");
-        for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| !link.contains("://") && !link.starts_with('#')) {
-            let path = link.split('#').next().unwrap_or_default();
-            assert!(files.contains_key(Path::new(path)), "README.md of {} leads to {link}", copy.name);
+        for document in files.keys().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+            let text = text(files, document.to_str().unwrap());
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| !link.contains("://") && !link.starts_with('#')) {
+                let path = document.with_file_name(link.split('#').next().unwrap_or_default());
+                assert!(files.contains_key(&path), "{} of {} leads to {link}", document.display(), copy.name);
+            }
         }
+        let readme = text(files, "README.md");
         let package: serde_json::Value = serde_json::from_str(text(files, "package.json")).unwrap();
         for script in readme.lines().filter_map(|line| line.strip_prefix("npm run ")?.split(' ').next()) {
             assert!(package["scripts"][script].is_string(), "README.md of {} runs {script}", copy.name);
