@@ -112,7 +112,8 @@ async function checkAnswer(step: string, url: string, request: Step["request"], 
   const abort = new AbortController();
   const answer = await fetch(url, {
     method: request.method,
-    headers: request.headers ?? {},
+    // In UTF-8, where fetch would send one byte a character: Spin takes no other bytes.
+    headers: Object.entries(request.headers ?? {}).map(([name, value]) => [name, Buffer.from(value).toString("latin1")] as [string, string]),
     // Bytes, since a string would get a content type.
     body: request.body === undefined ? null : bytes(request.body),
     signal: abort.signal,
