@@ -61,22 +61,29 @@ struct Known {
 /// Events that one read brought, encoded once for each framing that asked.
 pub(crate) struct Batch {
     pub(crate) page: Page,
-    /// By framing, the newest: with the tail that it tells, and whether the channel is closed.
-    encoded: RefCell<HashMap<Framing, (u64, bool, Rc<str>)>>,
+    /// The newest of each framing.
+    encoded: RefCell<HashMap<Framing, Encoded>>,
+}
+
+/// A batch in a framing, with what it tells of the channel.
+struct Encoded {
+    tail: u64,
+    is_closed: bool,
+    text: Rc<str>,
 }
 
 impl Batch {
     /// What comes after a position within the batch, of the channel as it is now. Encoded once for all that are at its beginning, which live readers are.
     pub(crate) fn encoded(&self, channel: &Channel, framing: Framing, after: u64, cursor: u64) -> Rc<str> {
         if after == self.page.after
-            && let Some((tail, closed, text)) = self.encoded.borrow().get(&framing)
-            && (*tail, *closed) == (channel.tail, channel.closed)
+            && let Some(encoded) = self.encoded.borrow().get(&framing)
+            && (encoded.tail, encoded.is_closed) == (channel.tail, channel.closed)
         {
-            return Rc::clone(text);
+            return Rc::clone(&encoded.text);
         }
         let text: Rc<str> = framing.batch(channel, after, self.page.after(after), cursor).into();
         if after == self.page.after {
-            self.encoded.borrow_mut().insert(framing, (channel.tail, channel.closed, Rc::clone(&text)));
+            self.encoded.borrow_mut().insert(framing, Encoded { tail: channel.tail, is_closed: channel.closed, text: Rc::clone(&text) });
         }
         text
     }
