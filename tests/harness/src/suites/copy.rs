@@ -58,6 +58,12 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// cargo's folder for all copies, of this suite and of `edit`. Never the root's: cargo knows a crate by its place within its workspace, so a tree that was edited
+/// would pass for the root's own.
+pub fn target(project: &Project) -> PathBuf {
+    project.root().join("target/copy")
+}
+
 /// Where copies are made, and what they all use.
 struct Place<'a> {
     project: &'a Project,
@@ -68,20 +74,16 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(project: &'a Project) -> Result<Self> {
-        let place = Self { project, folder: project.output().join("copy"), target: project.root().join("target") };
+        let place = Self { project, folder: project.output().join("copy"), target: target(project) };
         if place.folder.exists() {
             fs::remove_dir_all(&place.folder)?;
         }
         fs::create_dir_all(place.programs())?;
+        fs::create_dir_all(&place.target)?;
         if matches!(Runtime::here(), Runtime::OurHost) {
             place.put_host()?;
         }
         Ok(place)
-    }
-
-    /// Where a copy is built for deployment: beside what the suite `deploy` builds, or one would wait for the other.
-    fn release(&self) -> PathBuf {
-        self.target.join("copy")
     }
 
     /// Programs of these tests alone.
@@ -166,7 +168,6 @@ impl<'a> Place<'a> {
         let name = format!("deploy --dry-run of my-{}", template.name);
         let mut command = self.npm(copy, "deploy")?;
         command.args(["--", "--dry-run", "--outdir"]).arg(self.folder.join("deploy").join(&template.name));
-        command.env("CARGO_TARGET_DIR", self.release());
         step::run(&name, &mut command, &self.log(&template.name, "deploy"))
     }
 
@@ -174,7 +175,7 @@ impl<'a> Place<'a> {
     fn build_of_one_platform(&self, template: &Template, platform: Platform) -> Result<()> {
         let copy = self.make(&template.name, Some(platform))?;
         let mut command = build(platform);
-        command.args(["--release", "--locked"]).current_dir(&copy).env("CARGO_TARGET_DIR", self.release());
+        command.args(["--release", "--locked"]).current_dir(&copy);
         let name = format!("build of my-{}-{platform}", template.name);
         step::run(&name, &mut command, &self.log(&template.name, &format!("one-{platform}")))
     }

@@ -16,6 +16,7 @@ use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::report::Row;
 use crate::spin::Runtime;
+use crate::suites::copy;
 use crate::{port, signal, step, up, workers};
 
 pub const NAME: &str = "edit";
@@ -105,8 +106,8 @@ impl<'a> Place<'a> {
         }
         let place = Self { project, tree: folder.join("tree"), folder };
         tree::write(&tree::read(project.root(), &[])?, &place.tree)?;
-        // So that the dependencies are built once for all trees.
-        symlink(project.root().join("target"), place.tree.join("target"))?;
+        fs::create_dir_all(copy::target(project))?;
+        symlink(copy::target(project), place.tree.join("target"))?;
         Ok(place)
     }
 
@@ -157,7 +158,7 @@ impl<'a> Place<'a> {
         let mut command = Command::new("cargo");
         command.args(["harness", "new", FUNCTION]).arg(&copy).args(["--platform", "workers"]).current_dir(self.project.root());
         step::run("new my-feed", &mut command, &self.project.log("edit-new"))?;
-        symlink(self.project.root().join("target"), copy.join("target"))?;
+        symlink(copy::target(self.project), copy.join("target"))?;
         Ok(copy)
     }
 
