@@ -1,7 +1,10 @@
 //! What a function (a template) supplies.
 
-use crate::headers::PAGE_POLICY;
-use crate::{ChannelName, ContentType, Identity, NameShape, Policy, Right, Rights, Settings};
+use crate::access::{Identity, Right, Rights};
+use crate::channel::{ChannelName, NameShape};
+use crate::http::{ContentType, PAGE_POLICY};
+use crate::policy::Policy;
+use crate::settings::Settings;
 
 /// How a channel comes to be.
 #[derive(Clone, Debug)]

@@ -5,91 +5,56 @@
 //!
 //! The path of a request: [`entry`] turns it into a [`Request`] for one channel, [`decide`] says what to do with the
 //! channel's state, and a [`Framing`] encodes what readers see.
+//!
+//! This file is the table of contents: each folder is a room, and below are the names that a room shows outside of this crate.
 
-mod body;
+mod access;
 mod channel;
-mod content_type;
-mod cursor;
 mod decide;
-mod depth;
-mod entry;
-mod erase;
 mod error;
-mod event;
-mod expiry;
-pub mod fields;
-mod frame;
-mod framing;
 mod function;
-mod grant;
-mod headers;
-mod identity;
-mod latest;
+mod http;
 mod limits;
-mod name;
-mod news;
-mod offset;
-mod origins;
-mod page;
 mod policy;
-mod polling;
-mod precondition;
 mod presence;
-mod producer;
-mod rate;
+mod publish;
 mod request;
-mod retention;
-mod revocation;
-mod rights;
-mod secret;
 mod settings;
-pub mod sse;
-mod start;
 mod stats;
-mod tally;
-mod tenant;
 mod trace;
-mod transport;
 #[cfg(test)]
 mod typescript;
+mod wire;
 
-pub use channel::{Channel, Gap, Position};
-pub use content_type::ContentType;
-pub use cursor::next_cursor;
-pub use decide::{Commit, Decision, Moment, PagePlan, Subscribe, decide, decide_publish, timed_out};
-pub use entry::{Asked, Entry, Routed, Visit, entry, file, without_websocket};
-pub use erase::{Authored, ErasePlan};
-pub use error::{Error, ErrorKind, Result};
-pub use event::{Event, Row};
-pub use expiry::Expiry;
-pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
-pub use framing::{Closing, Framing, event_stream_head};
+// What a function supplies.
 pub use function::{Asset, Creation, Function, Route};
-pub use grant::Grant;
-pub use headers::{PAGE_POLICY, Reply, into_parts, json, problem};
-pub use identity::{Identity, Ticket, Token};
-pub use latest::Keys;
 pub use limits::{Bound, LIMITS, Limit};
-pub use name::{ChannelName, NameShape};
-pub use news::news_reply;
-pub use offset::Offset;
-pub use origins::Origins;
-pub use page::{Page, PageLimit};
 pub use policy::Policy;
-pub use polling::Polling;
-pub use precondition::Precondition;
-pub use presence::{Lease, Member, Presence, presence_changes, presence_reply, present};
-pub use producer::{Producer, ProducerState};
-pub use rate::Rate;
-pub use request::{Append, Operation, Read, Request};
-pub use retention::{Retention, RowSize};
-pub use revocation::{Revocation, Revoked};
-pub use rights::{Right, Rights};
-pub use secret::Secret;
 pub use settings::{SETTINGS, Setting, Settings};
-pub use start::Start;
+
+// A request, from its head to an operation on a channel.
+pub use request::{Append, Asked, Entry, Operation, Precondition, Read, Request, Routed, Tenant, Transport, Visit, entry, file, without_websocket};
+
+// Who may do it.
+pub use access::{Grant, Identity, Origins, Revocation, Revoked, Right, Rights, Secret, Ticket, Token};
+
+// The channel, its events and its positions.
+pub use channel::{Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Offset, Page, PageLimit, Position, Retention, Row, RowSize, Start};
+
+// What holds for a publish.
+pub use publish::{Forgetting, Producer, ProducerState, Rate, Tally};
+
+// What to do with an operation.
+pub use decide::{Authored, Commit, Decision, ErasePlan, Moment, PagePlan, Subscribe, decide, decide_publish, timed_out};
+
+// Who is present.
+pub use presence::{Lease, Member, Presence, presence_changes, presence_reply, present};
+
+// The bytes that clients get.
+pub use crate::http::{ContentType, PAGE_POLICY, Polling, Reply, fields, into_parts, json, problem};
+pub use error::{Error, ErrorKind, Result};
+pub use wire::{ClientFrame, Closing, Framing, SUBPROTOCOL, ack_frame, error_frame, event_stream_head, news_reply, next_cursor, sse};
+
+// What its operator sees.
 pub use stats::{Activity, Scope, Stats};
-pub use tally::{Forgetting, Tally};
-pub use tenant::Tenant;
 pub use trace::{READER_LEFT, STREAM_RENEWED, Trace, fault, hash};
-pub use transport::Transport;

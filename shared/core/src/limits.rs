@@ -1,6 +1,12 @@
 //! Every limit, in one table: what it limits, how much, and what happens above it. `SETTINGS.md` beside this crate shows it to readers.
 
-use crate::{ChannelName, SETTINGS, Setting, fields, frame, policy, presence, tally};
+use crate::channel::ChannelName;
+use crate::http::fields;
+use crate::policy;
+use crate::presence;
+use crate::publish::tally;
+use crate::settings::{SETTINGS, Setting};
+use crate::wire::frame;
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,12 @@
 //! What a function decides about its channels.
 
-use crate::{
-    Channel, ChannelName, ContentType, Creation, Error, ErrorKind, Expiry, Function, Keys, Offset, PageLimit, Polling, Presence, Rate, Result, Retention,
-    Settings,
-};
+use crate::channel::{Channel, ChannelName, Expiry, Keys, Offset, PageLimit, Retention};
+use crate::error::{Error, ErrorKind, Result};
+use crate::function::{Creation, Function};
+use crate::http::{ContentType, Polling};
+use crate::presence::Presence;
+use crate::publish::Rate;
+use crate::settings::Settings;
 
 /// Events kept of a channel under `demo-`.
 pub(crate) const DEMO_EVENTS: u64 = 1_000;

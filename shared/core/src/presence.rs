@@ -5,8 +5,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::headers::{Reply, json};
-use crate::{Error, ErrorKind, Result, Settings, depth};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Reply, json};
+use crate::publish::depth;
+use crate::settings::Settings;
 
 /// Longest id of a member, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 64;

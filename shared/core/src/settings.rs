@@ -2,7 +2,8 @@
 //!
 //! Workers read them from `[vars]` under these names, Spin from variables of the same name in lower case.
 
-use crate::{Error, ErrorKind, Origins, Result, Secret};
+use crate::access::{Origins, Secret};
+use crate::error::{Error, ErrorKind, Result};
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]

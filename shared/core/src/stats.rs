@@ -8,8 +8,11 @@ use std::fmt::Write;
 use http::header;
 use serde_json::{Map, Value};
 
-use crate::headers::{Reply, json, set};
-use crate::{Channel, Framing, Offset, Transport};
+use crate::channel::{Channel, Offset};
+use crate::http::headers::set;
+use crate::http::{Reply, json};
+use crate::request::Transport;
+use crate::wire::Framing;
 
 /// Whose readers and counters are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +111,7 @@ fn transport(framing: Framing) -> Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ContentType;
+    use crate::http::ContentType;
 
     fn body(is_text: bool) -> String {
         let channel = Channel { first: 3, tail: 4, dropped: 10, total: 25, ..Channel::new(1, ContentType::json()) };

@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::{ChannelName, Error, Function, Offset, Settings, Transport, Visit};
+use crate::channel::{ChannelName, Offset};
+use crate::error::Error;
+use crate::function::Function;
+use crate::request::{Transport, Visit};
+use crate::settings::Settings;
 
 /// What is known of a request from its beginning, for the line that tells how it or its connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +100,10 @@ fn reason(code: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Creation, ErrorKind, Identity, Policy, Rights};
+    use crate::access::{Identity, Rights};
+    use crate::error::ErrorKind;
+    use crate::function::Creation;
+    use crate::policy::Policy;
 
     struct Feed;
 

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use ts_rs::{Config, TS};
 
-use crate::headers::Problem;
-use crate::{ErrorKind, error_frame};
+use crate::error::{Error, ErrorKind};
+use crate::http::headers::Problem;
+use crate::wire::error_frame;
 
 /// A frame from the server. There may be other types, and other members of these: ignore what you do not know.
 #[derive(Deserialize, TS)]
@@ -130,7 +131,7 @@ fn every_frame_of_the_vectors_is_one_of_these() {
 fn every_refusal_is_an_error_frame() {
     for &kind in ErrorKind::ALL {
         for id in [None, Some("a")] {
-            serde_json::from_str::<ServerFrame>(&error_frame(id, &crate::Error::new(kind, "no"))).unwrap();
+            serde_json::from_str::<ServerFrame>(&error_frame(id, &Error::new(kind, "no"))).unwrap();
         }
     }
 }
@@ -145,6 +146,6 @@ fn what_a_client_may_send_is_taken() {
         r#"{"type":"presence","id":"m","state":null}"#,
     ] {
         serde_json::from_str::<ClientFrame>(frame).unwrap();
-        crate::ClientFrame::parse(frame).unwrap();
+        crate::wire::ClientFrame::parse(frame).unwrap();
     }
 }

@@ -1,0 +1,96 @@
+//! What a client may do in one channel, as whom, and until when.
+
+use serde::{Deserialize, Serialize};
+
+use super::identity::Identity;
+use super::revocation::Revocation;
+use super::rights::{Right, Rights};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Decided before the channel is touched; a connection keeps it for as long as it lasts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// What is allowed.
+    pub rights: Rights,
+    /// When that ends, in milliseconds since 1970; `None` for who showed no credential.
+    pub until_ms: Option<u64>,
+    /// Who it is, where the credential says so.
+    pub subject: Option<String>,
+    /// Id of the ticket, by which it can be revoked.
+    pub ticket: Option<String>,
+}
+
+impl Grant {
+    /// What an identity was given in a channel.
+    pub fn new(identity: &Identity, rights: Rights) -> Grant {
+        let ticket = match identity {
+            Identity::Ticket(ticket) => ticket.id.clone(),
+            _ => None,
+        };
+        Grant { rights, until_ms: identity.expires_ms(), subject: identity.subject().map(Into::into), ticket }
+    }
+
+    /// Whether the access is still there: asked again of every connection that stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::CredentialExpired`] once its time is over, [`ErrorKind::AccessDenied`] when it was revoked.
+    pub fn admit(&self, revocations: &[Revocation], now_ms: u64) -> Result<()> {
+        let Some(until_ms) = self.until_ms else { return Ok(()) };
+        if now_ms >= until_ms {
+            return Err(Error::new(ErrorKind::CredentialExpired, "the credential's time is over: come again with a fresh one")
+                .with_header("www-authenticate", "Bearer"));
+        }
+        if revocations.iter().any(|revocation| revocation.ends(self, now_ms)) {
+            return Err(Error::new(ErrorKind::AccessDenied, "the access to this channel was revoked"));
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    ///
+    /// Without the right: [`ErrorKind::CredentialMissing`] for who showed none, [`ErrorKind::AccessDenied`] for who did.
+    pub fn demand(&self, right: Right) -> Result<()> {
+        if self.rights.allow(right) {
+            return Ok(());
+        }
+        let verb = right.verb();
+        Err(if self.until_ms.is_none() {
+            let why = format!(
+                "you may not {verb} this channel without a credential: send `Authorization: Bearer` with a ticket (`tidewire token` makes one) or a token, \
+                 or try OPEN_ACCESS=\"true\" on your own machine"
+            );
+            Error::new(ErrorKind::CredentialMissing, why)
+        } else {
+            Error::new(ErrorKind::AccessDenied, format!("you may not {verb} this channel: `authorize` in the function's lib.rs decides"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::revocation::Revoked;
+
+    fn refused(until_ms: Option<u64>) -> ErrorKind {
+        let grant = Grant { rights: Rights::NONE.with(Right::Read), until_ms, ..Grant::default() };
+        assert!(grant.demand(Right::Read).is_ok());
+        grant.demand(Right::Publish).unwrap_err().kind()
+    }
+
+    #[test]
+    fn ends_with_its_time_or_when_it_is_revoked() {
+        let grant = Grant { until_ms: Some(10), ticket: Some("t".into()), ..Grant::default() };
+        let revoked = [Revocation { of: Revoked::Ticket("t".into()), until_ms: 20 }];
+        let kind = |grant: &Grant, revocations: &[Revocation], now_ms| grant.admit(revocations, now_ms).map_err(|error| error.kind()).err();
+        assert_eq!([kind(&grant, &[], 9), kind(&grant, &[], 10)], [None, Some(ErrorKind::CredentialExpired)]);
+        assert_eq!(kind(&grant, &revoked, 9), Some(ErrorKind::AccessDenied));
+        assert_eq!(kind(&Grant::default(), &revoked, u64::MAX), None);
+    }
+
+    #[test]
+    fn tells_who_showed_nothing_from_who_may_not() {
+        assert_eq!(refused(None), ErrorKind::CredentialMissing);
+        assert_eq!(refused(Some(1)), ErrorKind::AccessDenied);
+    }
+}

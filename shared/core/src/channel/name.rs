@@ -1,0 +1,116 @@
+//! The name of a channel.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A checked channel name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ChannelName(String);
+
+/// Whether a name may have several segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameShape {
+    /// One path segment.
+    Segment,
+    /// One or more path segments; `/` is part of the name.
+    Path,
+}
+
+impl ChannelName {
+    /// Longest name, in bytes after decoding. Ours: it leaves room for a prefix within the 2,048 bytes of an object's name.
+    pub const MAX_BYTES: usize = 255;
+
+    /// Reads a name from the rest of a request path, percent-decoding it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ChannelNameInvalid`]. An encoded slash is refused, since proxies disagree about it.
+    pub fn from_path(path: &str, shape: NameShape) -> Result<ChannelName> {
+        let invalid = |why: String| Error::new(ErrorKind::ChannelNameInvalid, why);
+        let mut name = String::with_capacity(path.len());
+        for (index, segment) in path.split('/').enumerate() {
+            if index > 0 {
+                if shape == NameShape::Segment {
+                    return Err(invalid("a channel name here is one path segment, without `/`".into()));
+                }
+                name.push('/');
+            }
+            let segment = percent_decode_str(segment).decode_utf8().map_err(|_| invalid("the channel name is not UTF-8".into()))?;
+            if segment.is_empty() {
+                return Err(invalid("the channel name, or a segment of it, is empty".into()));
+            }
+            if segment == "." || segment == ".." {
+                return Err(invalid("a channel name has no segment `.` or `..`".into()));
+            }
+            if let Some(wrong) = segment.chars().find(|c| !(c.is_ascii_alphanumeric() || "._~:@-".contains(*c))) {
+                return Err(invalid(format!("a channel name has no {wrong:?}: letters, digits and . _ ~ : @ - only")));
+            }
+            name.push_str(&segment);
+        }
+        if name.starts_with('-') {
+            return Err(invalid("a channel name does not start with `-`".into()));
+        }
+        if name.len() > Self::MAX_BYTES {
+            return Err(invalid(format!("a channel name has at most {} bytes, this one has {}", Self::MAX_BYTES, name.len())));
+        }
+        let name = ChannelName(name);
+        if name.tenant().is_some_and(|tenant| tenant.len() + 1 == name.0.len()) {
+            return Err(invalid(format!("{:?} is the beginning of a tenant's names, not a channel", name.0)));
+        }
+        Ok(name)
+    }
+
+    /// The tenant that the channel belongs to: what stands before the first `:`, in the first segment.
+    pub fn tenant(&self) -> Option<&str> {
+        let (tenant, _) = self.0.split_once(':')?;
+        (!tenant.is_empty() && !tenant.contains('/')).then_some(tenant)
+    }
+
+    /// For a tenant's own name, the beginning of its channels' names.
+    pub(crate) fn beginning(&self) -> Option<ChannelName> {
+        let is_tenant = !self.0.contains(':') && self.0.len() < Self::MAX_BYTES;
+        is_tenant.then(|| ChannelName(format!("{}:", self.0)))
+    }
+
+    /// Whether it is one of those that anyone may try a template with: small, short-lived, limited in rate.
+    pub fn is_demo(&self) -> bool {
+        self.0.starts_with("demo-")
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_before_it_checks() {
+        assert_eq!(ChannelName::from_path("room%2D1", NameShape::Segment).unwrap().as_str(), "room-1");
+        assert_eq!(ChannelName::from_path("a/b", NameShape::Path).unwrap().as_str(), "a/b");
+    }
+
+    #[test]
+    fn refuses_what_could_mean_two_things() {
+        for bad in ["", "-x", "%2dx", "a%2Fb", "a%00b", "a%0d", "a%0A", ".", "..", "%2e%2e", "a b", "a%20b", "é", "%ff", "a\\b", &"x".repeat(256)] {
+            assert!(ChannelName::from_path(bad, NameShape::Segment).is_err(), "{bad:?}");
+        }
+        for bad in ["/", "a/", "/a", "a//b", "a/../b", "a/%2e/b"] {
+            assert!(ChannelName::from_path(bad, NameShape::Path).is_err(), "{bad:?}");
+        }
+        assert!(ChannelName::from_path("a/b", NameShape::Segment).is_err());
+    }
+}

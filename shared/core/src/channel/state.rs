@@ -1,0 +1,149 @@
+//! The state of a channel, without its events.
+
+use super::expiry::Expiry;
+use super::offset::Offset;
+use super::start::Start;
+use crate::http::ContentType;
+
+/// What must be known of a channel to decide; a handful of numbers, loaded once and kept in memory as a cache of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Creation time in milliseconds since 1970, never at or below that of an earlier channel of the name; 0 while there is none.
+    pub epoch: u64,
+    /// Number of the oldest event kept; `tail + 1` when none is.
+    pub first: u64,
+    /// Number of the newest event ever appended; 0 before the first.
+    pub tail: u64,
+    /// Bytes of the events that retention dropped.
+    pub dropped: u64,
+    /// Bytes of all events, dropped ones included.
+    pub total: u64,
+    /// When the oldest event kept was appended, in milliseconds since 1970.
+    pub first_at_ms: u64,
+    /// What its events hold.
+    pub content_type: ContentType,
+    /// Finished: nothing is appended any more.
+    pub closed: bool,
+    /// Last `Stream-Seq`.
+    pub stream_seq: Option<String>,
+    /// When it ends by itself, if it does.
+    pub expiry: Option<Expiry>,
+    /// How often an event was erased: what was read before may read otherwise since.
+    pub revision: u64,
+}
+
+/// A resolved start position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Number of the event after which to read.
+    pub after: u64,
+    /// Set when what was asked for is gone; `after` is then the earliest position.
+    pub gap: Option<Gap>,
+}
+
+/// The past that a reader asked for is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// What it asked for.
+    pub requested: Offset,
+    /// What it can go on from.
+    pub earliest: Offset,
+}
+
+impl Channel {
+    /// A new, empty channel.
+    pub fn new(epoch: u64, content_type: ContentType) -> Channel {
+        Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None, expiry: None, revision: 0 }
+    }
+
+    /// Stands for a channel that does not exist yet and will by its first publish; each of its offsets is [`Offset::ABSENT`].
+    pub fn absent(content_type: ContentType) -> Channel {
+        Channel::new(0, content_type)
+    }
+
+    /// Whether it is in the store.
+    pub fn exists(&self) -> bool {
+        self.epoch != 0
+    }
+
+    /// Whether it has ended by itself: it is then treated as one that does not exist, whatever of it is still stored.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.expiry.is_some_and(|expiry| now_ms >= expiry.ends_at_ms())
+    }
+
+    /// The channel after a read or append that reached it, where its sliding TTL is to be written anew; see [`Operation::slides`](crate::Operation::slides).
+    pub fn slid(&self, now_ms: u64) -> Option<Channel> {
+        let expiry = self.expiry.filter(|_| !self.is_expired(now_ms))?.slid(now_ms)?;
+        Some(Channel { expiry: Some(expiry), ..self.clone() })
+    }
+
+    /// The offset after the event of this number.
+    pub fn offset(&self, seq: u64) -> Offset {
+        if self.exists() { Offset { epoch: self.epoch, seq } } else { Offset::ABSENT }
+    }
+
+    /// The offset at which nothing newer exists.
+    pub fn tail_offset(&self) -> Offset {
+        self.offset(self.tail)
+    }
+
+    /// The offset before the oldest event kept.
+    pub fn earliest(&self) -> Offset {
+        self.offset(self.first - 1)
+    }
+
+    /// Where a reader that starts here reads on. An offset of an earlier channel of the name, or one ahead of the tail (a store that was set
+    /// back), is a gap like one that retention passed.
+    pub fn position(&self, start: Start) -> Position {
+        let at = |after| Position { after, gap: None };
+        match start {
+            Start::Beginning => at(self.first - 1),
+            Start::Tail => at(self.tail),
+            Start::After(Offset::ABSENT) if self.first == 1 => at(0),
+            Start::After(offset) if offset.epoch == self.epoch && (self.first - 1..=self.tail).contains(&offset.seq) => at(offset.seq),
+            Start::After(requested) => Position { after: self.first - 1, gap: Some(Gap { requested, earliest: self.earliest() }) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_a_gap_from_a_beginning() {
+        let channel = Channel { first: 4, tail: 9, ..Channel::new(70, ContentType::json()) };
+        let after = |epoch, seq| channel.position(Start::After(Offset { epoch, seq }));
+        assert_eq!(channel.position(Start::Beginning), Position { after: 3, gap: None });
+        assert_eq!(channel.position(Start::Tail), Position { after: 9, gap: None });
+        assert_eq!(after(70, 3), Position { after: 3, gap: None });
+        assert_eq!(after(70, 9), Position { after: 9, gap: None });
+        for (epoch, seq) in [(70, 2), (70, 10), (69, 5), (71, 5)] {
+            assert_eq!(after(epoch, seq).gap, Some(Gap { requested: Offset { epoch, seq }, earliest: Offset { epoch: 70, seq: 3 } }));
+            assert_eq!(after(epoch, seq).after, 3);
+        }
+    }
+
+    #[test]
+    fn who_found_no_channel_has_missed_nothing_until_retention_drops_it() {
+        let after = |channel: &Channel| channel.position(Start::After(Offset::ABSENT));
+        let absent = Channel::absent(ContentType::json());
+        assert_eq!((absent.tail_offset(), absent.earliest()), (Offset::ABSENT, Offset::ABSENT));
+        let made = Channel { tail: 9, ..Channel::new(70, ContentType::json()) };
+        for channel in [&absent, &made] {
+            assert_eq!(after(channel), Position { after: 0, gap: None });
+        }
+        let cut = Channel { first: 4, ..made };
+        let gap = Gap { requested: Offset::ABSENT, earliest: Offset { epoch: 70, seq: 3 } };
+        assert_eq!(after(&cut), Position { after: 3, gap: Some(gap) });
+        assert_eq!(cut.position(Start::Beginning).gap, None);
+    }
+
+    #[test]
+    fn an_expired_channel_does_not_slide_back() {
+        let channel = Channel { expiry: Some(Expiry::Sliding { ttl_s: 2, touched_at_ms: 1_000 }), ..Channel::new(1, ContentType::json()) };
+        assert!(!channel.is_expired(2_999) && channel.is_expired(3_000));
+        assert_eq!(channel.slid(2_999).map(|slid| slid.is_expired(4_998)), Some(false));
+        assert_eq!(channel.slid(3_000), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! Erasing one event: its data goes, its offset stays, and live readers hear of it.
+
+use http::StatusCode;
+
+use super::{Commit, Decision, Moment};
+use crate::channel::{Channel, Event, Offset, Row};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Reply;
+use crate::http::headers::{reply, set_next_offset};
+use crate::policy::Policy;
+
+/// An erasure that waits for the event it is about: read it from the store and go on with [`ErasePlan::decide`].
+#[derive(Clone, Debug)]
+pub struct ErasePlan {
+    /// Number of the event.
+    pub seq: u64,
+    by: Option<String>,
+    tombstone: Vec<u8>,
+}
+
+/// An event as the store keeps it, with its publisher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authored {
+    /// Its data.
+    pub data: Vec<u8>,
+    /// Id of the producer that appended it, if it was one.
+    pub producer: Option<String>,
+}
+
+/// Decides whether the event may be looked for.
+pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channel>, policy: &Policy) -> Result<Decision> {
+    let tombstone = policy.tombstone.ok_or_else(|| {
+        // The address with `offset=` is the event's.
+        Error::new(ErrorKind::MethodNotAllowed, "this function erases no single events").with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
+    })?;
+    let holds = |channel: &&Channel| channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq);
+    channel.filter(holds).ok_or_else(not_found)?;
+    Ok(Decision::Erase(ErasePlan { seq: offset.seq, by: by.cloned(), tombstone: tombstone(offset) }))
+}
+
+impl ErasePlan {
+    /// Puts the tombstone in the event's place and appends it once more, so that readers who have the event learn of it. Nothing is appended to a finished channel, whose
+    /// readers are gone.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::EventNotFound`] without the event; [`ErrorKind::AccessDenied`] for one who neither published it nor manages the channel.
+    pub fn decide(self, channel: &Channel, event: Option<Authored>, moment: Moment) -> Result<Decision> {
+        let Authored { data, producer } = event.ok_or_else(not_found)?;
+        if self.by.is_some() && self.by != producer {
+            return Err(Error::new(ErrorKind::AccessDenied, "an event is erased by its own producer, named in Producer-Id, or by who manages the channel"));
+        }
+        if data == self.tombstone {
+            return Ok(Decision::Reply(erased(channel)));
+        }
+        let mut channel = channel.clone();
+        channel.revision += 1;
+        let mut rows = Vec::new();
+        if !channel.closed {
+            channel.tail += 1;
+            channel.total += self.tombstone.len() as u64;
+            rows.push(Row { event: Event { seq: channel.tail, data: self.tombstone.clone() }, at_ms: moment.now_ms, total: channel.total });
+        }
+        let reply = erased(&channel);
+        let erased = Some(Event { seq: self.seq, data: self.tombstone });
+        let commit = Commit { channel, rows, is_channel_changed: true, is_new: false, producer: None, tallies: Vec::new(), forgetting: None, erased };
+        Ok(Decision::Commit(Box::new(commit), reply))
+    }
+}
+
+fn not_found() -> Error {
+    Error::new(ErrorKind::EventNotFound, "no event that is kept has this offset")
+}
+
+fn erased(channel: &Channel) -> Reply {
+    let mut reply = reply(StatusCode::NO_CONTENT, "");
+    set_next_offset(&mut reply, channel.tail_offset());
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::Creation;
+    use crate::http::ContentType;
+    use crate::settings::Settings;
+
+    const NOW: Moment = Moment { now_ms: 5_000, entropy: 0, last_epoch: 0 };
+
+    fn policy() -> Policy {
+        let tombstone: fn(Offset) -> Vec<u8> = |offset| format!("\"{offset} is gone\"").into();
+        Policy { tombstone: Some(tombstone), ..Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default()) }
+    }
+
+    fn channel() -> Channel {
+        Channel { first: 3, tail: 7, total: 100, ..Channel::new(70, ContentType::json()) }
+    }
+
+    fn erase_as(by: Option<&str>, seq: u64, channel: &Channel, event: Authored) -> Result<Decision> {
+        match erase(channel.offset(seq), by.map(String::from).as_ref(), Some(channel), &policy())? {
+            Decision::Erase(plan) => plan.decide(channel, Some(event), NOW),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn by(producer: Option<&str>) -> Authored {
+        Authored { data: b"\"secret\"".to_vec(), producer: producer.map(Into::into) }
+    }
+
+    #[test]
+    fn puts_the_tombstone_in_its_place_and_at_the_tail() {
+        let Ok(Decision::Commit(commit, reply)) = erase_as(Some("p"), 4, &channel(), by(Some("p"))) else { panic!("refused") };
+        let tombstone = b"\"000000000046_00000000000004 is gone\"".to_vec();
+        assert_eq!(commit.erased, Some(Event { seq: 4, data: tombstone.clone() }));
+        assert_eq!(commit.rows, [Row { event: Event { seq: 8, data: tombstone }, at_ms: 5_000, total: 137 }]);
+        assert_eq!(commit.channel, Channel { tail: 8, total: 137, revision: 1, ..channel() });
+        assert_eq!(reply.headers()["stream-next-offset"], "000000000046_00000000000008");
+    }
+
+    #[test]
+    fn changes_nothing_when_it_is_erased_already() {
+        let done = Authored { data: b"\"000000000046_00000000000004 is gone\"".to_vec(), producer: None };
+        assert!(matches!(erase_as(None, 4, &channel(), done), Ok(Decision::Reply(reply)) if reply.status() == StatusCode::NO_CONTENT));
+    }
+
+    #[test]
+    fn a_finished_channel_is_erased_from_without_an_event_more() {
+        let finished = Channel { closed: true, ..channel() };
+        let Ok(Decision::Commit(commit, _)) = erase_as(None, 4, &finished, by(None)) else { panic!("refused") };
+        assert_eq!((commit.rows.len(), commit.channel.tail, commit.channel.revision), (0, 7, 1));
+    }
+
+    #[test]
+    fn only_its_producer_or_who_manages_the_channel_erases_an_event() {
+        let denied = |by_whom, event| erase_as(by_whom, 4, &channel(), event).map_err(|error| error.kind()).err();
+        assert_eq!(denied(Some("q"), by(Some("p"))), Some(ErrorKind::AccessDenied));
+        assert_eq!(denied(Some("q"), by(None)), Some(ErrorKind::AccessDenied));
+        assert_eq!(denied(None, by(Some("p"))), None);
+    }
+
+    #[test]
+    fn knows_what_is_no_event() {
+        let found = |epoch, seq| erase(Offset { epoch, seq }, None, Some(&channel()), &policy()).map_err(|error| error.kind()).err();
+        assert_eq!([found(70, 3), found(70, 7)], [None, None]);
+        for (epoch, seq) in [(70, 2), (70, 8), (69, 5), (0, 0)] {
+            assert_eq!(found(epoch, seq), Some(ErrorKind::EventNotFound), "{epoch} {seq}");
+        }
+        assert_eq!(erase(Offset::BEGINNING, None, None, &policy()).unwrap_err().kind(), ErrorKind::EventNotFound);
+        let without = Policy { tombstone: None, ..policy() };
+        assert_eq!(erase(channel().offset(4), None, Some(&channel()), &without).unwrap_err().kind(), ErrorKind::MethodNotAllowed);
+    }
+}

@@ -1,0 +1,149 @@
+//! Headers that answers share.
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Serialize;
+
+use super::content_type::ContentType;
+use crate::channel::Offset;
+use crate::error::Error;
+
+/// An answer, whole.
+pub type Reply = Response<Vec<u8>>;
+
+pub(crate) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
+pub(crate) const UP_TO_DATE: HeaderName = HeaderName::from_static("stream-up-to-date");
+pub(crate) const CLOSED: HeaderName = HeaderName::from_static("stream-closed");
+pub(crate) const TTL: HeaderName = HeaderName::from_static("stream-ttl");
+pub(crate) const EXPIRES_AT: HeaderName = HeaderName::from_static("stream-expires-at");
+pub(crate) const CURSOR: HeaderName = HeaderName::from_static("stream-cursor");
+pub(crate) const PRODUCER_EPOCH: HeaderName = HeaderName::from_static("producer-epoch");
+pub(crate) const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
+pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
+
+/// Request headers that a browser of another origin may send: ours, and those that tracing and older libraries add to every request of a page.
+const ALLOWED_HEADERS: &str = "authorization, baggage, content-type, if-match, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, sentry-trace, stream-closed, stream-expires-at, stream-seq, stream-ttl, traceparent, tracestate, x-requested-with";
+/// Answer headers that a browser of another origin may read.
+const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
+
+/// What a cache may do with an answer that says nothing else: keep it for its one reader, and ask each time. Caches in front of Workers know an answer by its
+/// address and not by who asked.
+pub(crate) const PRIVATE: &str = "private, no-cache, no-transform";
+
+/// For what is not a page of ours: as a document it is of no origin, runs nothing and loads nothing, whoever stored it.
+const DATA_POLICY: &str = "sandbox; default-src 'none'";
+
+/// For pages and what they load: their own scripts, styles and requests, of their own origin.
+pub const PAGE_POLICY: &str =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
+
+/// An answer with what every answer carries: no sniffing, nothing that runs, no shared cache, no embedding surprises, CORS without credentials.
+pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
+    let mut reply = Response::new(body.into());
+    *reply.status_mut() = status;
+    add_common(reply.headers_mut());
+    reply
+}
+
+pub(crate) fn add_common(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, DATA_POLICY),
+        (header::CACHE_CONTROL, PRIVATE),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Sets a header whose value we made; one that cannot be a header value is left out.
+pub(crate) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        reply.headers_mut().insert(name, value);
+    }
+}
+
+/// Says what a channel holds. What a browser may run as a document of our origin, it saves instead: the policy alone would leave older ones to it.
+pub(crate) fn set_content_type(reply: &mut Reply, content_type: &ContentType) {
+    set(reply, header::CONTENT_TYPE, content_type.as_str());
+    if !content_type.is_passive() {
+        set(reply, header::CONTENT_DISPOSITION, "attachment");
+    }
+}
+
+/// Takes back what [`set_content_type`] said, for an answer without content.
+pub(crate) fn remove_content_type(reply: &mut Reply) {
+    reply.headers_mut().remove(header::CONTENT_TYPE);
+    reply.headers_mut().remove(header::CONTENT_DISPOSITION);
+}
+
+pub(crate) fn set_next_offset(reply: &mut Reply, offset: Offset) {
+    set(reply, NEXT_OFFSET, &offset.to_string());
+}
+
+/// An answer in JSON, which no cache keeps.
+pub fn json(body: impl Into<Vec<u8>>) -> Reply {
+    let mut reply = reply(StatusCode::OK, body);
+    set(&mut reply, header::CONTENT_TYPE, "application/json");
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    reply
+}
+
+/// CORS preflight of an address that takes these methods.
+pub(crate) fn preflight(allow: &str) -> Reply {
+    let mut reply = reply(StatusCode::NO_CONTENT, "");
+    set(&mut reply, header::ALLOW, allow);
+    set(&mut reply, header::ACCESS_CONTROL_ALLOW_METHODS, allow);
+    set(&mut reply, header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    set(&mut reply, header::ACCESS_CONTROL_MAX_AGE, "86400");
+    reply
+}
+
+/// Problem details (RFC 9457). The last part of `type` is the code to match on.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    /// The offset to go on from, of `offset-gone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    earliest: Option<String>,
+}
+
+/// An error as problem details (RFC 9457).
+pub fn problem(error: &Error) -> Reply {
+    let problem = Problem {
+        r#type: format!("urn:tidewire:{}", error.kind().code()),
+        title: error.kind().title(),
+        status: error.status_code().as_u16(),
+        detail: error.detail(),
+        earliest: error.earliest().map(|offset| offset.to_string()),
+    };
+    let mut reply = reply(error.status_code(), serde_json::to_vec(&problem).unwrap_or_default());
+    set(&mut reply, header::CONTENT_TYPE, "application/problem+json");
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    for (name, value) in error.headers() {
+        set(&mut reply, HeaderName::from_static(name), value);
+    }
+    if let Some(wait_ms) = error.retry_after_ms() {
+        set(&mut reply, header::RETRY_AFTER, &wait_ms.div_ceil(1000).to_string());
+    }
+    match error.status_code() {
+        StatusCode::UNAUTHORIZED => set(&mut reply, header::WWW_AUTHENTICATE, "Bearer"),
+        StatusCode::SERVICE_UNAVAILABLE => set(&mut reply, header::RETRY_AFTER, "5"),
+        _ => {}
+    }
+    reply
+}
+
+/// Status, headers and body, for adapters whose SDK has types of its own.
+pub fn into_parts(reply: Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let (parts, body) = reply.into_parts();
+    let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    (parts.status.as_u16(), headers.collect(), body)
+}

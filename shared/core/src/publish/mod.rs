@@ -1,0 +1,10 @@
+//! What holds for a publish: once only, not too often, not too deep.
+
+pub(crate) mod depth;
+pub(crate) mod producer;
+mod rate;
+pub(crate) mod tally;
+
+pub use producer::{Producer, ProducerState};
+pub use rate::Rate;
+pub use tally::{Forgetting, Tally};

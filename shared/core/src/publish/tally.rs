@@ -1,0 +1,167 @@
+//! Who publishes, as far as a channel must remember it: producers by what they sent last, and whoever has a rate by how busy it keeps the channel.
+
+use super::producer::{Producer, ProducerState};
+use super::rate::Rate;
+use crate::access::Grant;
+use crate::channel::Channel;
+use crate::error::Result;
+use crate::policy::Policy;
+
+/// One thing that the channel keeps of who publishes, and what it knows by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Under which id it is kept: a producer's own, or one with a control character, which no producer has.
+    pub id: String,
+    /// What the channel knows; to be read from the store.
+    pub known: Option<ProducerState>,
+    rate: Option<(Rate, &'static str)>,
+}
+
+/// Of those that are known by a credential, before their subject or the id of their ticket.
+const SUBJECT: &str = "\u{1}s";
+const TICKET: &str = "\u{1}t";
+/// Of all together that show no credential.
+const ANONYMOUS: &str = "\u{1}";
+/// Of those of them that give no `Producer-Id`.
+const NAMELESS: &str = "";
+
+impl Policy {
+    /// Under which ids the channel keeps what must be known of a publish. None for what needs no memory.
+    pub fn tallies(&self, grant: &Grant, producer: Option<&Producer>) -> Vec<Tally> {
+        let keep = |id: String, rate: Option<Rate>, who| Tally { id, known: None, rate: rate.map(|rate| (rate, who)) };
+        let identity = match (&grant.subject, &grant.ticket) {
+            (Some(subject), _) => Some(format!("{SUBJECT}{subject}")),
+            (None, Some(ticket)) => Some(format!("{TICKET}{ticket}")),
+            (None, None) => None,
+        };
+        let producer = producer.map(|producer| producer.id.clone());
+        let mut tallies = Vec::new();
+        if let Some(identity) = identity {
+            tallies.extend(self.rate.map(|_| keep(identity, self.rate, "you")));
+            tallies.extend(producer.map(|id| keep(id, None, "")));
+            return tallies;
+        }
+        let name = producer.or_else(|| self.rate.map(|_| NAMELESS.into()));
+        tallies.extend(name.map(|id| keep(id, self.rate, "you")));
+        tallies.extend(self.anonymous_rate.map(|_| keep(ANONYMOUS.into(), self.anonymous_rate, "all who show no credential together")));
+        tallies
+    }
+}
+
+impl Tally {
+    /// What the channel knows of a producer.
+    pub(crate) fn known(tallies: &[Tally], producer: &Producer) -> Option<ProducerState> {
+        tallies.iter().find(|tally| tally.id == producer.id)?.known
+    }
+
+    /// What is to be kept after a publish of so many events.
+    ///
+    /// # Errors
+    ///
+    /// [`RateExceeded`](crate::ErrorKind::RateExceeded) and [`BatchTooLarge`](crate::ErrorKind::BatchTooLarge) of any rate among them.
+    pub(crate) fn admit(tallies: &[Tally], producer: Option<&Producer>, events: u64, now_ms: u64) -> Result<Vec<(String, ProducerState)>> {
+        let admit = |tally: &Tally| {
+            let busy_until_ms = match tally.rate {
+                Some((rate, who)) => rate.admit(who, tally.known, events, now_ms)?,
+                None => now_ms,
+            };
+            let own = producer.filter(|producer| producer.id == tally.id);
+            let state = own.map_or(ProducerState { busy_until_ms, ..ProducerState::default() }, |producer| producer.state(busy_until_ms));
+            Ok((tally.id.clone(), state))
+        };
+        tallies.iter().map(admit).collect()
+    }
+}
+
+/// Which tallies a channel forgets: each tab that ever wrote is one. Never one that may still send something again.
+///
+/// Those whose [`busy_until_ms`](ProducerState::busy_until_ms) is 0 were written before it was kept, and stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgetting {
+    /// All that published last before this time, in milliseconds since 1970.
+    pub idle_before_ms: u64,
+    /// Of those that published last before this time, the ones above [`Forgetting::most`], the longest idle first.
+    pub crowded_before_ms: u64,
+    /// How many a channel knows at most, unless more of them published lately.
+    pub most: u64,
+}
+
+/// After so many events the channel looks whom to forget: a look reads them all.
+const EVENTS_PER_LOOK: u64 = 64;
+/// A producer that was away for longer begins a new epoch.
+pub(crate) const IDLE_MS: u64 = 7 * 86_400_000;
+/// How long a client may try to send something again, however many others write.
+pub(crate) const RETRYING_MS: u64 = 3_600_000;
+/// A look at so many takes a few milliseconds.
+pub(crate) const MOST: u64 = 10_000;
+
+impl Forgetting {
+    /// What is to be forgotten with an append of so many events, where the channel, as it is after them, is due for a look.
+    pub(crate) fn due(channel: &Channel, events: u64, now_ms: u64) -> Option<Forgetting> {
+        let is_due = channel.tail / EVENTS_PER_LOOK != (channel.tail - events) / EVENTS_PER_LOOK;
+        is_due.then(|| Forgetting { idle_before_ms: now_ms.saturating_sub(IDLE_MS), crowded_before_ms: now_ms.saturating_sub(RETRYING_MS), most: MOST })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Rights;
+    use crate::error::ErrorKind;
+    use crate::function::Creation;
+    use crate::http::ContentType;
+    use crate::settings::Settings;
+
+    const ONE: Rate = Rate { events: 1, per_ms: 1_000 };
+    const THREE: Rate = Rate { events: 3, per_ms: 1_000 };
+
+    fn policy() -> Policy {
+        Policy { rate: Some(ONE), anonymous_rate: Some(THREE), ..Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default()) }
+    }
+
+    fn by(subject: Option<&str>, ticket: Option<&str>) -> Grant {
+        Grant { rights: Rights::ALL, subject: subject.map(Into::into), ticket: ticket.map(Into::into), ..Grant::default() }
+    }
+
+    /// How many of ten publishes at one moment pass, each by another producer.
+    fn passed(grant: &Grant) -> Result<usize, ErrorKind> {
+        let mut kept: Vec<(String, ProducerState)> = Vec::new();
+        for passed in 0..10 {
+            let producer = Producer { id: format!("p{passed}"), epoch: 0, seq: 0 };
+            let mut tallies = policy().tallies(grant, Some(&producer));
+            for tally in &mut tallies {
+                tally.known = kept.iter().rfind(|(id, _)| *id == tally.id).map(|(_, state)| *state);
+            }
+            match Tally::admit(&tallies, Some(&producer), 1, 50_000) {
+                Ok(admitted) => kept.extend(admitted),
+                Err(error) if error.kind() == ErrorKind::RateExceeded => return Ok(passed),
+                Err(error) => return Err(error.kind()),
+            }
+        }
+        Ok(10)
+    }
+
+    #[test]
+    fn nobody_gets_round_a_rate_by_another_producer_id() {
+        assert_eq!(passed(&by(Some("ann"), None)), Ok(1));
+        assert_eq!(passed(&by(None, Some("ticket"))), Ok(1));
+        assert_eq!(passed(&by(None, None)), Ok(3));
+    }
+
+    #[test]
+    fn the_anonymous_have_a_rate_each_and_one_together() {
+        let ids = |grant: &Grant, producer: Option<&Producer>| policy().tallies(grant, producer).into_iter().map(|tally| tally.id).collect::<Vec<_>>();
+        let producer = Producer { id: "p".into(), epoch: 0, seq: 0 };
+        assert_eq!(ids(&by(None, None), Some(&producer)), ["p", "\u{1}"]);
+        assert_eq!(ids(&by(None, None), None), ["", "\u{1}"]);
+        assert_eq!(ids(&by(Some("ann"), Some("ticket")), Some(&producer)), ["\u{1}sann", "p"]);
+        assert!(Producer { id: "\u{1}sann".into(), ..producer }.validated().is_err());
+    }
+
+    #[test]
+    fn looks_whom_to_forget_now_and_then() {
+        let due = |tail, events| Forgetting::due(&Channel { tail, ..Channel::new(1, ContentType::json()) }, events, 10 * IDLE_MS).is_some();
+        assert!(due(64, 1) && due(70, 10) && due(128, 64));
+        assert!(!due(63, 1) && !due(65, 1) && !due(70, 6));
+    }
+}

@@ -1,0 +1,404 @@
+//! What a client asks of one channel.
+
+use form_urlencoded::parse;
+use serde::{Deserialize, Serialize};
+
+use super::precondition::Precondition;
+use super::route::Visit;
+use super::transport::Transport;
+use crate::access::{Grant, Right};
+use crate::channel::{ChannelName, Expiry, Offset, Start};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::fields::{is_id, list};
+use crate::http::{ContentType, fields};
+use crate::policy::Policy;
+use crate::publish::producer::check_id;
+use crate::publish::{Producer, Tally};
+
+/// A request that was parsed and found well-formed.
+///
+/// Serializable: on Workers the edge parses it once and hands it to the channel's object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The channel.
+    pub channel: ChannelName,
+    /// What to do with it.
+    pub operation: Operation,
+    /// What the client may do, those with an open connection later on included.
+    pub grant: Grant,
+}
+
+/// The operations of Durable Streams, and the transports as ways to read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Operation {
+    /// `PUT`.
+    Create {
+        /// `Content-Type`, if given.
+        content_type: Option<ContentType>,
+        /// `Stream-Closed: true`: finished as soon as it is made.
+        closed: bool,
+        /// When it is to end by itself.
+        expiry: Option<Expiry>,
+        /// Value of `Location` in the answer: the address it was asked at, without the query, which may hold a credential.
+        location: String,
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
+    },
+    /// `POST`.
+    Append(Append),
+    /// `DELETE`.
+    Delete {
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
+    },
+    /// `DELETE` with `offset`: one event.
+    Erase {
+        /// The event's own offset.
+        offset: Offset,
+        /// `Producer-Id` of who asks: it has to be the event's. `None` for who manages the channel.
+        by: Option<String>,
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
+    },
+    /// `HEAD`.
+    Head,
+    /// `GET`, on any transport.
+    Read(Read),
+    /// `GET` of those present.
+    Members,
+    /// `POST` to those present: joins, changes its state, renews its lease, leaves.
+    Announce,
+    /// `POST` of a revocation: ends somebody's access.
+    Revoke,
+    /// `GET` of the figures for who operates it.
+    Stats {
+        /// As text for Prometheus, not as JSON.
+        is_text: bool,
+    },
+}
+
+/// An append.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Append {
+    /// `Content-Type`, if given.
+    pub content_type: Option<ContentType>,
+    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must rise as text from append to append.
+    pub stream_seq: Option<String>,
+    /// `Stream-Closed: true`: finished after this append.
+    pub closed: bool,
+    /// Who appends, where it is to be stored once however often it is sent.
+    pub producer: Option<Producer>,
+    /// What has to be so of the channel.
+    #[serde(default)]
+    pub only_if: Precondition,
+}
+
+/// A read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read {
+    /// How events are to reach the reader.
+    pub transport: Transport,
+    /// Where it begins.
+    pub start: Start,
+    /// `If-None-Match`.
+    pub if_none_match: Option<String>,
+    /// The cursor that the client got last.
+    pub cursor: Option<u64>,
+    /// `view=latest`: of a poll, the newest event of each key and nothing of their past.
+    #[serde(default)]
+    pub latest: bool,
+}
+
+impl Operation {
+    /// Who publishes by it, as far as the channel must remember that; see [`Policy::tallies`].
+    pub fn tallies(&self, grant: &Grant, policy: &Policy) -> Vec<Tally> {
+        match self {
+            Operation::Append(append) => policy.tallies(grant, append.producer.as_ref()),
+            // Its first content is published like any other.
+            Operation::Create { .. } => policy.tallies(grant, None),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What has to be so of the channel for it to be carried out.
+    pub(crate) fn only_if(&self) -> Option<&Precondition> {
+        match self {
+            Operation::Create { only_if, .. }
+            | Operation::Append(Append { only_if, .. })
+            | Operation::Delete { only_if }
+            | Operation::Erase { only_if, .. } => Some(only_if),
+            _ => None,
+        }
+    }
+
+    /// Whether a body belongs to it.
+    pub fn has_body(&self) -> bool {
+        matches!(self, Operation::Create { .. } | Operation::Append(_) | Operation::Announce | Operation::Revoke)
+    }
+
+    /// Whether it puts off the end of a channel with a sliding TTL. `HEAD` only looks.
+    pub fn slides(&self) -> bool {
+        matches!(self, Operation::Append(_) | Operation::Read(_))
+    }
+
+    /// The rights that it takes, all of them.
+    pub fn rights(&self) -> &'static [Right] {
+        match self {
+            Operation::Create { .. } | Operation::Delete { .. } | Operation::Erase { by: None, .. } | Operation::Revoke | Operation::Stats { .. } => {
+                &[Right::Manage]
+            }
+            Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
+            Operation::Append(_) | Operation::Erase { .. } => &[Right::Publish],
+            Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
+            Operation::Announce => &[Right::Presence],
+        }
+    }
+}
+
+/// The methods of a channel. `OPTIONS` asks for them.
+pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+
+/// Headers of Durable Streams that this version refuses rather than ignores, since ignoring them would break a promise.
+const NOT_SUPPORTED: &[&str] = &["stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
+
+impl Operation {
+    /// Reads the operation from method, query and headers.
+    pub(crate) fn parse(visit: &Visit<'_>) -> Result<Operation> {
+        match visit.method {
+            "GET" => Ok(Operation::Read(Read::parse(visit)?)),
+            "HEAD" => Ok(Operation::Head),
+            "DELETE" => {
+                let only_if = Precondition::parse(visit)?;
+                let Some(offset) = Query::parse(visit.query)?.offset else { return Ok(Operation::Delete { only_if }) };
+                let by = visit.header("producer-id");
+                by.as_deref().map_or(Ok(()), check_id)?;
+                Ok(Operation::Erase { offset: offset.parse()?, by, only_if })
+            }
+            "PUT" => {
+                refuse_unsupported(visit)?;
+                Ok(Operation::Create {
+                    content_type: ContentType::of(visit)?,
+                    closed: closed(visit),
+                    expiry: Expiry::parse(visit)?,
+                    location: visit.url.split(['?', '#']).next().unwrap_or_default().into(),
+                    only_if: Precondition::parse(visit)?,
+                })
+            }
+            "POST" => {
+                refuse_unsupported(visit)?;
+                let stream_seq = visit.header("stream-seq");
+                if stream_seq.as_ref().is_some_and(|seq| !is_id(seq)) {
+                    return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq is 1 to 255 visible ASCII characters"));
+                }
+                Ok(Operation::Append(Append {
+                    content_type: ContentType::of(visit)?,
+                    stream_seq,
+                    closed: closed(visit),
+                    producer: Producer::parse(visit)?,
+                    only_if: Precondition::parse(visit)?,
+                }))
+            }
+            other => Err(Error::method_not_allowed(other, METHODS)),
+        }
+    }
+}
+
+impl Operation {
+    /// Reads how the figures are asked for: as text by who wants that more than JSON.
+    pub(crate) fn parse_stats(visit: &Visit<'_>) -> Operation {
+        let accept = visit.header("accept").unwrap_or_default();
+        let weight = |media| fields::weight(&accept, media);
+        Operation::Stats { is_text: weight("text/plain").max(weight("application/openmetrics-text")) > weight("application/json") }
+    }
+}
+
+impl Read {
+    fn parse(visit: &Visit<'_>) -> Result<Read> {
+        let query = Query::parse(visit.query)?;
+        let upgrade = visit.header("upgrade");
+        let transport = Transport::choose(upgrade.as_deref(), query.live.as_deref(), visit.header("accept").as_deref())?;
+        let latest = match query.view.as_deref() {
+            None => false,
+            Some("latest") if transport == Transport::Poll => true,
+            Some(_) => {
+                let why = "there is `view=latest`, of a plain GET; from its Stream-Next-Offset every transport goes on";
+                return Err(Error::new(ErrorKind::NotSupported, why));
+            }
+        };
+        let last_event_id = visit.header("last-event-id");
+        let in_query = query.polyfilled_id.filter(|id| !id.is_empty()).or(query.last_event_id);
+        let start = Start::choose(last_event_id.as_deref(), in_query.as_deref(), query.offset.as_deref())?;
+        if start.is_none() && transport.needs_start() {
+            return Err(Error::new(ErrorKind::OffsetMissing, "give `offset=`: -1, now, or one that this channel returned"));
+        }
+        // A cursor is only a cache key: one that is not a number is as good as none.
+        let cursor = query.cursor.and_then(|cursor| cursor.parse().ok());
+        Ok(Read { transport, start: start.unwrap_or(Start::Beginning), if_none_match: visit.header("if-none-match"), cursor, latest })
+    }
+}
+
+#[derive(Default)]
+struct Query {
+    offset: Option<String>,
+    last_event_id: Option<String>,
+    /// What polyfills of `EventSource` add by themselves, to an address that may hold the one above.
+    polyfilled_id: Option<String>,
+    live: Option<String>,
+    cursor: Option<String>,
+    view: Option<String>,
+}
+
+impl Query {
+    fn parse(text: &str) -> Result<Query> {
+        let mut query = Query::default();
+        for (name, value) in parse(text.as_bytes()) {
+            let slot = match name.as_ref() {
+                "offset" => &mut query.offset,
+                "last_event_id" => &mut query.last_event_id,
+                // The first is what polyfills of `EventSource` resume with, the second Mercure's.
+                "lastEventId" | "lastEventID" => &mut query.polyfilled_id,
+                "live" => &mut query.live,
+                "cursor" => &mut query.cursor,
+                "view" => &mut query.view,
+                _ => continue,
+            };
+            if slot.replace(value.into_owned()).is_some() {
+                return Err(Error::new(ErrorKind::ParameterRepeated, format!("`{name}` stands more than once")));
+            }
+        }
+        Ok(query)
+    }
+}
+
+fn refuse_unsupported(visit: &Visit<'_>) -> Result<()> {
+    match NOT_SUPPORTED.iter().find(|name| visit.header(name).is_some()) {
+        Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("the header {name} is not supported yet"))),
+        None => Ok(()),
+    }
+}
+
+/// `Stream-Closed: true`; as said twice as once.
+fn closed(visit: &Visit<'_>) -> bool {
+    visit.header("stream-closed").is_some_and(|value| list(&value).any(|_| true) && list(&value).all(|value| value.eq_ignore_ascii_case("true")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(method: &str, query: &str, headers: &[(&str, &str)]) -> Result<Operation> {
+        let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
+        Operation::parse(&Visit { method, url: "http://a/b", path: "/b", query, headers: &headers })
+    }
+
+    #[test]
+    fn survives_the_way_from_edge_to_object() {
+        let whole = [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("stream-seq", "7"),
+            ("stream-closed", "true"),
+            ("if-none-match", "\"a\""),
+            ("last-event-id", "now"),
+            ("stream-ttl", "60"),
+        ];
+        for (method, query) in
+            [("GET", "live=sse&cursor=9"), ("GET", "offset=-1"), ("HEAD", ""), ("PUT", ""), ("POST", ""), ("DELETE", ""), ("DELETE", "offset=-1")]
+        {
+            let operation = parsed(method, query, &whole).unwrap();
+            let json = serde_json::to_string(&operation).unwrap();
+            assert_eq!(serde_json::from_str::<Operation>(&json).unwrap(), operation, "{json}");
+        }
+    }
+
+    #[test]
+    fn reads_all_that_a_read_may_carry() {
+        let headers = [("accept", "text/event-stream"), ("if-none-match", "\"a\"")];
+        let Operation::Read(read) = parsed("GET", "cursor=12&last_event_id=now&offset=x&unknown=1&unknown=2", &headers).unwrap() else { panic!("no read") };
+        assert_eq!(read, Read { transport: Transport::EventSource, start: Start::Tail, if_none_match: Some("\"a\"".into()), cursor: Some(12), latest: false });
+    }
+
+    #[test]
+    fn the_newest_of_each_key_is_asked_by_a_plain_get_alone() {
+        let Operation::Read(read) = parsed("GET", "view=latest", &[]).unwrap() else { panic!("no read") };
+        assert!(read.latest);
+        for (query, headers) in [("view=latest&live=sse&offset=-1", &[][..]), ("view=latest", &[("upgrade", "websocket")][..]), ("view=", &[])] {
+            assert_eq!(parsed("GET", query, headers).unwrap_err().kind(), ErrorKind::NotSupported, "{query}");
+        }
+    }
+
+    #[test]
+    fn names_the_parameter_that_is_repeated() {
+        let error = parsed("GET", "offset=-1&live=sse&%6Cive=sse", &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ParameterRepeated);
+        assert!(error.detail().contains("`live`"), "{}", error.detail());
+    }
+
+    #[test]
+    fn refuses_each_header_that_it_would_have_to_ignore() {
+        for header in NOT_SUPPORTED {
+            for method in ["PUT", "POST"] {
+                assert_eq!(parsed(method, "", &[(header, "1")]).unwrap_err().kind(), ErrorKind::NotSupported, "{header}");
+            }
+            assert!(parsed("GET", "", &[(header, "1")]).is_ok());
+        }
+    }
+
+    #[test]
+    fn takes_a_sequence_of_1_to_255_visible_characters() {
+        let with = |seq: &str| parsed("POST", "", &[("stream-seq", seq)]).map_err(|error| error.kind());
+        assert!(with(&"s".repeat(255)).is_ok());
+        for bad in ["", &"s".repeat(256), "a b", "1, 2", "é", "\u{fffd}", "\t"] {
+            assert_eq!(with(bad).unwrap_err(), ErrorKind::HeaderInvalid);
+        }
+    }
+
+    #[test]
+    fn says_what_closes_a_channel() {
+        for (value, expected) in [("true", true), ("True", true), ("true, true", true), ("false", false), ("true, false", false), ("", false), ("1", false)] {
+            let Ok(Operation::Append(append)) = parsed("POST", "", &[("stream-closed", value)]) else { panic!("no append") };
+            assert_eq!(append.closed, expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_does_not_keep_its_query() {
+        let headers = |_: &str| None;
+        let visit = Visit { method: "PUT", url: "https://a.example/v1/stream/x?ticket=T&b#c", path: "/v1/stream/x", query: "ticket=T&b", headers: &headers };
+        let Ok(Operation::Create { location, .. }) = Operation::parse(&visit) else { panic!("not created") };
+        assert_eq!(location, "https://a.example/v1/stream/x");
+    }
+
+    #[test]
+    fn resumes_an_event_source_that_is_not_the_browsers() {
+        let token = "00000000000a_00000000000001";
+        let start = |query: &str, header: Option<&str>| {
+            let headers: Vec<_> = header.map(|value| ("last-event-id", value)).into_iter().chain([("accept", "text/event-stream")]).collect();
+            parsed("GET", query, &headers).map_err(|error| error.kind()).map(|read| match read {
+                Operation::Read(read) => read.start,
+                other => panic!("{other:?}"),
+            })
+        };
+        let after = Ok(Start::After(token.parse().unwrap()));
+        for name in ["last_event_id", "lastEventId", "lastEventID"] {
+            assert_eq!(start(&format!("offset=-1&{name}={token}"), None), after, "{name}");
+            assert_eq!(start(&format!("offset={token}&{name}="), None), after, "an empty {name} is none");
+        }
+        assert_eq!(start(&format!("lastEventId={token}"), Some("")), after);
+        assert_eq!(start("", Some("")), Ok(Start::Beginning));
+        // A polyfill adds its own to whatever the page asked for.
+        assert_eq!(start(&format!("last_event_id=-1&lastEventId={token}"), None), start(&format!("lastEventId={token}"), None));
+        assert_eq!(start(&format!("last_event_id={token}&lastEventId="), None), start(&format!("last_event_id={token}"), None));
+        assert_eq!(start("lastEventId=-1&lastEventID=-1", None), Err(ErrorKind::ParameterRepeated));
+        assert_eq!(start("offset=", None), Err(ErrorKind::OffsetMalformed));
+    }
+
+    #[test]
+    fn takes_methods_in_upper_case_only() {
+        for method in ["get", "PATCH", "", "TRACE"] {
+            assert_eq!(parsed(method, "", &[]).unwrap_err().kind(), ErrorKind::MethodNotAllowed, "{method:?}");
+        }
+    }
+}

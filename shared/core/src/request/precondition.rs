@@ -1,0 +1,138 @@
+//! A change that is asked for only while the channel is as the client knows it.
+
+use serde::{Deserialize, Serialize};
+
+use super::route::Visit;
+use crate::channel::{Channel, Offset};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::fields::{entity_tags, is_any};
+
+/// `If-Match` and `If-None-Match` of a change (RFC 9110, section 13.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Precondition {
+    if_match: Option<String>,
+    if_none_match: Option<String>,
+}
+
+impl Precondition {
+    /// Reads the fields of a request that changes a channel.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSupported`] for `If-Unmodified-Since` where nothing else guards the change: a channel has no time of its last change.
+    pub(crate) fn parse(visit: &Visit<'_>) -> Result<Precondition> {
+        let [if_match, if_none_match] = ["if-match", "if-none-match"].map(|name| visit.header(name));
+        if if_match.is_none() && visit.header("if-unmodified-since").is_some() {
+            return Err(Error::new(ErrorKind::NotSupported, "a channel has no Last-Modified: send the ETag of a page as If-Match"));
+        }
+        Ok(Precondition { if_match, if_none_match })
+    }
+
+    /// Refuses the fields at an address that has no ETag.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSupported`].
+    pub(crate) fn refuse(visit: &Visit<'_>) -> Result<()> {
+        match ["if-match", "if-none-match", "if-unmodified-since"].iter().find(|name| visit.header(name).is_some()) {
+            Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("{name} has no meaning here: this address has no ETag"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the channel is as it has to be; `None` for one that does not exist. `If-Match` compares strongly, `If-None-Match` weakly.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PreconditionFailed`].
+    pub(crate) fn check(&self, channel: Option<&Channel>) -> Result<()> {
+        let is_current = |tag: &str| channel.is_some_and(|channel| is_current(tag, channel));
+        let matches = |value: &str, weakly: bool| match is_any(value) {
+            true => channel.is_some(),
+            false => entity_tags(value).any(|(is_weak, tag)| (weakly || !is_weak) && is_current(tag)),
+        };
+        if self.if_match.as_deref().is_some_and(|value| !matches(value, false)) {
+            return Err(Error::new(ErrorKind::PreconditionFailed, "If-Match names no page that ends where the channel ends now; nothing was changed"));
+        }
+        if self.if_none_match.as_deref().is_some_and(|value| matches(value, true)) {
+            return Err(Error::new(ErrorKind::PreconditionFailed, "the channel is there already, as If-None-Match says it must not be; nothing was changed"));
+        }
+        Ok(())
+    }
+}
+
+/// What stands in the ETag of a page after the offsets that it lies between.
+pub(crate) fn state(is_up_to_date: bool, is_final: bool, revision: u64) -> String {
+    let state = match (is_final, is_up_to_date) {
+        (true, _) => "-closed",
+        (false, true) => "",
+        (false, false) => "-more",
+    };
+    if revision > 0 { format!("{state}-r{revision}") } else { state.to_owned() }
+}
+
+/// Whether it is the ETag of a page that ends at the tail of the channel as it is: who has it knows all that happened there.
+fn is_current(tag: &str, channel: &Channel) -> bool {
+    let end = format!("-{}{}\"", channel.tail_offset(), state(true, channel.closed, channel.revision));
+    let begin = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix(&end));
+    begin.is_some_and(|begin| begin.parse::<Offset>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::ContentType;
+
+    #[test]
+    fn a_change_is_made_only_while_the_channel_is_as_it_has_to_be() {
+        let open = Channel { first: 3, tail: 7, ..Channel::new(70, ContentType::json()) };
+        let closed = Channel { closed: true, revision: 2, ..open.clone() };
+        let tail = "000000000046_00000000000007";
+        let etag = |suffix: &str| format!("\"000000000046_00000000000004-{tail}{suffix}\"");
+        let met = |name: &str, value: &str, channel: Option<&Channel>| {
+            let headers = |asked: &str| (asked == name).then(|| value.to_owned());
+            let visit = Visit { method: "DELETE", url: "", path: "", query: "", headers: &headers };
+            match Precondition::parse(&visit).and_then(|only_if| only_if.check(channel)) {
+                Ok(()) => true,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
+                    false
+                }
+            }
+        };
+        for (value, is_met) in [
+            (etag(""), true),
+            (format!("\"-1-{tail}\""), true),
+            (format!("\"nope\", {}", etag("")), true),
+            ("*".into(), true),
+            (format!("W/{}", etag("")), false),
+            (etag("-more"), false),
+            (etag("-closed"), false),
+            (etag("-r2"), false),
+            (format!("\"x-{tail}\""), false),
+            (format!("\"{tail}\""), false),
+            ("\"nope\"".into(), false),
+            ("nope".into(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(met("if-match", &value, Some(&open)), is_met, "{value}");
+            assert!(!met("if-match", &value, None), "{value} without a channel");
+            assert!(met("if-none-match", &value, None), "{value} without a channel");
+        }
+        assert!(met("if-match", &etag("-closed-r2"), Some(&closed)) && !met("if-match", &etag("-closed"), Some(&closed)));
+        for (value, is_met) in [("*".to_owned(), false), (etag(""), false), (format!("W/{}", etag("")), false), ("\"a,*\"".into(), true)] {
+            assert_eq!(met("if-none-match", &value, Some(&open)), is_met, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused() {
+        let since = |others: &'static [&str]| {
+            let headers = move |asked: &str| (asked == "if-unmodified-since" || others.contains(&asked)).then(|| "*".to_owned());
+            Precondition::parse(&Visit { method: "PUT", url: "", path: "", query: "", headers: &headers }).map_err(|error| error.kind())
+        };
+        assert_eq!(since(&[]), Err(ErrorKind::NotSupported));
+        // RFC 9110, section 13.1.4.
+        assert!(since(&["if-match"]).is_ok());
+    }
+}

@@ -1,0 +1,570 @@
+//! From the head of an HTTP request to what a function does with it.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use http::header;
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
+use super::operation::{METHODS, Operation, Request};
+use super::precondition::Precondition;
+use super::tenant::Tenant;
+use crate::access::{Grant, Identity, Right};
+use crate::channel::ChannelName;
+use crate::error::{Error, ErrorKind, Result};
+use crate::function::{Asset, Function, Route};
+use crate::http::fields::{digits, list};
+use crate::http::headers::{preflight, reply, set};
+use crate::http::{PAGE_POLICY, Reply};
+use crate::settings::Settings;
+
+/// The head of a request, borrowed from the platform.
+#[derive(Clone, Copy)]
+pub struct Visit<'a> {
+    /// Method, in upper case.
+    pub method: &'a str,
+    /// Address as the client gave it, for `Location`.
+    pub url: &'a str,
+    /// Path as it came, still percent-encoded.
+    pub path: &'a str,
+    /// Query without `?`; empty when there is none.
+    pub query: &'a str,
+    /// Looks a header up by its lower-case name; see [`fields`](crate::fields) for one that came more than once. A look-up, so that only the headers that matter cross from the platform.
+    pub headers: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Visit<'_> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        (self.headers)(name)
+    }
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Entry {
+    /// Answer it: a page, a redirect, a preflight.
+    Reply(Reply),
+    /// Hand it to its channel, once it is known who asks.
+    Channel(Asked),
+    /// Carry it out in the function's own code, once it is known who asks.
+    Route(Routed),
+    /// Erase channels of a tenant, once it is known who asks.
+    EraseTenant(Tenant),
+}
+
+/// A request at one of a function's own [routes](crate::Route).
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// Name of the route.
+    pub route: &'static str,
+    /// The channel that it is about.
+    pub channel: ChannelName,
+    /// What the client may do in it: nothing until [`authorize`](Routed::authorize).
+    pub grant: Grant,
+    /// `Content-Length` in bytes, if the client knows it.
+    pub length: Option<u64>,
+    rights: &'static [Right],
+    query: String,
+}
+
+impl Routed {
+    /// Checks the identity's rights, before anything is done.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the rights that the route takes.
+    pub fn authorize<F: Function>(self, identity: &Identity, settings: &Settings) -> Result<Routed> {
+        let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
+        self.rights.iter().try_for_each(|right| grant.demand(*right))?;
+        Ok(Routed { grant, ..self })
+    }
+
+    /// A query parameter, decoded; the first of several.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(given, _)| given == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+/// What is asked of a channel, by whom is not known yet: pages and preflights need no credential, so none is looked at before.
+#[derive(Debug)]
+pub struct Asked {
+    channel: ChannelName,
+    operation: Operation,
+}
+
+impl Asked {
+    /// Checks the identity's rights, before the channel is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
+    pub fn authorize<F: Function>(mut self, identity: &Identity, settings: &Settings) -> Result<Request> {
+        let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
+        if let Operation::Erase { by, .. } = &mut self.operation
+            && grant.rights.allow(Right::Manage)
+        {
+            *by = None;
+        }
+        self.operation.rights().iter().try_for_each(|right| grant.demand(*right))?;
+        Ok(Request { channel: self.channel, operation: self.operation, grant })
+    }
+}
+
+/// Routes a request below the function's base path and parses it.
+///
+/// # Errors
+///
+/// Whatever is wrong with the request.
+pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entry> {
+    let base = settings.base_path.as_str();
+    let Some(rest) = visit.path.strip_prefix(base) else {
+        return match base.strip_suffix('/') {
+            Some(bare) if bare == visit.path => Ok(Entry::Reply(redirect(bare, visit.query))),
+            _ => Err(Error::new(ErrorKind::RouteNotFound, format!("this function is served below {base}"))),
+        };
+    };
+    let address = Address::below::<F>(rest, settings);
+    let methods = address.methods();
+    if visit.method == "OPTIONS" {
+        return Ok(Entry::Reply(preflight(&methods)));
+    }
+    if let Address::File(assets, page_policy) = address {
+        return file(assets, rest, visit.method, page_policy).map(Entry::Reply);
+    }
+    if !list(&methods).any(|method| method == visit.method) {
+        return Err(Error::method_not_allowed(visit.method, &methods));
+    }
+    let is_safe = matches!(visit.method, "GET" | "HEAD");
+    if !is_safe && !matches!(address, Address::Channel(_)) {
+        Precondition::refuse(visit)?;
+    }
+    if matches!(visit.method, "POST" | "PUT") {
+        refuse_encoded(visit)?;
+    }
+    let name = |name| ChannelName::from_path(name, F::NAMES);
+    let (channel, operation) = match address {
+        Address::Route(route, channel) => {
+            let length = visit.header("content-length").and_then(|length| digits(&length));
+            let routed =
+                Routed { route: route.name, channel: name(channel)?, grant: Grant::default(), length, rights: route.rights, query: visit.query.into() };
+            return Ok(Entry::Route(routed));
+        }
+        Address::Tenant(tenant) => return Tenant::parse(tenant, visit.method).map(Entry::EraseTenant),
+        Address::Presence(channel) => (channel, Ok(if is_safe { Operation::Members } else { Operation::Announce })),
+        Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
+        Address::Stats(channel) => (channel, Ok(Operation::parse_stats(visit))),
+        Address::Channel(channel) => (channel, Operation::parse(visit)),
+        Address::File(..) => return Err(Error::new(ErrorKind::RouteNotFound, "no file is at this address")),
+    };
+    let operation = operation?;
+    if matches!(operation, Operation::Read(_)) && would_run(visit) {
+        return Err(Error::new(ErrorKind::AccessDenied, "what a channel holds is data: no page runs it as a script, a worker or a style"));
+    }
+    Ok(Entry::Channel(Asked { channel: name(channel)?, operation }))
+}
+
+/// Whether a browser asks in order to run what it gets (Fetch Metadata; Service Workers, section 4.1): with the rights of our origin, though a stranger may
+/// have stored it. No content policy of an answer keeps a script from running.
+fn would_run(visit: &Visit<'_>) -> bool {
+    const RUNS: &[&str] = &["audioworklet", "embed", "object", "paintworklet", "script", "serviceworker", "sharedworker", "style", "worker", "xslt"];
+    visit.header("sec-fetch-dest").is_some_and(|destination| RUNS.contains(&destination.as_str())) || visit.header("service-worker").is_some()
+}
+
+/// What is at an address below a function's base path.
+#[derive(Clone, Copy)]
+enum Address<'a> {
+    Channel(&'a str),
+    Presence(&'a str),
+    Revocations(&'a str),
+    Stats(&'a str),
+    Tenant(&'a str),
+    Route(&'static Route, &'a str),
+    /// With what its pages may load and run.
+    File(&'static [Asset], &'static str),
+}
+
+impl<'a> Address<'a> {
+    fn below<F: Function>(rest: &'a str, settings: &Settings) -> Address<'a> {
+        let Some(beside) = rest.strip_prefix("-/") else {
+            return if rest.is_empty() { Address::File(F::ASSETS, F::PAGE_POLICY) } else { Address::Channel(rest) };
+        };
+        let (kind, name) = beside.split_once('/').unwrap_or_default();
+        if let Some(route) = F::ROUTES.iter().find(|route| route.name == kind) {
+            return Address::Route(route, name);
+        }
+        match kind {
+            "presence" if F::policy(settings).presence.is_some() => Address::Presence(name),
+            "revoke" => Address::Revocations(name),
+            "stats" => Address::Stats(name),
+            "tenant" => Address::Tenant(name),
+            _ if beside.starts_with("inspector") => Address::File(INSPECTOR, PAGE_POLICY),
+            _ => Address::File(F::ASSETS, F::PAGE_POLICY),
+        }
+    }
+
+    /// The methods that it takes, as a list.
+    fn methods(self) -> Cow<'static, str> {
+        match self {
+            Address::Channel(_) => METHODS.into(),
+            Address::Presence(_) => "GET, HEAD, POST, OPTIONS".into(),
+            Address::Revocations(_) => "POST, OPTIONS".into(),
+            Address::Stats(_) => "GET, HEAD, OPTIONS".into(),
+            Address::Tenant(_) => "DELETE, OPTIONS".into(),
+            Address::Route(route, _) => format!("{}, OPTIONS", route.method).into(),
+            Address::File(..) => FILE_METHODS.into(),
+        }
+    }
+}
+
+/// Refuses a body that would have to be decoded first: stored as it is, it would be something else than what its sender meant.
+fn refuse_encoded(visit: &Visit<'_>) -> Result<()> {
+    let encoding = visit.header("content-encoding").unwrap_or_default();
+    if list(&encoding).all(|coding| coding.eq_ignore_ascii_case("identity")) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ContentUnsupported, "a body comes as it is: send it without Content-Encoding").with_header("accept-encoding", "identity"))
+}
+
+/// The methods of a file.
+const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// A page of every function. It needs no credential and shows nothing without one.
+const INSPECTOR: &[Asset] = &[
+    Asset { path: "-/inspector", content_type: "text/html; charset=utf-8", body: include_str!("../../inspector/inspector.html") },
+    Asset { path: "-/inspector.css", content_type: "text/css; charset=utf-8", body: include_str!("../../inspector/inspector.css") },
+    Asset { path: "-/inspector.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../inspector/inspector.js") },
+];
+
+/// Relative, so that it holds under any prefix that a proxy takes away.
+fn redirect(bare: &str, query: &str) -> Reply {
+    let last = bare.rsplit('/').next().unwrap_or_default();
+    let mut reply = reply(StatusCode::PERMANENT_REDIRECT, "");
+    // As it came, but for what no header can hold.
+    let query = if query.is_empty() { String::new() } else { format!("?{}", utf8_percent_encode(query, CONTROLS)) };
+    set(&mut reply, header::LOCATION, &format!("{last}/{query}"));
+    reply
+}
+
+/// A file of a function, or of the gallery: the page and what it loads; `path` is what follows the base path. `page_policy` says what a page may load and run,
+/// as [`Function::PAGE_POLICY`].
+///
+/// # Errors
+///
+/// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
+pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Result<Reply> {
+    let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
+    if method == "OPTIONS" {
+        return Ok(preflight(FILE_METHODS));
+    }
+    if !matches!(method, "GET" | "HEAD") {
+        return Err(Error::method_not_allowed(method, FILE_METHODS));
+    }
+    let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
+    set(&mut reply, header::CONTENT_TYPE, asset.content_type);
+    set(&mut reply, header::CONTENT_SECURITY_POLICY, page_policy);
+    // The file belongs to the deployment and is the same for everyone: ask again each time, it is small.
+    set(&mut reply, header::CACHE_CONTROL, "public, no-cache");
+    Ok(reply)
+}
+
+/// What a page is told where its server takes no WebSocket: the transports that are left.
+const WITHOUT_WEBSOCKET: &[u8] = br#"<meta name="tidewire-transports" content="sse long-poll poll">"#;
+
+/// Tells a page that its server takes no WebSocket. A browser cannot tell such a server from a network that lets none through, and writes an error into the
+/// console for each that is tried. What is no page stays as it is.
+pub fn without_websocket(mut page: Reply) -> Reply {
+    let is_page = page.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let head = page.body().windows(6).position(|part| part == b"<head>").filter(|_| is_page);
+    if let Some(at) = head {
+        page.body_mut().splice(at + 6..at + 6, WITHOUT_WEBSOCKET.iter().copied());
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Rights;
+    use crate::channel::Offset;
+    use crate::function::{Creation, Route};
+    use crate::http::problem;
+    use crate::policy::Policy;
+    use crate::presence::Presence;
+
+    struct Notes;
+
+    impl Function for Notes {
+        const NAME: &'static str = "notes";
+        const ASSETS: &'static [Asset] =
+            &[Asset { path: "", content_type: "text/html", body: "<p>" }, Asset { path: "-/notes.css", content_type: "text/css", body: "p{}" }];
+        const ROUTES: &'static [Route] = &[Route { name: "scan", method: "PUT", rights: &[Right::Publish] }];
+
+        fn policy(settings: &Settings) -> Policy {
+            Policy { presence: Some(Presence::from_settings(settings)), ..Policy::new(Creation::OnPut, settings) }
+        }
+
+        fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
+            if channel.as_str() == "public" { Rights::NONE.with(Right::Read).with(Right::Publish) } else { Rights::NONE }
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings { base_path: "/a/notes/".into(), ..Settings::default() }
+    }
+
+    fn at(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Entry> {
+        let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
+        entry::<Notes>(&Visit { method, url: "", path, query, headers: &headers }, &settings())
+    }
+
+    fn replied(method: &str, path: &str) -> Reply {
+        match at(method, path, "", &[]).unwrap() {
+            Entry::Reply(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The request of nobody in particular.
+    fn requested(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Request> {
+        match at(method, path, query, headers)? {
+            Entry::Channel(asked) => asked.authorize::<Notes>(&Identity::Anonymous, &settings()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(method: &str, path: &str, headers: &[(&str, &str)]) -> ErrorKind {
+        requested(method, path, "", headers).unwrap_err().kind()
+    }
+
+    #[test]
+    fn serves_files_below_any_prefix() {
+        assert_eq!(replied("GET", "/a/notes/").body(), b"<p>");
+        assert_eq!(replied("GET", "/a/notes/-/notes.css").headers()[header::CONTENT_TYPE], "text/css");
+        assert!(replied("HEAD", "/a/notes/").body().is_empty());
+        assert_eq!(refused("GET", "/a/notes/-/other.css", &[]), ErrorKind::RouteNotFound);
+        assert_eq!(refused("POST", "/a/notes/", &[]), ErrorKind::MethodNotAllowed);
+        assert_eq!(file(Notes::ASSETS, "", "OPTIONS", PAGE_POLICY).unwrap().headers()[header::ALLOW], FILE_METHODS);
+    }
+
+    #[test]
+    fn a_page_has_a_policy_of_its_own_and_a_channel_one_that_runs_nothing() {
+        for path in ["/a/notes/", "/a/notes/-/notes.css", "/a/notes/-/inspector"] {
+            let headers = replied("GET", path).headers().clone();
+            assert_eq!(headers[header::CONTENT_SECURITY_POLICY], PAGE_POLICY, "{path}");
+            assert_eq!(headers[header::CACHE_CONTROL], "public, no-cache", "{path}");
+        }
+        let redirect = replied("GET", "/a/notes");
+        assert_eq!(redirect.headers()[header::CONTENT_SECURITY_POLICY], "sandbox; default-src 'none'");
+        assert_eq!(redirect.headers()[header::CACHE_CONTROL], "private, no-cache, no-transform");
+    }
+
+    #[test]
+    fn what_a_channel_holds_is_never_run() {
+        for destination in ["script", "serviceworker", "worker", "sharedworker", "style", "object"] {
+            assert_eq!(refused("GET", "/a/notes/public", &[("sec-fetch-dest", destination)]), ErrorKind::AccessDenied, "{destination}");
+        }
+        assert_eq!(refused("GET", "/a/notes/public", &[("service-worker", "script")]), ErrorKind::AccessDenied);
+        for destination in ["empty", "document", "iframe", "image", "video"] {
+            assert!(requested("GET", "/a/notes/public", "", &[("sec-fetch-dest", destination)]).is_ok(), "{destination}");
+        }
+        // The function's own files are what a page runs.
+        assert!(at("GET", "/a/notes/-/notes.css", "", &[("sec-fetch-dest", "style")]).is_ok());
+    }
+
+    #[test]
+    fn tells_a_page_what_its_server_does_not_offer() {
+        let told = |content_type: &'static str, body: &'static str, method: &str| {
+            let assets = &[Asset { path: "", content_type, body }];
+            String::from_utf8(without_websocket(file(assets, "", method, PAGE_POLICY).unwrap()).into_body()).unwrap()
+        };
+        let html = "text/html; charset=utf-8";
+        let page = "<html><head><title>a<head></title></head>";
+        assert_eq!(told(html, page, "GET"), r#"<html><head><meta name="tidewire-transports" content="sse long-poll poll"><title>a<head></title></head>"#);
+        assert_eq!(told(html, page, "HEAD"), "");
+        for (content_type, body) in [(html, "<p>"), (html, ""), ("text/javascript", page), ("text/css", page)] {
+            assert_eq!(told(content_type, body, "GET"), body);
+        }
+        assert_eq!(without_websocket(replied("GET", "/a/notes")).headers()[header::LOCATION], "notes/");
+    }
+
+    #[test]
+    fn knows_only_what_is_below_its_base() {
+        assert_eq!(replied("GET", "/a/notes").headers()[header::LOCATION], "notes/");
+        for other in ["/", "/notes/", "/a/notesx/public", "/public"] {
+            assert_eq!(refused("GET", other, &[]), ErrorKind::RouteNotFound, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_way_to_the_slash_keeps_the_query() {
+        for (query, location) in [("room=x&a=%20", "notes/?room=x&a=%20"), ("é\n", "notes/?%C3%A9%0A"), ("", "notes/")] {
+            let Ok(Entry::Reply(reply)) = at("GET", "/a/notes", query, &[]) else { panic!("no reply") };
+            assert_eq!((reply.status(), reply.headers()[header::LOCATION].to_str().unwrap()), (StatusCode::PERMANENT_REDIRECT, location));
+        }
+    }
+
+    #[test]
+    fn each_address_lists_exactly_the_methods_that_it_takes() {
+        let every = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", ""];
+        for path in ["public", "-/presence/public", "-/revoke/public", "-/stats/public", "-/tenant/team", "-/scan/public", "", "-/notes.css", "-/inspector"] {
+            let path = format!("/a/notes/{path}");
+            let allow = replied("OPTIONS", &path).headers()[header::ALLOW].to_str().unwrap().to_owned();
+            assert_eq!(replied("OPTIONS", &path).headers()[header::ACCESS_CONTROL_ALLOW_METHODS], allow);
+            let taken: Vec<_> = every.into_iter().filter(|method| at(method, &path, "", &[]).is_ok()).collect();
+            let listed: Vec<_> = every.into_iter().filter(|method| list(&allow).any(|listed| listed == *method)).collect();
+            assert_eq!(taken, listed, "{path}");
+            for method in every.into_iter().filter(|method| !taken.contains(method)) {
+                let error = at(method, &path, "", &[]).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::MethodNotAllowed, "{method} {path}");
+                assert_eq!(problem(&error).headers()[header::ALLOW], allow, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn head_of_what_is_beside_a_channel_is_like_get() {
+        for path in ["/a/notes/-/presence/public", "/a/notes/-/stats/public"] {
+            let operation = |method| match at(method, path, "", &[]).unwrap() {
+                Entry::Channel(asked) => asked.operation,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(operation("HEAD"), operation("GET"), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_body_is_refused() {
+        for path in ["public", "-/presence/public", "-/revoke/public"] {
+            let with = |encoding| at("POST", &format!("/a/notes/{path}"), "", &[("content-encoding", encoding)]).map(|_| ()).map_err(|error| error.kind());
+            for good in ["", "identity", "Identity, identity"] {
+                assert_eq!(with(good), Ok(()), "{path} {good:?}");
+            }
+            for bad in ["gzip", "identity, br", "x"] {
+                assert_eq!(with(bad), Err(ErrorKind::ContentUnsupported), "{path} {bad:?}");
+            }
+        }
+        assert!(at("GET", "/a/notes/public", "", &[("content-encoding", "gzip")]).is_ok());
+        assert_eq!(at("PUT", "/a/notes/-/scan/public", "", &[("content-encoding", "gzip")]).unwrap_err().kind(), ErrorKind::ContentUnsupported);
+    }
+
+    #[test]
+    fn a_precondition_beside_a_channel_is_refused() {
+        for field in ["if-match", "if-none-match", "if-unmodified-since"] {
+            for (method, path) in [("POST", "-/presence/public"), ("POST", "-/revoke/public"), ("DELETE", "-/tenant/team"), ("PUT", "-/scan/public")] {
+                let refused = at(method, &format!("/a/notes/{path}"), "", &[(field, "\"x\"")]).unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::NotSupported, "{field} {path}");
+            }
+            assert!(at("GET", "/a/notes/-/presence/public", "", &[(field, "\"x\"")]).is_ok());
+        }
+    }
+
+    #[test]
+    fn names_the_channel_below_its_base() {
+        assert_eq!(requested("GET", "/a/notes/pub%6Cic", "", &[]).unwrap().channel.as_str(), "public");
+    }
+
+    #[test]
+    fn demands_every_right_of_an_operation() {
+        assert!(requested("POST", "/a/notes/public", "", &[]).is_ok());
+        assert_eq!(refused("POST", "/a/notes/public", &[("stream-closed", "true")]), ErrorKind::CredentialMissing);
+        for method in ["PUT", "DELETE"] {
+            assert_eq!(refused(method, "/a/notes/public", &[]), ErrorKind::CredentialMissing, "{method}");
+        }
+        for method in ["GET", "HEAD", "POST"] {
+            assert_eq!(refused(method, "/a/notes/other", &[]), ErrorKind::CredentialMissing, "{method}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_erased_by_its_producer_and_never_with_the_whole_channel() {
+        let at = |query: &str, id: Option<&str>| {
+            let headers: Vec<_> = id.map(|id| ("producer-id", id)).into_iter().collect();
+            requested("DELETE", "/a/notes/public", query, &headers).map_err(|error| error.kind())
+        };
+        assert_eq!(
+            at("offset=-1", Some("p")).unwrap().operation,
+            Operation::Erase { offset: Offset::BEGINNING, by: Some("p".into()), only_if: Precondition::default() }
+        );
+        assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::CredentialMissing);
+        assert_eq!(at("offset=", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
+        assert_eq!(at("offset=now", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
+        assert_eq!(at("offset=-1&offset=-1", Some("p")).unwrap_err(), ErrorKind::ParameterRepeated);
+    }
+
+    #[test]
+    fn those_present_are_asked_beside_their_channel() {
+        let operation = |method| match requested(method, "/a/notes/-/presence/public", "", &[]) {
+            Ok(request) => Ok((request.channel.to_string(), request.operation)),
+            Err(error) => Err(error.kind()),
+        };
+        assert_eq!(operation("GET"), Ok(("public".into(), Operation::Members)));
+        assert_eq!(operation("POST"), Err(ErrorKind::CredentialMissing));
+        assert_eq!(operation("PUT"), Err(ErrorKind::MethodNotAllowed));
+        assert_eq!(refused("GET", "/a/notes/-/presence/other", &[]), ErrorKind::CredentialMissing);
+        assert_eq!(refused("GET", "/a/notes/-/presence/", &[]), ErrorKind::ChannelNameInvalid);
+    }
+
+    #[test]
+    fn a_route_of_the_function_takes_its_method_and_its_rights() {
+        let routed = |method, path, headers: &[_]| match at(method, path, "x=1&name=a%20b+c&name=d", headers)? {
+            Entry::Route(routed) => routed.authorize::<Notes>(&Identity::Anonymous, &settings()),
+            other => panic!("{other:?}"),
+        };
+        let scan = routed("PUT", "/a/notes/-/scan/public", &[("content-length", "7")]).unwrap();
+        assert_eq!((scan.route, scan.channel.as_str(), scan.length), ("scan", "public", Some(7)));
+        assert!(scan.grant.rights.allow(Right::Publish));
+        assert_eq!((scan.parameter("name").as_deref(), scan.parameter("other")), (Some("a b c"), None));
+        let refused = |method, path| routed(method, path, &[]).unwrap_err().kind();
+        assert_eq!(refused("POST", "/a/notes/-/scan/public"), ErrorKind::MethodNotAllowed);
+        assert_eq!(refused("PUT", "/a/notes/-/scan/other"), ErrorKind::CredentialMissing);
+        assert_eq!(refused("PUT", "/a/notes/-/scan/"), ErrorKind::ChannelNameInvalid);
+        assert_eq!(refused("PUT", "/a/notes/-/scan"), ErrorKind::RouteNotFound);
+    }
+
+    #[test]
+    fn who_manages_a_channel_erases_any_event() {
+        let Ok(Entry::Channel(asked)) = at("DELETE", "/a/notes/public", "offset=-1", &[("producer-id", "p")]) else { panic!("refused") };
+        struct Open;
+        impl Function for Open {
+            const NAME: &'static str = "open";
+            fn policy(settings: &Settings) -> Policy {
+                Policy::new(Creation::OnPut, settings)
+            }
+            fn authorize(_: &Identity, _: &ChannelName, _: &Settings) -> Rights {
+                Rights::ALL
+            }
+        }
+        let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
+        assert_eq!(request.operation, Operation::Erase { offset: Offset::BEGINNING, by: None, only_if: Precondition::default() });
+    }
+
+    #[test]
+    fn every_function_has_the_inspector() {
+        for (path, kind) in [("", "text/html; charset=utf-8"), (".css", "text/css; charset=utf-8"), (".js", "text/javascript; charset=utf-8")] {
+            assert_eq!(replied("GET", &format!("/a/notes/-/inspector{path}")).headers()[header::CONTENT_TYPE], kind);
+        }
+        assert_eq!(at("GET", "/a/notes/-/inspector/room", "", &[]).unwrap_err().kind(), ErrorKind::RouteNotFound);
+    }
+
+    #[test]
+    fn stats_are_for_who_manages_the_channel() {
+        assert_eq!(refused("GET", "/a/notes/-/stats/public", &[]), ErrorKind::CredentialMissing);
+        assert_eq!(refused("POST", "/a/notes/-/stats/public", &[]), ErrorKind::MethodNotAllowed);
+        for (accept, is_text) in [("*/*", false), ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4", true)] {
+            let Ok(Entry::Channel(asked)) = at("GET", "/a/notes/-/stats/public", "", &[("accept", accept)]) else { panic!("no channel is asked") };
+            assert_eq!(asked.operation, Operation::Stats { is_text });
+        }
+    }
+
+    #[test]
+    fn access_is_revoked_beside_its_channel() {
+        assert_eq!(refused("POST", "/a/notes/-/revoke/public", &[]), ErrorKind::CredentialMissing);
+        assert_eq!(refused("GET", "/a/notes/-/revoke/public", &[]), ErrorKind::MethodNotAllowed);
+        assert_eq!(refused("POST", "/a/notes/-/revoke/", &[]), ErrorKind::ChannelNameInvalid);
+    }
+
+    #[test]
+    fn answers_a_preflight_to_anyone() {
+        assert_eq!(replied("OPTIONS", "/a/notes/other").status(), StatusCode::NO_CONTENT);
+    }
+}

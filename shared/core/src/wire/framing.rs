@@ -1,0 +1,270 @@
+//! How events look on each live transport.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use super::body::joined_text;
+use super::news::news;
+use super::{frame, sse};
+use crate::access::{Grant, Revocation};
+use crate::channel::{Channel, Event, Gap, Offset};
+use crate::http::headers::{reply, set};
+use crate::http::{ContentType, Reply, headers};
+use crate::presence::{Member, members_json};
+
+/// Encoding of what a kept reader is sent. Readers of one framing get the same bytes, so an event is encoded once for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Framing {
+    /// JSON frames over WebSocket.
+    TidewireV1,
+    /// SSE for a native `EventSource`: one unnamed event per message.
+    EventSource,
+    /// SSE of Durable Streams: `data` and `control`.
+    DurableSse,
+    /// A long poll: the answer, for [`news_reply`](crate::news_reply).
+    News,
+}
+
+/// The end of a finished channel for one reader.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    /// Last frame; empty when the last batch said it already.
+    pub frame: String,
+    /// WebSocket close code.
+    pub code: u16,
+    /// WebSocket close reason.
+    pub reason: &'static str,
+}
+
+impl Framing {
+    /// Every framing.
+    pub const ALL: [Framing; 4] = [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
+
+    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half to either side by `entropy`. It names the reader's position, so that one
+    /// that is cut off before its first event comes back to where it was. Not to an `EventSource` that a [`gap`](Framing::gap) follows: cut off between the
+    /// two it would never hear of the gap, whose own `id:` names the position.
+    /// `ack_bytes` asks a reader over WebSocket to acknowledge what it gets, after about so many characters.
+    pub fn greeting(self, channel: &Channel, after: u64, gap: Option<Gap>, retry_ms: u64, entropy: u32, ack_bytes: Option<u64>) -> Option<String> {
+        match self {
+            Framing::TidewireV1 => Some(frame::hello(channel, after, ack_bytes)),
+            Framing::EventSource => {
+                let mut out = String::new();
+                let position = gap.is_none().then(|| channel.offset(after).to_string());
+                sse::encode_retry(&mut out, retry_ms / 2 + u64::from(entropy) % retry_ms.max(1), position.as_deref());
+                Some(out)
+            }
+            Framing::DurableSse | Framing::News => None,
+        }
+    }
+
+    /// Tells a reader that what it asked for is gone; it goes on from the earliest.
+    pub fn gap(self, gap: Gap, cursor: u64) -> Option<String> {
+        let mut out = String::new();
+        match self {
+            Framing::TidewireV1 => return Some(frame::gap(gap)),
+            Framing::EventSource => {
+                let data = format!(r#"{{"requested":"{}","earliest":"{}"}}"#, gap.requested, gap.earliest);
+                // With an id, or an EventSource that gets no event after it would come back with the lost one for ever.
+                sse::encode_event(&mut out, Some(&gap.earliest.to_string()), Some("gap"), &data);
+            }
+            Framing::DurableSse => control(&mut out, gap.earliest, cursor, &["streamGap"]),
+            Framing::News => return None,
+        }
+        Some(out)
+    }
+
+    /// Tells a reader who is present: all of them, or what changed since. `None` for a framing that carries no presence.
+    pub fn presence(self, members: &[Member], is_snapshot: bool) -> Option<String> {
+        let snapshot = if is_snapshot { r#""snapshot":true,"# } else { "" };
+        let members = members_json(members);
+        match self {
+            Framing::TidewireV1 => Some(format!(r#"{{"type":"presence",{snapshot}{members}}}"#)),
+            Framing::EventSource => {
+                let mut out = String::new();
+                sse::encode_event(&mut out, None, Some("presence"), &format!("{{{snapshot}{members}}}"));
+                Some(out)
+            }
+            Framing::DurableSse | Framing::News => None,
+        }
+    }
+
+    /// Whether it [carries presence](Framing::presence).
+    pub fn carries_presence(self) -> bool {
+        matches!(self, Framing::TidewireV1 | Framing::EventSource)
+    }
+
+    /// A batch of events, the last of which is the reader's new position; `after` is its position before. Empty when there is nothing to send.
+    pub fn batch(self, channel: &Channel, after: u64, events: &[Event], cursor: u64) -> String {
+        let end = events.last().map_or(after, |event| event.seq);
+        let is_up_to_date = end >= channel.tail;
+        match self {
+            Framing::TidewireV1 => frame::events(channel, events, is_up_to_date),
+            Framing::EventSource => {
+                let mut out = String::with_capacity(events.iter().map(|event| event.data.len() + 48).sum());
+                for event in events {
+                    let id = channel.offset(event.seq).to_string();
+                    if channel.content_type.is_text() {
+                        sse::encode_event(&mut out, Some(&id), None, &String::from_utf8_lossy(&event.data));
+                    } else {
+                        sse::encode_event(&mut out, Some(&id), None, &BASE64_STANDARD.encode(&event.data));
+                    }
+                }
+                out
+            }
+            Framing::DurableSse => {
+                let mut out = String::new();
+                let offset = channel.offset(end);
+                if !events.is_empty() {
+                    sse::encode_event(&mut out, Some(&offset.to_string()), Some("data"), &joined_text(events, &channel.content_type));
+                }
+                let flags: &[&str] = match (is_up_to_date, channel.closed) {
+                    (true, true) => &["upToDate", "streamClosed"],
+                    (true, false) => &["upToDate"],
+                    (false, _) => &[],
+                };
+                control(&mut out, offset, cursor, flags);
+                out
+            }
+            Framing::News => news(channel, after, events),
+        }
+    }
+
+    /// The end, sent after the batch that reached the tail of a closed channel.
+    pub fn closing(self, channel: &Channel) -> Closing {
+        let frame = if self == Framing::TidewireV1 { frame::closed(channel.tail_offset()) } else { String::new() };
+        Closing { frame, code: 1000, reason: "channel-closed" }
+    }
+
+    /// Says with which close code the server ends the connection: before the close itself, which may take seconds, and where SSE has none. `None` for a framing
+    /// that cannot say it; its client finds out by its next request.
+    pub fn close(self, code: u16, reason: &'static str) -> Option<String> {
+        match self {
+            Framing::TidewireV1 => Some(frame::close_frame(code, reason)),
+            Framing::EventSource => {
+                let mut out = String::new();
+                sse::encode_event(&mut out, None, Some("close"), &format!(r#"{{"code":{code},"reason":"{reason}"}}"#));
+                Some(out)
+            }
+            Framing::DurableSse | Framing::News => None,
+        }
+    }
+
+    /// The last chunk of a stream that the server ends: why the client has no access any more, else when to come back. `None` where that cannot be said.
+    pub fn farewell(self, grant: &Grant, revocations: &[Revocation], now_ms: u64) -> Option<String> {
+        match grant.admit(revocations, now_ms) {
+            Err(error) => self.close(error.close_code(), error.close_reason()),
+            Ok(()) => {
+                let mut out = String::new();
+                sse::encode_retry(&mut out, sse::PLANNED_RETRY_MS, None);
+                Some(out)
+            }
+        }
+    }
+}
+
+/// Head of an SSE answer.
+pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply {
+    let mut reply = reply(StatusCode::OK, "");
+    set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    // As the `no-transform` of every answer, it keeps proxies from holding events back.
+    set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    if framing == Framing::DurableSse && !content_type.is_text() {
+        set(&mut reply, headers::SSE_ENCODING, "base64");
+    }
+    reply
+}
+
+/// A flat object, as readers of Durable Streams expect, directly after its event line and without a space.
+fn control(out: &mut String, offset: Offset, cursor: u64, flags: &[&str]) {
+    let mut json = format!(r#"{{"streamNextOffset":"{offset}""#);
+    // After the end there is nothing to collapse requests for.
+    if !flags.contains(&"streamClosed") {
+        json.push_str(&format!(r#","streamCursor":"{cursor}""#));
+    }
+    for flag in flags {
+        json.push_str(&format!(r#","{flag}":true"#));
+    }
+    json.push('}');
+    sse::encode_event(out, None, Some("control"), &json);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_stream_says_when_data_is_base64() {
+        let encoding = |framing, content_type: &ContentType| event_stream_head(framing, content_type).headers().get(headers::SSE_ENCODING).cloned();
+        let bytes = ContentType::octet_stream();
+        assert_eq!(encoding(Framing::DurableSse, &bytes).unwrap(), "base64");
+        assert_eq!(encoding(Framing::DurableSse, &ContentType::json()), None);
+        assert_eq!(encoding(Framing::EventSource, &bytes), None);
+    }
+
+    #[test]
+    fn the_head_of_a_stream_keeps_proxies_from_holding_it_back() {
+        let head = event_stream_head(Framing::EventSource, &ContentType::json());
+        assert_eq!(head.headers()[header::CONTENT_TYPE], "text/event-stream");
+        assert_eq!(head.headers()[header::CACHE_CONTROL], "private, no-cache, no-transform");
+        assert_eq!(head.headers()["x-accel-buffering"], "no");
+    }
+
+    #[test]
+    fn presence_reaches_those_who_can_read_it() {
+        let members = [Member { id: "a".into(), state: Some("{\n}".into()) }, Member { id: "b".into(), state: None }];
+        assert_eq!(
+            Framing::TidewireV1.presence(&members, false).unwrap(),
+            "{\"type\":\"presence\",\"members\":[{\"id\":\"a\",\"state\":{\n}},{\"id\":\"b\",\"state\":null}]}"
+        );
+        assert_eq!(Framing::EventSource.presence(&[], true).unwrap(), "event: presence\ndata:{\"snapshot\":true,\"members\":[]}\n\n");
+        for framing in Framing::ALL {
+            assert_eq!(framing.presence(&members, true).is_some(), framing.carries_presence());
+        }
+    }
+
+    #[test]
+    fn an_end_is_told_to_those_who_can_read_it() {
+        let told = Framing::ALL.map(|framing| framing.close(3005, "credential-expired"));
+        assert_eq!(told[0].as_deref(), Some(r#"{"type":"close","code":3005,"reason":"credential-expired"}"#));
+        assert_eq!(told[1].as_deref(), Some("event: close\ndata:{\"code\":3005,\"reason\":\"credential-expired\"}\n\n"));
+        assert_eq!(told[2..], [None, None]);
+    }
+
+    #[test]
+    fn a_stream_that_is_ended_says_when_to_come_back_or_why_not() {
+        let grant = Grant { until_ms: Some(10), ..Grant::default() };
+        assert_eq!(Framing::EventSource.farewell(&grant, &[], 9).unwrap(), "retry:100\n\n");
+        assert!(Framing::EventSource.farewell(&grant, &[], 10).unwrap().contains("credential-expired"));
+        assert_eq!(Framing::DurableSse.farewell(&grant, &[], 10), None);
+    }
+
+    #[test]
+    fn spreads_reconnection_by_half_to_either_side() {
+        let channel = Channel::new(1, ContentType::json());
+        let retry = |entropy| {
+            let greeting = Framing::EventSource.greeting(&channel, 0, None, 2_000, entropy, None).unwrap();
+            greeting.split_once('\n').unwrap().0.to_owned()
+        };
+        assert_eq!([retry(0), retry(1_999), retry(2_000)], ["retry:1000", "retry:2999", "retry:1000"]);
+    }
+
+    #[test]
+    fn a_reader_that_is_cut_off_before_its_first_event_knows_where_it_was() {
+        let channel = Channel { first: 3, tail: 7, ..Channel::new(9, ContentType::json()) };
+        let (here, lost) = (channel.offset(7).to_string(), Gap { requested: channel.offset(1), earliest: channel.offset(2) });
+        let decoded = |gap| {
+            let mut decoder = sse::Decoder::new();
+            let mut opening = Framing::EventSource.greeting(&channel, 7, gap, 2_000, 0, None).unwrap();
+            opening.extend(gap.and_then(|gap| Framing::EventSource.gap(gap, 0)));
+            opening.push_str("data:x\n\n");
+            decoder.push(opening.as_bytes())
+        };
+        // The first event that is dispatched tells which id was there before it.
+        assert_eq!(decoded(None)[0], sse::Decoded { event: "message".into(), data: "x".into(), last_event_id: here });
+        let told = decoded(Some(lost));
+        assert_eq!((told[0].event.as_str(), &told[0].last_event_id), ("gap", &lost.earliest.to_string()));
+        assert!(!Framing::EventSource.greeting(&channel, 7, Some(lost), 2_000, 0, None).unwrap().contains("id:"));
+    }
+}

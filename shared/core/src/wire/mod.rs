@@ -1,0 +1,13 @@
+//! The bytes that readers get.
+
+pub(crate) mod body;
+mod cursor;
+pub(crate) mod frame;
+mod framing;
+mod news;
+pub mod sse;
+
+pub use cursor::next_cursor;
+pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
+pub use framing::{Closing, Framing, event_stream_head};
+pub use news::news_reply;
