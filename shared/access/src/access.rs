@@ -1,7 +1,7 @@
 //! What a deployment trusts, and who a request is from.
 
 use jsonwebtoken::Algorithm;
-use tidewire_core::{Error, ErrorKind, Identity, Result, Settings, Transport, Visit};
+use tidewire_core::{Error, ErrorKind, Identity, RequestHead, Result, Settings, Transport};
 
 use crate::credential::invalid;
 use crate::{Carrier, Credential, TicketKeys, UnverifiedToken, jwt, origin};
@@ -46,12 +46,12 @@ impl<'a> Access<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::CredentialInvalid`], [`ErrorKind::CredentialExpired`], [`ErrorKind::OriginDenied`], [`ErrorKind::ParameterRepeated`].
-    pub fn identify(&self, visit: &Visit<'_>, now_ms: u64) -> Result<Step> {
+    pub fn identify(&self, head: &RequestHead<'_>, now_ms: u64) -> Result<Step> {
         let has_provider = !self.settings.jwks_url.is_empty();
         // Where all is open and nothing can be verified, a credential is for a proxy in front.
         let is_open = self.settings.open_access && self.tickets.is_empty() && !has_provider;
-        let credential = if is_open { None } else { Credential::find(visit)? };
-        origin::check(visit, credential.as_ref(), Transport::is_upgrade((visit.headers)("upgrade").as_deref()), self.settings)?;
+        let credential = if is_open { None } else { Credential::find(head)? };
+        origin::check(head, credential.as_ref(), Transport::is_upgrade((head.headers)("upgrade").as_deref()), self.settings)?;
         let Some(Credential { text, carrier }) = credential else { return Ok(Step::Known(Identity::Anonymous)) };
         let header = jwt::header(&text)?;
         // Which keys are asked; whether the signature is one of theirs they say.
@@ -91,8 +91,8 @@ mod tests {
     /// Whether the request is from nobody or a ticket, or why it is refused.
     fn asked(settings: &Settings, method: &str, query: &str, headers: &[(&str, &str)]) -> Result<bool, ErrorKind> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        let visit = Visit { method, url: "https://chat.example/room", path: "/room", query, headers: &headers };
-        match Access::new("chat", settings).unwrap().identify(&visit, NOW_MS) {
+        let head = RequestHead { method, url: "https://chat.example/room", path: "/room", query, headers: &headers };
+        match Access::new("chat", settings).unwrap().identify(&head, NOW_MS) {
             Ok(Step::Known(identity)) => Ok(identity != Identity::Anonymous),
             Ok(Step::NeedsKeys(_)) => panic!("a ticket needs no provider"),
             Err(error) => Err(error.kind()),

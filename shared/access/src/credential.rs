@@ -2,7 +2,7 @@
 
 use form_urlencoded::parse;
 use tidewire_core::fields::cookies;
-use tidewire_core::{Error, ErrorKind, Result, Visit};
+use tidewire_core::{Error, ErrorKind, RequestHead, Result};
 
 /// Longest credential, in bytes, 401 above: the tokens of providers have one to four thousand. Looked at before anything is decoded.
 pub const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
@@ -37,9 +37,9 @@ impl Credential {
     /// # Errors
     ///
     /// [`ErrorKind::CredentialInvalid`] for what cannot be one and for two that differ, [`ErrorKind::ParameterRepeated`].
-    pub fn find(visit: &Visit<'_>) -> Result<Option<Credential>> {
+    pub fn find(head: &RequestHead<'_>) -> Result<Option<Credential>> {
         let mut found: Option<Credential> = None;
-        for (text, carrier) in [(bearer(visit), Carrier::Bearer), (query(visit)?, Carrier::Query), (cookie(visit)?, Carrier::Cookie)] {
+        for (text, carrier) in [(bearer(head), Carrier::Bearer), (query(head)?, Carrier::Query), (cookie(head)?, Carrier::Cookie)] {
             let Some(text) = text else { continue };
             if text.len() > MAX_CREDENTIAL_BYTES {
                 return Err(invalid(format!("a credential has at most {MAX_CREDENTIAL_BYTES} bytes")));
@@ -58,15 +58,15 @@ impl Credential {
     }
 }
 
-fn bearer(visit: &Visit<'_>) -> Option<String> {
-    let header = (visit.headers)("authorization")?;
+fn bearer(head: &RequestHead<'_>) -> Option<String> {
+    let header = (head.headers)("authorization")?;
     let header = header.trim();
     let (scheme, text) = header.split_once([' ', '\t']).unwrap_or((header, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| text.trim().into())
 }
 
-fn query(visit: &Visit<'_>) -> Result<Option<String>> {
-    let mut tickets = parse(visit.query.as_bytes()).filter(|(name, _)| name == TICKET_PARAMETER);
+fn query(head: &RequestHead<'_>) -> Result<Option<String>> {
+    let mut tickets = parse(head.query.as_bytes()).filter(|(name, _)| name == TICKET_PARAMETER);
     let ticket = tickets.next().map(|(_, text)| text.into_owned());
     match tickets.next() {
         Some(_) => Err(Error::new(ErrorKind::ParameterRepeated, format!("`{TICKET_PARAMETER}` stands more than once"))),
@@ -74,8 +74,8 @@ fn query(visit: &Visit<'_>) -> Result<Option<String>> {
     }
 }
 
-fn cookie(visit: &Visit<'_>) -> Result<Option<String>> {
-    let Some(header) = (visit.headers)("cookie") else { return Ok(None) };
+fn cookie(head: &RequestHead<'_>) -> Result<Option<String>> {
+    let Some(header) = (head.headers)("cookie") else { return Ok(None) };
     let mut tickets = cookies(&header).filter(|(name, _)| *name == TICKET_COOKIE).map(|(_, text)| text);
     let ticket = tickets.next();
     match tickets.find(|other| Some(*other) != ticket) {
@@ -94,8 +94,8 @@ mod tests {
 
     fn found(query: &str, headers: &[(&str, &str)]) -> Result<Option<(String, Carrier)>, ErrorKind> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        let visit = Visit { method: "GET", url: "http://a/b", path: "/b", query, headers: &headers };
-        Credential::find(&visit).map(|found| found.map(|found| (found.text, found.carrier))).map_err(|error| error.kind())
+        let head = RequestHead { method: "GET", url: "http://a/b", path: "/b", query, headers: &headers };
+        Credential::find(&head).map(|found| found.map(|found| (found.text, found.carrier))).map_err(|error| error.kind())
     }
 
     #[test]

@@ -1,26 +1,26 @@
 //! Which pages may ask in a visitor's name.
 
-use tidewire_core::{Error, ErrorKind, Result, Settings, Visit};
+use tidewire_core::{Error, ErrorKind, RequestHead, Result, Settings};
 
 use crate::{Carrier, Credential};
 
 /// Headers that every answer to the request carries besides its own: `vary` is to be added, the others take the place of those of the same name.
 ///
 /// Only pages of an allowed origin read answers to requests with cookies. All others get what everyone gets, which no browser shows them then.
-pub fn cors(visit: &Visit<'_>, settings: &Settings) -> Vec<(&'static str, String)> {
+pub fn cors(head: &RequestHead<'_>, settings: &Settings) -> Vec<(&'static str, String)> {
     if settings.allowed_origins.is_empty() {
         return Vec::new();
     }
     let mut headers = vec![("vary", "Origin".to_owned())];
-    if let Some(origin) = allowed_origin(visit, settings) {
+    if let Some(origin) = allowed_origin(head, settings) {
         headers.extend([("access-control-allow-origin", origin), ("access-control-allow-credentials", "true".to_owned())]);
     }
     headers
 }
 
 /// The origin of the page that asks, where `ALLOWED_ORIGINS` has it.
-fn allowed_origin(visit: &Visit<'_>, settings: &Settings) -> Option<String> {
-    (visit.headers)("origin").filter(|origin| settings.allowed_origins.contains(origin))
+fn allowed_origin(head: &RequestHead<'_>, settings: &Settings) -> Option<String> {
+    (head.headers)("origin").filter(|origin| settings.allowed_origins.contains(origin))
 }
 
 /// Whether the page that asks may. A browser sends cookies, and opens WebSockets, for pages of any origin.
@@ -28,27 +28,27 @@ fn allowed_origin(visit: &Visit<'_>, settings: &Settings) -> Option<String> {
 /// # Errors
 ///
 /// [`ErrorKind::OriginDenied`].
-pub(crate) fn check(visit: &Visit<'_>, credential: Option<&Credential>, is_upgrade: bool, settings: &Settings) -> Result<()> {
+pub(crate) fn check(head: &RequestHead<'_>, credential: Option<&Credential>, is_upgrade: bool, settings: &Settings) -> Result<()> {
     let is_cookie = credential.is_some_and(|credential| credential.carrier == Carrier::Cookie);
     let is_guarded = is_cookie || is_upgrade && (credential.is_some() || !settings.allowed_origins.is_empty());
-    if !is_guarded || allowed_origin(visit, settings).is_some() || is_same_origin(visit, is_cookie, is_upgrade) {
+    if !is_guarded || allowed_origin(head, settings).is_some() || is_same_origin(head, is_cookie, is_upgrade) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::OriginDenied, "a page of this origin may not ask in a visitor's name: ALLOWED_ORIGINS has those that may"))
 }
 
-fn is_same_origin(visit: &Visit<'_>, is_cookie: bool, is_upgrade: bool) -> bool {
+fn is_same_origin(head: &RequestHead<'_>, is_cookie: bool, is_upgrade: bool) -> bool {
     let scheme = |url: &str| url.split_once("://").map(|(scheme, rest)| (scheme.to_owned(), rest.split('/').next().unwrap_or_default().to_owned()));
-    if let Some(origin) = (visit.headers)("origin") {
+    if let Some(origin) = (head.headers)("origin") {
         let Some((page, host)) = scheme(&origin) else { return false };
-        let own = (visit.headers)("host").or_else(|| scheme(visit.url).map(|(_, host)| host));
+        let own = (head.headers)("host").or_else(|| scheme(head.url).map(|(_, host)| host));
         // A proxy may end TLS before us, never begin it: an insecure page is not the same as the secure one.
-        let is_downgraded = page == "http" && visit.url.starts_with("https:");
+        let is_downgraded = page == "http" && head.url.starts_with("https:");
         return !is_downgraded && own.is_some_and(|own| own.eq_ignore_ascii_case(&host));
     }
-    match (visit.headers)("sec-fetch-site") {
+    match (head.headers)("sec-fetch-site") {
         Some(site) => matches!(site.as_str(), "same-origin" | "none"),
         // No browser of today. One of yesterday names the origin with whatever changes something.
-        None => !is_cookie || !is_upgrade && matches!(visit.method, "GET" | "HEAD"),
+        None => !is_cookie || !is_upgrade && matches!(head.method, "GET" | "HEAD"),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidewire_access::{Access, Step, TicketKeys};
-use tidewire_core::{Identity, Right, Rights, Secret, Settings, Ticket, Visit};
+use tidewire_core::{Identity, RequestHead, Right, Rights, Secret, Settings, Ticket};
 
 // As it stands in the README.
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -34,8 +34,8 @@ fn a_ticket_that_a_backend_in_rust_minted_is_taken() {
     let text = ticket(keys, &json!({"aud": "chat", "ch": "room-1", "rights": ["read", "publish"], "sub": "ann", "exp": NOW_MS / 1_000 + 300})).unwrap();
     let settings = Settings { ticket_keys: Secret::new(keys), ..Settings::default() };
     let headers = |name: &str| (name == "authorization").then(|| format!("Bearer {text}"));
-    let visit = Visit { method: "GET", url: "https://live.example/room-1", path: "/room-1", query: "", headers: &headers };
-    let step = Access::new("chat", &settings).unwrap().identify(&visit, NOW_MS).unwrap();
+    let head = RequestHead { method: "GET", url: "https://live.example/room-1", path: "/room-1", query: "", headers: &headers };
+    let step = Access::new("chat", &settings).unwrap().identify(&head, NOW_MS).unwrap();
     let rights = Rights::NONE.with(Right::Read).with(Right::Publish);
     let expected = Ticket { id: None, subject: Some("ann".into()), channels: "room-1".into(), rights, expires_ms: NOW_MS + 300_000 };
     assert!(matches!(step, Step::Known(Identity::Ticket(ticket)) if ticket == expected));

@@ -6,8 +6,6 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::channel::Offset;
-
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -17,7 +15,7 @@ pub struct Error {
     kind: ErrorKind,
     detail: String,
     /// The offset to go on from, where that is what was asked.
-    earliest: Option<Offset>,
+    earliest: Option<String>,
     /// When to come again, in milliseconds from now.
     retry_after_ms: Option<u64>,
     /// Headers that tell a program what the sentence tells people.
@@ -150,13 +148,13 @@ impl Error {
     }
 
     /// [`ErrorKind::OffsetGone`], with the offset to go on from.
-    pub fn gone(requested: Offset, earliest: Offset) -> Error {
+    pub fn gone(requested: impl fmt::Display, earliest: impl fmt::Display) -> Error {
         let detail = format!("the events after {requested} are gone; go on from {earliest}");
-        Error { earliest: Some(earliest), ..Error::new(ErrorKind::OffsetGone, detail) }
+        Error { earliest: Some(earliest.to_string()), ..Error::new(ErrorKind::OffsetGone, detail) }
     }
 
     /// [`ErrorKind::ChannelClosed`], with the final offset.
-    pub fn closed(tail: Offset) -> Error {
+    pub fn closed(tail: impl fmt::Display) -> Error {
         let error = Error::new(ErrorKind::ChannelClosed, "nothing is appended to a finished channel");
         error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
     }
@@ -199,8 +197,8 @@ impl Error {
     }
 
     /// The offset to go on from, for [`ErrorKind::OffsetGone`].
-    pub fn earliest(&self) -> Option<Offset> {
-        self.earliest
+    pub fn earliest(&self) -> Option<&str> {
+        self.earliest.as_deref()
     }
 
     /// When the same request may succeed, in milliseconds from now.

@@ -2,18 +2,9 @@
 
 use crate::access::{Identity, Right, Rights};
 use crate::channel::{ChannelName, NameShape};
-use crate::http::{ContentType, PAGE_POLICY};
+use crate::http::PAGE_POLICY;
 use crate::policy::Policy;
 use crate::settings::Settings;
-
-/// How a channel comes to be.
-#[derive(Clone, Debug)]
-pub enum Creation {
-    /// By the first publish, with this content type.
-    OnPublish(ContentType),
-    /// By `PUT`, as Durable Streams says.
-    OnPut,
-}
 
 /// A file served from memory: the demo page and what it loads.
 #[derive(Clone, Copy, Debug)]
@@ -59,4 +50,10 @@ pub trait Function {
 
     /// Who may do what in a channel. The first thing a copier changes.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights;
+}
+
+/// The rules for one channel: for one under `demo-`, which anyone may use, [`Policy::demo`], unless every channel is open.
+pub fn policy_of<F: Function>(channel: Option<&ChannelName>, settings: &Settings) -> Policy {
+    let policy = F::policy(settings);
+    if channel.is_some_and(ChannelName::is_demo) && !settings.open_access { policy.demo() } else { policy }
 }

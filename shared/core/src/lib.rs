@@ -27,13 +27,13 @@ mod typescript;
 mod wire;
 
 // What a function supplies.
-pub use function::{Asset, Creation, Function, Route};
+pub use function::{Asset, Function, Route, policy_of};
 pub use limits::{Bound, LIMITS, Limit};
-pub use policy::Policy;
+pub use policy::{Creation, Policy};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
-pub use request::{Append, Asked, Entry, Operation, Precondition, Read, Request, Routed, Tenant, Transport, Visit, entry, file, without_websocket};
+pub use request::{Append, Asked, Entry, Operation, Precondition, Read, Request, Routed, Tenant, Transport, entry, file, without_websocket};
 
 // Who may do it.
 pub use access::{Grant, Identity, Origins, Revocation, Revoked, Right, Rights, Secret, Ticket, Token};
@@ -45,15 +45,15 @@ pub use channel::{Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Off
 pub use publish::{Forgetting, Producer, ProducerState, Rate, Tally};
 
 // What to do with an operation.
-pub use decide::{Authored, Commit, Decision, ErasePlan, Moment, PagePlan, Subscribe, decide, decide_publish, timed_out};
+pub use decide::{Authored, Commit, Decision, ErasePlan, Moment, Subscribe, decide, decide_publish, timed_out};
 
 // Who is present.
 pub use presence::{Lease, Member, Presence, presence_changes, presence_reply, present};
 
 // The bytes that clients get.
-pub use crate::http::{ContentType, PAGE_POLICY, Polling, Reply, fields, into_parts, json, problem};
+pub use crate::http::{ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, into_parts, json, problem};
 pub use error::{Error, ErrorKind, Result};
-pub use wire::{ClientFrame, Closing, Framing, SUBPROTOCOL, ack_frame, error_frame, event_stream_head, news_reply, next_cursor, sse};
+pub use wire::{ClientFrame, Closing, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head, news_reply, next_cursor, sse};
 
 // What its operator sees.
 pub use stats::{Activity, Scope, Stats};

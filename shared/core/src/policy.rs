@@ -1,12 +1,21 @@
 //! What a function decides about its channels.
 
-use crate::channel::{Channel, ChannelName, Expiry, Keys, Offset, PageLimit, Retention};
+use crate::access::Grant;
+use crate::channel::{Channel, Expiry, Keys, Offset, PageLimit, Retention};
 use crate::error::{Error, ErrorKind, Result};
-use crate::function::{Creation, Function};
 use crate::http::{ContentType, Polling};
 use crate::presence::Presence;
-use crate::publish::Rate;
+use crate::publish::{Producer, Rate, Tally};
 use crate::settings::Settings;
+
+/// How a channel comes to be.
+#[derive(Clone, Debug)]
+pub enum Creation {
+    /// By the first publish, with this content type.
+    OnPublish(ContentType),
+    /// By `PUT`, as Durable Streams says.
+    OnPut,
+}
 
 /// Events kept of a channel under `demo-`.
 pub(crate) const DEMO_EVENTS: u64 = 1_000;
@@ -59,7 +68,11 @@ impl Policy {
     pub fn new(creation: Creation, settings: &Settings) -> Policy {
         Policy {
             creation,
-            retention: Retention::from_settings(settings),
+            retention: Retention {
+                max_events: settings.retention_max_events,
+                max_bytes: settings.retention_max_bytes,
+                max_age_ms: settings.retention_max_age_s.saturating_mul(1000),
+            },
             page: PageLimit { max_events: settings.page_max_events, max_bytes: settings.page_max_bytes },
             max_event_bytes: settings.max_event_bytes,
             max_batch_events: settings.max_batch_events,
@@ -81,6 +94,11 @@ impl Policy {
         self.implicit_type().map(|content_type| Channel::absent(content_type.clone()))
     }
 
+    /// What the channel must keep of the publisher: one [`Tally`] for each id. Empty for a publish that needs no memory.
+    pub fn tallies(&self, grant: &Grant, producer: Option<&Producer>) -> Vec<Tally> {
+        Tally::of(grant, producer, self.rate, self.anonymous_rate)
+    }
+
     /// The presence that the function tells.
     ///
     /// # Errors
@@ -90,13 +108,7 @@ impl Policy {
         self.presence.ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "channels of this function do not tell who is present"))
     }
 
-    /// What holds for one channel: for those under `demo-`, which anyone may use, [`Policy::demo`], unless every channel is open.
-    pub fn of<F: Function>(channel: Option<&ChannelName>, settings: &Settings) -> Policy {
-        let policy = F::policy(settings);
-        if channel.is_some_and(ChannelName::is_demo) && !settings.open_access { policy.demo() } else { policy }
-    }
-
-    /// The same, small, short-lived and limited in rate: what strangers may cost.
+    /// The same rules, small, short-lived and limited in rate: what strangers may cost.
     #[must_use]
     pub fn demo(self) -> Policy {
         let Retention { max_events, max_bytes, max_age_ms } = self.retention;

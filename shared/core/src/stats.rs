@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use crate::channel::{Channel, Offset};
 use crate::http::headers::set;
 use crate::http::{Reply, json};
-use crate::request::Transport;
 use crate::wire::Framing;
 
 /// Whose readers and counters are told.
@@ -63,7 +62,7 @@ impl Stats {
             Scope::Channel => ("channel", None),
             Scope::Instance(name) => ("instance", Some(format!("{name:08x}"))),
         };
-        let readers = Framing::ALL.map(|framing| (transport(framing).name(), activity.readers.get(&framing).copied().unwrap_or_default()));
+        let readers = Framing::ALL.map(|framing| (framing.transport().name(), activity.readers.get(&framing).copied().unwrap_or_default()));
         if !self.is_text {
             let readers: Map<String, Value> = readers.into_iter().map(|(name, count)| (name.into(), count.into())).collect();
             let Activity { drops, gaps, refusals, .. } = activity;
@@ -96,15 +95,6 @@ impl Stats {
         let mut reply = json(text);
         set(&mut reply, header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
         reply
-    }
-}
-
-fn transport(framing: Framing) -> Transport {
-    match framing {
-        Framing::TidewireV1 => Transport::WebSocket,
-        Framing::EventSource => Transport::EventSource,
-        Framing::DurableSse => Transport::DurableSse,
-        Framing::News => Transport::LongPoll,
     }
 }
 

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::channel::{ChannelName, Offset};
 use crate::error::Error;
 use crate::function::Function;
-use crate::request::{Transport, Visit};
+use crate::http::RequestHead;
+use crate::request::Transport;
 use crate::settings::Settings;
 
 /// What is known of a request from its beginning, for the line that tells how it or its connection ended.
@@ -23,13 +24,13 @@ pub struct Trace {
 
 impl Trace {
     /// A request; `id` is new for each.
-    pub fn new<F: Function>(visit: &Visit<'_>, settings: &Settings, id: u64, now_ms: u64) -> Trace {
-        let rest = visit.path.strip_prefix(settings.base_path.as_str()).unwrap_or_default();
+    pub fn new<F: Function>(head: &RequestHead<'_>, settings: &Settings, id: u64, now_ms: u64) -> Trace {
+        let rest = head.path.strip_prefix(settings.base_path.as_str()).unwrap_or_default();
         // What is beside a channel ends with its name: `-/presence/room`.
         let name = rest.strip_prefix("-/").map_or(Some(rest), |beside| beside.split_once('/').map(|(_, name)| name));
         let channel = name.and_then(|name| ChannelName::from_path(name, F::NAMES).ok());
-        let transport = match visit.method {
-            "GET" => Transport::of(visit).map_or("unknown", Transport::name),
+        let transport = match head.method {
+            "GET" => Transport::of(head).map_or("unknown", Transport::name),
             _ => "http",
         };
         let channel = channel.map(|channel| hash(F::NAME, channel.as_str()));
@@ -102,8 +103,7 @@ mod tests {
     use super::*;
     use crate::access::{Identity, Rights};
     use crate::error::ErrorKind;
-    use crate::function::Creation;
-    use crate::policy::Policy;
+    use crate::policy::{Creation, Policy};
 
     struct Feed;
 
@@ -121,8 +121,8 @@ mod tests {
 
     fn trace(method: &str, path: &str, query: &str) -> Trace {
         let settings = Settings { base_path: "/feed/".into(), ..Settings::default() };
-        let visit = Visit { method, url: "", path, query, headers: &|name| (name == "authorization").then(|| "Bearer s3cret".into()) };
-        Trace::new::<Feed>(&visit, &settings, 10, 1_000)
+        let head = RequestHead { method, url: "", path, query, headers: &|name| (name == "authorization").then(|| "Bearer s3cret".into()) };
+        Trace::new::<Feed>(&head, &settings, 10, 1_000)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use ts_rs::{Config, TS};
 
 use crate::error::{Error, ErrorKind};
-use crate::http::headers::Problem;
+use crate::http::problem::Problem;
 use crate::wire::error_frame;
 
 /// A frame from the server. There may be other types, and other members of these: ignore what you do not know.

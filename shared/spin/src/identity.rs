@@ -1,14 +1,14 @@
 //! Who asks, before anything of a channel is touched.
 
 use tidewire_access::{Access, Step};
-use tidewire_core::{Error, Identity, Settings, Visit};
+use tidewire_core::{Error, Identity, RequestHead, Settings};
 
 use crate::clock::now_ms;
 use crate::provider_keys::provider_keys;
 
 /// Verifies the credential of a request, with the provider's keys where it takes them.
-pub(crate) async fn identify(function: &str, visit: &Visit<'_>, settings: &Settings) -> Result<Identity, Error> {
-    match Access::new(function, settings)?.identify(visit, now_ms())? {
+pub(crate) async fn identify(function: &str, head: &RequestHead<'_>, settings: &Settings) -> Result<Identity, Error> {
+    match Access::new(function, settings)?.identify(head, now_ms())? {
         Step::Known(identity) => Ok(identity),
         Step::NeedsKeys(token) => {
             let keys = provider_keys(&settings.jwks_url, token.key()).await?;

@@ -132,7 +132,7 @@ impl Reader {
             }
             if self.frames_left == 0 || elapsed() >= self.ends_at || !self.has_access() {
                 self.is_ended = true;
-                self.end_code = self.grant.admit(&self.watch.revocations(), now_ms()).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
+                self.end_code = self.grant.check_access(&self.watch.revocations(), now_ms()).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
                 return self.framing.farewell(&self.grant, &self.watch.revocations(), now_ms());
             }
             match self.news().await {
@@ -228,7 +228,7 @@ impl Reader {
     }
 
     fn has_access(&self) -> bool {
-        self.grant.until_ms.is_none() || self.grant.admit(&self.watch.revocations(), now_ms()).is_ok()
+        self.grant.until_ms.is_none() || self.grant.check_access(&self.watch.revocations(), now_ms()).is_ok()
     }
 
     fn moved(&mut self, to: u64, channel: &Channel) {

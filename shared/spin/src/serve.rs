@@ -10,8 +10,8 @@ use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
     Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read, Reply,
-    Request as ChannelRequest, Scope, Settings, Start, Tenant, Trace, Transport, Visit, decide, entry, event_stream_head, fault, file, presence_reply,
-    timed_out, without_websocket,
+    Request as ChannelRequest, RequestHead, Scope, Settings, Start, Tenant, Trace, Transport, decide, entry, event_stream_head, fault, file, policy_of,
+    presence_reply, timed_out, without_websocket,
 };
 
 use crate::activity::{count, counted, instance};
@@ -74,24 +74,24 @@ async fn answer<F: Function>(
         (!values.is_empty()).then(|| values.join(if name == "cookie" { "; " } else { ", " }))
     };
     let url = told(&parts.headers, "spin-full-url").unwrap_or_default();
-    let visit = Visit { method: parts.method.as_str(), url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
-    *headers = cors(&visit, &settings);
-    let trace = trace.insert(Trace::new::<F>(&visit, &settings, u64::from(entropy()) << 32 | u64::from(entropy()), now_ms()));
-    let asked = match entry::<F>(&visit, &settings)? {
+    let head = RequestHead { method: parts.method.as_str(), url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
+    *headers = cors(&head, &settings);
+    let trace = trace.insert(Trace::new::<F>(&head, &settings, u64::from(entropy()) << 32 | u64::from(entropy()), now_ms()));
+    let asked = match entry::<F>(&head, &settings)? {
         Entry::Reply(reply) => return Ok(respond(without_websocket(reply))),
-        Entry::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?,
+        Entry::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?,
         Entry::EraseTenant(tenant) => {
-            let tenant = tenant.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
+            let tenant = tenant.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
             return erase(F::NAME, &tenant).await.map(|is_done| respond(Tenant::erased(is_done))).map_err(internal);
         }
         Entry::Route(routed) => {
-            let routed = routed.authorize::<F>(&identify(F::NAME, &visit, &settings).await?, &settings)?;
-            let channel = Publisher::new(F::NAME, Policy::of::<F>(Some(&routed.channel), &settings), &routed);
+            let routed = routed.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
+            let channel = Publisher::new(F::NAME, policy_of::<F>(Some(&routed.channel), &settings), &routed);
             let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
             return own(Call { routed, body, channel, settings }).await.map(respond);
         }
     };
-    let policy = Policy::of::<F>(Some(&asked.channel), &settings);
+    let policy = policy_of::<F>(Some(&asked.channel), &settings);
     let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
     if let Operation::Read(read) = &asked.operation {
         if read.transport == Transport::WebSocket {
@@ -233,7 +233,7 @@ async fn decide_and_write(store: &Store, asked: &ChannelRequest, body: &[u8], po
 async fn admit(store: &Store, look: &Look, grant: &Grant) -> Result<(), Error> {
     let is_asked = grant.until_ms.is_some() && look.revocations_version > 0;
     let revocations = if is_asked { store.revocations().await.map_err(internal)? } else { Vec::new() };
-    grant.admit(&revocations, now_ms())
+    grant.check_access(&revocations, now_ms())
 }
 
 /// Begins a sliding TTL again before anything is decided, so that what is decided upon has not expired.
@@ -286,7 +286,7 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
             None => kept(&store, policy).await?,
         };
         match &watch {
-            Some(watch) => grant.admit(&watch.revocations(), now_ms())?,
+            Some(watch) => grant.check_access(&watch.revocations(), now_ms())?,
             None => admit(&store, &look, grant).await?,
         }
         slide(&store, &mut look, watch.as_deref()).await?;

@@ -129,7 +129,7 @@ impl Bridge {
             }
             if self.frames_left == 0 || now_ms >= self.ends_at_ms {
                 self.has_said_farewell = true;
-                self.end_code = self.grant.admit(&[], now_ms).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
+                self.end_code = self.grant.check_access(&[], now_ms).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
                 let farewell = self.framing.farewell(&self.grant, &[], now_ms)?;
                 return Some(self.encoder.encode(&JsString::from(farewell)).into());
             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tidewire_core::{
     Activity, Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation,
     Page, PageLimit, Policy, Revocation, Right, Scope, Settings, Start, Subscribe, Tally, Trace, Transport, ack_frame, decide, decide_publish, error_frame,
-    fault, next_cursor, presence_reply,
+    fault, next_cursor, policy_of, presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -86,7 +86,7 @@ impl<F: Function> ChannelObject<F> {
         let store = Store::new(state.storage());
         // A name of ours, and so one that parses; without one it is no channel under `demo-`.
         let name = state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
-        let mut policy = Policy::of::<F>(name.as_ref(), &settings);
+        let mut policy = policy_of::<F>(name.as_ref(), &settings);
         policy.max_readers = policy.max_readers.min(Readers::MAX.into());
         policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
         let (alarm_ms, vanished, activity) = (Cell::new(u64::MAX), Cell::default(), RefCell::default());
@@ -323,7 +323,7 @@ impl Inner {
             return Ok(());
         }
         self.channel()?;
-        grant.admit(&self.memory.borrow().revocations, Date::now().as_millis())
+        grant.check_access(&self.memory.borrow().revocations, Date::now().as_millis())
     }
 
     /// Keeps a revocation and ends the connections that it concerns.
@@ -332,7 +332,7 @@ impl Inner {
         self.prune_revocations(now_ms)?;
         self.store.put_revocation(&revocation).map_err(|cause| internal(&cause))?;
         for socket in self.state.get_websockets() {
-            if let Some(reader) = Readers::get(&socket).filter(|reader| revocation.ends(&reader.grant, now_ms)) {
+            if let Some(reader) = Readers::get(&socket).filter(|reader| reader.grant.is_revoked(&revocation, now_ms)) {
                 self.end(&socket, reader.framing, 3507, ErrorKind::AccessDenied.code());
             }
         }

@@ -3,8 +3,8 @@
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, Request as ChannelRequest, Settings, Tenant, Trace, Transport, Visit, entry,
-    fault, file,
+    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, Request as ChannelRequest, RequestHead, Settings, Tenant, Trace, Transport,
+    entry, fault, file,
 };
 use worker::{Date, Env, Request, Response, Result};
 
@@ -76,38 +76,38 @@ async fn answer<F: Function>(
     // The SDK's own reading makes a GET of every method that it does not know.
     let method = request.inner().method();
     let header = |name: &str| request.headers().get(name).ok().flatten();
-    let visit = Visit { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
-    *headers = cors(&visit, &settings);
-    *trace = Some(Trace::new::<F>(&visit, &settings, request_id(&visit), Date::now().as_millis()));
-    match entry::<F>(&visit, &settings)? {
+    let head = RequestHead { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
+    *headers = cors(&head, &settings);
+    *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), Date::now().as_millis()));
+    match entry::<F>(&head, &settings)? {
         Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Entry::Channel(asked) => {
-            let asked = asked.authorize::<F>(&admitted::<F>(handover.env, &visit, &settings).await?, &settings)?;
+            let asked = asked.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
             hand_over(asked, body, trace.as_ref(), handover, &settings).await.map_err(|cause| internal(&cause))
         }
         Entry::EraseTenant(tenant) => {
-            let tenant = tenant.authorize::<F>(&admitted::<F>(handover.env, &visit, &settings).await?, &settings)?;
+            let tenant = tenant.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
             let status = handover.task(&tenant_object(tenant.beginning()), &Task::Erase).await.map_err(|cause| internal(&cause))?;
             respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
         }
         Entry::Route(routed) => {
-            let routed = routed.authorize::<F>(&admitted::<F>(handover.env, &visit, &settings).await?, &settings)?;
+            let routed = routed.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
             carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause))
         }
     }
 }
 
 /// Who asks, if not too often.
-async fn admitted<F: Function>(env: &Env, visit: &Visit<'_>, settings: &Settings) -> Result<Identity, Error> {
-    let identity = identify(F::NAME, visit, settings).await?;
-    admit(env, &identity, visit).await?;
+async fn admitted<F: Function>(env: &Env, head: &RequestHead<'_>, settings: &Settings) -> Result<Identity, Error> {
+    let identity = identify(F::NAME, head, settings).await?;
+    admit(env, &identity, head).await?;
     Ok(identity)
 }
 
 /// Cloudflare's own id of the request, or one of ours where there is none.
-fn request_id(visit: &Visit<'_>) -> u64 {
-    let ray = (visit.headers)("cf-ray");
+fn request_id(head: &RequestHead<'_>) -> u64 {
+    let ray = (head.headers)("cf-ray");
     let ray = ray.as_deref().and_then(|ray| ray.split('-').next()).and_then(|ray| u64::from_str_radix(ray, 16).ok());
     ray.unwrap_or_else(|| u64::from(entropy()) << 32 | u64::from(entropy()))
 }

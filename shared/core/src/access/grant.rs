@@ -35,16 +35,21 @@ impl Grant {
     /// # Errors
     ///
     /// [`ErrorKind::CredentialExpired`] once its time is over, [`ErrorKind::AccessDenied`] when it was revoked.
-    pub fn admit(&self, revocations: &[Revocation], now_ms: u64) -> Result<()> {
+    pub fn check_access(&self, revocations: &[Revocation], now_ms: u64) -> Result<()> {
         let Some(until_ms) = self.until_ms else { return Ok(()) };
         if now_ms >= until_ms {
             return Err(Error::new(ErrorKind::CredentialExpired, "the credential's time is over: come again with a fresh one")
                 .with_header("www-authenticate", "Bearer"));
         }
-        if revocations.iter().any(|revocation| revocation.ends(self, now_ms)) {
+        if revocations.iter().any(|revocation| self.is_revoked(revocation, now_ms)) {
             return Err(Error::new(ErrorKind::AccessDenied, "the access to this channel was revoked"));
         }
         Ok(())
+    }
+
+    /// Whether a revocation ends this access.
+    pub fn is_revoked(&self, revocation: &Revocation, now_ms: u64) -> bool {
+        revocation.ends(self.ticket.as_deref(), self.subject.as_deref(), now_ms)
     }
 
     /// # Errors
@@ -70,7 +75,7 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::revocation::Revoked;
+    use crate::access::Revoked;
 
     fn refused(until_ms: Option<u64>) -> ErrorKind {
         let grant = Grant { rights: Rights::NONE.with(Right::Read), until_ms, ..Grant::default() };
@@ -82,7 +87,7 @@ mod tests {
     fn ends_with_its_time_or_when_it_is_revoked() {
         let grant = Grant { until_ms: Some(10), ticket: Some("t".into()), ..Grant::default() };
         let revoked = [Revocation { of: Revoked::Ticket("t".into()), until_ms: 20 }];
-        let kind = |grant: &Grant, revocations: &[Revocation], now_ms| grant.admit(revocations, now_ms).map_err(|error| error.kind()).err();
+        let kind = |grant: &Grant, revocations: &[Revocation], now_ms| grant.check_access(revocations, now_ms).map_err(|error| error.kind()).err();
         assert_eq!([kind(&grant, &[], 9), kind(&grant, &[], 10)], [None, Some(ErrorKind::CredentialExpired)]);
         assert_eq!(kind(&grant, &revoked, 9), Some(ErrorKind::AccessDenied));
         assert_eq!(kind(&Grant::default(), &revoked, u64::MAX), None);

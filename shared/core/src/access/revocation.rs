@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grant::Grant;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a revocation is kept, in milliseconds: as long as a ticket lives at most. A provider's token may live longer: `authorize` says who is to stay out.
@@ -57,11 +56,11 @@ impl Revocation {
         serde_json::to_string(&self.of).unwrap_or_default()
     }
 
-    /// Whether it ends this access.
-    pub fn ends(&self, grant: &Grant, now_ms: u64) -> bool {
+    /// Whether it ends the access that this ticket, or this subject, has.
+    pub(crate) fn ends(&self, ticket: Option<&str>, subject: Option<&str>, now_ms: u64) -> bool {
         let is_meant = match &self.of {
-            Revoked::Ticket(id) => grant.ticket.as_ref() == Some(id),
-            Revoked::Subject(id) => grant.subject.as_ref() == Some(id),
+            Revoked::Ticket(id) => ticket == Some(id),
+            Revoked::Subject(id) => subject == Some(id),
         };
         is_meant && now_ms < self.until_ms
     }
@@ -71,17 +70,17 @@ impl Revocation {
 mod tests {
     use super::*;
 
-    fn grant(ticket: &str, subject: &str) -> Grant {
-        Grant { ticket: Some(ticket.into()), subject: Some(subject.into()), until_ms: Some(9_000_000), ..Grant::default() }
+    fn ends(revocation: &Revocation, ticket: &str, subject: &str, now_ms: u64) -> bool {
+        revocation.ends(Some(ticket), Some(subject), now_ms)
     }
 
     #[test]
     fn ends_a_ticket_or_all_of_a_subject_for_an_hour() {
         let ticket = Revocation::parse(br#"{"ticket":"t"}"#, 1).unwrap();
-        assert!(ticket.ends(&grant("t", "s"), 3_600_000) && !ticket.ends(&grant("t", "s"), 3_600_001));
-        assert!(!ticket.ends(&grant("u", "t"), 1) && !ticket.ends(&Grant::default(), 1));
+        assert!(ends(&ticket, "t", "s", 3_600_000) && !ends(&ticket, "t", "s", 3_600_001));
+        assert!(!ends(&ticket, "u", "t", 1) && !ticket.ends(None, None, 1));
         let subject = Revocation::parse(br#" {"subject": "s"} "#, 1).unwrap();
-        assert!(subject.ends(&grant("t", "s"), 1) && !subject.ends(&grant("s", "t"), 1));
+        assert!(ends(&subject, "t", "s", 1) && !ends(&subject, "s", "t", 1));
         for revocation in [ticket, subject] {
             assert_eq!(Revocation::from_columns(&revocation.column(), revocation.until_ms), Some(revocation));
         }

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::set;
-use crate::http::{Reply, headers};
-use crate::request::Visit;
+use crate::http::{Reply, RequestHead, headers};
 
 /// When a channel ends by itself. It is then as if it had been deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +33,9 @@ impl Expiry {
     /// # Errors
     ///
     /// [`ErrorKind::HeaderInvalid`] for both at once and for what is malformed.
-    pub(crate) fn parse(visit: &Visit<'_>) -> Result<Option<Expiry>> {
+    pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Option<Expiry>> {
         let invalid = |why: &str| Error::new(ErrorKind::HeaderInvalid, why);
-        match ["stream-ttl", "stream-expires-at"].map(|name| visit.header(name)) {
+        match ["stream-ttl", "stream-expires-at"].map(|name| head.header(name)) {
             [None, None] => Ok(None),
             [Some(_), Some(_)] => Err(invalid("give Stream-TTL or Stream-Expires-At, not both")),
             [Some(ttl), None] => {
@@ -117,7 +116,7 @@ mod tests {
 
     fn parsed(headers: &[(&str, &str)]) -> Result<Option<Expiry>, ErrorKind> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        Expiry::parse(&Visit { method: "PUT", url: "", path: "", query: "", headers: &headers }).map_err(|error| error.kind())
+        Expiry::parse(&RequestHead { method: "PUT", url: "", path: "", query: "", headers: &headers }).map_err(|error| error.kind())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A channel: its name, its state, its events, and the positions between them.
 
+pub(crate) mod etag;
 mod event;
 mod expiry;
 pub(crate) mod latest;

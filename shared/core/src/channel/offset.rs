@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
+use crate::http::headers::{self, Reply, set};
 
 /// A position between two events: reading *after* it gives the next one.
 ///
@@ -36,6 +37,11 @@ impl Offset {
     /// Where a reader stands that found no channel: before the first event of the one that is made next. Unlike [`Offset::BEGINNING`] it is passed when that
     /// event is no longer kept.
     pub const ABSENT: Offset = Offset { epoch: 0, seq: MAX_SEQ };
+
+    /// Says that the next read begins here.
+    pub(crate) fn set(self, reply: &mut Reply) {
+        set(reply, headers::NEXT_OFFSET, &self.to_string());
+    }
 }
 
 impl fmt::Display for Offset {

@@ -1,7 +1,6 @@
 //! How much of a channel is kept.
 
 use super::state::Channel;
-use crate::settings::Settings;
 
 /// Limits above which the oldest events are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +25,6 @@ pub struct RowSize {
 }
 
 impl Retention {
-    /// The limits that the settings give.
-    pub fn from_settings(settings: &Settings) -> Retention {
-        Retention {
-            max_events: settings.retention_max_events,
-            max_bytes: settings.retention_max_bytes,
-            max_age_ms: settings.retention_max_age_s.saturating_mul(1000),
-        }
-    }
-
     /// Whether anything is to be dropped. Costs no read of the store.
     pub fn is_exceeded(&self, channel: &Channel, now_ms: u64) -> bool {
         channel.first <= channel.tail && self.drops(channel, channel.first, channel.dropped, channel.first_at_ms, now_ms)

@@ -2,11 +2,11 @@
 
 use http::StatusCode;
 
-use super::{Commit, Decision, Moment};
+use super::decision::{Commit, Decision, Moment};
 use crate::channel::{Channel, Event, Offset, Row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Reply;
-use crate::http::headers::{reply, set_next_offset};
+use crate::http::headers::reply;
 use crate::policy::Policy;
 
 /// An erasure that waits for the event it is about: read it from the store and go on with [`ErasePlan::decide`].
@@ -74,15 +74,15 @@ fn not_found() -> Error {
 
 fn erased(channel: &Channel) -> Reply {
     let mut reply = reply(StatusCode::NO_CONTENT, "");
-    set_next_offset(&mut reply, channel.tail_offset());
+    channel.tail_offset().set(&mut reply);
     reply
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::Creation;
     use crate::http::ContentType;
+    use crate::policy::Creation;
     use crate::settings::Settings;
 
     const NOW: Moment = Moment { now_ms: 5_000, entropy: 0, last_epoch: 0 };

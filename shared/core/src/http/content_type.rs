@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::fields::parameters;
+use super::request_head::RequestHead;
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::Visit;
 
 /// A media type, compared as Durable Streams does: case-insensitively and without parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,8 +34,8 @@ impl ContentType {
     /// # Errors
     ///
     /// [`ErrorKind::HeaderInvalid`]; [`ErrorKind::ContentUnsupported`] for text in another charset than UTF-8, since all text is read as that.
-    pub(crate) fn of(visit: &Visit<'_>) -> Result<Option<ContentType>> {
-        let Some(value) = visit.header("content-type").filter(|value| !value.trim().is_empty()) else { return Ok(None) };
+    pub(crate) fn of(head: &RequestHead<'_>) -> Result<Option<ContentType>> {
+        let Some(value) = head.header("content-type").filter(|value| !value.trim().is_empty()) else { return Ok(None) };
         let invalid = || Error::new(ErrorKind::HeaderInvalid, "Content-Type is not of the form type/subtype, with parameters as name=value");
         let content_type = ContentType::parse(&value).filter(|_| value.is_ascii()).ok_or_else(invalid)?;
         for parameter in parameters(&value).1 {
@@ -120,7 +120,7 @@ mod tests {
     fn reads_the_header_with_its_parameters() {
         let of = |value: &str| {
             let headers = |name: &str| (name == "content-type").then(|| value.to_owned());
-            let read = ContentType::of(&Visit { method: "PUT", url: "", path: "", query: "", headers: &headers });
+            let read = ContentType::of(&RequestHead { method: "PUT", url: "", path: "", query: "", headers: &headers });
             read.map(|read| read.map(|read| read.0)).map_err(|error| error.kind())
         };
         for none in ["", " ", "\t"] {

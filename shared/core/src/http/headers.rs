@@ -2,11 +2,8 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
-use serde::Serialize;
 
 use super::content_type::ContentType;
-use crate::channel::Offset;
-use crate::error::Error;
 
 /// An answer, whole.
 pub type Reply = Response<Vec<u8>>;
@@ -79,10 +76,6 @@ pub(crate) fn remove_content_type(reply: &mut Reply) {
     reply.headers_mut().remove(header::CONTENT_DISPOSITION);
 }
 
-pub(crate) fn set_next_offset(reply: &mut Reply, offset: Offset) {
-    set(reply, NEXT_OFFSET, &offset.to_string());
-}
-
 /// An answer in JSON, which no cache keeps.
 pub fn json(body: impl Into<Vec<u8>>) -> Reply {
     let mut reply = reply(StatusCode::OK, body);
@@ -98,46 +91,6 @@ pub(crate) fn preflight(allow: &str) -> Reply {
     set(&mut reply, header::ACCESS_CONTROL_ALLOW_METHODS, allow);
     set(&mut reply, header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     set(&mut reply, header::ACCESS_CONTROL_MAX_AGE, "86400");
-    reply
-}
-
-/// Problem details (RFC 9457). The last part of `type` is the code to match on.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub(crate) struct Problem<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    /// The offset to go on from, of `offset-gone`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    earliest: Option<String>,
-}
-
-/// An error as problem details (RFC 9457).
-pub fn problem(error: &Error) -> Reply {
-    let problem = Problem {
-        r#type: format!("urn:tidewire:{}", error.kind().code()),
-        title: error.kind().title(),
-        status: error.status_code().as_u16(),
-        detail: error.detail(),
-        earliest: error.earliest().map(|offset| offset.to_string()),
-    };
-    let mut reply = reply(error.status_code(), serde_json::to_vec(&problem).unwrap_or_default());
-    set(&mut reply, header::CONTENT_TYPE, "application/problem+json");
-    set(&mut reply, header::CACHE_CONTROL, "no-store");
-    for (name, value) in error.headers() {
-        set(&mut reply, HeaderName::from_static(name), value);
-    }
-    if let Some(wait_ms) = error.retry_after_ms() {
-        set(&mut reply, header::RETRY_AFTER, &wait_ms.div_ceil(1000).to_string());
-    }
-    match error.status_code() {
-        StatusCode::UNAUTHORIZED => set(&mut reply, header::WWW_AUTHENTICATE, "Bearer"),
-        StatusCode::SERVICE_UNAVAILABLE => set(&mut reply, header::RETRY_AFTER, "5"),
-        _ => {}
-    }
     reply
 }
 

@@ -4,7 +4,11 @@ mod content_type;
 pub mod fields;
 pub(crate) mod headers;
 mod polling;
+pub(crate) mod problem;
+mod request_head;
 
 pub use content_type::ContentType;
-pub use headers::{PAGE_POLICY, Reply, into_parts, json, problem};
+pub use headers::{PAGE_POLICY, Reply, into_parts, json};
 pub use polling::Polling;
+pub use problem::problem;
+pub use request_head::RequestHead;

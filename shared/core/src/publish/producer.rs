@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::RequestHead;
 use crate::http::fields::{digits, is_id};
-use crate::request::Visit;
 
 /// What a producer says of an append, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member `producer` of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +48,9 @@ impl Producer {
     /// # Errors
     ///
     /// [`ErrorKind::HeaderInvalid`] when one is missing or malformed.
-    pub(crate) fn parse(visit: &Visit<'_>) -> Result<Option<Producer>> {
+    pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Option<Producer>> {
         let invalid = |why: &str| Error::new(ErrorKind::HeaderInvalid, why);
-        match ["producer-id", "producer-epoch", "producer-seq"].map(|name| visit.header(name)) {
+        match ["producer-id", "producer-epoch", "producer-seq"].map(|name| head.header(name)) {
             [None, None, None] => Ok(None),
             [Some(id), Some(epoch), Some(seq)] => {
                 let epoch = number(&epoch).ok_or_else(|| invalid("Producer-Epoch is an integer from 0 to 2^53 - 1"))?;

@@ -5,7 +5,6 @@ use super::rate::Rate;
 use crate::access::Grant;
 use crate::channel::Channel;
 use crate::error::Result;
-use crate::policy::Policy;
 
 /// One thing that the channel keeps of who publishes, and what it knows by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +24,9 @@ const ANONYMOUS: &str = "\u{1}";
 /// Of those of them that give no `Producer-Id`.
 const NAMELESS: &str = "";
 
-impl Policy {
-    /// Under which ids the channel keeps what must be known of a publish. None for what needs no memory.
-    pub fn tallies(&self, grant: &Grant, producer: Option<&Producer>) -> Vec<Tally> {
+impl Tally {
+    /// Under which ids the channel keeps what must be known of a publish: `rate` is each publisher's, `anonymous_rate` that of all who show no credential.
+    pub(crate) fn of(grant: &Grant, producer: Option<&Producer>, rate: Option<Rate>, anonymous_rate: Option<Rate>) -> Vec<Tally> {
         let keep = |id: String, rate: Option<Rate>, who| Tally { id, known: None, rate: rate.map(|rate| (rate, who)) };
         let identity = match (&grant.subject, &grant.ticket) {
             (Some(subject), _) => Some(format!("{SUBJECT}{subject}")),
@@ -37,18 +36,16 @@ impl Policy {
         let producer = producer.map(|producer| producer.id.clone());
         let mut tallies = Vec::new();
         if let Some(identity) = identity {
-            tallies.extend(self.rate.map(|_| keep(identity, self.rate, "you")));
+            tallies.extend(rate.map(|_| keep(identity, rate, "you")));
             tallies.extend(producer.map(|id| keep(id, None, "")));
             return tallies;
         }
-        let name = producer.or_else(|| self.rate.map(|_| NAMELESS.into()));
-        tallies.extend(name.map(|id| keep(id, self.rate, "you")));
-        tallies.extend(self.anonymous_rate.map(|_| keep(ANONYMOUS.into(), self.anonymous_rate, "all who show no credential together")));
+        let name = producer.or_else(|| rate.map(|_| NAMELESS.into()));
+        tallies.extend(name.map(|id| keep(id, rate, "you")));
+        tallies.extend(anonymous_rate.map(|_| keep(ANONYMOUS.into(), anonymous_rate, "all who show no credential together")));
         tallies
     }
-}
 
-impl Tally {
     /// What the channel knows of a producer.
     pub(crate) fn known(tallies: &[Tally], producer: &Producer) -> Option<ProducerState> {
         tallies.iter().find(|tally| tally.id == producer.id)?.known
@@ -108,15 +105,13 @@ mod tests {
     use super::*;
     use crate::access::Rights;
     use crate::error::ErrorKind;
-    use crate::function::Creation;
     use crate::http::ContentType;
-    use crate::settings::Settings;
 
     const ONE: Rate = Rate { events: 1, per_ms: 1_000 };
     const THREE: Rate = Rate { events: 3, per_ms: 1_000 };
 
-    fn policy() -> Policy {
-        Policy { rate: Some(ONE), anonymous_rate: Some(THREE), ..Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default()) }
+    fn tallies(grant: &Grant, producer: Option<&Producer>) -> Vec<Tally> {
+        Tally::of(grant, producer, Some(ONE), Some(THREE))
     }
 
     fn by(subject: Option<&str>, ticket: Option<&str>) -> Grant {
@@ -128,7 +123,7 @@ mod tests {
         let mut kept: Vec<(String, ProducerState)> = Vec::new();
         for passed in 0..10 {
             let producer = Producer { id: format!("p{passed}"), epoch: 0, seq: 0 };
-            let mut tallies = policy().tallies(grant, Some(&producer));
+            let mut tallies = tallies(grant, Some(&producer));
             for tally in &mut tallies {
                 tally.known = kept.iter().rfind(|(id, _)| *id == tally.id).map(|(_, state)| *state);
             }
@@ -150,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_anonymous_have_a_rate_each_and_one_together() {
-        let ids = |grant: &Grant, producer: Option<&Producer>| policy().tallies(grant, producer).into_iter().map(|tally| tally.id).collect::<Vec<_>>();
+        let ids = |grant: &Grant, producer: Option<&Producer>| tallies(grant, producer).into_iter().map(|tally| tally.id).collect::<Vec<_>>();
         let producer = Producer { id: "p".into(), epoch: 0, seq: 0 };
         assert_eq!(ids(&by(None, None), Some(&producer)), ["p", "\u{1}"]);
         assert_eq!(ids(&by(None, None), None), ["", "\u{1}"]);

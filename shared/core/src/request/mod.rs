@@ -1,13 +1,15 @@
 //! From the head of an HTTP request to an operation on a channel.
 
+mod assets;
 mod operation;
-pub(crate) mod precondition;
+mod precondition;
 mod route;
 mod tenant;
 mod transport;
 
+pub use assets::{file, without_websocket};
 pub use operation::{Append, Operation, Read, Request};
 pub use precondition::Precondition;
-pub use route::{Asked, Entry, Routed, Visit, entry, file, without_websocket};
+pub use route::{Asked, Entry, Routed, entry};
 pub use tenant::Tenant;
 pub use transport::Transport;

@@ -4,13 +4,12 @@ use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
 use super::precondition::Precondition;
-use super::route::Visit;
 use super::transport::Transport;
 use crate::access::{Grant, Right};
 use crate::channel::{ChannelName, Expiry, Offset, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::fields::{is_id, list};
-use crate::http::{ContentType, fields};
+use crate::http::{ContentType, RequestHead, fields};
 use crate::policy::Policy;
 use crate::publish::producer::check_id;
 use crate::publish::{Producer, Tally};
@@ -166,39 +165,39 @@ const NOT_SUPPORTED: &[&str] = &["stream-forked-from", "stream-fork-offset", "st
 
 impl Operation {
     /// Reads the operation from method, query and headers.
-    pub(crate) fn parse(visit: &Visit<'_>) -> Result<Operation> {
-        match visit.method {
-            "GET" => Ok(Operation::Read(Read::parse(visit)?)),
+    pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Operation> {
+        match head.method {
+            "GET" => Ok(Operation::Read(Read::parse(head)?)),
             "HEAD" => Ok(Operation::Head),
             "DELETE" => {
-                let only_if = Precondition::parse(visit)?;
-                let Some(offset) = Query::parse(visit.query)?.offset else { return Ok(Operation::Delete { only_if }) };
-                let by = visit.header("producer-id");
+                let only_if = Precondition::parse(head)?;
+                let Some(offset) = Query::parse(head.query)?.offset else { return Ok(Operation::Delete { only_if }) };
+                let by = head.header("producer-id");
                 by.as_deref().map_or(Ok(()), check_id)?;
                 Ok(Operation::Erase { offset: offset.parse()?, by, only_if })
             }
             "PUT" => {
-                refuse_unsupported(visit)?;
+                refuse_unsupported(head)?;
                 Ok(Operation::Create {
-                    content_type: ContentType::of(visit)?,
-                    closed: closed(visit),
-                    expiry: Expiry::parse(visit)?,
-                    location: visit.url.split(['?', '#']).next().unwrap_or_default().into(),
-                    only_if: Precondition::parse(visit)?,
+                    content_type: ContentType::of(head)?,
+                    closed: closed(head),
+                    expiry: Expiry::parse(head)?,
+                    location: head.url.split(['?', '#']).next().unwrap_or_default().into(),
+                    only_if: Precondition::parse(head)?,
                 })
             }
             "POST" => {
-                refuse_unsupported(visit)?;
-                let stream_seq = visit.header("stream-seq");
+                refuse_unsupported(head)?;
+                let stream_seq = head.header("stream-seq");
                 if stream_seq.as_ref().is_some_and(|seq| !is_id(seq)) {
                     return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq is 1 to 255 visible ASCII characters"));
                 }
                 Ok(Operation::Append(Append {
-                    content_type: ContentType::of(visit)?,
+                    content_type: ContentType::of(head)?,
                     stream_seq,
-                    closed: closed(visit),
-                    producer: Producer::parse(visit)?,
-                    only_if: Precondition::parse(visit)?,
+                    closed: closed(head),
+                    producer: Producer::parse(head)?,
+                    only_if: Precondition::parse(head)?,
                 }))
             }
             other => Err(Error::method_not_allowed(other, METHODS)),
@@ -208,18 +207,18 @@ impl Operation {
 
 impl Operation {
     /// Reads how the figures are asked for: as text by who wants that more than JSON.
-    pub(crate) fn parse_stats(visit: &Visit<'_>) -> Operation {
-        let accept = visit.header("accept").unwrap_or_default();
+    pub(crate) fn parse_stats(head: &RequestHead<'_>) -> Operation {
+        let accept = head.header("accept").unwrap_or_default();
         let weight = |media| fields::weight(&accept, media);
         Operation::Stats { is_text: weight("text/plain").max(weight("application/openmetrics-text")) > weight("application/json") }
     }
 }
 
 impl Read {
-    fn parse(visit: &Visit<'_>) -> Result<Read> {
-        let query = Query::parse(visit.query)?;
-        let upgrade = visit.header("upgrade");
-        let transport = Transport::choose(upgrade.as_deref(), query.live.as_deref(), visit.header("accept").as_deref())?;
+    fn parse(head: &RequestHead<'_>) -> Result<Read> {
+        let query = Query::parse(head.query)?;
+        let upgrade = head.header("upgrade");
+        let transport = Transport::choose(upgrade.as_deref(), query.live.as_deref(), head.header("accept").as_deref())?;
         let latest = match query.view.as_deref() {
             None => false,
             Some("latest") if transport == Transport::Poll => true,
@@ -228,7 +227,7 @@ impl Read {
                 return Err(Error::new(ErrorKind::NotSupported, why));
             }
         };
-        let last_event_id = visit.header("last-event-id");
+        let last_event_id = head.header("last-event-id");
         let in_query = query.polyfilled_id.filter(|id| !id.is_empty()).or(query.last_event_id);
         let start = Start::choose(last_event_id.as_deref(), in_query.as_deref(), query.offset.as_deref())?;
         if start.is_none() && transport.needs_start() {
@@ -236,7 +235,7 @@ impl Read {
         }
         // A cursor is only a cache key: one that is not a number is as good as none.
         let cursor = query.cursor.and_then(|cursor| cursor.parse().ok());
-        Ok(Read { transport, start: start.unwrap_or(Start::Beginning), if_none_match: visit.header("if-none-match"), cursor, latest })
+        Ok(Read { transport, start: start.unwrap_or(Start::Beginning), if_none_match: head.header("if-none-match"), cursor, latest })
     }
 }
 
@@ -273,16 +272,16 @@ impl Query {
     }
 }
 
-fn refuse_unsupported(visit: &Visit<'_>) -> Result<()> {
-    match NOT_SUPPORTED.iter().find(|name| visit.header(name).is_some()) {
+fn refuse_unsupported(head: &RequestHead<'_>) -> Result<()> {
+    match NOT_SUPPORTED.iter().find(|name| head.header(name).is_some()) {
         Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("the header {name} is not supported yet"))),
         None => Ok(()),
     }
 }
 
 /// `Stream-Closed: true`; as said twice as once.
-fn closed(visit: &Visit<'_>) -> bool {
-    visit.header("stream-closed").is_some_and(|value| list(&value).any(|_| true) && list(&value).all(|value| value.eq_ignore_ascii_case("true")))
+fn closed(head: &RequestHead<'_>) -> bool {
+    head.header("stream-closed").is_some_and(|value| list(&value).any(|_| true) && list(&value).all(|value| value.eq_ignore_ascii_case("true")))
 }
 
 #[cfg(test)]
@@ -291,7 +290,7 @@ mod tests {
 
     fn parsed(method: &str, query: &str, headers: &[(&str, &str)]) -> Result<Operation> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        Operation::parse(&Visit { method, url: "http://a/b", path: "/b", query, headers: &headers })
+        Operation::parse(&RequestHead { method, url: "http://a/b", path: "/b", query, headers: &headers })
     }
 
     #[test]
@@ -366,8 +365,9 @@ mod tests {
     #[test]
     fn an_address_does_not_keep_its_query() {
         let headers = |_: &str| None;
-        let visit = Visit { method: "PUT", url: "https://a.example/v1/stream/x?ticket=T&b#c", path: "/v1/stream/x", query: "ticket=T&b", headers: &headers };
-        let Ok(Operation::Create { location, .. }) = Operation::parse(&visit) else { panic!("not created") };
+        let head =
+            RequestHead { method: "PUT", url: "https://a.example/v1/stream/x?ticket=T&b#c", path: "/v1/stream/x", query: "ticket=T&b", headers: &headers };
+        let Ok(Operation::Create { location, .. }) = Operation::parse(&head) else { panic!("not created") };
         assert_eq!(location, "https://a.example/v1/stream/x");
     }
 

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::route::Visit;
-use crate::channel::{Channel, Offset};
+use crate::channel::{Channel, etag};
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::RequestHead;
 use crate::http::fields::{entity_tags, is_any};
 
 /// `If-Match` and `If-None-Match` of a change (RFC 9110, section 13.1).
@@ -20,9 +20,9 @@ impl Precondition {
     /// # Errors
     ///
     /// [`ErrorKind::NotSupported`] for `If-Unmodified-Since` where nothing else guards the change: a channel has no time of its last change.
-    pub(crate) fn parse(visit: &Visit<'_>) -> Result<Precondition> {
-        let [if_match, if_none_match] = ["if-match", "if-none-match"].map(|name| visit.header(name));
-        if if_match.is_none() && visit.header("if-unmodified-since").is_some() {
+    pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Precondition> {
+        let [if_match, if_none_match] = ["if-match", "if-none-match"].map(|name| head.header(name));
+        if if_match.is_none() && head.header("if-unmodified-since").is_some() {
             return Err(Error::new(ErrorKind::NotSupported, "a channel has no Last-Modified: send the ETag of a page as If-Match"));
         }
         Ok(Precondition { if_match, if_none_match })
@@ -33,8 +33,8 @@ impl Precondition {
     /// # Errors
     ///
     /// [`ErrorKind::NotSupported`].
-    pub(crate) fn refuse(visit: &Visit<'_>) -> Result<()> {
-        match ["if-match", "if-none-match", "if-unmodified-since"].iter().find(|name| visit.header(name).is_some()) {
+    pub(crate) fn refuse(head: &RequestHead<'_>) -> Result<()> {
+        match ["if-match", "if-none-match", "if-unmodified-since"].iter().find(|name| head.header(name).is_some()) {
             Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("{name} has no meaning here: this address has no ETag"))),
             None => Ok(()),
         }
@@ -46,7 +46,7 @@ impl Precondition {
     ///
     /// [`ErrorKind::PreconditionFailed`].
     pub(crate) fn check(&self, channel: Option<&Channel>) -> Result<()> {
-        let is_current = |tag: &str| channel.is_some_and(|channel| is_current(tag, channel));
+        let is_current = |tag: &str| channel.is_some_and(|channel| etag::is_current(tag, channel));
         let matches = |value: &str, weakly: bool| match is_any(value) {
             true => channel.is_some(),
             false => entity_tags(value).any(|(is_weak, tag)| (weakly || !is_weak) && is_current(tag)),
@@ -59,23 +59,6 @@ impl Precondition {
         }
         Ok(())
     }
-}
-
-/// What stands in the ETag of a page after the offsets that it lies between.
-pub(crate) fn state(is_up_to_date: bool, is_final: bool, revision: u64) -> String {
-    let state = match (is_final, is_up_to_date) {
-        (true, _) => "-closed",
-        (false, true) => "",
-        (false, false) => "-more",
-    };
-    if revision > 0 { format!("{state}-r{revision}") } else { state.to_owned() }
-}
-
-/// Whether it is the ETag of a page that ends at the tail of the channel as it is: who has it knows all that happened there.
-fn is_current(tag: &str, channel: &Channel) -> bool {
-    let end = format!("-{}{}\"", channel.tail_offset(), state(true, channel.closed, channel.revision));
-    let begin = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix(&end));
-    begin.is_some_and(|begin| begin.parse::<Offset>().is_ok())
 }
 
 #[cfg(test)]
@@ -91,8 +74,8 @@ mod tests {
         let etag = |suffix: &str| format!("\"000000000046_00000000000004-{tail}{suffix}\"");
         let met = |name: &str, value: &str, channel: Option<&Channel>| {
             let headers = |asked: &str| (asked == name).then(|| value.to_owned());
-            let visit = Visit { method: "DELETE", url: "", path: "", query: "", headers: &headers };
-            match Precondition::parse(&visit).and_then(|only_if| only_if.check(channel)) {
+            let head = RequestHead { method: "DELETE", url: "", path: "", query: "", headers: &headers };
+            match Precondition::parse(&head).and_then(|only_if| only_if.check(channel)) {
                 Ok(()) => true,
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
@@ -129,7 +112,7 @@ mod tests {
     fn what_cannot_be_honoured_is_refused() {
         let since = |others: &'static [&str]| {
             let headers = move |asked: &str| (asked == "if-unmodified-since" || others.contains(&asked)).then(|| "*".to_owned());
-            Precondition::parse(&Visit { method: "PUT", url: "", path: "", query: "", headers: &headers }).map_err(|error| error.kind())
+            Precondition::parse(&RequestHead { method: "PUT", url: "", path: "", query: "", headers: &headers }).map_err(|error| error.kind())
         };
         assert_eq!(since(&[]), Err(ErrorKind::NotSupported));
         // RFC 9110, section 13.1.4.

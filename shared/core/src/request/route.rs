@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
+use super::assets;
 use super::operation::{METHODS, Operation, Request};
 use super::precondition::Precondition;
 use super::tenant::Tenant;
@@ -15,29 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::function::{Asset, Function, Route};
 use crate::http::fields::{digits, list};
 use crate::http::headers::{preflight, reply, set};
-use crate::http::{PAGE_POLICY, Reply};
+use crate::http::{PAGE_POLICY, Reply, RequestHead};
 use crate::settings::Settings;
-
-/// The head of a request, borrowed from the platform.
-#[derive(Clone, Copy)]
-pub struct Visit<'a> {
-    /// Method, in upper case.
-    pub method: &'a str,
-    /// Address as the client gave it, for `Location`.
-    pub url: &'a str,
-    /// Path as it came, still percent-encoded.
-    pub path: &'a str,
-    /// Query without `?`; empty when there is none.
-    pub query: &'a str,
-    /// Looks a header up by its lower-case name; see [`fields`](crate::fields) for one that came more than once. A look-up, so that only the headers that matter cross from the platform.
-    pub headers: &'a dyn Fn(&str) -> Option<String>,
-}
-
-impl Visit<'_> {
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
-        (self.headers)(name)
-    }
-}
 
 /// What to do with a request.
 #[derive(Debug)]
@@ -115,49 +95,48 @@ impl Asked {
 /// # Errors
 ///
 /// Whatever is wrong with the request.
-pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entry> {
+pub fn entry<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result<Entry> {
     let base = settings.base_path.as_str();
-    let Some(rest) = visit.path.strip_prefix(base) else {
+    let Some(rest) = head.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
-            Some(bare) if bare == visit.path => Ok(Entry::Reply(redirect(bare, visit.query))),
+            Some(bare) if bare == head.path => Ok(Entry::Reply(redirect(bare, head.query))),
             _ => Err(Error::new(ErrorKind::RouteNotFound, format!("this function is served below {base}"))),
         };
     };
     let address = Address::below::<F>(rest, settings);
     let methods = address.methods();
-    if visit.method == "OPTIONS" {
+    if head.method == "OPTIONS" {
         return Ok(Entry::Reply(preflight(&methods)));
     }
     if let Address::File(assets, page_policy) = address {
-        return file(assets, rest, visit.method, page_policy).map(Entry::Reply);
+        return assets::file(assets, rest, head.method, page_policy).map(Entry::Reply);
     }
-    if !list(&methods).any(|method| method == visit.method) {
-        return Err(Error::method_not_allowed(visit.method, &methods));
+    if !list(&methods).any(|method| method == head.method) {
+        return Err(Error::method_not_allowed(head.method, &methods));
     }
-    let is_safe = matches!(visit.method, "GET" | "HEAD");
+    let is_safe = matches!(head.method, "GET" | "HEAD");
     if !is_safe && !matches!(address, Address::Channel(_)) {
-        Precondition::refuse(visit)?;
+        Precondition::refuse(head)?;
     }
-    if matches!(visit.method, "POST" | "PUT") {
-        refuse_encoded(visit)?;
+    if matches!(head.method, "POST" | "PUT") {
+        refuse_encoded(head)?;
     }
     let name = |name| ChannelName::from_path(name, F::NAMES);
     let (channel, operation) = match address {
         Address::Route(route, channel) => {
-            let length = visit.header("content-length").and_then(|length| digits(&length));
-            let routed =
-                Routed { route: route.name, channel: name(channel)?, grant: Grant::default(), length, rights: route.rights, query: visit.query.into() };
+            let length = head.header("content-length").and_then(|length| digits(&length));
+            let routed = Routed { route: route.name, channel: name(channel)?, grant: Grant::default(), length, rights: route.rights, query: head.query.into() };
             return Ok(Entry::Route(routed));
         }
-        Address::Tenant(tenant) => return Tenant::parse(tenant, visit.method).map(Entry::EraseTenant),
+        Address::Tenant(tenant) => return Tenant::parse(tenant, head.method).map(Entry::EraseTenant),
         Address::Presence(channel) => (channel, Ok(if is_safe { Operation::Members } else { Operation::Announce })),
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
-        Address::Stats(channel) => (channel, Ok(Operation::parse_stats(visit))),
-        Address::Channel(channel) => (channel, Operation::parse(visit)),
+        Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
+        Address::Channel(channel) => (channel, Operation::parse(head)),
         Address::File(..) => return Err(Error::new(ErrorKind::RouteNotFound, "no file is at this address")),
     };
     let operation = operation?;
-    if matches!(operation, Operation::Read(_)) && would_run(visit) {
+    if matches!(operation, Operation::Read(_)) && would_run(head) {
         return Err(Error::new(ErrorKind::AccessDenied, "what a channel holds is data: no page runs it as a script, a worker or a style"));
     }
     Ok(Entry::Channel(Asked { channel: name(channel)?, operation }))
@@ -165,9 +144,9 @@ pub fn entry<F: Function>(visit: &Visit<'_>, settings: &Settings) -> Result<Entr
 
 /// Whether a browser asks in order to run what it gets (Fetch Metadata; Service Workers, section 4.1): with the rights of our origin, though a stranger may
 /// have stored it. No content policy of an answer keeps a script from running.
-fn would_run(visit: &Visit<'_>) -> bool {
+fn would_run(head: &RequestHead<'_>) -> bool {
     const RUNS: &[&str] = &["audioworklet", "embed", "object", "paintworklet", "script", "serviceworker", "sharedworker", "style", "worker", "xslt"];
-    visit.header("sec-fetch-dest").is_some_and(|destination| RUNS.contains(&destination.as_str())) || visit.header("service-worker").is_some()
+    head.header("sec-fetch-dest").is_some_and(|destination| RUNS.contains(&destination.as_str())) || head.header("service-worker").is_some()
 }
 
 /// What is at an address below a function's base path.
@@ -197,7 +176,7 @@ impl<'a> Address<'a> {
             "revoke" => Address::Revocations(name),
             "stats" => Address::Stats(name),
             "tenant" => Address::Tenant(name),
-            _ if beside.starts_with("inspector") => Address::File(INSPECTOR, PAGE_POLICY),
+            _ if beside.starts_with("inspector") => Address::File(assets::INSPECTOR, PAGE_POLICY),
             _ => Address::File(F::ASSETS, F::PAGE_POLICY),
         }
     }
@@ -211,29 +190,19 @@ impl<'a> Address<'a> {
             Address::Stats(_) => "GET, HEAD, OPTIONS".into(),
             Address::Tenant(_) => "DELETE, OPTIONS".into(),
             Address::Route(route, _) => format!("{}, OPTIONS", route.method).into(),
-            Address::File(..) => FILE_METHODS.into(),
+            Address::File(..) => assets::FILE_METHODS.into(),
         }
     }
 }
 
 /// Refuses a body that would have to be decoded first: stored as it is, it would be something else than what its sender meant.
-fn refuse_encoded(visit: &Visit<'_>) -> Result<()> {
-    let encoding = visit.header("content-encoding").unwrap_or_default();
+fn refuse_encoded(head: &RequestHead<'_>) -> Result<()> {
+    let encoding = head.header("content-encoding").unwrap_or_default();
     if list(&encoding).all(|coding| coding.eq_ignore_ascii_case("identity")) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::ContentUnsupported, "a body comes as it is: send it without Content-Encoding").with_header("accept-encoding", "identity"))
 }
-
-/// The methods of a file.
-const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
-
-/// A page of every function. It needs no credential and shows nothing without one.
-const INSPECTOR: &[Asset] = &[
-    Asset { path: "-/inspector", content_type: "text/html; charset=utf-8", body: include_str!("../../inspector/inspector.html") },
-    Asset { path: "-/inspector.css", content_type: "text/css; charset=utf-8", body: include_str!("../../inspector/inspector.css") },
-    Asset { path: "-/inspector.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../inspector/inspector.js") },
-];
 
 /// Relative, so that it holds under any prefix that a proxy takes away.
 fn redirect(bare: &str, query: &str) -> Reply {
@@ -245,50 +214,14 @@ fn redirect(bare: &str, query: &str) -> Reply {
     reply
 }
 
-/// A file of a function, or of the gallery: the page and what it loads; `path` is what follows the base path. `page_policy` says what a page may load and run,
-/// as [`Function::PAGE_POLICY`].
-///
-/// # Errors
-///
-/// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
-pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Result<Reply> {
-    let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
-    if method == "OPTIONS" {
-        return Ok(preflight(FILE_METHODS));
-    }
-    if !matches!(method, "GET" | "HEAD") {
-        return Err(Error::method_not_allowed(method, FILE_METHODS));
-    }
-    let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
-    set(&mut reply, header::CONTENT_TYPE, asset.content_type);
-    set(&mut reply, header::CONTENT_SECURITY_POLICY, page_policy);
-    // The file belongs to the deployment and is the same for everyone: ask again each time, it is small.
-    set(&mut reply, header::CACHE_CONTROL, "public, no-cache");
-    Ok(reply)
-}
-
-/// What a page is told where its server takes no WebSocket: the transports that are left.
-const WITHOUT_WEBSOCKET: &[u8] = br#"<meta name="tidewire-transports" content="sse long-poll poll">"#;
-
-/// Tells a page that its server takes no WebSocket. A browser cannot tell such a server from a network that lets none through, and writes an error into the
-/// console for each that is tried. What is no page stays as it is.
-pub fn without_websocket(mut page: Reply) -> Reply {
-    let is_page = page.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
-    let head = page.body().windows(6).position(|part| part == b"<head>").filter(|_| is_page);
-    if let Some(at) = head {
-        page.body_mut().splice(at + 6..at + 6, WITHOUT_WEBSOCKET.iter().copied());
-    }
-    page
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::access::Rights;
     use crate::channel::Offset;
-    use crate::function::{Creation, Route};
+    use crate::function::Route;
     use crate::http::problem;
-    use crate::policy::Policy;
+    use crate::policy::{Creation, Policy};
     use crate::presence::Presence;
 
     struct Notes;
@@ -314,7 +247,7 @@ mod tests {
 
     fn at(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Entry> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        entry::<Notes>(&Visit { method, url: "", path, query, headers: &headers }, &settings())
+        entry::<Notes>(&RequestHead { method, url: "", path, query, headers: &headers }, &settings())
     }
 
     fn replied(method: &str, path: &str) -> Reply {
@@ -343,7 +276,7 @@ mod tests {
         assert!(replied("HEAD", "/a/notes/").body().is_empty());
         assert_eq!(refused("GET", "/a/notes/-/other.css", &[]), ErrorKind::RouteNotFound);
         assert_eq!(refused("POST", "/a/notes/", &[]), ErrorKind::MethodNotAllowed);
-        assert_eq!(file(Notes::ASSETS, "", "OPTIONS", PAGE_POLICY).unwrap().headers()[header::ALLOW], FILE_METHODS);
+        assert_eq!(assets::file(Notes::ASSETS, "", "OPTIONS", PAGE_POLICY).unwrap().headers()[header::ALLOW], assets::FILE_METHODS);
     }
 
     #[test]
@@ -375,7 +308,7 @@ mod tests {
     fn tells_a_page_what_its_server_does_not_offer() {
         let told = |content_type: &'static str, body: &'static str, method: &str| {
             let assets = &[Asset { path: "", content_type, body }];
-            String::from_utf8(without_websocket(file(assets, "", method, PAGE_POLICY).unwrap()).into_body()).unwrap()
+            String::from_utf8(assets::without_websocket(assets::file(assets, "", method, PAGE_POLICY).unwrap()).into_body()).unwrap()
         };
         let html = "text/html; charset=utf-8";
         let page = "<html><head><title>a<head></title></head>";
@@ -384,7 +317,7 @@ mod tests {
         for (content_type, body) in [(html, "<p>"), (html, ""), ("text/javascript", page), ("text/css", page)] {
             assert_eq!(told(content_type, body, "GET"), body);
         }
-        assert_eq!(without_websocket(replied("GET", "/a/notes")).headers()[header::LOCATION], "notes/");
+        assert_eq!(assets::without_websocket(replied("GET", "/a/notes")).headers()[header::LOCATION], "notes/");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::route::Visit;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::RequestHead;
 use crate::http::fields::{list, named};
 
 /// How events reach a reader.
@@ -45,9 +45,9 @@ impl Transport {
     }
 
     /// What a request asks for, whatever else is wrong with it.
-    pub(crate) fn of(visit: &Visit<'_>) -> Result<Transport> {
-        let live = form_urlencoded::parse(visit.query.as_bytes()).find(|(name, _)| name == "live").map(|(_, value)| value);
-        Transport::choose(visit.header("upgrade").as_deref(), live.as_deref(), visit.header("accept").as_deref())
+    pub(crate) fn of(head: &RequestHead<'_>) -> Result<Transport> {
+        let live = form_urlencoded::parse(head.query.as_bytes()).find(|(name, _)| name == "live").map(|(_, value)| value);
+        Transport::choose(head.header("upgrade").as_deref(), live.as_deref(), head.header("accept").as_deref())
     }
 
     /// Its name in logs and figures.

@@ -13,6 +13,7 @@ use crate::channel::{Channel, Event, Gap, Offset};
 use crate::http::headers::{reply, set};
 use crate::http::{ContentType, Reply, headers};
 use crate::presence::{Member, members_json};
+use crate::request::Transport;
 
 /// Encoding of what a kept reader is sent. Readers of one framing get the same bytes, so an event is encoded once for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +42,16 @@ pub struct Closing {
 impl Framing {
     /// Every framing.
     pub const ALL: [Framing; 4] = [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
+
+    /// The transport that it is for.
+    pub fn transport(self) -> Transport {
+        match self {
+            Framing::TidewireV1 => Transport::WebSocket,
+            Framing::EventSource => Transport::EventSource,
+            Framing::DurableSse => Transport::DurableSse,
+            Framing::News => Transport::LongPoll,
+        }
+    }
 
     /// First frame for a new reader: `hello`, or `retry:` with the time spread by half to either side by `entropy`. It names the reader's position, so that one
     /// that is cut off before its first event comes back to where it was. Not to an `EventSource` that a [`gap`](Framing::gap) follows: cut off between the
@@ -153,7 +164,7 @@ impl Framing {
 
     /// The last chunk of a stream that the server ends: why the client has no access any more, else when to come back. `None` where that cannot be said.
     pub fn farewell(self, grant: &Grant, revocations: &[Revocation], now_ms: u64) -> Option<String> {
-        match grant.admit(revocations, now_ms) {
+        match grant.check_access(revocations, now_ms) {
             Err(error) => self.close(error.close_code(), error.close_reason()),
             Ok(()) => {
                 let mut out = String::new();

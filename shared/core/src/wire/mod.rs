@@ -5,9 +5,11 @@ mod cursor;
 pub(crate) mod frame;
 mod framing;
 mod news;
+mod page_reply;
 pub mod sse;
 
 pub use cursor::next_cursor;
 pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
 pub use framing::{Closing, Framing, event_stream_head};
 pub use news::news_reply;
+pub use page_reply::PagePlan;

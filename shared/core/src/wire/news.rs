@@ -8,8 +8,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::body::joined_text;
+use super::page_reply::PageHead;
 use crate::channel::{Channel, Event, Offset};
-use crate::decide::PageHead;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{ContentType, Reply};
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use tidewire_core::{
     Activity, Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function,
-    Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, Rights, Row, RowSize, Scope, Settings, Subscribe, Tally,
-    Transport, Visit, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem,
-    timed_out,
+    Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, RequestHead, Rights, Row, RowSize, Scope, Settings,
+    Subscribe, Tally, Transport, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present,
+    problem, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -56,7 +56,7 @@ pub(crate) struct Memory {
     pub(crate) now_ms: u64,
     settings: Settings,
     policy: Policy,
-    enter: fn(&Visit<'_>, &Settings) -> Result<Entry, Error>,
+    enter: fn(&RequestHead<'_>, &Settings) -> Result<Entry, Error>,
     authorize: fn(Asked, &Identity, &Settings) -> Result<Request, Error>,
     logs: HashMap<String, Log>,
 }
@@ -79,8 +79,8 @@ impl Memory {
     pub(crate) fn fetch(&mut self, ask: &Ask) -> Answer {
         let url = format!("http://tidewire.test{}", ask.path);
         let headers = |name: &str| ask.headers.get(name).cloned();
-        let visit = Visit { method: &ask.method, url: &url, path: &ask.path, query: &ask.query, headers: &headers };
-        let asked = match (self.enter)(&visit, &self.settings) {
+        let head = RequestHead { method: &ask.method, url: &url, path: &ask.path, query: &ask.query, headers: &headers };
+        let asked = match (self.enter)(&head, &self.settings) {
             Ok(Entry::Reply(reply)) => return answer(reply),
             Ok(Entry::Channel(asked)) => {
                 let request = (self.authorize)(asked, &Identity::Anonymous, &self.settings);

@@ -64,7 +64,7 @@ const EDITS: [Edit; 3] = [
     Edit { name: "lib.rs", file: "src/lib.rs", old: "path: \"-/feed.js\"", new: "path: \"-/edited.js\"", path: "-/edited.js" },
     Edit {
         name: "shared/core",
-        file: "../../shared/core/src/request/route.rs",
+        file: "../../shared/core/src/request/assets.rs",
         old: "path: \"-/inspector.css\"",
         new: "path: \"-/inspector-edited.css\"",
         path: "-/inspector-edited.css",

@@ -1,0 +1,48 @@
+//! The answer to a request that fails: problem details (RFC 9457).
+
+use http::StatusCode;
+use http::header::{self, HeaderName};
+use serde::Serialize;
+
+use super::headers::{Reply, reply, set};
+use crate::error::Error;
+
+/// Problem details (RFC 9457). The last part of `type` is the code to match on.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    /// The offset to go on from, of `offset-gone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    earliest: Option<String>,
+}
+
+/// An error as problem details (RFC 9457).
+pub fn problem(error: &Error) -> Reply {
+    let problem = Problem {
+        r#type: format!("urn:tidewire:{}", error.kind().code()),
+        title: error.kind().title(),
+        status: error.status_code().as_u16(),
+        detail: error.detail(),
+        earliest: error.earliest().map(Into::into),
+    };
+    let mut reply = reply(error.status_code(), serde_json::to_vec(&problem).unwrap_or_default());
+    set(&mut reply, header::CONTENT_TYPE, "application/problem+json");
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    for (name, value) in error.headers() {
+        set(&mut reply, HeaderName::from_static(name), value);
+    }
+    if let Some(wait_ms) = error.retry_after_ms() {
+        set(&mut reply, header::RETRY_AFTER, &wait_ms.div_ceil(1000).to_string());
+    }
+    match error.status_code() {
+        StatusCode::UNAUTHORIZED => set(&mut reply, header::WWW_AUTHENTICATE, "Bearer"),
+        StatusCode::SERVICE_UNAVAILABLE => set(&mut reply, header::RETRY_AFTER, "5"),
+        _ => {}
+    }
+    reply
+}

@@ -1,0 +1,54 @@
+//! The files that a function serves from memory, and the inspector that every function has.
+
+use http::{StatusCode, header};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::function::Asset;
+use crate::http::Reply;
+use crate::http::headers::{preflight, reply, set};
+
+/// The methods of a file.
+pub(crate) const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// A page of every function. It needs no credential and shows nothing without one.
+pub(crate) const INSPECTOR: &[Asset] = &[
+    Asset { path: "-/inspector", content_type: "text/html; charset=utf-8", body: include_str!("../../inspector/inspector.html") },
+    Asset { path: "-/inspector.css", content_type: "text/css; charset=utf-8", body: include_str!("../../inspector/inspector.css") },
+    Asset { path: "-/inspector.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../inspector/inspector.js") },
+];
+
+/// A file of a function, or of the gallery: the page and what it loads; `path` is what follows the base path. `page_policy` says what a page may load and run,
+/// as [`Function::PAGE_POLICY`].
+///
+/// # Errors
+///
+/// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
+pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Result<Reply> {
+    let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
+    if method == "OPTIONS" {
+        return Ok(preflight(FILE_METHODS));
+    }
+    if !matches!(method, "GET" | "HEAD") {
+        return Err(Error::method_not_allowed(method, FILE_METHODS));
+    }
+    let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
+    set(&mut reply, header::CONTENT_TYPE, asset.content_type);
+    set(&mut reply, header::CONTENT_SECURITY_POLICY, page_policy);
+    // The file belongs to the deployment and is the same for everyone: ask again each time, it is small.
+    set(&mut reply, header::CACHE_CONTROL, "public, no-cache");
+    Ok(reply)
+}
+
+/// What a page is told where its server takes no WebSocket: the transports that are left.
+const WITHOUT_WEBSOCKET: &[u8] = br#"<meta name="tidewire-transports" content="sse long-poll poll">"#;
+
+/// Tells a page that its server takes no WebSocket. A browser cannot tell such a server from a network that lets none through, and writes an error into the
+/// console for each that is tried. What is no page stays as it is.
+pub fn without_websocket(mut page: Reply) -> Reply {
+    let is_page = page.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let head = page.body().windows(6).position(|part| part == b"<head>").filter(|_| is_page);
+    if let Some(at) = head {
+        page.body_mut().splice(at + 6..at + 6, WITHOUT_WEBSOCKET.iter().copied());
+    }
+    page
+}
