@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
-use tidewire_core::{Append, ContentType, Error, ErrorKind, Operation, Precondition, Reply, Result, Routed, json};
+use tidewire_core::{Append, Change, ContentType, Create, Error, ErrorKind, Reply, Result, Routed, json};
 
 use crate::message::{JobState, Kind};
 use crate::{INTERVAL_MS, MAX_TEXT_CHARS, sink};
@@ -26,7 +26,7 @@ pub trait Object {
 }
 
 /// What carries an operation to the channel and brings its answer.
-pub type Channel<'a> = &'a dyn Fn(Operation, Vec<u8>) -> LocalBoxFuture<'a, Reply>;
+pub type Channel<'a> = &'a dyn Fn(Change, Vec<u8>) -> LocalBoxFuture<'a, Reply>;
 
 /// A body as it arrives.
 type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<u8>>>>>;
@@ -57,8 +57,7 @@ pub async fn upload(
     let label = label.chars().take(MAX_TEXT_CHARS).collect();
     let at = now_ms();
     let state = JobState { r#type: Kind::Progress, label, value: 0, max: routed.length, unit: "bytes".into(), at, reason: None, detail: None, sha256: None };
-    let create =
-        |closed| Operation::Create { content_type: Some(ContentType::json()), closed, expiry: None, location: String::new(), only_if: Precondition::default() };
+    let create = |closed| Change::Create(Create { content_type: Some(ContentType::json()), closed, ..Create::default() });
     if routed.length.is_some_and(|length| length > max_bytes) {
         // The channel tells, too: a client that is still writing may see no more than a broken connection.
         let error = too_large(max_bytes);
@@ -129,7 +128,7 @@ impl Body<'_> {
 
     async fn append(&self, closed: bool) -> Reply {
         let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
-        (self.channel)(Operation::Append(append), event(&self.state)).await
+        (self.channel)(Change::Append(append), event(&self.state)).await
     }
 }
 
@@ -199,8 +198,8 @@ mod tests {
     /// Uploads; the channel answers with these statuses, then with 204. Returns the outcome and what the channel was sent.
     fn uploaded(chunks: Vec<Result<Vec<u8>>>, length: Option<&str>, statuses: &[u16], kept: &mut Kept) -> (Result<Reply>, Vec<(bool, JobState)>) {
         let sent = RefCell::new(Vec::new());
-        let channel = |operation: Operation, body: Vec<u8>| {
-            let is_last = matches!(operation, Operation::Append(Append { closed: true, .. }) | Operation::Create { closed: true, .. });
+        let channel = |change: Change, body: Vec<u8>| {
+            let is_last = matches!(change, Change::Append(Append { closed: true, .. }) | Change::Create(Create { closed: true, .. }));
             let mut reply = Reply::default();
             *reply.status_mut() = statuses.get(sent.borrow().len()).copied().unwrap_or(204).try_into().unwrap();
             crate::check(&body).unwrap();

@@ -19,7 +19,7 @@ pub async fn fetch(request: Request, env: &Env, base: Option<&str>) -> Result<Re
         let bucket = bucket.filter(|_| !routed.channel.is_demo());
         let object = bucket.map(|bucket| R2Object { bucket, key: routed.channel.to_string(), upload: None, parts: Vec::new(), rest: Vec::new() });
         let now_ms = || Date::now().as_millis();
-        upload(&routed, body, &|operation, body| channel.send(operation, body).boxed_local(), now_ms, settings.upload_max_bytes, object).await
+        upload(&routed, body, &|change, body| channel.send(change, body).boxed_local(), now_ms, settings.upload_max_bytes, object).await
     })
     .await
 }

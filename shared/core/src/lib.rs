@@ -3,10 +3,11 @@
 //! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what it read and what time it is, and
 //! carries out what comes back. The wire is written down in `PROTOCOL.md` beside this crate.
 //!
-//! The path of a request: [`entry`] turns it into a [`Request`] for one channel, [`decide`] says what to do with the
+//! The path of a request: [`entry`] turns it into a [`Request`] for one channel, [`decide_read`] and [`decide_change`] say what to do with the
 //! channel's state, and a [`Framing`] encodes what readers see.
 //!
-//! This file is the table of contents: each folder is a room, and below are the names that a room shows outside of this crate.
+//! This file is the table of contents: the folders and files, and the names that other crates import from them. Arrows between folders go one way, from
+//! `decide` to what it decides about: `tests/arrows.rs` holds that.
 
 mod access;
 mod channel;
@@ -33,7 +34,7 @@ pub use policy::{Creation, Policy};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
-pub use request::{Append, Asked, Entry, Operation, Precondition, Read, Request, Routed, Tenant, Transport, entry, file, without_websocket};
+pub use request::{Append, Asked, Change, Create, Entry, Operation, Precondition, Read, Request, Routed, Tenant, Transport, entry, file, without_websocket};
 
 // Who may do it.
 pub use access::{Grant, Identity, Origins, Revocation, Revoked, Right, Rights, Secret, Ticket, Token};
@@ -45,7 +46,10 @@ pub use channel::{Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Off
 pub use publish::{Forgetting, Producer, ProducerState, Rate, Tally};
 
 // What to do with an operation.
-pub use decide::{Authored, Commit, Decision, ErasePlan, Moment, Subscribe, decide, decide_publish, timed_out};
+pub use decide::{
+    Authored, ChangeDecision, Commit, ErasePlan, Moment, ReadDecision, Subscribe, Write, decide_announce, decide_change, decide_head, decide_publish,
+    decide_read, decide_revoke, decide_stats, timed_out,
+};
 
 // Who is present.
 pub use presence::{Lease, Member, Presence, presence_changes, presence_reply, present};

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_util::Stream;
-use tidewire_core::{ChannelName, Error, Grant, Operation, Policy, Reply, Request as ChannelRequest, Routed, Settings, problem};
+use tidewire_core::{Change, Error, Grant, Policy, Reply, Routed, Settings, problem};
 
-use crate::serve::change;
+use crate::serve::carry_out;
 use crate::store::Store;
 
 /// A request at one of a function's own routes. Its rights were checked.
@@ -29,7 +29,6 @@ pub type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Error>>>>;
 pub struct Publisher {
     store: Store,
     policy: Policy,
-    channel: ChannelName,
     grant: Grant,
     has_begun: Cell<bool>,
 }
@@ -37,15 +36,14 @@ pub struct Publisher {
 impl Publisher {
     pub(crate) fn new(function: &str, policy: Policy, routed: &Routed) -> Publisher {
         let store = Store::new(function, routed.channel.as_str(), policy.presence.is_some());
-        Publisher { store, policy, channel: routed.channel.clone(), grant: routed.grant.clone(), has_begun: Cell::default() }
+        Publisher { store, policy, grant: routed.grant.clone(), has_begun: Cell::default() }
     }
 
-    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
+    /// Has the channel carry out a change, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
     /// revoked the channel alone knows, so it is asked with the first operation; what has begun goes on when the client's right ends.
-    pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
+    pub async fn send(&self, change: Change, body: Vec<u8>) -> Reply {
         let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
         let grant = Grant { until_ms, ..self.grant.clone() };
-        let asked = ChannelRequest { channel: self.channel.clone(), operation, grant };
-        change(&self.store, &asked, &body, &self.policy).await.unwrap_or_else(|error| problem(&error))
+        carry_out(&self.store, &change, &grant, &body, &self.policy).await.unwrap_or_else(|error| problem(&error))
     }
 }

@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
-use futures_util::StreamExt;
 use futures_util::stream::unfold;
+use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Commit, Decision, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read, Reply,
-    Request as ChannelRequest, RequestHead, Scope, Settings, Start, Tenant, Trace, Transport, decide, entry, event_stream_head, fault, file, policy_of,
-    presence_reply, timed_out, without_websocket,
+    Asset, Change, ChangeDecision, Commit, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read,
+    ReadDecision, Reply, RequestHead, Scope, Settings, Start, Tenant, Trace, Transport, Write, decide_announce, decide_change, decide_head, decide_read,
+    decide_revoke, decide_stats, entry, event_stream_head, fault, file, policy_of, presence_reply, timed_out, without_websocket,
 };
 
 use crate::activity::{count, counted, instance};
@@ -93,36 +93,68 @@ async fn answer<F: Function>(
     };
     let policy = policy_of::<F>(Some(&asked.channel), &settings);
     let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
-    if let Operation::Read(read) = &asked.operation {
-        if read.transport == Transport::WebSocket {
+    let bytes =
+        if asked.operation.has_body() { read_body(body.stream().map(|chunk| chunk.map_err(broke_off)), settings.max_body_bytes).await? } else { Vec::new() };
+    let reply = match &asked.operation {
+        Operation::Read(read) if read.transport == Transport::WebSocket => {
             return Err(Error::new(
                 ErrorKind::WebSocketUnsupported,
                 "Spin takes no WebSocket: read this address as SSE (Accept: text/event-stream), publish with POST",
             ));
         }
-        return read_channel(store.clone(), read, &asked.grant, trace, &policy, settings).await.inspect_err(|error| {
-            if error.kind() == ErrorKind::OffsetGone {
-                count(&store, |activity| activity.gaps += 1);
-            }
-        });
-    }
-    let mut bytes = Vec::new();
-    if asked.operation.has_body() {
-        let mut chunks = body.stream();
-        while let Some(chunk) = chunks.next().await {
-            bytes.extend_from_slice(&chunk.map_err(broke_off)?);
-            if bytes.len() as u64 > settings.max_body_bytes {
-                let mut heard = 0;
-                while heard < HEARD_OUT_BYTES
-                    && let Some(Ok(chunk)) = chunks.next().await
-                {
-                    heard += chunk.len();
+        Operation::Read(read) => {
+            return read_channel(store.clone(), read, &asked.grant, trace, &policy, settings).await.inspect_err(|error| {
+                if error.kind() == ErrorKind::OffsetGone {
+                    count(&store, |activity| activity.gaps += 1);
                 }
-                return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes)));
+            });
+        }
+        Operation::Change(change) => carry_out(&store, change, &asked.grant, &bytes, &policy).await?,
+        Operation::Head => {
+            let look = store.load().await.map_err(internal)?;
+            admit(&store, &look, &asked.grant).await?;
+            decide_head(look.channel(), &policy)?
+        }
+        Operation::Members => {
+            admit(&store, &store.load().await.map_err(internal)?, &asked.grant).await?;
+            members(&store, policy.presence()?, None).await?
+        }
+        Operation::Announce => {
+            admit(&store, &store.load().await.map_err(internal)?, &asked.grant).await?;
+            let (presence, said) = decide_announce(&bytes, &policy)?;
+            members(&store, presence, Some(said)).await?
+        }
+        Operation::Revoke => {
+            admit(&store, &store.load().await.map_err(internal)?, &asked.grant).await?;
+            let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
+            store.put_revocation(&revocation).await.map_err(internal)?;
+            reply
+        }
+        Operation::Stats { is_text } => {
+            let look = kept(&store, &policy).await?;
+            admit(&store, &look, &asked.grant).await?;
+            decide_stats(*is_text, look.channel())?.reply(F::NAME, asked.channel.as_str(), Scope::Instance(instance()), &counted(&store))
+        }
+    };
+    Ok(respond(reply))
+}
+
+/// Reads a body, no further than it may be long.
+async fn read_body(mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>, Error>> + Unpin, longest: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend_from_slice(chunk?.as_ref());
+        if bytes.len() as u64 > longest {
+            let mut heard = 0;
+            while heard < HEARD_OUT_BYTES
+                && let Some(Ok(chunk)) = chunks.next().await
+            {
+                heard += chunk.as_ref().len();
             }
+            return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {longest} bytes")));
         }
     }
-    change(&store, &asked, &bytes, &policy).await.map(respond)
+    Ok(bytes)
 }
 
 fn broke_off(cause: impl std::fmt::Display) -> Error {
@@ -145,74 +177,63 @@ fn moment(look: &Look) -> Moment {
     Moment { now_ms: now_ms(), entropy: entropy(), last_epoch: look.last_epoch }
 }
 
-/// Carries out what is no read, and counts the publishes that are refused.
-pub(crate) async fn change(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
-    let changed = decide_and_write(store, asked, body, policy).await;
-    if changed.is_err() && matches!(asked.operation, Operation::Append(_)) {
+/// Carries out a change, and counts the publishes that are refused.
+pub(crate) async fn carry_out(store: &Store, change: &Change, grant: &Grant, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
+    let changed = decide_and_write(store, change, grant, body, policy).await;
+    if changed.is_err() && matches!(change, Change::Append(_)) {
         count(store, |activity| activity.refusals += 1);
     }
     changed
 }
 
 /// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
-async fn decide_and_write(store: &Store, asked: &ChannelRequest, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
-    let mut look = match asked.operation {
-        Operation::Stats { .. } => kept(store, policy).await?,
-        _ => store.load().await.map_err(internal)?,
-    };
-    admit(store, &look, &asked.grant).await?;
-    if asked.operation.slides() {
+async fn decide_and_write(store: &Store, change: &Change, grant: &Grant, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
+    let mut look = store.load().await.map_err(internal)?;
+    admit(store, &look, grant).await?;
+    if matches!(change, Change::Append(_)) {
         slide(store, &mut look, None).await?;
     }
-    let tallies = store.known(&look, asked.operation.tallies(&asked.grant, policy)).await.map_err(internal)?;
-    let decision = decide(&asked.operation, body, look.channel(), &tallies, policy, moment(&look))?;
-    match decision {
-        Decision::Reply(reply) => return Ok(reply),
-        Decision::Presence(presence, said) => return present(store, presence, said).await,
-        Decision::Stats(stats) => {
-            let (function, channel) = store.name().split_once('/').unwrap_or_default();
-            return Ok(stats.reply(function, channel, Scope::Instance(instance()), &counted(store)));
+    let tallies = store.known(&look, change.tallies(grant, policy)).await.map_err(internal)?;
+    match decide_change(change, body, look.channel(), &tallies, policy, moment(&look))? {
+        ChangeDecision::Write(Write::Nothing(reply)) => return Ok(reply),
+        ChangeDecision::Write(Write::Commit(commit, reply)) => {
+            if let Some(before) = &look.stored
+                && !commit.is_channel_changed
+                && commit.tallies.is_empty()
+                && store.append(before, &commit).await.map_err(internal)?
+            {
+                retain(store, &commit, before.id, policy).await;
+                sweep();
+                return Ok(reply);
+            }
         }
-        Decision::Revoke(revocation, reply) => return store.put_revocation(&revocation).await.map(|()| reply).map_err(internal),
-        _ => {}
-    }
-    if let (Decision::Commit(commit, reply), Some(before)) = (decision, &look.stored)
-        && !commit.is_channel_changed
-        && commit.tallies.is_empty()
-        && store.append(before, &commit).await.map_err(internal)?
-    {
-        retain(store, &commit, before.id, policy).await;
-        sweep();
-        return Ok(reply);
+        ChangeDecision::Write(Write::Delete(_)) | ChangeDecision::Erase(_) => {}
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
-    let tallies = asked.operation.tallies(&asked.grant, policy);
-    let tallies = store.known_on(transaction.connection(), &look, tallies).await.map_err(internal)?;
-    let decision = match decide(&asked.operation, body, look.channel(), &tallies, policy, moment(&look)) {
-        Ok(Decision::Erase(plan)) => {
+    let tallies = store.known_on(transaction.connection(), &look, change.tallies(grant, policy)).await.map_err(internal)?;
+    let write = match decide_change(change, body, look.channel(), &tallies, policy, moment(&look)) {
+        Ok(ChangeDecision::Write(write)) => Ok(write),
+        Ok(ChangeDecision::Erase(plan)) => {
             let event = store.event(&transaction, &look, plan.seq).await.map_err(internal)?;
             let channel = look.channel().ok_or_else(|| internal("an erasure without a channel"))?;
             plan.decide(channel, event, moment(&look))
         }
-        decision => decision,
+        Err(error) => Err(error),
     };
-    let reply = match decision {
-        Ok(Decision::Commit(commit, reply)) => {
+    let reply = match write {
+        Ok(Write::Nothing(reply)) => Ok(reply),
+        Ok(Write::Commit(commit, reply)) => {
             if let Some(expired) = &look.expired {
                 store.delete(&transaction, expired).await.map_err(internal)?;
             }
             store.write(&transaction, look.stored.as_ref(), &commit).await.map_err(internal)?;
             Ok(reply)
         }
-        Ok(Decision::Delete(reply)) => {
+        Ok(Write::Delete(reply)) => {
             if let Some(stored) = &look.stored {
                 store.delete(&transaction, stored).await.map_err(internal)?;
             }
             Ok(reply)
-        }
-        Ok(Decision::Reply(reply)) => Ok(reply),
-        Ok(Decision::Page(_) | Decision::Subscribe(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_) | Decision::Stats(_)) => {
-            Err(internal("a change was decided as a read"))
         }
         Err(error) => Err(error),
     };
@@ -251,7 +272,7 @@ async fn slide(store: &Store, look: &mut Look, watch: Option<&Watch>) -> Result<
 }
 
 /// Takes what a member says of itself, if it says anything, and answers with those present. Two that join at the same moment may pass the limit by one.
-async fn present(store: &Store, presence: Presence, said: Option<Member>) -> Result<Reply, Error> {
+async fn members(store: &Store, presence: Presence, said: Option<Member>) -> Result<Reply, Error> {
     let now_ms = now_ms();
     let mut members = tidewire_core::present(&store.leases().await.map_err(internal)?, now_ms);
     if let Some(said) = said {
@@ -290,9 +311,9 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
             None => admit(&store, &look, grant).await?,
         }
         slide(&store, &mut look, watch.as_deref()).await?;
-        match decide(&Operation::Read(read.clone()), &[], look.channel(), &[], policy, moment(&look))? {
-            Decision::Reply(reply) => return Ok(respond(reply)),
-            Decision::Page(plan) => {
+        match decide_read(&read, look.channel(), policy, moment(&look))? {
+            ReadDecision::Reply(reply) => return Ok(respond(reply)),
+            ReadDecision::Page(plan) => {
                 // A neighbour's look may have landed since, of a channel that was made anew.
                 let same = watch.as_ref().filter(|watch| watch.stored().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id));
                 let batch = same.and_then(|watch| watch.recent(plan.after));
@@ -313,7 +334,7 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
                     return Ok(respond(plan.reply(&channel, &page)));
                 }
             }
-            Decision::Subscribe(subscribe) => {
+            ReadDecision::Subscribe(subscribe) => {
                 let watch = watch.clone().ok_or_else(|| internal("a reader without a watch"))?;
                 let absent = policy.absent();
                 let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
@@ -335,9 +356,6 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
                 }
                 // `now` was resolved when the wait began.
                 read.start = Start::After(offset);
-            }
-            Decision::Commit(..) | Decision::Delete(_) | Decision::Presence(..) | Decision::Revoke(..) | Decision::Erase(_) | Decision::Stats(_) => {
-                return Err(internal("a read was decided as a change"));
             }
         }
     }

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Activity, Channel, ChannelName, ClientFrame, Commit, Decision, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset, Operation,
-    Page, PageLimit, Policy, Revocation, Right, Scope, Settings, Start, Subscribe, Tally, Trace, Transport, ack_frame, decide, decide_publish, error_frame,
-    fault, next_cursor, policy_of, presence_reply,
+    Activity, Change, ChangeDecision, Channel, ChannelName, ClientFrame, Commit, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset,
+    Operation, Page, PageLimit, Policy, ReadDecision, Reply, Revocation, Right, Scope, Settings, Start, Subscribe, Tally, Trace, Transport, Write, ack_frame,
+    decide_announce, decide_change, decide_head, decide_publish, decide_read, decide_revoke, decide_stats, error_frame, fault, next_cursor, policy_of,
+    presence_reply,
 };
 use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
 
@@ -112,34 +113,38 @@ impl<F: Function> ChannelObject<F> {
         self.inner.ring_for_expired().await?;
         // The last wait before the decision: from here on nothing comes between.
         self.inner.register(&operation, &grant, &binding(request.headers())?).await?;
-        let answer = match self.inner.admit(&grant).and_then(|()| self.inner.decide(&operation, &grant, &body)) {
-            Ok(Decision::Reply(reply)) => return respond(reply),
-            Ok(Decision::Commit(commit, reply)) => {
-                let is_new = commit.is_new;
-                match self.inner.commit(*commit) {
-                    Ok(_) if is_new => self.inner.wake_in_time().await.map(|()| reply),
-                    Ok(_) => Ok(reply),
-                    Err(error) => Err(error),
-                }
-            }
-            Ok(Decision::Delete(reply)) => self.inner.delete().await.map(|()| reply),
-            Ok(Decision::Revoke(revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
-            Ok(Decision::Page(plan)) => self.inner.page(plan.after, plan.limit(self.inner.policy.page)).map(|(channel, page)| plan.reply(&channel, &page)),
-            Ok(Decision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, trace.clone(), offers_subprotocol) {
-                Ok(response) => match self.inner.wake_for_readers().await {
-                    Ok(()) => return Ok(response),
+        let answer = match self.inner.touched_by(&operation, &grant) {
+            Err(error) => Err(error),
+            Ok(channel) => match &operation {
+                Operation::Read(read) => match decide_read(read, channel.as_ref(), &self.inner.policy, self.inner.moment()) {
+                    Ok(ReadDecision::Reply(reply)) => Ok(reply),
+                    Ok(ReadDecision::Page(plan)) => {
+                        self.inner.page(plan.after, plan.limit(self.inner.policy.page)).map(|(channel, page)| plan.reply(&channel, &page))
+                    }
+                    Ok(ReadDecision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, trace.clone(), offers_subprotocol) {
+                        Ok(response) => match self.inner.wake_for_readers().await {
+                            Ok(()) => return Ok(response),
+                            Err(error) => Err(error),
+                        },
+                        Err(error) => Err(error),
+                    },
                     Err(error) => Err(error),
                 },
-                Err(error) => Err(error),
+                Operation::Change(change) => self.inner.change(change, channel, &grant, &body).await,
+                Operation::Head => decide_head(channel.as_ref(), &self.inner.policy),
+                Operation::Members => self.inner.policy.presence().and_then(|presence| self.inner.members(presence)).map(|members| presence_reply(&members)),
+                Operation::Announce => decide_announce(&body, &self.inner.policy)
+                    .and_then(|(presence, said)| self.inner.announce(presence, said, None))
+                    .map(|members| presence_reply(&members)),
+                Operation::Revoke => match decide_revoke(&body, Date::now().as_millis()) {
+                    Ok((revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
+                    Err(error) => Err(error),
+                },
+                Operation::Stats { is_text } => decide_stats(*is_text, channel.as_ref()).map(|stats| {
+                    let name = self.inner.name.as_ref().map_or("", ChannelName::as_str);
+                    stats.reply(F::NAME, name, Scope::Channel, &self.inner.activity())
+                }),
             },
-            Ok(Decision::Erase(_)) => Err(Error::new(ErrorKind::Internal, "an erasure was decided without its event")),
-            Ok(Decision::Presence(presence, None)) => self.inner.members(presence).map(|members| presence_reply(&members)),
-            Ok(Decision::Presence(presence, Some(said))) => self.inner.announce(presence, said, None).map(|members| presence_reply(&members)),
-            Ok(Decision::Stats(stats)) => {
-                let name = self.inner.name.as_ref().map_or("", ChannelName::as_str);
-                Ok(stats.reply(F::NAME, name, Scope::Channel, &self.inner.activity()))
-            }
-            Err(error) => Err(error),
         };
         if let Err(error) = &answer {
             self.inner.count_refused(&operation, error);
@@ -307,7 +312,7 @@ impl Inner {
 
     fn count_refused(&self, operation: &Operation, error: &Error) {
         let mut activity = self.activity.borrow_mut();
-        activity.refusals += u64::from(matches!(operation, Operation::Append(_)));
+        activity.refusals += u64::from(matches!(operation, Operation::Change(Change::Append(_))));
         activity.gaps += u64::from(error.kind() == ErrorKind::OffsetGone);
     }
 
@@ -340,15 +345,33 @@ impl Inner {
         self.wake_in_time().await
     }
 
-    fn decide(&self, operation: &Operation, grant: &Grant, body: &[u8]) -> Answer<Decision> {
-        let channel = if operation.slides() { self.touched()? } else { self.channel()? };
-        let tallies = self.known(operation.tallies(grant, &self.policy))?;
-        match decide(operation, body, channel.as_ref(), &tallies, &self.policy, self.moment())? {
-            Decision::Erase(plan) => {
+    /// The channel for an operation of a client that still has access; a sliding TTL begins again where the operation says so.
+    fn touched_by(&self, operation: &Operation, grant: &Grant) -> Answer<Option<Channel>> {
+        self.admit(grant)?;
+        if operation.slides() { self.touched() } else { self.channel() }
+    }
+
+    /// Carries out a change. Nothing comes between the decision and the write.
+    async fn change(&self, change: &Change, channel: Option<Channel>, grant: &Grant, body: &[u8]) -> Answer<Reply> {
+        let tallies = self.known(change.tallies(grant, &self.policy))?;
+        let write = match decide_change(change, body, channel.as_ref(), &tallies, &self.policy, self.moment())? {
+            ChangeDecision::Write(write) => write,
+            ChangeDecision::Erase(plan) => {
                 let event = self.store.event(plan.seq).map_err(|cause| internal(&cause))?;
-                plan.decide(&self.present()?, event, self.moment())
+                plan.decide(&self.present()?, event, self.moment())?
             }
-            decision => Ok(decision),
+        };
+        match write {
+            Write::Nothing(reply) => Ok(reply),
+            Write::Commit(commit, reply) => {
+                let is_new = commit.is_new;
+                self.commit(*commit)?;
+                if is_new {
+                    self.wake_in_time().await?;
+                }
+                Ok(reply)
+            }
+            Write::Delete(reply) => self.delete().await.map(|()| reply),
         }
     }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures_util::{AsyncReadExt, Stream, stream};
 use http::{HeaderName, HeaderValue};
 use js_sys::futures::{JsFuture, future_to_promise};
-use tidewire_core::{ChannelName, Error, ErrorKind, Grant, Operation, Reply, Request as ChannelRequest, Routed, Settings};
+use tidewire_core::{Change, ChannelName, Error, ErrorKind, Grant, Operation, Reply, Request as ChannelRequest, Routed, Settings};
 use wasm_bindgen::prelude::*;
 use worker::{Env, Request, Response};
 
@@ -48,13 +48,13 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Has the channel carry out an operation that changes it, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
+    /// Has the channel carry out a change, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
     /// revoked the channel alone knows, so it is asked with the first operation; what has begun goes on when the client's right ends.
-    pub async fn send(&self, operation: Operation, body: Vec<u8>) -> Reply {
+    pub async fn send(&self, change: Change, body: Vec<u8>) -> Reply {
         let handover = Handover { env: &self.env, binding: &self.binding, offers_subprotocol: false };
         let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
         let grant = Grant { until_ms, ..self.grant.clone() };
-        let request = ChannelRequest { channel: self.channel.clone(), operation, grant };
+        let request = ChannelRequest { channel: self.channel.clone(), operation: Operation::Change(change), grant };
         let reply = async { reply(handover.send(&request, body, None).await?).await };
         reply.await.unwrap_or_else(|cause| tidewire_core::problem(&internal(&cause)))
     }

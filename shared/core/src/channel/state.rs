@@ -3,7 +3,7 @@
 use super::expiry::Expiry;
 use super::offset::Offset;
 use super::start::Start;
-use crate::http::ContentType;
+use crate::http::{ContentType, Reply, headers};
 
 /// What must be known of a channel to decide; a handful of numbers, loaded once and kept in memory as a cache of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,23 @@ impl Channel {
     /// The offset before the oldest event kept.
     pub fn earliest(&self) -> Offset {
         self.offset(self.first - 1)
+    }
+
+    /// Says what the channel holds, where it ends and whether it is finished.
+    pub(crate) fn set_state(&self, reply: &mut Reply) {
+        headers::set_content_type(reply, &self.content_type);
+        self.tail_offset().set(reply);
+        if self.closed {
+            headers::set(reply, headers::CLOSED, "true");
+        }
+    }
+
+    /// Says all that a client configures of the channel, and its state.
+    pub(crate) fn set_configuration(&self, reply: &mut Reply) {
+        self.set_state(reply);
+        if let Some(expiry) = self.expiry {
+            expiry.set(reply);
+        }
     }
 
     /// Where a reader that starts here reads on. An offset of an earlier channel of the name, or one ahead of the tail (a store that was set

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-use super::decision::{Commit, Decision, Moment};
+use super::commit::{Commit, Write};
+use super::moment::Moment;
 use crate::channel::{Channel, Event, Offset, Row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Reply;
@@ -28,14 +29,14 @@ pub struct Authored {
 }
 
 /// Decides whether the event may be looked for.
-pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channel>, policy: &Policy) -> Result<Decision> {
+pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channel>, policy: &Policy) -> Result<ErasePlan> {
     let tombstone = policy.tombstone.ok_or_else(|| {
         // The address with `offset=` is the event's.
         Error::new(ErrorKind::MethodNotAllowed, "this function erases no single events").with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
     })?;
     let holds = |channel: &&Channel| channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq);
     channel.filter(holds).ok_or_else(not_found)?;
-    Ok(Decision::Erase(ErasePlan { seq: offset.seq, by: by.cloned(), tombstone: tombstone(offset) }))
+    Ok(ErasePlan { seq: offset.seq, by: by.cloned(), tombstone: tombstone(offset) })
 }
 
 impl ErasePlan {
@@ -45,13 +46,13 @@ impl ErasePlan {
     /// # Errors
     ///
     /// [`ErrorKind::EventNotFound`] without the event; [`ErrorKind::AccessDenied`] for one who neither published it nor manages the channel.
-    pub fn decide(self, channel: &Channel, event: Option<Authored>, moment: Moment) -> Result<Decision> {
+    pub fn decide(self, channel: &Channel, event: Option<Authored>, moment: Moment) -> Result<Write> {
         let Authored { data, producer } = event.ok_or_else(not_found)?;
         if self.by.is_some() && self.by != producer {
             return Err(Error::new(ErrorKind::AccessDenied, "an event is erased by its own producer, named in Producer-Id, or by who manages the channel"));
         }
         if data == self.tombstone {
-            return Ok(Decision::Reply(erased(channel)));
+            return Ok(Write::Nothing(erased(channel)));
         }
         let mut channel = channel.clone();
         channel.revision += 1;
@@ -64,7 +65,7 @@ impl ErasePlan {
         let reply = erased(&channel);
         let erased = Some(Event { seq: self.seq, data: self.tombstone });
         let commit = Commit { channel, rows, is_channel_changed: true, is_new: false, producer: None, tallies: Vec::new(), forgetting: None, erased };
-        Ok(Decision::Commit(Box::new(commit), reply))
+        Ok(Write::Commit(Box::new(commit), reply))
     }
 }
 
@@ -96,11 +97,8 @@ mod tests {
         Channel { first: 3, tail: 7, total: 100, ..Channel::new(70, ContentType::json()) }
     }
 
-    fn erase_as(by: Option<&str>, seq: u64, channel: &Channel, event: Authored) -> Result<Decision> {
-        match erase(channel.offset(seq), by.map(String::from).as_ref(), Some(channel), &policy())? {
-            Decision::Erase(plan) => plan.decide(channel, Some(event), NOW),
-            other => panic!("{other:?}"),
-        }
+    fn erase_as(by: Option<&str>, seq: u64, channel: &Channel, event: Authored) -> Result<Write> {
+        erase(channel.offset(seq), by.map(String::from).as_ref(), Some(channel), &policy())?.decide(channel, Some(event), NOW)
     }
 
     fn by(producer: Option<&str>) -> Authored {
@@ -109,7 +107,7 @@ mod tests {
 
     #[test]
     fn puts_the_tombstone_in_its_place_and_at_the_tail() {
-        let Ok(Decision::Commit(commit, reply)) = erase_as(Some("p"), 4, &channel(), by(Some("p"))) else { panic!("refused") };
+        let Ok(Write::Commit(commit, reply)) = erase_as(Some("p"), 4, &channel(), by(Some("p"))) else { panic!("refused") };
         let tombstone = b"\"000000000046_00000000000004 is gone\"".to_vec();
         assert_eq!(commit.erased, Some(Event { seq: 4, data: tombstone.clone() }));
         assert_eq!(commit.rows, [Row { event: Event { seq: 8, data: tombstone }, at_ms: 5_000, total: 137 }]);
@@ -120,13 +118,13 @@ mod tests {
     #[test]
     fn changes_nothing_when_it_is_erased_already() {
         let done = Authored { data: b"\"000000000046_00000000000004 is gone\"".to_vec(), producer: None };
-        assert!(matches!(erase_as(None, 4, &channel(), done), Ok(Decision::Reply(reply)) if reply.status() == StatusCode::NO_CONTENT));
+        assert!(matches!(erase_as(None, 4, &channel(), done), Ok(Write::Nothing(reply)) if reply.status() == StatusCode::NO_CONTENT));
     }
 
     #[test]
     fn a_finished_channel_is_erased_from_without_an_event_more() {
         let finished = Channel { closed: true, ..channel() };
-        let Ok(Decision::Commit(commit, _)) = erase_as(None, 4, &finished, by(None)) else { panic!("refused") };
+        let Ok(Write::Commit(commit, _)) = erase_as(None, 4, &finished, by(None)) else { panic!("refused") };
         assert_eq!((commit.rows.len(), commit.channel.tail, commit.channel.revision), (0, 7, 1));
     }
 

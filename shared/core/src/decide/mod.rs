@@ -1,9 +1,20 @@
-//! What to do with an operation, given the channel's state and the time.
+//! What to do with an operation, given the channel's state and the time: each operation in a file of its name.
 
-mod decision;
-mod dispatch;
+mod append;
+mod beside;
+mod change;
+mod commit;
+mod create;
+mod delete;
 mod erase;
+mod existing;
+mod moment;
+mod read;
 
-pub use decision::{Commit, Decision, Moment, Subscribe};
-pub use dispatch::{decide, decide_publish, timed_out};
+pub use append::decide_publish;
+pub use beside::{decide_announce, decide_head, decide_revoke, decide_stats};
+pub use change::{ChangeDecision, decide_change};
+pub use commit::{Commit, Write};
 pub use erase::{Authored, ErasePlan};
+pub use moment::Moment;
+pub use read::{ReadDecision, Subscribe, decide_read, timed_out};

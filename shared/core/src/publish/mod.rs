@@ -1,5 +1,6 @@
 //! What holds for a publish: once only, not too often, not too deep.
 
+pub(crate) mod batch;
 pub(crate) mod depth;
 pub(crate) mod producer;
 mod rate;

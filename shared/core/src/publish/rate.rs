@@ -23,7 +23,7 @@ impl Rate {
     /// # Errors
     ///
     /// [`ErrorKind::RateExceeded`]; [`ErrorKind::BatchTooLarge`] for more events than may ever come at once.
-    pub(crate) fn admit(self, who: &str, known: Option<ProducerState>, count: u64, now_ms: u64) -> Result<u64> {
+    pub(crate) fn check(self, who: &str, known: Option<ProducerState>, count: u64, now_ms: u64) -> Result<u64> {
         if count > self.events {
             let why = format!("{count} events in one publish; {who} publish at most {} in {} ms", self.events, self.per_ms);
             return Err(Error::new(ErrorKind::BatchTooLarge, why));
@@ -47,31 +47,31 @@ mod tests {
 
     const TEN_IN_TEN_SECONDS: Rate = Rate { events: 10, per_ms: 10_000 };
 
-    fn admit(busy_until_ms: u64, count: u64, now_ms: u64) -> Result<u64> {
-        TEN_IN_TEN_SECONDS.admit("you", Some(ProducerState { epoch: 0, seq: 0, busy_until_ms }), count, now_ms)
+    fn check(busy_until_ms: u64, count: u64, now_ms: u64) -> Result<u64> {
+        TEN_IN_TEN_SECONDS.check("you", Some(ProducerState { epoch: 0, seq: 0, busy_until_ms }), count, now_ms)
     }
 
     #[test]
     fn admits_a_burst_and_then_what_the_rate_gives() {
-        let mut busy_until_ms = TEN_IN_TEN_SECONDS.admit("you", None, 1, 50_000).unwrap();
+        let mut busy_until_ms = TEN_IN_TEN_SECONDS.check("you", None, 1, 50_000).unwrap();
         for _ in 1..10 {
-            busy_until_ms = admit(busy_until_ms, 1, 50_000).unwrap();
+            busy_until_ms = check(busy_until_ms, 1, 50_000).unwrap();
         }
-        let error = admit(busy_until_ms, 1, 50_000).unwrap_err();
+        let error = check(busy_until_ms, 1, 50_000).unwrap_err();
         assert_eq!((error.kind(), error.retry_after_ms()), (ErrorKind::RateExceeded, Some(1_000)));
-        assert_eq!(admit(busy_until_ms, 1, 50_999).unwrap_err().retry_after_ms(), Some(1));
-        assert!(admit(busy_until_ms, 1, 51_000).is_ok());
-        assert!(admit(busy_until_ms, 10, 60_000).is_ok());
+        assert_eq!(check(busy_until_ms, 1, 50_999).unwrap_err().retry_after_ms(), Some(1));
+        assert!(check(busy_until_ms, 1, 51_000).is_ok());
+        assert!(check(busy_until_ms, 10, 60_000).is_ok());
     }
 
     #[test]
     fn refuses_a_batch_that_can_never_come() {
-        assert!(admit(0, 10, 50_000).is_ok());
-        assert_eq!(admit(0, 11, 50_000).unwrap_err().kind(), ErrorKind::BatchTooLarge);
+        assert!(check(0, 10, 50_000).is_ok());
+        assert_eq!(check(0, 11, 50_000).unwrap_err().kind(), ErrorKind::BatchTooLarge);
     }
 
     #[test]
     fn a_clock_that_was_set_back_locks_nobody_out() {
-        assert_eq!(admit(90_000_000, 1, 50_000).unwrap_err().retry_after_ms(), Some(1_000));
+        assert_eq!(check(90_000_000, 1, 50_000).unwrap_err().retry_after_ms(), Some(1_000));
     }
 }

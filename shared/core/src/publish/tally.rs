@@ -56,17 +56,17 @@ impl Tally {
     /// # Errors
     ///
     /// [`RateExceeded`](crate::ErrorKind::RateExceeded) and [`BatchTooLarge`](crate::ErrorKind::BatchTooLarge) of any rate among them.
-    pub(crate) fn admit(tallies: &[Tally], producer: Option<&Producer>, events: u64, now_ms: u64) -> Result<Vec<(String, ProducerState)>> {
-        let admit = |tally: &Tally| {
+    pub(crate) fn check_rate(tallies: &[Tally], producer: Option<&Producer>, events: u64, now_ms: u64) -> Result<Vec<(String, ProducerState)>> {
+        let check = |tally: &Tally| {
             let busy_until_ms = match tally.rate {
-                Some((rate, who)) => rate.admit(who, tally.known, events, now_ms)?,
+                Some((rate, who)) => rate.check(who, tally.known, events, now_ms)?,
                 None => now_ms,
             };
             let own = producer.filter(|producer| producer.id == tally.id);
             let state = own.map_or(ProducerState { busy_until_ms, ..ProducerState::default() }, |producer| producer.state(busy_until_ms));
             Ok((tally.id.clone(), state))
         };
-        tallies.iter().map(admit).collect()
+        tallies.iter().map(check).collect()
     }
 }
 
@@ -127,8 +127,8 @@ mod tests {
             for tally in &mut tallies {
                 tally.known = kept.iter().rfind(|(id, _)| *id == tally.id).map(|(_, state)| *state);
             }
-            match Tally::admit(&tallies, Some(&producer), 1, 50_000) {
-                Ok(admitted) => kept.extend(admitted),
+            match Tally::check_rate(&tallies, Some(&producer), 1, 50_000) {
+                Ok(states) => kept.extend(states),
                 Err(error) if error.kind() == ErrorKind::RateExceeded => return Ok(passed),
                 Err(error) => return Err(error.kind()),
             }

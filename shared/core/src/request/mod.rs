@@ -1,6 +1,7 @@
 //! From the head of an HTTP request to an operation on a channel.
 
 mod assets;
+mod change;
 mod operation;
 mod precondition;
 mod route;
@@ -8,7 +9,8 @@ mod tenant;
 mod transport;
 
 pub use assets::{file, without_websocket};
-pub use operation::{Append, Operation, Read, Request};
+pub use change::{Append, Change, Create};
+pub use operation::{Operation, Read, Request};
 pub use precondition::Precondition;
 pub use route::{Asked, Entry, Routed, entry};
 pub use tenant::Tenant;

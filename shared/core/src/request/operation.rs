@@ -3,16 +3,16 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
+use super::change::{Append, Change, Create};
 use super::precondition::Precondition;
 use super::transport::Transport;
 use crate::access::{Grant, Right};
-use crate::channel::{ChannelName, Expiry, Offset, Start};
+use crate::channel::{ChannelName, Expiry, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::fields::{is_id, list};
 use crate::http::{ContentType, RequestHead, fields};
-use crate::policy::Policy;
+use crate::publish::Producer;
 use crate::publish::producer::check_id;
-use crate::publish::{Producer, Tally};
 
 /// A request that was parsed and found well-formed.
 ///
@@ -30,38 +30,6 @@ pub struct Request {
 /// The operations of Durable Streams, and the transports as ways to read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Operation {
-    /// `PUT`.
-    Create {
-        /// `Content-Type`, if given.
-        content_type: Option<ContentType>,
-        /// `Stream-Closed: true`: finished as soon as it is made.
-        closed: bool,
-        /// When it is to end by itself.
-        expiry: Option<Expiry>,
-        /// Value of `Location` in the answer: the address it was asked at, without the query, which may hold a credential.
-        location: String,
-        /// What has to be so of the channel.
-        #[serde(default)]
-        only_if: Precondition,
-    },
-    /// `POST`.
-    Append(Append),
-    /// `DELETE`.
-    Delete {
-        /// What has to be so of the channel.
-        #[serde(default)]
-        only_if: Precondition,
-    },
-    /// `DELETE` with `offset`: one event.
-    Erase {
-        /// The event's own offset.
-        offset: Offset,
-        /// `Producer-Id` of who asks: it has to be the event's. `None` for who manages the channel.
-        by: Option<String>,
-        /// What has to be so of the channel.
-        #[serde(default)]
-        only_if: Precondition,
-    },
     /// `HEAD`.
     Head,
     /// `GET`, on any transport.
@@ -77,22 +45,9 @@ pub enum Operation {
         /// As text for Prometheus, not as JSON.
         is_text: bool,
     },
-}
-
-/// An append.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Append {
-    /// `Content-Type`, if given.
-    pub content_type: Option<ContentType>,
-    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must rise as text from append to append.
-    pub stream_seq: Option<String>,
-    /// `Stream-Closed: true`: finished after this append.
-    pub closed: bool,
-    /// Who appends, where it is to be stored once however often it is sent.
-    pub producer: Option<Producer>,
-    /// What has to be so of the channel.
-    #[serde(default)]
-    pub only_if: Precondition,
+    /// What changes the channel. In JSON it is one more operation among the others.
+    #[serde(untagged)]
+    Change(Change),
 }
 
 /// A read.
@@ -112,45 +67,21 @@ pub struct Read {
 }
 
 impl Operation {
-    /// Who publishes by it, as far as the channel must remember that; see [`Policy::tallies`].
-    pub fn tallies(&self, grant: &Grant, policy: &Policy) -> Vec<Tally> {
-        match self {
-            Operation::Append(append) => policy.tallies(grant, append.producer.as_ref()),
-            // Its first content is published like any other.
-            Operation::Create { .. } => policy.tallies(grant, None),
-            _ => Vec::new(),
-        }
-    }
-
-    /// What has to be so of the channel for it to be carried out.
-    pub(crate) fn only_if(&self) -> Option<&Precondition> {
-        match self {
-            Operation::Create { only_if, .. }
-            | Operation::Append(Append { only_if, .. })
-            | Operation::Delete { only_if }
-            | Operation::Erase { only_if, .. } => Some(only_if),
-            _ => None,
-        }
-    }
-
     /// Whether a body belongs to it.
     pub fn has_body(&self) -> bool {
-        matches!(self, Operation::Create { .. } | Operation::Append(_) | Operation::Announce | Operation::Revoke)
+        matches!(self, Operation::Change(Change::Create(_) | Change::Append(_)) | Operation::Announce | Operation::Revoke)
     }
 
     /// Whether it puts off the end of a channel with a sliding TTL. `HEAD` only looks.
     pub fn slides(&self) -> bool {
-        matches!(self, Operation::Append(_) | Operation::Read(_))
+        matches!(self, Operation::Change(Change::Append(_)) | Operation::Read(_))
     }
 
     /// The rights that it takes, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
-            Operation::Create { .. } | Operation::Delete { .. } | Operation::Erase { by: None, .. } | Operation::Revoke | Operation::Stats { .. } => {
-                &[Right::Manage]
-            }
-            Operation::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
-            Operation::Append(_) | Operation::Erase { .. } => &[Right::Publish],
+            Operation::Change(change) => change.rights(),
+            Operation::Revoke | Operation::Stats { .. } => &[Right::Manage],
             Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
             Operation::Announce => &[Right::Presence],
         }
@@ -171,20 +102,20 @@ impl Operation {
             "HEAD" => Ok(Operation::Head),
             "DELETE" => {
                 let only_if = Precondition::parse(head)?;
-                let Some(offset) = Query::parse(head.query)?.offset else { return Ok(Operation::Delete { only_if }) };
+                let Some(offset) = Query::parse(head.query)?.offset else { return Ok(Operation::Change(Change::Delete { only_if })) };
                 let by = head.header("producer-id");
                 by.as_deref().map_or(Ok(()), check_id)?;
-                Ok(Operation::Erase { offset: offset.parse()?, by, only_if })
+                Ok(Operation::Change(Change::Erase { offset: offset.parse()?, by, only_if }))
             }
             "PUT" => {
                 refuse_unsupported(head)?;
-                Ok(Operation::Create {
+                Ok(Operation::Change(Change::Create(Create {
                     content_type: ContentType::of(head)?,
                     closed: closed(head),
                     expiry: Expiry::parse(head)?,
                     location: head.url.split(['?', '#']).next().unwrap_or_default().into(),
                     only_if: Precondition::parse(head)?,
-                })
+                })))
             }
             "POST" => {
                 refuse_unsupported(head)?;
@@ -192,13 +123,13 @@ impl Operation {
                 if stream_seq.as_ref().is_some_and(|seq| !is_id(seq)) {
                     return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq is 1 to 255 visible ASCII characters"));
                 }
-                Ok(Operation::Append(Append {
+                Ok(Operation::Change(Change::Append(Append {
                     content_type: ContentType::of(head)?,
                     stream_seq,
                     closed: closed(head),
                     producer: Producer::parse(head)?,
                     only_if: Precondition::parse(head)?,
-                }))
+                })))
             }
             other => Err(Error::method_not_allowed(other, METHODS)),
         }
@@ -313,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_and_an_object_of_two_versions_understand_each_other() {
+        let append = r#"{"Append":{"content_type":null,"stream_seq":null,"closed":true,"producer":null,"only_if":{"if_match":null,"if_none_match":null}}}"#;
+        assert_eq!(serde_json::to_string(&parsed("POST", "", &[("stream-closed", "true")]).unwrap()).unwrap(), append);
+        let delete: Operation = serde_json::from_str(r#"{"Delete":{}}"#).unwrap();
+        assert_eq!(delete, Operation::Change(Change::Delete { only_if: Precondition::default() }));
+        assert_eq!(serde_json::from_str::<Operation>("\"Head\"").unwrap(), Operation::Head);
+    }
+
+    #[test]
     fn reads_all_that_a_read_may_carry() {
         let headers = [("accept", "text/event-stream"), ("if-none-match", "\"a\"")];
         let Operation::Read(read) = parsed("GET", "cursor=12&last_event_id=now&offset=x&unknown=1&unknown=2", &headers).unwrap() else { panic!("no read") };
@@ -357,7 +297,7 @@ mod tests {
     #[test]
     fn says_what_closes_a_channel() {
         for (value, expected) in [("true", true), ("True", true), ("true, true", true), ("false", false), ("true, false", false), ("", false), ("1", false)] {
-            let Ok(Operation::Append(append)) = parsed("POST", "", &[("stream-closed", value)]) else { panic!("no append") };
+            let Ok(Operation::Change(Change::Append(append))) = parsed("POST", "", &[("stream-closed", value)]) else { panic!("no append") };
             assert_eq!(append.closed, expected, "{value:?}");
         }
     }
@@ -367,7 +307,7 @@ mod tests {
         let headers = |_: &str| None;
         let head =
             RequestHead { method: "PUT", url: "https://a.example/v1/stream/x?ticket=T&b#c", path: "/v1/stream/x", query: "ticket=T&b", headers: &headers };
-        let Ok(Operation::Create { location, .. }) = Operation::parse(&head) else { panic!("not created") };
+        let Ok(Operation::Change(Change::Create(Create { location, .. }))) = Operation::parse(&head) else { panic!("not created") };
         assert_eq!(location, "https://a.example/v1/stream/x");
     }
 

@@ -7,6 +7,7 @@ use http::header;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::assets;
+use super::change::Change;
 use super::operation::{METHODS, Operation, Request};
 use super::precondition::Precondition;
 use super::tenant::Tenant;
@@ -80,7 +81,7 @@ impl Asked {
     /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
     pub fn authorize<F: Function>(mut self, identity: &Identity, settings: &Settings) -> Result<Request> {
         let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
-        if let Operation::Erase { by, .. } = &mut self.operation
+        if let Operation::Change(Change::Erase { by, .. }) = &mut self.operation
             && grant.rights.allow(Right::Manage)
         {
             *by = None;
@@ -416,7 +417,7 @@ mod tests {
         };
         assert_eq!(
             at("offset=-1", Some("p")).unwrap().operation,
-            Operation::Erase { offset: Offset::BEGINNING, by: Some("p".into()), only_if: Precondition::default() }
+            Operation::Change(Change::Erase { offset: Offset::BEGINNING, by: Some("p".into()), only_if: Precondition::default() })
         );
         assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::CredentialMissing);
         assert_eq!(at("offset=", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
@@ -468,7 +469,7 @@ mod tests {
             }
         }
         let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
-        assert_eq!(request.operation, Operation::Erase { offset: Offset::BEGINNING, by: None, only_if: Precondition::default() });
+        assert_eq!(request.operation, Operation::Change(Change::Erase { offset: Offset::BEGINNING, by: None, only_if: Precondition::default() }));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! The smallest adapter there is: channels in memory, and each [`Decision`] carried out as a platform would.
+//! The smallest adapter there is: channels in memory, and each decision carried out as a platform would.
 
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Activity, Asked, Authored, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Decision, Entry, Error, ErrorKind, Event, Framing, Function,
-    Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Reply, Request, RequestHead, Rights, Row, RowSize, Scope, Settings,
-    Subscribe, Tally, Transport, ack_frame, decide, decide_publish, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present,
-    problem, timed_out,
+    Activity, Asked, Authored, ChangeDecision, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Entry, Error, ErrorKind, Event, Framing,
+    Function, Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Read, ReadDecision, Reply, Request, RequestHead, Rights, Row,
+    RowSize, Scope, Settings, Subscribe, Tally, Transport, Write, ack_frame, decide_announce, decide_change, decide_head, decide_publish, decide_read,
+    decide_revoke, decide_stats, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -109,50 +109,60 @@ impl Memory {
         {
             log.channel = Some(slid);
         }
-        match decide(&operation, &ask.body, log.channel.as_ref(), &log.known(operation.tallies(&grant, policy)), policy, log.moment(now_ms))? {
-            Decision::Reply(reply) => Ok(answer(reply)),
-            Decision::Commit(commit, reply) => {
-                log.commit(*commit);
-                Ok(answer(reply))
-            }
-            Decision::Delete(reply) => {
-                log.delete();
-                Ok(answer(reply))
-            }
-            Decision::Page(plan) => {
-                let channel = log.present(policy)?;
-                assert_eq!(plan.is_at_tail, plan.after == channel.tail);
-                Ok(answer(plan.reply(&channel, &log.page(plan.after, plan.limit(policy.page)))))
-            }
-            Decision::Erase(plan) => {
-                let row = log.rows.iter().find(|row| row.event.seq == plan.seq);
-                let event = row.map(|row| Authored { data: row.event.data.clone(), producer: log.authors.get(&plan.seq).cloned() });
-                let channel = log.present(policy)?;
-                match plan.decide(&channel, event, log.moment(now_ms))? {
-                    Decision::Reply(reply) => Ok(answer(reply)),
-                    Decision::Commit(commit, reply) => {
-                        log.commit(*commit);
-                        Ok(answer(reply))
-                    }
-                    other => panic!("{other:?}"),
+        let channel = log.channel.clone();
+        let change = match &operation {
+            Operation::Read(read) => match decide_read(read, channel.as_ref(), policy, log.moment(now_ms))? {
+                ReadDecision::Reply(reply) => return Ok(answer(reply)),
+                ReadDecision::Page(plan) => {
+                    let channel = log.existing(policy)?;
+                    assert_eq!(plan.is_at_tail, plan.after == channel.tail);
+                    return Ok(answer(plan.reply(&channel, &log.page(plan.after, plan.limit(policy.page)))));
                 }
+                ReadDecision::Subscribe(subscribe) => return log.subscribe(subscribe, read, &ask.frames, policy, now_ms),
+            },
+            Operation::Change(change) => change,
+            Operation::Head => return decide_head(channel.as_ref(), policy).map(answer),
+            Operation::Members => {
+                policy.presence()?;
+                return Ok(answer(presence_reply(&present(&log.leases, now_ms))));
             }
-            Decision::Presence(presence, said) => {
+            Operation::Announce => {
+                let (presence, member) = decide_announce(&ask.body, policy)?;
                 log.leases.retain(|lease| lease.until_ms > now_ms);
                 let mut members = present(&log.leases, now_ms);
-                if let Some(member) = said {
-                    presence.update(&mut members, &member)?;
-                    log.leases.retain(|lease| lease.member.id != member.id);
-                    if member.state.is_some() {
-                        log.leases.push(Lease { member, until_ms: now_ms + presence.lease_ms });
-                    }
+                presence.update(&mut members, &member)?;
+                log.leases.retain(|lease| lease.member.id != member.id);
+                if member.state.is_some() {
+                    log.leases.push(Lease { member, until_ms: now_ms + presence.lease_ms });
                 }
-                Ok(answer(presence_reply(&members)))
+                return Ok(answer(presence_reply(&members)));
             }
-            Decision::Revoke(_, reply) => Ok(answer(reply)),
-            Decision::Stats(stats) => Ok(answer(stats.reply("feed", name.as_str(), Scope::Channel, &Activity::default()))),
-            Decision::Subscribe(subscribe) => log.subscribe(subscribe, &operation, &ask.frames, policy, now_ms),
-        }
+            Operation::Revoke => return decide_revoke(&ask.body, now_ms).map(|(_, reply)| answer(reply)),
+            Operation::Stats { is_text } => {
+                let stats = decide_stats(*is_text, channel.as_ref())?;
+                return Ok(answer(stats.reply("feed", name.as_str(), Scope::Channel, &Activity::default())));
+            }
+        };
+        let tallies = log.known(change.tallies(&grant, policy));
+        let write = match decide_change(change, &ask.body, channel.as_ref(), &tallies, policy, log.moment(now_ms))? {
+            ChangeDecision::Write(write) => write,
+            ChangeDecision::Erase(plan) => {
+                let row = log.rows.iter().find(|row| row.event.seq == plan.seq);
+                let event = row.map(|row| Authored { data: row.event.data.clone(), producer: log.authors.get(&plan.seq).cloned() });
+                plan.decide(&log.existing(policy)?, event, log.moment(now_ms))?
+            }
+        };
+        Ok(answer(match write {
+            Write::Nothing(reply) => reply,
+            Write::Commit(commit, reply) => {
+                log.commit(*commit);
+                reply
+            }
+            Write::Delete(reply) => {
+                log.delete();
+                reply
+            }
+        }))
     }
 }
 
@@ -161,7 +171,7 @@ impl Log {
         Moment { now_ms, entropy: 0, last_epoch: self.last_epoch }
     }
 
-    fn present(&self, policy: &Policy) -> Result<Channel, Error> {
+    fn existing(&self, policy: &Policy) -> Result<Channel, Error> {
         let channel = self.channel.clone().or_else(|| policy.absent());
         channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "no such channel"))
     }
@@ -214,9 +224,9 @@ impl Log {
     }
 
     /// A reader that stays until it has caught up and has sent its frames.
-    fn subscribe(&mut self, subscribe: Subscribe, operation: &Operation, sent: &[String], policy: &Policy, now_ms: u64) -> Result<Answer, Error> {
+    fn subscribe(&mut self, subscribe: Subscribe, read: &Read, sent: &[String], policy: &Policy, now_ms: u64) -> Result<Answer, Error> {
         let Subscribe { framing, after, gap, cursor } = subscribe;
-        let mut channel = self.present(policy)?;
+        let mut channel = self.existing(policy)?;
         if framing == Framing::News {
             return Ok(answer(timed_out(channel.offset(after), cursor)));
         }
@@ -255,9 +265,7 @@ impl Log {
         }
         let closing = channel.closed.then(|| framing.closing(&channel));
         frames.extend(closing.iter().map(|closing| closing.frame.clone()).filter(|frame| !frame.is_empty()));
-        if let Operation::Read(read) = operation
-            && read.transport == Transport::WebSocket
-        {
+        if read.transport == Transport::WebSocket {
             return Ok(Answer { status: 101, frames, close: closing.map(|closing| closing.code), ..Answer::default() });
         }
         let mut answer = answer(event_stream_head(framing, &channel.content_type));

@@ -1,0 +1,206 @@
+//! Publishing: by an append over HTTP, and by a frame over a WebSocket.
+
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::commit::{Commit, Write, write};
+use super::existing::existing;
+use super::moment::Moment;
+use crate::channel::Channel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Reply;
+use crate::http::headers::{self, reply, set};
+use crate::policy::Policy;
+use crate::publish::producer::Turn;
+use crate::publish::{Producer, ProducerState, Tally, batch};
+use crate::request::Append;
+use crate::wire::frame;
+
+/// Where a publish begins.
+enum Begin {
+    /// The channel takes it.
+    Open(Channel),
+    /// The channel has it already; the state says which publish of the producer is the last.
+    Stored(Channel, ProducerState),
+    /// The channel is finished.
+    Closed(Channel),
+}
+
+/// Before all else: what was stored is acknowledged again, even when the channel was finished since, and who is fenced off learns that.
+fn begin(channel: Option<&Channel>, producer: Option<&Producer>, tallies: &[Tally], policy: &Policy) -> Result<Begin> {
+    let channel = existing(channel, policy)?;
+    if let Some(producer) = producer
+        && let Turn::Duplicate(last) = producer.turn(Tally::known(tallies, producer), channel.closed)?
+    {
+        return Ok(Begin::Stored(channel, last));
+    }
+    Ok(if channel.closed { Begin::Closed(channel) } else { Begin::Open(channel) })
+}
+
+pub(crate) fn append(channel: Option<&Channel>, append: &Append, tallies: &[Tally], body: &[u8], policy: &Policy, moment: Moment) -> Result<Write> {
+    let channel = match begin(channel, append.producer.as_ref(), tallies, policy)? {
+        Begin::Open(channel) => channel,
+        Begin::Stored(channel, last) => return Ok(Write::Nothing(appended(&channel, Some(last), StatusCode::NO_CONTENT))),
+        // It says once more what is so already.
+        Begin::Closed(channel) if append.closed && body.is_empty() && append.producer.is_none() => {
+            return Ok(Write::Nothing(appended(&channel, None, StatusCode::NO_CONTENT)));
+        }
+        Begin::Closed(channel) => return Err(Error::closed(channel.tail_offset())),
+    };
+    let events = if body.is_empty() {
+        if !append.closed {
+            return Err(Error::new(ErrorKind::BodyEmpty, "an append without content would be nothing; to finish the channel send `Stream-Closed: true`"));
+        }
+        Vec::new()
+    } else {
+        let given = append.content_type.as_ref().ok_or_else(|| Error::new(ErrorKind::ContentTypeMissing, "say with Content-Type what the body holds"))?;
+        if *given != channel.content_type {
+            let why = format!("the channel holds {}, the body is {}", channel.content_type.as_str(), given.as_str());
+            return Err(Error::new(ErrorKind::ContentTypeMismatch, why));
+        }
+        let events = batch::split(body, &channel.content_type)?;
+        if events.is_empty() {
+            return Err(Error::new(ErrorKind::BodyEmpty, "an empty array appends nothing"));
+        }
+        events
+    };
+    if let (Some(given), Some(last)) = (&append.stream_seq, &channel.stream_seq)
+        && given <= last
+    {
+        return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq {given:?} is not above {last:?}, compared as text")));
+    }
+    // The one that finishes is the last: how it ended is never too much.
+    let counted = if append.closed { 0 } else { events.len() as u64 };
+    let tallies = Tally::check_rate(tallies, append.producer.as_ref(), counted, moment.now_ms)?;
+    let mut commit = write(channel, events, policy, moment)?.by(append.producer.as_ref(), tallies, moment);
+    if let Some(seq) = &append.stream_seq {
+        commit.channel.stream_seq = Some(seq.clone());
+        commit.is_channel_changed = true;
+    }
+    if append.closed {
+        commit.channel.closed = true;
+        commit.is_channel_changed = true;
+    }
+    // Durable Streams tells a producer's first time from a repetition by the status.
+    let status = if append.producer.is_some() && !body.is_empty() { StatusCode::OK } else { StatusCode::NO_CONTENT };
+    let reply = appended(&commit.channel, append.producer.as_ref().map(|producer| producer.state(0)), status);
+    Ok(Write::Commit(Box::new(commit), reply))
+}
+
+fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCode) -> Reply {
+    let mut reply = reply(status, "");
+    channel.set_state(&mut reply);
+    headers::remove_content_type(&mut reply);
+    if let Some(state) = producer {
+        set(&mut reply, headers::PRODUCER_EPOCH, &state.epoch.to_string());
+        set(&mut reply, headers::PRODUCER_SEQ, &state.seq.to_string());
+    }
+    reply
+}
+
+/// Decides a publish of one JSON value over a WebSocket; `None` when it was stored before, which is acknowledged with the tail.
+/// `tallies` are [`Policy::tallies`], with what the channel knows of each.
+///
+/// # Errors
+///
+/// As for an append.
+pub fn decide_publish(
+    data: &RawValue,
+    producer: Option<&Producer>,
+    channel: Option<&Channel>,
+    tallies: &[Tally],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Option<Commit>> {
+    let channel = match begin(channel, producer, tallies, policy)? {
+        Begin::Open(channel) => channel,
+        Begin::Stored(..) => return Ok(None),
+        Begin::Closed(channel) => return Err(Error::closed(channel.tail_offset())),
+    };
+    let event = frame::event_data(data, &channel.content_type)?;
+    let tallies = Tally::check_rate(tallies, producer, 1, moment.now_ms)?;
+    let commit = write(channel, vec![event], policy, moment)?;
+    Ok(Some(commit.by(producer, tallies, moment)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::{ChangeDecision, decide_change};
+    use super::*;
+    use crate::access::Grant;
+    use crate::http::ContentType;
+    use crate::policy::Creation;
+    use crate::publish::Rate;
+    use crate::request::Change;
+    use crate::settings::Settings;
+
+    const NOW: Moment = Moment { now_ms: 5_000, entropy: 0, last_epoch: 0 };
+
+    fn policy() -> Policy {
+        Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default())
+    }
+
+    fn appended_to(channel: Option<&Channel>, stream_seq: Option<&str>, closed: bool, moment: Moment) -> Commit {
+        let change = Change::Append(Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed, ..Append::default() });
+        match decide_change(&change, b"[1,[22]]", channel, &[], &policy(), moment).unwrap() {
+            ChangeDecision::Write(Write::Commit(commit, _)) => *commit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rows_stand_at_explicit_positions_with_running_totals() {
+        let channel = Channel { first: 3, tail: 7, total: 100, dropped: 40, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
+        let commit = appended_to(Some(&channel), None, false, NOW);
+        let rows: Vec<_> = commit.rows.iter().map(|row| (row.event.seq, row.event.data.as_slice(), row.at_ms, row.total)).collect();
+        assert_eq!(rows, [(8, b"1".as_slice(), 5_000, 101), (9, b"[22]", 5_000, 105)]);
+        assert_eq!(commit.channel, Channel { tail: 9, total: 105, ..channel });
+    }
+
+    #[test]
+    fn an_append_alone_leaves_the_channels_own_row_as_it_is() {
+        let channel = Channel::new(1, ContentType::json());
+        assert!(!appended_to(Some(&channel), None, false, NOW).is_channel_changed);
+        assert!(appended_to(Some(&channel), Some("a"), false, NOW).is_channel_changed);
+        assert!(appended_to(Some(&channel), None, true, NOW).is_channel_changed);
+        assert!(appended_to(None, None, false, NOW).is_channel_changed);
+    }
+
+    #[test]
+    fn how_it_ended_is_stored_however_much_came_before() {
+        let channel = Channel::new(1, ContentType::json());
+        let busy = Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
+        let policy = Policy { rate: Some(Rate { events: 1, per_ms: 1_000 }), ..policy() };
+        let decided = |closed| {
+            let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
+            let mut tallies = policy.tallies(&Grant::default(), None);
+            tallies.iter_mut().for_each(|tally| tally.known = busy);
+            decide_change(&Change::Append(append), b"1", Some(&channel), &tallies, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
+        };
+        assert_eq!(decided(false), Err(ErrorKind::RateExceeded));
+        assert_eq!(decided(true), Ok(()));
+    }
+
+    #[test]
+    fn the_first_event_kept_gives_its_time() {
+        let emptied = Channel { first: 8, tail: 7, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
+        assert_eq!(appended_to(Some(&emptied), None, false, NOW).channel.first_at_ms, 5_000);
+        assert_eq!(appended_to(None, None, false, NOW).channel.first_at_ms, 5_000);
+    }
+
+    #[test]
+    fn a_channel_made_anew_has_a_later_epoch_even_within_a_millisecond() {
+        assert_eq!(appended_to(None, None, false, NOW).channel.epoch, 5_000);
+        assert_eq!(appended_to(None, None, false, Moment { last_epoch: 5_000, ..NOW }).channel.epoch, 5_001);
+        assert_eq!(appended_to(None, None, false, Moment { last_epoch: 9_000, ..NOW }).channel.epoch, 9_001);
+    }
+
+    #[test]
+    fn a_publish_over_a_websocket_is_refused_after_the_end() {
+        let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
+        let data = RawValue::from_string("1".into()).unwrap();
+        let error = decide_publish(&data, None, Some(&channel), &[], &policy(), NOW).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ChannelClosed);
+        assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
+    }
+}

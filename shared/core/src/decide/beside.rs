@@ -1,0 +1,55 @@
+//! What is asked beside the events: the channel's configuration, its figures, who is present, whose access ends.
+
+use http::{StatusCode, header};
+
+use super::existing::existing;
+use crate::access::Revocation;
+use crate::channel::Channel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Reply;
+use crate::http::headers::{reply, set};
+use crate::policy::Policy;
+use crate::presence::{Member, Presence};
+use crate::stats::Stats;
+
+/// The answer to `HEAD`: the channel's configuration.
+///
+/// # Errors
+///
+/// [`ErrorKind::ChannelNotFound`].
+pub fn decide_head(channel: Option<&Channel>, policy: &Policy) -> Result<Reply> {
+    let channel = existing(channel, policy)?;
+    let mut reply = reply(StatusCode::OK, "");
+    channel.set_configuration(&mut reply);
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    Ok(reply)
+}
+
+/// The channel's figures, to be answered with [`Stats::reply`].
+///
+/// # Errors
+///
+/// [`ErrorKind::ChannelNotFound`].
+pub fn decide_stats(is_text: bool, channel: Option<&Channel>) -> Result<Stats> {
+    let channel = channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "there is no such channel"))?;
+    Ok(Stats::of(channel, is_text))
+}
+
+/// What a member says of itself in `body`, and the rules for it. Apply it with [`Presence::update`], then answer with the members.
+///
+/// # Errors
+///
+/// [`ErrorKind::RouteNotFound`] where the function tells no presence; [`ErrorKind::PresenceInvalid`] and [`ErrorKind::JsonTooDeep`].
+pub fn decide_announce(body: &[u8], policy: &Policy) -> Result<(Presence, Member)> {
+    let presence = policy.presence()?;
+    Ok((presence, Member::parse(body, policy.max_json_depth)?))
+}
+
+/// The revocation in `body`, and the answer: keep it, end the connections that it concerns, then answer. The channel need not exist.
+///
+/// # Errors
+///
+/// [`ErrorKind::RevocationInvalid`].
+pub fn decide_revoke(body: &[u8], now_ms: u64) -> Result<(Revocation, Reply)> {
+    Ok((Revocation::parse(body, now_ms)?, reply(StatusCode::NO_CONTENT, "")))
+}

@@ -1,0 +1,18 @@
+//! The channel that an operation needs.
+
+use crate::channel::Channel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Policy;
+
+/// The channel, or what stands for it where the first publish makes it.
+///
+/// # Errors
+///
+/// [`ErrorKind::ChannelNotFound`] where only `PUT` makes a channel.
+pub(crate) fn existing(channel: Option<&Channel>, policy: &Policy) -> Result<Channel> {
+    channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found)
+}
+
+pub(crate) fn not_found() -> Error {
+    Error::new(ErrorKind::ChannelNotFound, "create the channel with PUT first")
+}

@@ -1,0 +1,18 @@
+//! The time and the chance of one decision, which the adapter brings.
+
+/// When it is, and what chance says.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Milliseconds since 1970.
+    pub now_ms: u64,
+    /// A random number; it only spreads cache keys and reconnects.
+    pub entropy: u32,
+    /// Epoch of a channel that this name had before, as far as is known; 0 if none.
+    pub last_epoch: u64,
+}
+
+impl Moment {
+    pub(crate) fn epoch(&self) -> u64 {
+        self.now_ms.max(self.last_epoch + 1)
+    }
+}

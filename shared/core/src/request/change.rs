@@ -1,0 +1,97 @@
+//! The operations that change a channel.
+
+use serde::{Deserialize, Serialize};
+
+use super::precondition::Precondition;
+use crate::access::{Grant, Right};
+use crate::channel::{Expiry, Offset};
+use crate::http::ContentType;
+use crate::policy::Policy;
+use crate::publish::{Producer, Tally};
+
+/// An operation that changes the channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// `PUT`.
+    Create(Create),
+    /// `POST`.
+    Append(Append),
+    /// `DELETE`.
+    Delete {
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
+    },
+    /// `DELETE` with `offset`: one event.
+    Erase {
+        /// The event's own offset.
+        offset: Offset,
+        /// `Producer-Id` of who asks: it has to be the event's. `None` for who manages the channel.
+        by: Option<String>,
+        /// What has to be so of the channel.
+        #[serde(default)]
+        only_if: Precondition,
+    },
+}
+
+/// The making of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Create {
+    /// `Content-Type`, if given.
+    pub content_type: Option<ContentType>,
+    /// `Stream-Closed: true`: finished as soon as it is made.
+    pub closed: bool,
+    /// When it is to end by itself.
+    pub expiry: Option<Expiry>,
+    /// Value of `Location` in the answer: the address it was asked at, without the query, which may hold a credential.
+    pub location: String,
+    /// What has to be so of the channel.
+    #[serde(default)]
+    pub only_if: Precondition,
+}
+
+/// An append.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Append {
+    /// `Content-Type`, if given.
+    pub content_type: Option<ContentType>,
+    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must rise as text from append to append.
+    pub stream_seq: Option<String>,
+    /// `Stream-Closed: true`: finished after this append.
+    pub closed: bool,
+    /// Who appends, where it is to be stored once however often it is sent.
+    pub producer: Option<Producer>,
+    /// What has to be so of the channel.
+    #[serde(default)]
+    pub only_if: Precondition,
+}
+
+impl Change {
+    /// What the channel must keep of the publisher; see [`Policy::tallies`].
+    pub fn tallies(&self, grant: &Grant, policy: &Policy) -> Vec<Tally> {
+        match self {
+            Change::Append(append) => policy.tallies(grant, append.producer.as_ref()),
+            // Its first content is published like any other.
+            Change::Create(_) => policy.tallies(grant, None),
+            Change::Delete { .. } | Change::Erase { .. } => Vec::new(),
+        }
+    }
+
+    /// What has to be so of the channel for it to be carried out.
+    pub(crate) fn only_if(&self) -> &Precondition {
+        match self {
+            Change::Create(Create { only_if, .. }) | Change::Append(Append { only_if, .. }) | Change::Delete { only_if } | Change::Erase { only_if, .. } => {
+                only_if
+            }
+        }
+    }
+
+    /// The rights that it takes, all of them.
+    pub(crate) fn rights(&self) -> &'static [Right] {
+        match self {
+            Change::Create(_) | Change::Delete { .. } | Change::Erase { by: None, .. } => &[Right::Manage],
+            Change::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
+            Change::Append(_) | Change::Erase { .. } => &[Right::Publish],
+        }
+    }
+}
