@@ -153,7 +153,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use futures_util::{FutureExt, stream};
-    use tidewire_core::{Entry, RequestHead, Settings, entry, problem};
+    use tidewire_core::{RequestHead, Settings, Target, problem, route};
 
     use super::*;
     use crate::Progress;
@@ -189,8 +189,8 @@ mod tests {
     fn routed(length: Option<&str>) -> Routed {
         let headers = |name: &str| length.filter(|_| name == "content-length").map(Into::into);
         let head = RequestHead { method: "PUT", url: "", path: "/-/upload/demo-a", query: "name=a.bin", headers: &headers };
-        match entry::<Progress>(&head, &Settings::default()).unwrap() {
-            Entry::Route(routed) => routed,
+        match route::<Progress>(&head, &Settings::default()).unwrap() {
+            Target::Route(routed) => routed,
             other => panic!("{other:?}"),
         }
     }

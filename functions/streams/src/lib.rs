@@ -15,7 +15,7 @@ pub struct Streams;
 
 impl Function for Streams {
     const NAME: &'static str = "streams";
-    const NAMES: NameShape = NameShape::Path;
+    const CHANNEL_NAMES: NameShape = NameShape::Path;
 
     fn policy(settings: &Settings) -> Policy {
         // The protocol's clients append chunks up to what one request takes.

@@ -217,7 +217,7 @@ impl Error {
     }
 
     /// Whether the same request may succeed later.
-    pub fn is_retryable(&self) -> bool {
+    fn is_retryable(&self) -> bool {
         let status = self.kind.status();
         status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
     }

@@ -34,7 +34,7 @@ pub trait Function {
     const NAME: &'static str;
 
     /// Whether channel names have one segment or several.
-    const NAMES: NameShape = NameShape::Segment;
+    const CHANNEL_NAMES: NameShape = NameShape::Segment;
 
     /// Files of the function.
     const ASSETS: &'static [Asset] = &[];

@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what it read and what time it is, and
 //! carries out what comes back. The wire is written down in `PROTOCOL.md` beside this crate.
 //!
-//! The path of a request: [`entry`] turns it into a [`Request`] for one channel, [`decide_read`] and [`decide_change`] say what to do with the
+//! The path of a request: [`route`] turns it into a [`ChannelRequest`] for one channel, [`decide_read`] and [`decide_change`] say what to do with the
 //! channel's state, and a [`Framing`] encodes what readers see.
 //!
 //! This file is the table of contents: the folders and files, and the names that other crates import from them. Arrows between folders go one way, from
@@ -34,7 +34,10 @@ pub use policy::{Creation, Policy};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
-pub use request::{Append, Asked, Change, Create, Entry, Operation, Precondition, Read, Request, Routed, Tenant, Transport, entry, file, without_websocket};
+pub use request::{
+    Append, Change, ChannelRequest, Create, Operation, Precondition, Read, Routed, Target, Tenant, Transport, UnauthorizedRequest, file, route,
+    without_websocket,
+};
 
 // Who may do it.
 pub use access::{Grant, Identity, Origins, Revocation, Revoked, Right, Rights, Secret, Ticket, Token};
@@ -52,7 +55,7 @@ pub use decide::{
 };
 
 // Who is present.
-pub use presence::{Lease, Member, Presence, presence_changes, presence_reply, present};
+pub use presence::{Lease, Member, Presence, members_at, presence_changes, presence_reply};
 
 // The bytes that clients get.
 pub use crate::http::{ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, into_parts, json, problem};

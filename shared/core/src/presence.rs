@@ -115,7 +115,7 @@ impl Member {
 }
 
 /// Those whose lease is not over, sorted by id.
-pub fn present(leases: &[Lease], now_ms: u64) -> Vec<Member> {
+pub fn members_at(leases: &[Lease], now_ms: u64) -> Vec<Member> {
     let mut present: Vec<_> = leases.iter().filter(|lease| lease.until_ms > now_ms).map(|lease| lease.member.clone()).collect();
     present.sort_by(|a, b| a.id.cmp(&b.id));
     present
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn leaves_out_whose_lease_is_over() {
         let lease = |id, until_ms| Lease { member: member(id, "{}"), until_ms };
-        assert_eq!(present(&[lease("c", 11), lease("b", 10), lease("a", 12)], 10), [member("a", "{}"), member("c", "{}")]);
+        assert_eq!(members_at(&[lease("c", 11), lease("b", 10), lease("a", 12)], 10), [member("a", "{}"), member("c", "{}")]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Trace {
         let rest = head.path.strip_prefix(settings.base_path.as_str()).unwrap_or_default();
         // What is beside a channel ends with its name: `-/presence/room`.
         let name = rest.strip_prefix("-/").map_or(Some(rest), |beside| beside.split_once('/').map(|(_, name)| name));
-        let channel = name.and_then(|name| ChannelName::from_path(name, F::NAMES).ok());
+        let channel = name.and_then(|name| ChannelName::from_path(name, F::CHANNEL_NAMES).ok());
         let transport = match head.method {
             "GET" => Transport::of(head).map_or("unknown", Transport::name),
             _ => "http",

@@ -21,7 +21,7 @@ struct Streams;
 
 impl Function for Streams {
     const NAME: &'static str = "streams";
-    const NAMES: NameShape = NameShape::Path;
+    const CHANNEL_NAMES: NameShape = NameShape::Path;
 
     fn policy(settings: &Settings) -> Policy {
         Policy { max_event_bytes: settings.max_body_bytes, ..Policy::new(Creation::OnPut, settings) }

@@ -9,9 +9,9 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Change, ChangeDecision, Commit, Entry, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read,
-    ReadDecision, Reply, RequestHead, Scope, Settings, Start, Tenant, Trace, Transport, Write, decide_announce, decide_change, decide_head, decide_read,
-    decide_revoke, decide_stats, entry, event_stream_head, fault, file, policy_of, presence_reply, timed_out, without_websocket,
+    Asset, Change, ChangeDecision, Commit, Error, ErrorKind, Framing, Function, Grant, Member, Moment, Operation, Page, Policy, Presence, Read, ReadDecision,
+    Reply, RequestHead, Scope, Settings, Start, Target, Tenant, Trace, Transport, Write, decide_announce, decide_change, decide_head, decide_read,
+    decide_revoke, decide_stats, event_stream_head, fault, file, policy_of, presence_reply, route, timed_out, without_websocket,
 };
 
 use crate::activity::{count, counted, instance};
@@ -77,14 +77,14 @@ async fn answer<F: Function>(
     let head = RequestHead { method: parts.method.as_str(), url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
     *headers = cors(&head, &settings);
     let trace = trace.insert(Trace::new::<F>(&head, &settings, u64::from(entropy()) << 32 | u64::from(entropy()), now_ms()));
-    let asked = match entry::<F>(&head, &settings)? {
-        Entry::Reply(reply) => return Ok(respond(without_websocket(reply))),
-        Entry::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?,
-        Entry::EraseTenant(tenant) => {
+    let asked = match route::<F>(&head, &settings)? {
+        Target::Reply(reply) => return Ok(respond(without_websocket(reply))),
+        Target::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?,
+        Target::EraseTenant(tenant) => {
             let tenant = tenant.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
             return erase(F::NAME, &tenant).await.map(|is_done| respond(Tenant::erased(is_done))).map_err(internal);
         }
-        Entry::Route(routed) => {
+        Target::Route(routed) => {
             let routed = routed.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
             let channel = Publisher::new(F::NAME, policy_of::<F>(Some(&routed.channel), &settings), &routed);
             let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
@@ -274,7 +274,7 @@ async fn slide(store: &Store, look: &mut Look, watch: Option<&Watch>) -> Result<
 /// Takes what a member says of itself, if it says anything, and answers with those present. Two that join at the same moment may pass the limit by one.
 async fn members(store: &Store, presence: Presence, said: Option<Member>) -> Result<Reply, Error> {
     let now_ms = now_ms();
-    let mut members = tidewire_core::present(&store.leases().await.map_err(internal)?, now_ms);
+    let mut members = tidewire_core::members_at(&store.leases().await.map_err(internal)?, now_ms);
     if let Some(said) = said {
         let is_news = presence.update(&mut members, &said)?;
         if is_news || said.state.is_some() {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Lease, Member, Page, PageLimit, PagePlan, Reply, Revocation, present};
+use tidewire_core::{Channel, Framing, Lease, Member, Page, PageLimit, PagePlan, Reply, Revocation, members_at};
 
 use crate::clock::{elapsed, next_tick, now_ms};
 use crate::complain::complain;
@@ -214,7 +214,7 @@ impl Watch {
         }
         let mut leases = if version == 0 { Vec::new() } else { self.store.leases().await? };
         leases.retain(|lease| lease.until_ms > now_ms);
-        let present = present(&leases, now_ms);
+        let present = members_at(&leases, now_ms);
         let mut known = self.presence.borrow_mut();
         (known.version, known.leases) = (Some(version), leases);
         if *known.present != present {

@@ -3,7 +3,7 @@
 //! The Worker parses a request once and hands it over in a header of a request that it makes itself: nothing a client sends arrives there.
 
 use serde::{Deserialize, Serialize};
-use tidewire_core::{ContentType, Grant, Offset, Operation, Request, Trace};
+use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Trace};
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
 
@@ -34,7 +34,7 @@ pub(crate) struct Handover<'a> {
 
 impl Handover<'_> {
     /// Hands a request to its channel and returns the object's answer; with `trace` the object logs what it refuses and how the connection ends.
-    pub(crate) async fn send(&self, request: &Request, body: Vec<u8>, trace: Option<&Trace>) -> Result<Response> {
+    pub(crate) async fn send(&self, request: &ChannelRequest, body: Vec<u8>, trace: Option<&Trace>) -> Result<Response> {
         let headers = Headers::new();
         headers.set(REQUEST, &ascii(&serde_json::to_string(&(&request.operation, &request.grant, trace))?))?;
         headers.set(BINDING, self.binding)?;

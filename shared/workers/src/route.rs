@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures_util::{AsyncReadExt, Stream, stream};
 use http::{HeaderName, HeaderValue};
 use js_sys::futures::{JsFuture, future_to_promise};
-use tidewire_core::{Change, ChannelName, Error, ErrorKind, Grant, Operation, Reply, Request as ChannelRequest, Routed, Settings};
+use tidewire_core::{Change, ChannelName, ChannelRequest, Error, ErrorKind, Grant, Operation, Reply, Routed, Settings};
 use wasm_bindgen::prelude::*;
 use worker::{Env, Request, Response};
 

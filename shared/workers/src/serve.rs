@@ -3,8 +3,8 @@
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Entry, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, Request as ChannelRequest, RequestHead, Settings, Tenant, Trace, Transport,
-    entry, fault, file,
+    Asset, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, RequestHead, Settings, Target, Tenant, Trace, Transport, fault,
+    file, route,
 };
 use worker::{Date, Env, Request, Response, Result};
 
@@ -79,19 +79,19 @@ async fn answer<F: Function>(
     let head = RequestHead { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
     *headers = cors(&head, &settings);
     *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), Date::now().as_millis()));
-    match entry::<F>(&head, &settings)? {
-        Entry::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
-        Entry::Channel(asked) => {
+    match route::<F>(&head, &settings)? {
+        Target::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
+        Target::Channel(asked) => {
             let asked = asked.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
             hand_over(asked, body, trace.as_ref(), handover, &settings).await.map_err(|cause| internal(&cause))
         }
-        Entry::EraseTenant(tenant) => {
+        Target::EraseTenant(tenant) => {
             let tenant = tenant.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
             let status = handover.task(&tenant_object(tenant.beginning()), &Task::Erase).await.map_err(|cause| internal(&cause))?;
             respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
         }
-        Entry::Route(routed) => {
+        Target::Route(routed) => {
             let routed = routed.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
             carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause))
         }

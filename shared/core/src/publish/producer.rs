@@ -104,7 +104,7 @@ impl Producer {
     }
 }
 
-/// Whether it can be a producer's id. Ids of other characters are the channel's own, see `Publisher`.
+/// Whether it can be a producer's id. Ids of other characters are the channel's own, see [`Tally`](crate::Tally).
 ///
 /// # Errors
 ///

@@ -10,8 +10,8 @@ mod transport;
 
 pub use assets::{file, without_websocket};
 pub use change::{Append, Change, Create};
-pub use operation::{Operation, Read, Request};
+pub use operation::{ChannelRequest, Operation, Read};
 pub use precondition::Precondition;
-pub use route::{Asked, Entry, Routed, entry};
+pub use route::{Routed, Target, UnauthorizedRequest, route};
 pub use tenant::Tenant;
 pub use transport::Transport;

@@ -14,11 +14,9 @@ use crate::http::{ContentType, RequestHead, fields};
 use crate::publish::Producer;
 use crate::publish::producer::check_id;
 
-/// A request that was parsed and found well-formed.
-///
-/// Serializable: on Workers the edge parses it once and hands it to the channel's object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Request {
+/// A request that was parsed and found well-formed, with the rights of the client that sent it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelRequest {
     /// The channel.
     pub channel: ChannelName,
     /// What to do with it.
@@ -28,6 +26,8 @@ pub struct Request {
 }
 
 /// The operations of Durable Streams, and the transports as ways to read.
+///
+/// Serializable: on Workers the edge parses a request once and hands the operation to the channel's object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Operation {
     /// `HEAD`.

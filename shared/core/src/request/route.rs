@@ -8,7 +8,7 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::assets;
 use super::change::Change;
-use super::operation::{METHODS, Operation, Request};
+use super::operation::{ChannelRequest, METHODS, Operation};
 use super::precondition::Precondition;
 use super::tenant::Tenant;
 use crate::access::{Grant, Identity, Right};
@@ -22,11 +22,11 @@ use crate::settings::Settings;
 
 /// What to do with a request.
 #[derive(Debug)]
-pub enum Entry {
+pub enum Target {
     /// Answer it: a page, a redirect, a preflight.
     Reply(Reply),
     /// Hand it to its channel, once it is known who asks.
-    Channel(Asked),
+    Channel(UnauthorizedRequest),
     /// Carry it out in the function's own code, once it is known who asks.
     Route(Routed),
     /// Erase channels of a tenant, once it is known who asks.
@@ -68,18 +68,18 @@ impl Routed {
 
 /// What is asked of a channel, by whom is not known yet: pages and preflights need no credential, so none is looked at before.
 #[derive(Debug)]
-pub struct Asked {
+pub struct UnauthorizedRequest {
     channel: ChannelName,
     operation: Operation,
 }
 
-impl Asked {
+impl UnauthorizedRequest {
     /// Checks the identity's rights, before the channel is touched.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
-    pub fn authorize<F: Function>(mut self, identity: &Identity, settings: &Settings) -> Result<Request> {
+    pub fn authorize<F: Function>(mut self, identity: &Identity, settings: &Settings) -> Result<ChannelRequest> {
         let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
         if let Operation::Change(Change::Erase { by, .. }) = &mut self.operation
             && grant.rights.allow(Right::Manage)
@@ -87,7 +87,7 @@ impl Asked {
             *by = None;
         }
         self.operation.rights().iter().try_for_each(|right| grant.demand(*right))?;
-        Ok(Request { channel: self.channel, operation: self.operation, grant })
+        Ok(ChannelRequest { channel: self.channel, operation: self.operation, grant })
     }
 }
 
@@ -96,21 +96,21 @@ impl Asked {
 /// # Errors
 ///
 /// Whatever is wrong with the request.
-pub fn entry<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result<Entry> {
+pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result<Target> {
     let base = settings.base_path.as_str();
     let Some(rest) = head.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
-            Some(bare) if bare == head.path => Ok(Entry::Reply(redirect(bare, head.query))),
+            Some(bare) if bare == head.path => Ok(Target::Reply(redirect(bare, head.query))),
             _ => Err(Error::new(ErrorKind::RouteNotFound, format!("this function is served below {base}"))),
         };
     };
     let address = Address::below::<F>(rest, settings);
     let methods = address.methods();
     if head.method == "OPTIONS" {
-        return Ok(Entry::Reply(preflight(&methods)));
+        return Ok(Target::Reply(preflight(&methods)));
     }
     if let Address::File(assets, page_policy) = address {
-        return assets::file(assets, rest, head.method, page_policy).map(Entry::Reply);
+        return assets::file(assets, rest, head.method, page_policy).map(Target::Reply);
     }
     if !list(&methods).any(|method| method == head.method) {
         return Err(Error::method_not_allowed(head.method, &methods));
@@ -122,14 +122,14 @@ pub fn entry<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     if matches!(head.method, "POST" | "PUT") {
         refuse_encoded(head)?;
     }
-    let name = |name| ChannelName::from_path(name, F::NAMES);
+    let name = |name| ChannelName::from_path(name, F::CHANNEL_NAMES);
     let (channel, operation) = match address {
         Address::Route(route, channel) => {
             let length = head.header("content-length").and_then(|length| digits(&length));
             let routed = Routed { route: route.name, channel: name(channel)?, grant: Grant::default(), length, rights: route.rights, query: head.query.into() };
-            return Ok(Entry::Route(routed));
+            return Ok(Target::Route(routed));
         }
-        Address::Tenant(tenant) => return Tenant::parse(tenant, head.method).map(Entry::EraseTenant),
+        Address::Tenant(tenant) => return Tenant::parse(tenant, head.method).map(Target::EraseTenant),
         Address::Presence(channel) => (channel, Ok(if is_safe { Operation::Members } else { Operation::Announce })),
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
@@ -140,7 +140,7 @@ pub fn entry<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     if matches!(operation, Operation::Read(_)) && would_run(head) {
         return Err(Error::new(ErrorKind::AccessDenied, "what a channel holds is data: no page runs it as a script, a worker or a style"));
     }
-    Ok(Entry::Channel(Asked { channel: name(channel)?, operation }))
+    Ok(Target::Channel(UnauthorizedRequest { channel: name(channel)?, operation }))
 }
 
 /// Whether a browser asks in order to run what it gets (Fetch Metadata; Service Workers, section 4.1): with the rights of our origin, though a stranger may
@@ -246,22 +246,22 @@ mod tests {
         Settings { base_path: "/a/notes/".into(), ..Settings::default() }
     }
 
-    fn at(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Entry> {
+    fn at(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Target> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        entry::<Notes>(&RequestHead { method, url: "", path, query, headers: &headers }, &settings())
+        route::<Notes>(&RequestHead { method, url: "", path, query, headers: &headers }, &settings())
     }
 
     fn replied(method: &str, path: &str) -> Reply {
         match at(method, path, "", &[]).unwrap() {
-            Entry::Reply(reply) => reply,
+            Target::Reply(reply) => reply,
             other => panic!("{other:?}"),
         }
     }
 
     /// The request of nobody in particular.
-    fn requested(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Request> {
+    fn requested(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<ChannelRequest> {
         match at(method, path, query, headers)? {
-            Entry::Channel(asked) => asked.authorize::<Notes>(&Identity::Anonymous, &settings()),
+            Target::Channel(asked) => asked.authorize::<Notes>(&Identity::Anonymous, &settings()),
             other => panic!("{other:?}"),
         }
     }
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn the_way_to_the_slash_keeps_the_query() {
         for (query, location) in [("room=x&a=%20", "notes/?room=x&a=%20"), ("é\n", "notes/?%C3%A9%0A"), ("", "notes/")] {
-            let Ok(Entry::Reply(reply)) = at("GET", "/a/notes", query, &[]) else { panic!("no reply") };
+            let Ok(Target::Reply(reply)) = at("GET", "/a/notes", query, &[]) else { panic!("no reply") };
             assert_eq!((reply.status(), reply.headers()[header::LOCATION].to_str().unwrap()), (StatusCode::PERMANENT_REDIRECT, location));
         }
     }
@@ -359,7 +359,7 @@ mod tests {
     fn head_of_what_is_beside_a_channel_is_like_get() {
         for path in ["/a/notes/-/presence/public", "/a/notes/-/stats/public"] {
             let operation = |method| match at(method, path, "", &[]).unwrap() {
-                Entry::Channel(asked) => asked.operation,
+                Target::Channel(asked) => asked.operation,
                 other => panic!("{other:?}"),
             };
             assert_eq!(operation("HEAD"), operation("GET"), "{path}");
@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn a_route_of_the_function_takes_its_method_and_its_rights() {
         let routed = |method, path, headers: &[_]| match at(method, path, "x=1&name=a%20b+c&name=d", headers)? {
-            Entry::Route(routed) => routed.authorize::<Notes>(&Identity::Anonymous, &settings()),
+            Target::Route(routed) => routed.authorize::<Notes>(&Identity::Anonymous, &settings()),
             other => panic!("{other:?}"),
         };
         let scan = routed("PUT", "/a/notes/-/scan/public", &[("content-length", "7")]).unwrap();
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn who_manages_a_channel_erases_any_event() {
-        let Ok(Entry::Channel(asked)) = at("DELETE", "/a/notes/public", "offset=-1", &[("producer-id", "p")]) else { panic!("refused") };
+        let Ok(Target::Channel(asked)) = at("DELETE", "/a/notes/public", "offset=-1", &[("producer-id", "p")]) else { panic!("refused") };
         struct Open;
         impl Function for Open {
             const NAME: &'static str = "open";
@@ -485,7 +485,7 @@ mod tests {
         assert_eq!(refused("GET", "/a/notes/-/stats/public", &[]), ErrorKind::CredentialMissing);
         assert_eq!(refused("POST", "/a/notes/-/stats/public", &[]), ErrorKind::MethodNotAllowed);
         for (accept, is_text) in [("*/*", false), ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4", true)] {
-            let Ok(Entry::Channel(asked)) = at("GET", "/a/notes/-/stats/public", "", &[("accept", accept)]) else { panic!("no channel is asked") };
+            let Ok(Target::Channel(asked)) = at("GET", "/a/notes/-/stats/public", "", &[("accept", accept)]) else { panic!("no channel is asked") };
             assert_eq!(asked.operation, Operation::Stats { is_text });
         }
     }

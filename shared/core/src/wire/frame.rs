@@ -54,9 +54,9 @@ impl ClientFrame {
             r#type: String,
             id: Option<String>,
             // `Option` alone would read `null`, which is an event like any other, as no event.
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "given")]
             data: Option<Box<RawValue>>,
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "given")]
             state: Option<Box<RawValue>>,
             producer: Option<Producer>,
             offset: Option<String>,
@@ -83,7 +83,7 @@ impl ClientFrame {
     }
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Box<RawValue>>, D::Error> {
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 

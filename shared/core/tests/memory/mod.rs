@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Activity, Asked, Authored, ChangeDecision, Channel, ChannelName, ClientFrame, Commit, ContentType, Creation, Entry, Error, ErrorKind, Event, Framing,
-    Function, Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Read, ReadDecision, Reply, Request, RequestHead, Rights, Row,
-    RowSize, Scope, Settings, Subscribe, Tally, Transport, Write, ack_frame, decide_announce, decide_change, decide_head, decide_publish, decide_read,
-    decide_revoke, decide_stats, entry, error_frame, event_stream_head, into_parts, next_cursor, presence_reply, present, problem, timed_out,
+    Activity, Authored, ChangeDecision, Channel, ChannelName, ChannelRequest, ClientFrame, Commit, ContentType, Creation, Error, ErrorKind, Event, Framing,
+    Function, Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Read, ReadDecision, Reply, RequestHead, Rights, Row, RowSize,
+    Scope, Settings, Subscribe, Tally, Target, Transport, UnauthorizedRequest, Write, ack_frame, decide_announce, decide_change, decide_head, decide_publish,
+    decide_read, decide_revoke, decide_stats, error_frame, event_stream_head, into_parts, members_at, next_cursor, presence_reply, problem, route, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -56,8 +56,8 @@ pub(crate) struct Memory {
     pub(crate) now_ms: u64,
     settings: Settings,
     policy: Policy,
-    enter: fn(&RequestHead<'_>, &Settings) -> Result<Entry, Error>,
-    authorize: fn(Asked, &Identity, &Settings) -> Result<Request, Error>,
+    enter: fn(&RequestHead<'_>, &Settings) -> Result<Target, Error>,
+    authorize: fn(UnauthorizedRequest, &Identity, &Settings) -> Result<ChannelRequest, Error>,
     logs: HashMap<String, Log>,
 }
 
@@ -73,7 +73,14 @@ struct Log {
 
 impl Memory {
     pub(crate) fn new<F: Function>(settings: Settings) -> Memory {
-        Memory { now_ms: 1_800_000_000_000, policy: F::policy(&settings), settings, enter: entry::<F>, authorize: Asked::authorize::<F>, logs: HashMap::new() }
+        Memory {
+            now_ms: 1_800_000_000_000,
+            policy: F::policy(&settings),
+            settings,
+            enter: route::<F>,
+            authorize: UnauthorizedRequest::authorize::<F>,
+            logs: HashMap::new(),
+        }
     }
 
     pub(crate) fn fetch(&mut self, ask: &Ask) -> Answer {
@@ -81,13 +88,13 @@ impl Memory {
         let headers = |name: &str| ask.headers.get(name).cloned();
         let head = RequestHead { method: &ask.method, url: &url, path: &ask.path, query: &ask.query, headers: &headers };
         let asked = match (self.enter)(&head, &self.settings) {
-            Ok(Entry::Reply(reply)) => return answer(reply),
-            Ok(Entry::Channel(asked)) => {
+            Ok(Target::Reply(reply)) => return answer(reply),
+            Ok(Target::Channel(asked)) => {
                 let request = (self.authorize)(asked, &Identity::Anonymous, &self.settings);
                 request.and_then(|request| self.carry_out(request, ask))
             }
-            Ok(Entry::Route(routed)) => panic!("no function of these tests has routes of its own: {routed:?}"),
-            Ok(Entry::EraseTenant(tenant)) => panic!("memory has no tenants: {tenant:?}"),
+            Ok(Target::Route(routed)) => panic!("no function of these tests has routes of its own: {routed:?}"),
+            Ok(Target::EraseTenant(tenant)) => panic!("memory has no tenants: {tenant:?}"),
             Err(error) => Err(error),
         };
         asked.unwrap_or_else(|error| match ask.headers.get("upgrade") {
@@ -96,7 +103,7 @@ impl Memory {
         })
     }
 
-    fn carry_out(&mut self, Request { channel: name, operation, grant }: Request, ask: &Ask) -> Result<Answer, Error> {
+    fn carry_out(&mut self, ChannelRequest { channel: name, operation, grant }: ChannelRequest, ask: &Ask) -> Result<Answer, Error> {
         if ask.body.len() as u64 > self.settings.max_body_bytes {
             return Err(Error::new(ErrorKind::BodyTooLarge, "more than a request may carry"));
         }
@@ -124,12 +131,12 @@ impl Memory {
             Operation::Head => return decide_head(channel.as_ref(), policy).map(answer),
             Operation::Members => {
                 policy.presence()?;
-                return Ok(answer(presence_reply(&present(&log.leases, now_ms))));
+                return Ok(answer(presence_reply(&members_at(&log.leases, now_ms))));
             }
             Operation::Announce => {
                 let (presence, member) = decide_announce(&ask.body, policy)?;
                 log.leases.retain(|lease| lease.until_ms > now_ms);
-                let mut members = present(&log.leases, now_ms);
+                let mut members = members_at(&log.leases, now_ms);
                 presence.update(&mut members, &member)?;
                 log.leases.retain(|lease| lease.member.id != member.id);
                 if member.state.is_some() {

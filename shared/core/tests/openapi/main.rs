@@ -10,7 +10,7 @@ use std::path::absolute;
 use document::document;
 use expect_test::expect_file;
 use serde_json::Value;
-use tidewire_core::{ChannelName, ContentType, Creation, Entry, ErrorKind, Function, Identity, Policy, RequestHead, Rights, Settings, entry};
+use tidewire_core::{ChannelName, ContentType, Creation, ErrorKind, Function, Identity, Policy, RequestHead, Rights, Settings, Target, route};
 
 #[test]
 fn the_file_is_current() {
@@ -64,7 +64,7 @@ fn every_header_of_the_preflight_is_described() {
     }
 
     let head = RequestHead { method: "OPTIONS", url: "", path: "/a", query: "", headers: &|_| None };
-    let Entry::Reply(preflight) = entry::<Notes>(&head, &Settings::default()).unwrap() else { unreachable!("a preflight is answered") };
+    let Target::Reply(preflight) = route::<Notes>(&head, &Settings::default()).unwrap() else { unreachable!("a preflight is answered") };
     let list = |name: &str| preflight.headers()[name].to_str().unwrap().to_lowercase();
 
     let document = document();

@@ -3,7 +3,7 @@
 //! A member of a socket is in the socket's attachment and survives sleep with it; pings renew its lease without waking the object. One that came over HTTP is a row. Leases that ran
 //! out are found by whoever asks next: a timer would keep the object awake.
 
-use tidewire_core::{Framing, Member, Presence, present};
+use tidewire_core::{Framing, Member, Presence, members_at};
 use worker::{Date, WebSocket};
 
 use super::{Answer, Inner};
@@ -21,7 +21,7 @@ impl Inner {
             self.forget(&member.id)?;
         }
         self.tell(&over);
-        Ok(present(&leases, now_ms))
+        Ok(members_at(&leases, now_ms))
     }
 
     /// Takes what a client says of itself, over its socket or by HTTP, and returns those present then. Whoever speaks last for an id has it: a page that comes back is
