@@ -4,12 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod memory;
+mod sse_decoder;
 
 use memory::{Answer, Ask, Feed, Memory};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
-use tidewire_core::sse::Decoder;
+use sse_decoder::Decoder;
 use tidewire_core::{Offset, Settings};
 
 const MAX_EVENTS: usize = 6;

@@ -4,13 +4,16 @@
 
 mod described;
 mod memory;
+mod sse_decoder;
 
 use std::collections::{BTreeSet, HashMap};
 
 use described::described;
 use memory::{Answer, Ask, Feed, Memory};
+use proptest::prelude::*;
 use serde_json::{Map, Value};
-use tidewire_core::sse::{Decoder, encode_event};
+use sse_decoder::{Decoded, Decoder};
+use tidewire_core::sse::{HEARTBEAT, encode_event};
 use tidewire_core::{
     Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Grant, Identity, Moment, NameShape, Policy, Polling, Presence,
     ProducerState, Rate, Retention, Right, Rights, Settings, ack_frame, decide_publish, error_frame,
@@ -310,5 +313,49 @@ fn framing() {
             };
             assert_eq!(sent.as_deref(), case["expected"][name].as_str(), "{} in {name}", case["id"]);
         }
+    }
+}
+
+#[test]
+fn a_reader_that_is_cut_off_before_its_first_event_knows_where_it_was() {
+    let channel = Channel { first: 3, tail: 7, ..Channel::new(9, ContentType::json()) };
+    let (here, lost) = (channel.offset(7).to_string(), Gap { requested: channel.offset(1), earliest: channel.offset(2) });
+    let decoded = |gap| {
+        let mut decoder = Decoder::new();
+        let mut opening = Framing::EventSource.greeting(&channel, 7, gap, 2_000, 0, None).unwrap();
+        opening.extend(gap.and_then(|gap| Framing::EventSource.gap(gap, 0)));
+        opening.push_str("data:x\n\n");
+        decoder.push(opening.as_bytes())
+    };
+    // The first event that is dispatched tells which id was there before it.
+    assert_eq!(decoded(None)[0], Decoded { event: "message".into(), data: "x".into(), last_event_id: here });
+    let told = decoded(Some(lost));
+    assert_eq!((told[0].event.as_str(), &told[0].last_event_id), ("gap", &lost.earliest.to_string()));
+    assert!(!Framing::EventSource.greeting(&channel, 7, Some(lost), 2_000, 0, None).unwrap().contains("id:"));
+}
+
+fn encoded(id: &str, data: &str) -> String {
+    let mut out = String::new();
+    encode_event(&mut out, Some(id), None, data);
+    out
+}
+
+proptest! {
+    #[test]
+    fn decodes_what_it_encodes_however_it_is_cut(texts in proptest::collection::vec("[ a:é\r\n\u{feff}💧]{0,12}", 1..5), cuts in proptest::collection::vec(1usize..7, 1..40)) {
+        let stream: String = texts.iter().enumerate().map(|(n, text)| encoded(&n.to_string(), text) + HEARTBEAT).collect();
+        let mut decoder = Decoder::new();
+        let (mut found, mut rest, mut cuts) = (Vec::new(), stream.as_bytes(), cuts.iter().cycle());
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+            found.extend(decoder.push(chunk));
+            rest = after;
+        }
+        let expected: Vec<_> = texts.iter().enumerate().map(|(n, text)| Decoded {
+            event: "message".into(),
+            data: text.replace("\r\n", "\n").replace('\r', "\n"),
+            last_event_id: n.to_string(),
+        }).collect();
+        prop_assert_eq!(found, expected);
     }
 }

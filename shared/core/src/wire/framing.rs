@@ -260,22 +260,4 @@ mod tests {
         };
         assert_eq!([retry(0), retry(1_999), retry(2_000)], ["retry:1000", "retry:2999", "retry:1000"]);
     }
-
-    #[test]
-    fn a_reader_that_is_cut_off_before_its_first_event_knows_where_it_was() {
-        let channel = Channel { first: 3, tail: 7, ..Channel::new(9, ContentType::json()) };
-        let (here, lost) = (channel.offset(7).to_string(), Gap { requested: channel.offset(1), earliest: channel.offset(2) });
-        let decoded = |gap| {
-            let mut decoder = sse::Decoder::new();
-            let mut opening = Framing::EventSource.greeting(&channel, 7, gap, 2_000, 0, None).unwrap();
-            opening.extend(gap.and_then(|gap| Framing::EventSource.gap(gap, 0)));
-            opening.push_str("data:x\n\n");
-            decoder.push(opening.as_bytes())
-        };
-        // The first event that is dispatched tells which id was there before it.
-        assert_eq!(decoded(None)[0], sse::Decoded { event: "message".into(), data: "x".into(), last_event_id: here });
-        let told = decoded(Some(lost));
-        assert_eq!((told[0].event.as_str(), &told[0].last_event_id), ("gap", &lost.earliest.to_string()));
-        assert!(!Framing::EventSource.greeting(&channel, 7, Some(lost), 2_000, 0, None).unwrap().contains("id:"));
-    }
 }

@@ -1,6 +1,4 @@
-//! Encoding and decoding of `text/event-stream`.
-//!
-//! Follows WHATWG HTML, section 9.2. Encodes and decodes bytes only; reconnection is the client's job.
+//! Encoding of `text/event-stream` (WHATWG HTML, section 9.2). Bytes only; reconnection is the client's job.
 
 /// A comment, which readers ignore: a heartbeat.
 pub const HEARTBEAT: &str = ":\n\n";
@@ -57,99 +55,9 @@ pub fn encode_event(out: &mut String, id: Option<&str>, event: Option<&'static s
     out.push('\n');
 }
 
-/// What a [`Decoder`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decoded {
-    /// `message` unless the stream named another.
-    pub event: String,
-    /// Data lines, joined by LF.
-    pub data: String,
-    /// Last event id at this event; empty before the first.
-    pub last_event_id: String,
-}
-
-/// An incremental decoder, for tests and Rust readers.
-///
-/// Takes chunks cut anywhere, even within a character. Invalid UTF-8 becomes U+FFFD, as the standard says. Holds one unfinished line
-/// and one unfinished event, whose size only the sender bounds: read from servers that you trust.
-#[derive(Debug, Default)]
-pub struct Decoder {
-    line: Vec<u8>,
-    after_cr: bool,
-    begun: bool,
-    event: String,
-    data: String,
-    last_event_id: String,
-    retry_ms: Option<u64>,
-}
-
-impl Decoder {
-    /// A decoder at the beginning of a stream.
-    pub fn new() -> Decoder {
-        Decoder::default()
-    }
-
-    /// Last reconnection time that the stream gave, in milliseconds.
-    pub fn retry_ms(&self) -> Option<u64> {
-        self.retry_ms
-    }
-
-    /// Takes the next bytes and returns the events that they complete.
-    pub fn push(&mut self, chunk: &[u8]) -> Vec<Decoded> {
-        let mut found = Vec::new();
-        for &byte in chunk {
-            let after_cr = std::mem::take(&mut self.after_cr);
-            match byte {
-                b'\n' if after_cr => {}
-                b'\n' | b'\r' => {
-                    self.after_cr = byte == b'\r';
-                    let line = std::mem::take(&mut self.line);
-                    found.extend(self.end_line(&line));
-                }
-                _ => self.line.push(byte),
-            }
-        }
-        found
-    }
-
-    fn end_line(&mut self, line: &[u8]) -> Option<Decoded> {
-        let line = String::from_utf8_lossy(line);
-        let mut line = line.as_ref();
-        if !std::mem::replace(&mut self.begun, true) {
-            line = line.strip_prefix('\u{feff}').unwrap_or(line);
-        }
-        if line.is_empty() {
-            return self.dispatch();
-        }
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match field {
-            "event" => self.event = value.into(),
-            "data" => {
-                self.data.push_str(value);
-                self.data.push('\n');
-            }
-            "id" if !value.contains('\0') => self.last_event_id = value.into(),
-            "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => self.retry_ms = value.parse().ok().or(self.retry_ms),
-            _ => {}
-        }
-        None
-    }
-
-    fn dispatch(&mut self) -> Option<Decoded> {
-        let event = std::mem::take(&mut self.event);
-        let mut data = std::mem::take(&mut self.data);
-        // An event without data is dropped; its id was taken above all the same.
-        data.pop()?;
-        let event = if event.is_empty() { "message".into() } else { event };
-        Some(Decoded { event, data, last_event_id: self.last_event_id.clone() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn encoded(id: Option<&str>, event: Option<&'static str>, data: &str) -> String {
         let mut out = String::new();
@@ -171,25 +79,5 @@ mod tests {
     fn keeps_a_leading_space() {
         assert_eq!(encoded(None, None, " a"), "data:  a\n\n");
         assert_eq!(encoded(None, None, ""), "data:\n\n");
-    }
-
-    proptest! {
-        #[test]
-        fn decodes_what_it_encodes_however_it_is_cut(texts in proptest::collection::vec("[ a:é\r\n\u{feff}💧]{0,12}", 1..5), cuts in proptest::collection::vec(1usize..7, 1..40)) {
-            let stream: String = texts.iter().enumerate().map(|(n, text)| encoded(Some(&n.to_string()), None, text) + HEARTBEAT).collect();
-            let mut decoder = Decoder::new();
-            let (mut found, mut rest, mut cuts) = (Vec::new(), stream.as_bytes(), cuts.iter().cycle());
-            while !rest.is_empty() {
-                let (chunk, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
-                found.extend(decoder.push(chunk));
-                rest = after;
-            }
-            let expected: Vec<_> = texts.iter().enumerate().map(|(n, text)| Decoded {
-                event: "message".into(),
-                data: text.replace("\r\n", "\n").replace('\r', "\n"),
-                last_event_id: n.to_string(),
-            }).collect();
-            prop_assert_eq!(found, expected);
-        }
     }
 }
