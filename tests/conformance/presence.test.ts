@@ -84,6 +84,24 @@ describe("presence", () => {
     ]);
   });
 
+  test("an EventSource is told of all before the events that it asked for", async () => {
+    const room = freshRoom();
+    await announce(room, "a", ANN);
+    await publish(room, { type: "message", id: "m", from: { id: "p", name: "Ann", color: "#000000" }, text: "x", at: 1 });
+    const abort = new AbortController();
+    const answer = await fetch(`${room}?offset=-1`, { headers: { accept: "text/event-stream" }, signal: abort.signal });
+    let body = "";
+    const reading = (async () => {
+      for await (const chunk of answer.body!) body += Buffer.from(chunk).toString();
+    })().catch(() => {});
+    await eventually("members and event", () => body.includes("event: presence") && body.includes('"text":"x"'));
+    abort.abort();
+    await reading;
+    const [greeting, members, event] = ["retry:", "event: presence", '"text":"x"'].map((part) => body.indexOf(part));
+    expect(greeting).toBe(0);
+    expect(members).toBeLessThan(event!);
+  });
+
   test("renewing tells nobody anything", async () => {
     const room = freshRoom();
     await announce(room, "a", ANN);

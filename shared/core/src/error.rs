@@ -6,6 +6,8 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::close_code::CloseCode;
+
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -223,13 +225,13 @@ impl Error {
     }
 
     /// Close code for a WebSocket that cannot go on: from 3500 on the client stops (`PROTOCOL.md`).
-    pub fn close_code(&self) -> u16 {
+    pub fn close_code(&self) -> CloseCode {
         match self.kind {
-            ErrorKind::BodyTooLarge => 1009,
-            ErrorKind::CredentialExpired => 3005,
-            ErrorKind::CredentialMissing | ErrorKind::CredentialInvalid | ErrorKind::OriginDenied | ErrorKind::AccessDenied => 3507,
-            _ if self.is_retryable() => 1013,
-            _ => 3501,
+            ErrorKind::BodyTooLarge => CloseCode::FrameTooLarge,
+            ErrorKind::CredentialExpired => CloseCode::CredentialExpired,
+            ErrorKind::CredentialMissing | ErrorKind::CredentialInvalid | ErrorKind::OriginDenied | ErrorKind::AccessDenied => CloseCode::AccessDenied,
+            _ if self.is_retryable() => CloseCode::TryAgain,
+            _ => CloseCode::Refused,
         }
     }
 

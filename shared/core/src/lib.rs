@@ -11,6 +11,8 @@
 
 mod access;
 mod channel;
+mod close_code;
+mod connection;
 mod decide;
 mod error;
 mod function;
@@ -62,6 +64,10 @@ pub use crate::http::{ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fie
 pub use error::{Error, ErrorKind, Result};
 pub use wire::{ClientFrame, Closing, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head, news_reply, next_cursor, sse};
 
+// One connection, from its first frame to its end.
+pub use close_code::CloseCode;
+pub use connection::{Connection, Delivery, FrameOutcome, StreamLife, Then, Turn, client_frame, opening};
+
 // What its operator sees.
 pub use stats::{Activity, Scope, Stats};
-pub use trace::{READER_LEFT, STREAM_RENEWED, Trace, fault, hash};
+pub use trace::{Trace, fault, hash};

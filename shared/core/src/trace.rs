@@ -6,6 +6,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::channel::{ChannelName, Offset};
+use crate::close_code::CloseCode;
 use crate::error::Error;
 use crate::function::Function;
 use crate::http::RequestHead;
@@ -52,9 +53,11 @@ impl Trace {
     pub fn ended(&self, from: Offset, to: Offset, code: u16, now_ms: u64) -> String {
         let Trace { request, function, transport, channel, .. } = self;
         let (from, to) = (from.to_string(), to.to_string());
+        // A client may have chosen the code, so the log has our words alone.
+        let reason = CloseCode::of(code).map_or("other", CloseCode::meaning);
         json!({
             "event": "end", "request": request, "function": function, "transport": transport, "channel": channel,
-            "from": from, "to": to, "code": code, "reason": reason(code), "ms": self.age_ms(now_ms),
+            "from": from, "to": to, "code": code, "reason": reason, "ms": self.age_ms(now_ms),
         })
         .to_string()
     }
@@ -73,29 +76,6 @@ pub fn fault(channel: Option<&str>, cause: impl ToString) -> String {
 pub fn hash(function: &str, channel: &str) -> String {
     let digest = Sha256::digest(format!("{function}/{channel}"));
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Close code for the log alone: the client of a stream left.
-pub const READER_LEFT: u16 = 4000;
-
-/// Close code for the log alone: a stream had its time, and the client comes back.
-pub const STREAM_RENEWED: u16 = 4001;
-
-/// Why a connection ended, by its close code. A client may have chosen the code, so it is told by our words alone.
-fn reason(code: u16) -> &'static str {
-    match code {
-        1000 => "finished",
-        1001 | 1005 | READER_LEFT => "left",
-        1003 | 1009 | 3501 => "frame-refused",
-        1006 => "connection-lost",
-        1013 => "overloaded",
-        3005 => "credential-expired",
-        3008 => "slow",
-        3010 => "channel-deleted",
-        STREAM_RENEWED => "stream-renewed",
-        3507 => "access-denied",
-        _ => "other",
-    }
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use sse_decoder::{Decoded, Decoder};
 use tidewire_core::sse::{HEARTBEAT, encode_event};
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, ContentType, Creation, Event, Framing, Function, Gap, Grant, Identity, Moment, NameShape, Policy, Polling, Presence,
-    ProducerState, Rate, Retention, Right, Rights, Settings, ack_frame, decide_publish, error_frame,
+    Channel, ChannelName, ClientFrame, CloseCode, ContentType, Creation, Event, Framing, Function, Gap, Grant, Identity, Moment, NameShape, Policy, Polling,
+    Presence, ProducerState, Rate, Retention, Right, Rights, Settings, StreamLife, Turn, ack_frame, decide_publish, error_frame,
 };
 
 /// Like `functions/streams`.
@@ -249,7 +249,7 @@ fn frames_of_clients() {
         let (id, expected) = (&case["id"], &case["expected"]);
         let channel = channel(&case["given"]["channel"]);
         let refused = match ClientFrame::parse(&string(&case["given"]["frame"])) {
-            Err(error) => serde_json::json!({"code": error.kind().code(), "closeCode": error.close_code()}),
+            Err(error) => serde_json::json!({"code": error.kind().code(), "closeCode": error.close_code().number()}),
             Ok(ClientFrame::Presence { .. }) => panic!("{id} publishes nothing"),
             Ok(ClientFrame::Ack { offset }) => {
                 assert_eq!(offset.to_string(), string(&expected["acknowledged"]), "{id}");
@@ -308,7 +308,7 @@ fn framing() {
                 Some(framing.batch(&channel, after, &events, number(&given["cursor"])))
             } else {
                 let closing = framing.closing(&channel);
-                assert_eq!(serde_json::json!({"code": closing.code, "reason": closing.reason}), given["closing"]);
+                assert_eq!(serde_json::json!({"code": closing.code.number(), "reason": closing.reason}), given["closing"]);
                 Some(closing.frame)
             };
             assert_eq!(sent.as_deref(), case["expected"][name].as_str(), "{} in {name}", case["id"]);
@@ -357,5 +357,36 @@ proptest! {
             last_event_id: n.to_string(),
         }).collect();
         prop_assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn stream_life() {
+    for case in cases(include_str!("../vectors/stream-life.json"), "cases") {
+        let id = &case["id"];
+        let framing = if case["framing"] == "event-source" { Framing::EventSource } else { Framing::DurableSse };
+        let settings = Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
+        let mut life = StreamLife::new(framing, Grant { until_ms: case["untilMs"].as_u64(), ..Grant::default() }, &settings, 0);
+        for step in case["steps"].as_array().unwrap() {
+            let now_ms = step["atMs"].as_u64().unwrap();
+            for _ in 0..step["sent"].as_u64().unwrap_or(0) {
+                life.sent(now_ms);
+            }
+            if let Some(code) = step["end"].as_u64() {
+                life.end(CloseCode::of(code as u16).unwrap());
+            }
+            if let Some(heartbeat) = step.get("heartbeat") {
+                assert_eq!(life.heartbeat(now_ms), heartbeat.as_str(), "{id} at {now_ms}");
+            }
+            if let Some(expected) = step.get("next") {
+                let next = match life.next(&[], now_ms) {
+                    Turn::Listen { for_ms } => serde_json::json!({ "listenMs": for_ms }),
+                    Turn::Last(last) => serde_json::json!({ "last": last }),
+                    Turn::Over => "over".into(),
+                };
+                assert_eq!(next, *expected, "{id} at {now_ms}");
+            }
+        }
+        assert_eq!(case["endCode"], life.end_code().number(), "{id}");
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
 use tidewire_core::{
-    Channel, Framing, Grant, Member, Offset, PagePlan, READER_LEFT, Reply, STREAM_RENEWED, Settings, Start, Subscribe, Trace, next_cursor, presence_changes,
-    sse,
+    Channel, CloseCode, Framing, Grant, Member, Offset, PagePlan, Reply, Settings, Start, StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening,
+    presence_changes,
 };
 
 use crate::activity::count;
@@ -31,12 +31,10 @@ pub(crate) struct Reader {
     watch: Rc<Watch>,
     settings: Rc<Settings>,
     framing: Framing,
-    grant: Grant,
+    life: StreamLife,
     /// For the line at its end.
     trace: Trace,
     began: Offset,
-    /// As a WebSocket would be closed.
-    end_code: u16,
     /// Stands for the channel until its first publish.
     absent: Channel,
     epoch: u64,
@@ -48,10 +46,6 @@ pub(crate) struct Reader {
     has_reported: bool,
     /// Those present as it was told of them last.
     told: Option<Rc<Vec<Member>>>,
-    is_ended: bool,
-    frames_left: u64,
-    ends_at: Duration,
-    last_sent: Duration,
 }
 
 impl Reader {
@@ -67,9 +61,10 @@ impl Reader {
     ) -> Reader {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
-        let greeting = framing.greeting(channel, after, gap, settings.retry_ms, entropy(), None);
-        let opening: String = greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).collect();
-        let now = elapsed();
+        // A reader is let in after a look, which knows of the members.
+        let told = watch.present().filter(|_| store.has_presence() && framing.carries_presence());
+        let members = told.as_ref().map(|members| members.as_slice());
+        let opening = opening(&subscribe, channel, members, settings.retry_ms, entropy(), None).concat();
         count(&store, |activity| {
             *activity.readers.entry(framing).or_default() += 1;
             activity.gaps += u64::from(gap.is_some());
@@ -79,20 +74,15 @@ impl Reader {
             watch,
             store,
             framing,
-            grant,
+            life: StreamLife::new(framing, grant, &settings, now_ms()),
             trace,
             began: channel.offset(after),
-            end_code: READER_LEFT,
             absent,
             after,
             cursor,
             opening: Some(opening).filter(|opening| !opening.is_empty()),
             has_reported: false,
-            told: None,
-            is_ended: false,
-            frames_left: settings.stream_max_frames,
-            ends_at: now + Duration::from_millis(settings.stream_max_ms),
-            last_sent: now,
+            told,
             settings,
         }
     }
@@ -102,7 +92,7 @@ impl Reader {
         let deadline = elapsed() + Duration::from_millis(self.settings.long_poll_ms);
         loop {
             self.watch.tick(self.interval()).await;
-            if !self.has_access() {
+            if !self.life.has_access(&self.watch.revocations(), now_ms()) {
                 return News::None;
             }
             let channel = self.watch.stored().map(|stored| stored.channel);
@@ -127,38 +117,26 @@ impl Reader {
             return Some(opening);
         }
         loop {
-            if self.is_ended {
+            match self.life.next(&self.watch.revocations(), now_ms()) {
+                Turn::Listen { .. } => {}
+                Turn::Last(text) => return Some(text),
+                Turn::Over => return None,
+            }
+            let news = self.news().await.unwrap_or_else(|cause| {
+                // The reader resumes where it is, on a fresh stream.
+                complain(Some(&self.store.hash()), format!("a stream ends: {cause}"));
+                self.life.end(CloseCode::TryAgain);
+                String::new()
+            });
+            if self.life.is_over() && news.is_empty() {
                 return None;
             }
-            if self.frames_left == 0 || elapsed() >= self.ends_at || !self.has_access() {
-                self.is_ended = true;
-                self.end_code = self.grant.check_access(&self.watch.revocations(), now_ms()).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
-                return self.framing.farewell(&self.grant, &self.watch.revocations(), now_ms());
+            if let Some(text) = Some(news).filter(|news| !news.is_empty()).or_else(|| self.presence_news()) {
+                self.life.sent(now_ms());
+                return Some(text);
             }
-            match self.news().await {
-                Ok(text) if !text.is_empty() => {
-                    self.frames_left -= 1;
-                    self.last_sent = elapsed();
-                    return Some(text);
-                }
-                Ok(_) if self.is_ended => return None,
-                Ok(_) => {
-                    if let Some(text) = self.presence_news() {
-                        self.frames_left -= 1;
-                        self.last_sent = elapsed();
-                        return Some(text);
-                    }
-                }
-                Err(cause) => {
-                    // The reader resumes where it is, on a fresh stream.
-                    complain(Some(&self.store.hash()), format!("a stream ends: {cause}"));
-                    self.end_code = 1013;
-                    return None;
-                }
-            }
-            if elapsed() >= self.last_sent + Duration::from_millis(self.settings.heartbeat_ms) {
-                self.last_sent = elapsed();
-                return Some(sse::HEARTBEAT.into());
+            if let Some(heartbeat) = self.life.heartbeat(now_ms()) {
+                return Some(heartbeat.into());
             }
             self.watch.tick(self.interval()).await;
         }
@@ -169,8 +147,7 @@ impl Reader {
         let channel = self.watch.stored().map(|stored| stored.channel);
         if self.epoch != 0 && channel.as_ref().is_none_or(|channel| channel.epoch != self.epoch) {
             // Deleted, or made anew: a fresh stream tells what that means.
-            self.end_code = 3010;
-            self.is_ended = true;
+            self.life.end(CloseCode::ChannelDeleted);
             return Ok(String::new());
         }
         let channel = channel.unwrap_or_else(|| self.absent.clone());
@@ -208,8 +185,7 @@ impl Reader {
     async fn catch_up(&mut self) -> Result<String, Error> {
         let (look, page) = self.store.look(self.after, self.watch.limit()).await?;
         let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
-            self.end_code = 3010;
-            self.is_ended = true;
+            self.life.end(CloseCode::ChannelDeleted);
             return Ok(String::new());
         };
         self.epoch = channel.epoch;
@@ -227,15 +203,10 @@ impl Reader {
         Ok(gap.unwrap_or_default())
     }
 
-    fn has_access(&self) -> bool {
-        self.grant.until_ms.is_none() || self.grant.check_access(&self.watch.revocations(), now_ms()).is_ok()
-    }
-
     fn moved(&mut self, to: u64, channel: &Channel) {
         self.after = to;
-        self.is_ended = channel.closed && to >= channel.tail;
-        if self.is_ended {
-            self.end_code = 1000;
+        if let Then::End(closing) = Then::at(self.framing, channel, to) {
+            self.life.end(closing.code);
         }
     }
 
@@ -257,7 +228,7 @@ impl Drop for Reader {
         });
         if self.framing != Framing::News {
             let to = if self.epoch == 0 { self.began } else { Offset { epoch: self.epoch, seq: self.after } };
-            println!("{}", self.trace.ended(self.began, to, self.end_code, now_ms()));
+            println!("{}", self.trace.ended(self.began, to, self.life.end_code().number(), now_ms()));
         }
     }
 }

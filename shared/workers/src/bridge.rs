@@ -13,12 +13,13 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
 use js_sys::{JsString, Uint8Array};
-use tidewire_core::{Framing, Grant, READER_LEFT, STREAM_RENEWED, Settings, event_stream_head, sse};
+use tidewire_core::{CloseCode, Framing, Grant, Settings, StreamLife, Turn, event_stream_head};
 use wasm_bindgen::prelude::*;
 use wasm_streams::ReadableStream;
 use web_sys::{EventTarget, MessageEvent};
-use worker::{Date, Delay, Response, ResponseBody, Result, WebSocket};
+use worker::{Delay, Response, ResponseBody, Result, WebSocket};
 
+use crate::clock::now_ms;
 use crate::handover::{Kept, MORE, NEXT_PAGE};
 use crate::respond::respond;
 
@@ -56,16 +57,9 @@ struct Queue {
 
 struct Bridge {
     socket: WebSocket,
-    framing: Framing,
-    grant: Grant,
+    life: StreamLife,
     queue: Rc<RefCell<Queue>>,
     encoder: TextEncoder,
-    heartbeat: Duration,
-    frames_left: u64,
-    ends_at_ms: u64,
-    has_said_farewell: bool,
-    /// What the object is told of the end.
-    end_code: u16,
     on_message: Closure<dyn FnMut(MessageEvent)>,
     on_end: Closure<dyn FnMut()>,
 }
@@ -104,49 +98,38 @@ impl Bridge {
         target.add_event_listener_with_callback("error", on_end.as_ref().unchecked_ref())?;
         // Listeners first: from here on messages arrive.
         socket.accept()?;
-        Ok(Bridge {
-            socket,
-            queue,
-            encoder: TextEncoder::new(),
-            heartbeat: Duration::from_millis(settings.heartbeat_ms),
-            frames_left: settings.stream_max_frames,
-            ends_at_ms: (Date::now().as_millis() + settings.stream_max_ms).min(grant.until_ms.unwrap_or(u64::MAX)),
-            framing,
-            grant,
-            has_said_farewell: false,
-            end_code: READER_LEFT,
-            on_message,
-            on_end,
-        })
+        Ok(Bridge { socket, queue, encoder: TextEncoder::new(), life: StreamLife::new(framing, grant, settings, now_ms()), on_message, on_end })
     }
 
     /// The next chunk, polled only when the reader has taken the last one; `None` ends the stream, between two frames.
     async fn next(&mut self) -> Option<JsValue> {
         loop {
-            let now_ms = Date::now().as_millis();
-            if self.has_said_farewell {
-                return None;
-            }
-            if self.frames_left == 0 || now_ms >= self.ends_at_ms {
-                self.has_said_farewell = true;
-                self.end_code = self.grant.check_access(&[], now_ms).map_or_else(|error| error.close_code(), |()| STREAM_RENEWED);
-                let farewell = self.framing.farewell(&self.grant, &[], now_ms)?;
-                return Some(self.encoder.encode(&JsString::from(farewell)).into());
-            }
-            let wait = self.heartbeat.min(Duration::from_millis(self.ends_at_ms - now_ms));
-            let text = match select(Box::pin(self.arrival()), Delay::from(wait)).await {
+            // Of a revocation the object knows, and closes the socket.
+            let for_ms = match self.life.next(&[], now_ms()) {
+                Turn::Listen { for_ms } => for_ms,
+                Turn::Last(text) => return Some(self.encode(&text.into())),
+                Turn::Over => return None,
+            };
+            let text = match select(Box::pin(self.arrival()), Delay::from(Duration::from_millis(for_ms))).await {
                 Either::Left((text, _)) => text?,
-                // The heartbeat also shows a reader that left: the write fails and drops this stream.
-                Either::Right(_) => return Some(self.encoder.encode(&JsString::from(sse::HEARTBEAT)).into()),
+                Either::Right(_) => match self.life.heartbeat(now_ms()) {
+                    // It also shows a reader that left: the write fails and drops this stream.
+                    Some(heartbeat) => return Some(self.encode(&heartbeat.into())),
+                    None => continue,
+                },
             };
             if text == MORE {
                 // All before it is written out.
                 self.socket.send_with_str(NEXT_PAGE).ok()?;
                 continue;
             }
-            self.frames_left -= 1;
-            return Some(self.encoder.encode(&text).into());
+            self.life.sent(now_ms());
+            return Some(self.encode(&text));
         }
+    }
+
+    fn encode(&self, text: &JsString) -> JsValue {
+        self.encoder.encode(text).into()
     }
 
     fn arrival(&self) -> impl Future<Output = Option<JsString>> + use<> {
@@ -181,7 +164,7 @@ impl Drop for Bridge {
         let _ = target.remove_event_listener_with_callback("message", self.on_message.as_ref().unchecked_ref());
         let _ = target.remove_event_listener_with_callback("close", self.on_end.as_ref().unchecked_ref());
         let _ = target.remove_event_listener_with_callback("error", self.on_end.as_ref().unchecked_ref());
-        let end_code = if self.queue.borrow().has_overflowed { 3008 } else { self.end_code };
-        let _ = self.socket.close(Some(end_code), None::<&str>);
+        let code = if self.queue.borrow().has_overflowed { CloseCode::Slow } else { self.life.end_code() };
+        let _ = self.socket.close(Some(code.number()), None::<&str>);
     }
 }

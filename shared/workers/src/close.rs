@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidewire_core::CloseCode;
 use worker::{Delay, WebSocket};
 
 /// How long the answer to a close waits. workerd drops one that meets the first frames of its connection, and a client that leaves as soon as it has come would
@@ -15,11 +16,9 @@ pub async fn answer_close(socket: &WebSocket, code: u16) {
         return;
     }
     Delay::from(ANSWER_DELAY).await;
-    // These three say on this side what happened (RFC 6455, section 7.4.1); none may be sent.
-    let code = if matches!(code, 1005 | 1006 | 1015) { 1000 } else { code };
     // A code that no server may send is refused, and so is one for a socket that has gone meanwhile, which is as good.
-    if socket.close(Some(code), None::<&str>).is_err() {
-        let _ = socket.close(Some(1000), None::<&str>);
+    if socket.close(Some(CloseCode::answer(code)), None::<&str>).is_err() {
+        let _ = socket.close(Some(CloseCode::Finished.number()), None::<&str>);
     }
 }
 

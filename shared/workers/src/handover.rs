@@ -3,7 +3,7 @@
 //! The Worker parses a request once and hands it over in a header of a request that it makes itself: nothing a client sends arrives there.
 
 use serde::{Deserialize, Serialize};
-use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Trace};
+use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Settings, Trace};
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
 
@@ -29,6 +29,7 @@ pub(crate) const NEXT_PAGE: &str = "next";
 pub(crate) struct Handover<'a> {
     pub(crate) env: &'a Env,
     pub(crate) binding: &'a str,
+    pub(crate) settings: &'a Settings,
     pub(crate) offers_subprotocol: bool,
 }
 
@@ -70,7 +71,7 @@ impl Handover<'_> {
     }
 
     fn stub(&self, object: &str) -> Result<worker::Stub> {
-        placement::object(self.env, self.binding, object)
+        placement::object(self.env, self.binding, self.settings, object)
     }
 }
 

@@ -6,6 +6,7 @@
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
 mod bridge;
+mod clock;
 mod close;
 mod handover;
 mod identity;
@@ -19,6 +20,7 @@ mod request_rate;
 mod respond;
 mod route;
 mod serve;
+mod settings;
 mod store;
 mod window;
 
@@ -62,7 +64,7 @@ macro_rules! channel_object {
             }
 
             async fn websocket_error(&self, socket: worker::WebSocket, _: worker::Error) -> worker::Result<()> {
-                self.0.websocket_gone(&socket, 1006);
+                self.0.websocket_failed(&socket);
                 Ok(())
             }
 

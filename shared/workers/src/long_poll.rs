@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use tidewire_core::{Grant, Settings, news_reply, timed_out};
-use worker::{Date, Delay, Response, Result, WebSocket, WebsocketEvent};
+use tidewire_core::{CloseCode, Grant, Settings, news_reply, timed_out};
+use worker::{Delay, Response, Result, WebSocket, WebsocketEvent};
 
+use crate::clock::now_ms;
 use crate::handover::Kept;
 use crate::respond::{refuse, respond};
 
 /// Waits for news at the position at which the wait began; 204 at the deadline, or when the right to read ends.
 pub(crate) async fn wait(socket: WebSocket, kept: &Kept, grant: &Grant, settings: &Settings) -> Result<Response> {
-    let right_ms = grant.until_ms.map_or(u64::MAX, |until_ms| until_ms.saturating_sub(Date::now().as_millis()));
+    let right_ms = grant.until_ms.map_or(u64::MAX, |until_ms| until_ms.saturating_sub(now_ms()));
     let deadline = Duration::from_millis(settings.long_poll_ms.min(right_ms));
     let news = {
         let mut events = socket.events()?;
@@ -27,7 +28,7 @@ pub(crate) async fn wait(socket: WebSocket, kept: &Kept, grant: &Grant, settings
         }
     };
     // Closed already when the object ended it.
-    let _ = socket.close(Some(1000), Some("poll-ended"));
+    let _ = socket.close(Some(CloseCode::Finished.number()), Some("poll-ended"));
     match news.map(|text| news_reply(&text, &kept.content_type, kept.cursor)) {
         Some(Ok(reply)) => respond(reply),
         Some(Err(error)) => refuse(&error),

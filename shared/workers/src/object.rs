@@ -1,26 +1,29 @@
 //! The Durable Object of one channel.
 
+mod alarm;
+mod frames;
 mod presence;
+mod subscribe;
 mod tenant;
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::time::Duration;
 
 use tidewire_core::{
-    Activity, Change, ChangeDecision, Channel, ChannelName, ClientFrame, Commit, Error, ErrorKind, Framing, Function, Grant, Member, Moment, NameShape, Offset,
-    Operation, Page, PageLimit, Policy, ReadDecision, Reply, Revocation, Right, Scope, Settings, Start, Subscribe, Tally, Trace, Transport, Write, ack_frame,
-    decide_announce, decide_change, decide_head, decide_publish, decide_read, decide_revoke, decide_stats, error_frame, fault, next_cursor, policy_of,
-    presence_reply,
+    Activity, Change, ChangeDecision, Channel, ChannelName, CloseCode, Commit, Delivery, Error, ErrorKind, FrameOutcome, Framing, Function, Grant, Moment,
+    NameShape, Operation, Page, PageLimit, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally, Then, Transport, Write, decide_announce,
+    decide_change, decide_head, decide_read, decide_revoke, decide_stats, next_cursor, policy_of, presence_reply,
 };
-use worker::{Date, Delay, Env, Headers, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair};
+use worker::{Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketRequestResponsePair};
 
+use crate::clock::{entropy, now_ms};
 use crate::close::{answer_close, is_closing};
-use crate::handover::{Kept, MORE, NEXT_PAGE, binding, operation, task};
-use crate::readers::{Reader, Readers};
-use crate::refusal::{offers_subprotocol, refuse_upgrade, upgraded};
+use crate::handover::{NEXT_PAGE, binding, operation, task};
+use crate::readers::Readers;
+use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::respond::{internal, refuse, respond};
+use crate::settings::settings;
 use crate::store::Store;
 
 /// One channel: its log, its readers. Made by [`channel_object!`](crate::channel_object) and called by nothing else.
@@ -63,16 +66,10 @@ struct Memory {
 /// Longest event whatever the settings say, in bytes: the platform's row of 2 MB, less the other columns. Longer ones are refused with 413 like those above the setting.
 const MAX_EVENT_BYTES: u64 = 2_000_000 - 1_024;
 
-/// How long a reader that catches up may take to acknowledge. Only while it lasts the object stays awake for it.
-const ACK_WAIT: Duration = Duration::from_secs(10);
-
-/// Rights that end so soon after an alarm end with it: one alarm for many, and nobody stays longer than allowed.
-const ENDS_TOGETHER_MS: u64 = 5_000;
-
 type Answer<T> = std::result::Result<T, Error>;
 
 impl<F: Function> ChannelObject<F> {
-    /// The object of class `class`, which is logged: each construction is a wake from sleep or a first visit.
+    /// The object of class `class`, which is logged: each construction is a wake from sleep or a first head.
     pub fn new(class: &str, state: State, env: &Env) -> Self {
         worker::console_log!(r#"{{"event":"wake","class":"{class}"}}"#);
         // Answered by the platform: the object sleeps through it.
@@ -80,7 +77,7 @@ impl<F: Function> ChannelObject<F> {
             state.set_websocket_auto_response(&pair);
         }
         // With settings that do not parse the Worker answers 500 and asks no object; sockets that were here before go on with the defaults.
-        let mut settings = crate::serve::settings(env, None).unwrap_or_default();
+        let mut settings = settings(env, None).unwrap_or_default();
         // With longer strides than that a reader that keeps up would be closed for an acknowledgement that it does not owe yet.
         settings.socket_ack_bytes = settings.socket_ack_bytes.min(settings.socket_window_bytes / 4);
         let (readers, behind) = Readers::restore(&state);
@@ -136,7 +133,7 @@ impl<F: Function> ChannelObject<F> {
                 Operation::Announce => decide_announce(&body, &self.inner.policy)
                     .and_then(|(presence, said)| self.inner.announce(presence, said, None))
                     .map(|members| presence_reply(&members)),
-                Operation::Revoke => match decide_revoke(&body, Date::now().as_millis()) {
+                Operation::Revoke => match decide_revoke(&body, now_ms()) {
                     Ok((revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
                     Err(error) => Err(error),
                 },
@@ -150,7 +147,7 @@ impl<F: Function> ChannelObject<F> {
             self.inner.count_refused(&operation, error);
         }
         if let (Err(error), Some(trace)) = (&answer, &trace) {
-            worker::console_log!("{}", trace.refused(error, Date::now().as_millis()));
+            worker::console_log!("{}", trace.refused(error, now_ms()));
         }
         match (answer, &operation) {
             (Ok(reply), _) => respond(reply),
@@ -176,19 +173,23 @@ impl<F: Function> ChannelObject<F> {
             WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &reader, &text),
             WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => self.inner.catch_up(socket),
             WebSocketIncomingMessage::String(_) => {}
-            WebSocketIncomingMessage::Binary(_) => self.inner.refuse_frame(socket, &Error::new(ErrorKind::FrameInvalid, "frames are text"), 1003),
+            WebSocketIncomingMessage::Binary(_) => self.inner.follow(socket, &reader, FrameOutcome::binary()),
         }
         Ok(())
     }
 
     /// A reader closed its socket, or answers the close of the object.
     pub async fn websocket_closed(&self, socket: &WebSocket, code: u16) {
-        self.websocket_gone(socket, code);
+        self.forget(socket, code);
         answer_close(socket, code).await;
     }
 
-    /// A reader left. Not an error.
-    pub fn websocket_gone(&self, socket: &WebSocket, code: u16) {
+    /// The connection of a reader broke. Not an error.
+    pub fn websocket_failed(&self, socket: &WebSocket) {
+        self.forget(socket, CloseCode::ConnectionLost.number());
+    }
+
+    fn forget(&self, socket: &WebSocket, code: u16) {
         self.inner.readers.remove(socket);
         self.inner.leave(socket);
         self.inner.count_overflow(socket, code);
@@ -198,7 +199,7 @@ impl<F: Function> ChannelObject<F> {
 
 impl Inner {
     fn moment(&self) -> Moment {
-        Moment { now_ms: Date::now().as_millis(), entropy: entropy(), last_epoch: self.memory.borrow().last_epoch }
+        Moment { now_ms: now_ms(), entropy: entropy(), last_epoch: self.memory.borrow().last_epoch }
     }
 
     /// The channel as the store has it, without what retention no longer keeps; `None` also when it has expired.
@@ -209,11 +210,11 @@ impl Inner {
             memory.revocations = self.store.revocations().map_err(|cause| internal(&cause))?;
             memory.is_loaded = true;
         }
-        let now_ms = Date::now().as_millis();
+        let now_ms = now_ms();
         if let Some(expired) = memory.channel.take_if(|channel| channel.is_expired(now_ms)) {
             memory.has_expired = true;
             memory.last_epoch = expired.epoch;
-            self.readers.close_everyone(3010, "channel-expired");
+            self.readers.close_everyone(CloseCode::ChannelDeleted, "channel-expired");
         }
         if let Some(channel) = &memory.channel
             && self.policy.retention.is_exceeded(channel, now_ms)
@@ -227,72 +228,10 @@ impl Inner {
     /// The channel, whose sliding TTL begins again with what is about to be done.
     fn touched(&self) -> Answer<Option<Channel>> {
         let channel = self.channel()?;
-        let Some(slid) = channel.as_ref().and_then(|channel| channel.slid(Date::now().as_millis())) else { return Ok(channel) };
+        let Some(slid) = channel.as_ref().and_then(|channel| channel.slid(now_ms())) else { return Ok(channel) };
         self.store.touch(&slid).map_err(|cause| internal(&cause))?;
         self.memory.borrow_mut().channel = Some(slid.clone());
         Ok(Some(slid))
-    }
-
-    /// The alarm removes what is stored of an expired channel. Set anew by whoever meets it, since the platform gives an alarm up that has failed often enough.
-    async fn ring_for_expired(&self) -> Result<()> {
-        // A store that cannot be read is told of where it is read next.
-        let is_there = self.channel().is_ok() && std::mem::take(&mut self.memory.borrow_mut().has_expired);
-        if is_there { self.wake_at(0).await } else { Ok(()) }
-    }
-
-    /// As [`wake_in_time`](Inner::wake_in_time), where a client's right ends at all: others cost no alarm.
-    async fn wake_for_readers(&self) -> Answer<()> {
-        if self.readers.next_end_ms() == u64::MAX { Ok(()) } else { self.wake_in_time().await }
-    }
-
-    /// Has the object woken when something ends. It has one alarm, which is set to what ends first; whoever comes later and ends later costs nothing.
-    async fn wake_in_time(&self) -> Answer<()> {
-        let at_ms = {
-            let memory = self.memory.borrow();
-            let channel_ms = memory.channel.as_ref().and_then(|channel| channel.expiry).map(|expiry| expiry.ends_at_ms());
-            let revocations_ms = memory.revocations.iter().map(|revocation| revocation.until_ms).max();
-            channel_ms.into_iter().chain(revocations_ms).fold(self.readers.next_end_ms(), u64::min)
-        };
-        if at_ms >= self.alarm_ms.get() {
-            return Ok(());
-        }
-        self.wake_at(at_ms).await.map_err(|cause| internal(&cause))
-    }
-
-    async fn wake_at(&self, at_ms: u64) -> Result<()> {
-        self.alarm_ms.set(at_ms);
-        self.store.wake_at(at_ms).await
-    }
-
-    async fn ring(&self) -> Answer<()> {
-        let now_ms = Date::now().as_millis();
-        for socket in self.readers.ended(&self.state, now_ms + ENDS_TOGETHER_MS) {
-            self.end(&socket, Framing::TidewireV1, 3005, ErrorKind::CredentialExpired.code());
-        }
-        let channel = self.channel()?;
-        self.prune_revocations(now_ms)?;
-        if channel.is_none() && self.store.is_over().map_err(|cause| internal(&cause))? {
-            self.clear().await?;
-        }
-        self.wake_in_time().await
-    }
-
-    fn prune_revocations(&self, now_ms: u64) -> Answer<()> {
-        self.memory.borrow_mut().revocations.retain(|revocation| revocation.until_ms > now_ms);
-        self.store.prune_revocations(now_ms).map_err(|cause| internal(&cause))
-    }
-
-    /// Removes all that is stored. Revocations stay in force: a channel that is made anew is no way back.
-    async fn clear(&self) -> Answer<()> {
-        let keeps_revocations = !self.memory.borrow().revocations.is_empty();
-        if !keeps_revocations {
-            // It goes with the rest.
-            self.alarm_ms.set(u64::MAX);
-        }
-        self.store.delete(keeps_revocations).await.map_err(|cause| {
-            self.memory.borrow_mut().is_loaded = false;
-            internal(&cause)
-        })
     }
 
     /// The line of a reader that is gone. It had all up to the tail, unless it was catching up.
@@ -301,7 +240,7 @@ impl Inner {
         let Some((trace, from)) = reader.trace.take() else { return };
         let channel = self.channel().ok().flatten();
         let to = channel.map_or(from, |channel| channel.offset(reader.after.unwrap_or(channel.tail)));
-        worker::console_log!("{}", trace.ended(from, to, code, Date::now().as_millis()));
+        worker::console_log!("{}", trace.ended(from, to, code, now_ms()));
         // An error and a close may both tell of one end. What is closed may take no attachment any more, and is told of once then.
         let _ = socket.serialize_attachment(&reader);
     }
@@ -318,7 +257,7 @@ impl Inner {
 
     /// A Worker says so when a stream's queue was full. Of a client's own socket the object decides, and has counted it.
     fn count_overflow(&self, socket: &WebSocket, code: u16) {
-        let is_held = code == 3008 && Readers::get(socket).is_some_and(|reader| reader.framing != Framing::TidewireV1);
+        let is_held = code == CloseCode::Slow.number() && Readers::get(socket).is_some_and(|reader| reader.framing != Framing::TidewireV1);
         self.activity.borrow_mut().drops += u64::from(is_held);
     }
 
@@ -328,17 +267,17 @@ impl Inner {
             return Ok(());
         }
         self.channel()?;
-        grant.check_access(&self.memory.borrow().revocations, Date::now().as_millis())
+        grant.check_access(&self.memory.borrow().revocations, now_ms())
     }
 
     /// Keeps a revocation and ends the connections that it concerns.
     async fn revoke(&self, revocation: Revocation) -> Answer<()> {
-        let now_ms = Date::now().as_millis();
+        let now_ms = now_ms();
         self.prune_revocations(now_ms)?;
         self.store.put_revocation(&revocation).map_err(|cause| internal(&cause))?;
         for socket in self.state.get_websockets() {
             if let Some(reader) = Readers::get(&socket).filter(|reader| reader.grant.is_revoked(&revocation, now_ms)) {
-                self.end(&socket, reader.framing, 3507, ErrorKind::AccessDenied.code());
+                self.end(&socket, reader.framing, CloseCode::AccessDenied, ErrorKind::AccessDenied.code());
             }
         }
         self.memory.borrow_mut().revocations.push(revocation);
@@ -398,35 +337,19 @@ impl Inner {
         Ok(channel)
     }
 
-    /// A commit that makes the channel, whose end is set in the same turn.
-    fn commit_new(self: &Rc<Self>, commit: Commit) -> Answer<Channel> {
-        let channel = self.commit(commit)?;
-        if channel.expiry.is_some() {
-            let inner = Rc::clone(self);
-            self.state.wait_until(async move {
-                if let Err(error) = inner.wake_in_time().await {
-                    // Whoever meets the expired channel sets it again.
-                    worker::console_error!("{}", fault(None, format!("the end of a channel is not set: {error}")));
-                }
-            });
-        }
-        Ok(channel)
-    }
-
     fn fan_out(&self, channel: &Channel, page: &Page) {
         let cursor = self.cursor();
         for framing in Framing::ALL {
             let Some(sockets) = self.readers.live(framing) else { continue };
-            let text = framing.batch(channel, page.after, &page.events, cursor);
+            let Delivery { batch, then, .. } = Delivery::new(framing, channel, None, page, cursor);
             if framing == Framing::TidewireV1 {
-                for slow in self.readers.send_in_window(sockets, &text, page.end(), self.settings.socket_window_bytes) {
+                for slow in self.readers.send_in_window(sockets, &batch, page.end(), self.settings.socket_window_bytes) {
                     self.close_slow(&slow);
                 }
-            } else if !text.is_empty() {
-                Readers::send(sockets, &text);
+            } else if !batch.is_empty() {
+                Readers::send(sockets, &batch);
             }
-            if channel.closed {
-                let closing = framing.closing(channel);
+            if let Then::End(closing) = then {
                 if !closing.frame.is_empty() {
                     Readers::send(sockets, &closing.frame);
                 }
@@ -446,7 +369,7 @@ impl Inner {
                 memory.last_epoch = channel.epoch;
             }
         }
-        self.readers.close_everyone(3010, "channel-deleted");
+        self.readers.close_everyone(CloseCode::ChannelDeleted, "channel-deleted");
         self.clear().await
     }
 
@@ -470,207 +393,7 @@ impl Inner {
         channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
     }
 
-    fn subscribe(self: &Rc<Self>, subscribe: Subscribe, grant: Grant, trace: Option<Trace>, offers_subprotocol: bool) -> Answer<Response> {
-        if u64::from(self.readers.count()) >= self.policy.max_readers {
-            return Err(Error::too_many_readers(self.policy.max_readers));
-        }
-        let channel = self.present()?;
-        let snapshot = match self.policy.presence {
-            Some(presence) if subscribe.framing.carries_presence() => subscribe.framing.presence(&self.members(presence)?, true),
-            _ => None,
-        };
-        // A long poll is a request: its answer is its end.
-        let trace = trace.filter(|_| subscribe.framing != Framing::News).map(|trace| (trace, channel.offset(subscribe.after)));
-        let after = Some(subscribe.after);
-        let reader = Reader { framing: subscribe.framing, after, grant, member: None, is_windowed: false, is_waiting: false, trace };
-        self.keep(&channel, subscribe, snapshot, reader, offers_subprotocol).map_err(|cause| internal(&cause))
-    }
-
-    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, snapshot: Option<String>, reader: Reader, offers_subprotocol: bool) -> Result<Response> {
-        let Subscribe { framing, after, gap, cursor } = subscribe;
-        let pair = WebSocketPair::new()?;
-        self.state.accept_web_socket(&pair.server);
-        let is_windowed = framing == Framing::TidewireV1 && offers_subprotocol;
-        if is_windowed {
-            self.readers.window.open(pair.server.as_ref(), false);
-        }
-        let ack_bytes = is_windowed.then_some(self.settings.socket_ack_bytes);
-        let greeting = framing.greeting(channel, after, gap, self.settings.retry_ms, entropy(), ack_bytes);
-        self.activity.borrow_mut().gaps += u64::from(gap.is_some());
-        for frame in greeting.into_iter().chain(gap.and_then(|gap| framing.gap(gap, cursor))).chain(snapshot) {
-            pair.server.send_with_str(frame)?;
-        }
-        let reader = Reader { is_windowed, ..reader };
-        self.readers.note_end(&reader);
-        self.send_page(&pair.server, reader, cursor)?;
-        let headers = match framing {
-            // This answer goes to the client as it is.
-            Framing::TidewireV1 => Headers::new(),
-            _ => Kept { content_type: channel.content_type.clone(), offset: channel.offset(after), cursor }.write()?,
-        };
-        upgraded(pair.client, offers_subprotocol, headers)
-    }
-
-    /// The next page of a reader that is catching up, wherever it is.
-    fn catch_up(self: &Rc<Self>, socket: &WebSocket) {
-        let Some(reader) = Readers::get(socket).filter(|reader| reader.after.is_some()) else { return };
-        if self.send_page(socket, reader, self.cursor()).is_err() {
-            // It left in mid-catch-up.
-            self.readers.remove(socket);
-        }
-    }
-
-    /// Sends one page. The page that reaches the tail and the switch to live are one turn, so nothing can fall between them.
-    fn send_page(self: &Rc<Self>, socket: &WebSocket, mut reader: Reader, cursor: u64) -> Result<()> {
-        let framing = reader.framing;
-        reader.is_waiting = false;
-        let Some(after) = reader.after.take().filter(|_| framing != Framing::News) else {
-            return self.readers.set(socket, &reader);
-        };
-        let mut limit = self.policy.page;
-        if reader.is_windowed {
-            // With what is not acknowledged yet, and what framing adds, it fits the window.
-            limit.max_bytes = limit.max_bytes.min(self.settings.socket_window_bytes / 2);
-        }
-        let read = self.present().and_then(|channel| {
-            // Retention may have passed the reader since its last page.
-            let position = channel.position(Start::After(channel.offset(after)));
-            let page = self.read(&channel, position.after, limit)?;
-            Ok((channel, position.gap, page))
-        });
-        let (channel, gap, page) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                self.readers.remove(socket);
-                return socket.close(Some(error.close_code()), Some(error.close_reason()));
-            }
-        };
-        if let Some(frame) = gap.and_then(|gap| framing.gap(gap, cursor)) {
-            self.activity.borrow_mut().gaps += 1;
-            socket.send_with_str(frame)?;
-        }
-        let batch = framing.batch(&channel, page.after, &page.events, cursor);
-        let mut pending = 0.0;
-        if !batch.is_empty() {
-            pending = self.readers.window.send_page(socket.as_ref(), &batch, page.end() as f64)?;
-        }
-        if !page.is_up_to_date(&channel) {
-            reader.after = Some(page.end());
-            reader.is_waiting = pending >= self.settings.socket_ack_bytes as f64;
-            self.readers.set(socket, &reader)?;
-            return self.go_on(socket, reader);
-        }
-        if channel.closed {
-            let closing = framing.closing(&channel);
-            if !closing.frame.is_empty() {
-                socket.send_with_str(closing.frame)?;
-            }
-            self.readers.remove(socket);
-            return socket.close(Some(closing.code), Some(closing.reason));
-        }
-        self.readers.set(socket, &reader)
-    }
-
-    /// How a reader that is behind comes to its next page: a Worker asks for it when it has written this one out; a client, which cannot be
-    /// asked, gets it in a later turn, so that others have theirs between, or once it has acknowledged what it got.
-    fn go_on(self: &Rc<Self>, socket: &WebSocket, reader: Reader) -> Result<()> {
-        if reader.framing != Framing::TidewireV1 {
-            return socket.send_with_str(MORE);
-        }
-        let (inner, socket) = (Rc::clone(self), socket.clone());
-        self.state.wait_until(async move {
-            if !reader.is_waiting {
-                Delay::from(Duration::ZERO).await;
-                return inner.catch_up(&socket);
-            }
-            // One that never acknowledges gets on as well: it has what was sent, and resumes.
-            Delay::from(ACK_WAIT).await;
-            if Readers::get(&socket).is_some_and(|now| now.is_waiting && now.after == reader.after) {
-                inner.close_slow(&socket);
-            }
-        });
-        Ok(())
-    }
-
-    /// The reader has everything up to an offset, or says so: it is its own window.
-    fn acknowledge(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, offset: Offset) {
-        // Whoever has read nothing of a channel that did not exist has acknowledged none of its events.
-        let seq = if offset == Offset::ABSENT { 0 } else { offset.seq };
-        let pending = self.readers.window.acknowledge(socket.as_ref(), seq as f64);
-        if reader.is_waiting && pending < self.settings.socket_ack_bytes as f64 {
-            self.catch_up(socket);
-        }
-    }
-
-    /// Closes a reader that is slower than its channel. What it was sent still reaches it; from there it resumes.
-    fn close_slow(&self, socket: &WebSocket) {
-        self.activity.borrow_mut().drops += 1;
-        self.end(socket, Framing::TidewireV1, 3008, "slow");
-    }
-
-    /// Ends one reader, and tells it why where its framing can.
-    fn end(&self, socket: &WebSocket, framing: Framing, code: u16, reason: &'static str) {
-        self.readers.remove(socket);
-        // It may have left already.
-        let _ = framing.close(code, reason).map_or(Ok(()), |frame| socket.send_with_str(frame)).and_then(|()| socket.close(Some(code), Some(reason)));
-    }
-
-    fn client_frame(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, text: &str) {
-        let longest = self.settings.max_body_bytes;
-        if text.len() as u64 > longest {
-            let error = Error::new(ErrorKind::BodyTooLarge, format!("a frame has at most {longest} bytes, this one {}", text.len()));
-            return self.refuse_frame(socket, &error, error.close_code());
-        }
-        // The alarm may not have rung yet, and what was sent before a revocation may come after it.
-        let admitted = self.admit(&reader.grant);
-        match ClientFrame::parse(text) {
-            Ok(ClientFrame::Ack { offset }) => self.acknowledge(socket, reader, offset),
-            Ok(ClientFrame::Publish { id, data, producer }) => {
-                let published = admitted.clone().and_then(|()| reader.grant.demand(Right::Publish)).and_then(|()| self.touched()).and_then(|channel| {
-                    let tallies = self.known(self.policy.tallies(&reader.grant, producer.as_ref()))?;
-                    match decide_publish(&data, producer.as_ref(), channel.as_ref(), &tallies, &self.policy, self.moment())? {
-                        Some(commit) if commit.is_new => self.commit_new(commit),
-                        Some(commit) => self.commit(commit),
-                        None => self.present(),
-                    }
-                });
-                let answer = match published {
-                    Ok(channel) => ack_frame(&id, channel.tail_offset()),
-                    Err(error) => {
-                        self.activity.borrow_mut().refusals += 1;
-                        error_frame(Some(&id), &error)
-                    }
-                };
-                // Whoever left meanwhile finds its event in the log.
-                let _ = socket.send_with_str(answer);
-            }
-            Ok(ClientFrame::Presence { id, state }) => {
-                let said =
-                    admitted.clone().and_then(|()| reader.grant.demand(Right::Presence)).and_then(|()| Member::new(id, &state, self.policy.max_json_depth));
-                if let Err(error) = said.and_then(|said| self.announce(self.policy.presence()?, said, Some(socket))) {
-                    let _ = socket.send_with_str(error_frame(None, &error));
-                }
-            }
-            Err(error) => return self.refuse_frame(socket, &error, error.close_code()),
-        }
-        if let Err(error) = admitted {
-            self.end(socket, Framing::TidewireV1, error.close_code(), error.close_reason());
-        }
-    }
-
-    /// Client and server disagree about the protocol: going on would only hide it.
-    fn refuse_frame(&self, socket: &WebSocket, error: &Error, close_code: u16) {
-        self.readers.remove(socket);
-        // It may have left already.
-        let _ = socket.send_with_str(error_frame(None, error)).and_then(|()| socket.close(Some(close_code), Some(error.close_reason())));
-    }
-
     fn cursor(&self) -> u64 {
-        next_cursor(Date::now().as_millis(), None, 0)
+        next_cursor(now_ms(), None, 0)
     }
-}
-
-/// Chance for what only has to differ: cache keys and reconnection times.
-pub(crate) fn entropy() -> u32 {
-    (js_sys::Math::random() * f64::from(u32::MAX)) as u32
 }

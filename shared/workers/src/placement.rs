@@ -3,6 +3,7 @@
 //! An object stays where it was first called, and one of a jurisdiction is another than that of the same name without: decide before the first launch, since what
 //! was stored before is not found afterwards.
 
+use tidewire_core::Settings;
 use wasm_bindgen::prelude::*;
 use worker::{Env, ObjectNamespace, Result, Stub};
 
@@ -14,16 +15,12 @@ extern "C" {
 }
 
 /// The object of a name, by the settings `JURISDICTION` and `LOCATION_HINT`.
-pub(crate) fn object(env: &Env, binding: &str, name: &str) -> Result<Stub> {
-    let setting = |name| env.var(name).map(|value| value.to_string()).ok().filter(|value| !value.is_empty());
+pub(crate) fn object(env: &Env, binding: &str, settings: &Settings, name: &str) -> Result<Stub> {
     let mut namespace = env.durable_object(binding)?;
-    if let Some(jurisdiction) = setting("JURISDICTION") {
+    if !settings.jurisdiction.is_empty() {
         // The `worker` crate does not bind it.
         let all: &JsValue = namespace.as_ref();
-        namespace = all.unchecked_ref::<Namespace>().jurisdiction(&jurisdiction)?.unchecked_into::<ObjectNamespace>();
+        namespace = all.unchecked_ref::<Namespace>().jurisdiction(&settings.jurisdiction)?.unchecked_into::<ObjectNamespace>();
     }
-    match setting("LOCATION_HINT") {
-        Some(region) => namespace.get_by_name_with_location_hint(name, &region),
-        None => namespace.get_by_name(name),
-    }
+    if settings.location_hint.is_empty() { namespace.get_by_name(name) } else { namespace.get_by_name_with_location_hint(name, &settings.location_hint) }
 }

@@ -8,7 +8,9 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use tidewire_access::{ASK_MS, JwkSet, KeyCache, MAX_SET_BYTES, Plan};
 use tidewire_core::{Error, ErrorKind};
-use worker::{AbortController, Date, Delay, Fetch, Method, Request, RequestInit, RequestRedirect, Result};
+use worker::{AbortController, Delay, Fetch, Method, Request, RequestInit, RequestRedirect, Result};
+
+use crate::clock::now_ms;
 
 thread_local! {
     /// One provider: `JWKS_URL` is the same for every function of a Worker.
@@ -27,8 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The keys, as [`KeyCache`] says: asked for once by one request, while the others wait or use what is there.
 pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkSet>, Error> {
     loop {
-        let now_ms = Date::now().as_millis();
-        let (plan, keys) = KNOWN.with_borrow(|known| (known.cache.plan(known.keys.as_deref(), id, now_ms), known.keys.clone()));
+        let began_ms = now_ms();
+        let (plan, keys) = KNOWN.with_borrow(|known| (known.cache.plan(known.keys.as_deref(), id, began_ms), known.keys.clone()));
         match (plan, keys) {
             (Plan::Use, Some(keys)) => return Ok(keys),
             (Plan::Use | Plan::Refuse, _) => {
@@ -36,10 +38,10 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
             }
             (Plan::Wait, _) => Delay::from(LOOK_EVERY).await,
             (Plan::Ask, _) => {
-                KNOWN.with_borrow_mut(|known| known.cache.begin(now_ms));
+                KNOWN.with_borrow_mut(|known| known.cache.begin(began_ms));
                 let keys = ask(url).await;
                 KNOWN.with_borrow_mut(|known| {
-                    known.cache.end(keys.is_ok(), Date::now().as_millis());
+                    known.cache.end(keys.is_ok(), now_ms());
                     match keys {
                         Ok(keys) => known.keys = Some(Rc::new(keys)),
                         Err(cause) => worker::console_error!("{}", tidewire_core::fault(None, format!("JWKS_URL cannot be read: {cause}"))),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use js_sys::{Date, Object, Set};
 use serde::{Deserialize, Serialize};
-use tidewire_core::{Framing, Grant, Lease, Member, Offset, Trace};
+use tidewire_core::{CloseCode, Framing, Grant, Lease, Member, Offset, Trace};
 use wasm_bindgen::prelude::*;
 use worker::{Result, State, WebSocket};
 
@@ -191,14 +191,14 @@ impl Readers {
         self.window.send(sockets, text, seq as f64, limit as f64).into_iter().flat_map(window::sockets)
     }
 
-    pub(crate) fn close(sockets: &Set, code: u16, reason: &str) {
-        close_all(sockets, code, reason);
+    pub(crate) fn close(sockets: &Set, code: CloseCode, reason: &str) {
+        close_all(sockets, code.number(), reason);
     }
 
     /// Ends every reader.
-    pub(crate) fn close_everyone(&self, code: u16, reason: &str) {
+    pub(crate) fn close_everyone(&self, code: CloseCode, reason: &str) {
         for sockets in self.live.values().chain([&self.catching_up]) {
-            close_all(sockets, code, reason);
+            close_all(sockets, code.number(), reason);
         }
         self.members.borrow_mut().clear();
     }

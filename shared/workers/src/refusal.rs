@@ -9,7 +9,7 @@ pub(crate) fn refuse_upgrade(error: &Error, offers_subprotocol: bool) -> Result<
     let pair = WebSocketPair::new()?;
     pair.server.accept()?;
     pair.server.send_with_str(error_frame(None, error))?;
-    pair.server.close(Some(error.close_code()), Some(error.close_reason()))?;
+    pair.server.close(Some(error.close_code().number()), Some(error.close_reason()))?;
     upgraded(pair.client, offers_subprotocol, Headers::new())
 }
 

@@ -29,7 +29,7 @@ pub struct Call {
     /// The channel, to publish to.
     pub channel: Publisher,
     /// The settings in force.
-    pub settings: Settings,
+    pub settings: Rc<Settings>,
 }
 
 /// Longest chunk of a body, in bytes.
@@ -42,6 +42,7 @@ pub type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Error>>>>;
 pub struct Publisher {
     env: Env,
     binding: String,
+    settings: Rc<Settings>,
     channel: ChannelName,
     grant: Grant,
     has_begun: Cell<bool>,
@@ -51,7 +52,7 @@ impl Publisher {
     /// Has the channel carry out a change, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
     /// revoked the channel alone knows, so it is asked with the first operation; what has begun goes on when the client's right ends.
     pub async fn send(&self, change: Change, body: Vec<u8>) -> Reply {
-        let handover = Handover { env: &self.env, binding: &self.binding, offers_subprotocol: false };
+        let handover = Handover { env: &self.env, binding: &self.binding, settings: &self.settings, offers_subprotocol: false };
         let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
         let grant = Grant { until_ms, ..self.grant.clone() };
         let request = ChannelRequest { channel: self.channel.clone(), operation: Operation::Change(change), grant };
@@ -92,7 +93,7 @@ pub(crate) async fn carry_out(
     request: &mut Request,
     routed: Routed,
     handover: &Handover<'_>,
-    settings: Settings,
+    settings: Rc<Settings>,
     own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
 ) -> worker::Result<Response> {
     let body = match request.inner().body() {
@@ -100,7 +101,8 @@ pub(crate) async fn carry_out(
         None => Box::pin(stream::empty()),
     };
     let (channel, grant) = (routed.channel.clone(), routed.grant.clone());
-    let channel = Publisher { env: handover.env.clone(), binding: handover.binding.into(), channel, grant, has_begun: Cell::default() };
+    let (env, binding, kept) = (handover.env.clone(), handover.binding.into(), Rc::clone(&settings));
+    let channel = Publisher { env, binding, settings: kept, channel, grant, has_begun: Cell::default() };
     let answer = Rc::new(RefCell::new(None));
     let done = future_to_promise({
         let answer = Rc::clone(&answer);

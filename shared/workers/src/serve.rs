@@ -1,22 +1,25 @@
 //! The Worker: what happens to a request before and around its channel.
 
+use std::rc::Rc;
+
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
     Asset, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, RequestHead, Settings, Target, Tenant, Trace, Transport, fault,
     file, route,
 };
-use worker::{Date, Env, Request, Response, Result};
+use worker::{Env, Request, Response, Result};
 
 use crate::bridge;
+use crate::clock::{entropy, now_ms};
 use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS, Task, tenant_object};
 use crate::identity::identify;
 use crate::long_poll;
-use crate::object::entropy;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::request_rate::admit;
 use crate::respond::{internal, refuse, respond, with_headers};
 use crate::route::{Call, carry_out};
+use crate::settings::settings;
 
 /// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable Object namespace.
 pub async fn serve<F: Function>(request: Request, env: &Env, binding: &str, base: Option<&str>) -> Result<Response> {
@@ -34,9 +37,9 @@ pub async fn serve_routes<F: Function>(
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
     let (mut headers, mut trace) = (Vec::new(), None);
-    let answered = answer::<F>(&mut request, &Handover { env, binding, offers_subprotocol }, base, &mut headers, &mut trace, own).await;
+    let answered = answer::<F>(&mut request, Served { env, binding, base, offers_subprotocol }, &mut headers, &mut trace, own).await;
     if let Err(error) = &answered {
-        worker::console_log!("{}", trace.map_or_else(|| fault(None, error), |trace| trace.refused(error, Date::now().as_millis())));
+        worker::console_log!("{}", trace.map_or_else(|| fault(None, error), |trace| trace.refused(error, now_ms())));
     }
     match answered {
         Err(error) if is_upgrade => refuse_upgrade(&error, offers_subprotocol),
@@ -55,45 +58,47 @@ pub fn serve_assets(request: &Request, base: &str, assets: &[Asset], policy: &st
     }
 }
 
-/// The settings that the Worker was deployed with.
-pub(crate) fn settings(env: &Env, base: Option<&str>) -> Result<Settings, Error> {
-    Settings::read(|name| match (name, base) {
-        ("BASE_PATH", Some(base)) => Some(base.into()),
-        _ => env.var(name).ok().map(|value| value.to_string()),
-    })
+/// Where a function is served, and by which binding its channels are reached.
+#[derive(Clone, Copy)]
+struct Served<'a> {
+    env: &'a Env,
+    binding: &'a str,
+    base: Option<&'a str>,
+    offers_subprotocol: bool,
 }
 
 async fn answer<F: Function>(
     request: &mut Request,
-    handover: &Handover<'_>,
-    base: Option<&str>,
+    served: Served<'_>,
     headers: &mut Vec<(&'static str, String)>,
     trace: &mut Option<Trace>,
     own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
 ) -> Result<Response, Error> {
-    let settings = settings(handover.env, base)?;
+    let Served { env, binding, base, offers_subprotocol } = served;
+    let settings = Rc::new(settings(env, base)?);
+    let handover = Handover { env, binding, settings: &settings, offers_subprotocol };
     let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
     // The SDK's own reading makes a GET of every method that it does not know.
     let method = request.inner().method();
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let head = RequestHead { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
     *headers = cors(&head, &settings);
-    *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), Date::now().as_millis()));
+    *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), now_ms()));
     match route::<F>(&head, &settings)? {
         Target::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Target::Channel(asked) => {
-            let asked = asked.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
+            let asked = asked.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
-            hand_over(asked, body, trace.as_ref(), handover, &settings).await.map_err(|cause| internal(&cause))
+            hand_over(asked, body, trace.as_ref(), &handover).await.map_err(|cause| internal(&cause))
         }
         Target::EraseTenant(tenant) => {
-            let tenant = tenant.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
+            let tenant = tenant.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
             let status = handover.task(&tenant_object(tenant.beginning()), &Task::Erase).await.map_err(|cause| internal(&cause))?;
             respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
         }
         Target::Route(routed) => {
-            let routed = routed.authorize::<F>(&admitted::<F>(handover.env, &head, &settings).await?, &settings)?;
-            carry_out(request, routed, handover, settings, own).await.map_err(|cause| internal(&cause))
+            let routed = routed.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
+            carry_out(request, routed, &handover, Rc::clone(&settings), own).await.map_err(|cause| internal(&cause))
         }
     }
 }
@@ -129,7 +134,7 @@ async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings
     Ok(body)
 }
 
-async fn hand_over(asked: ChannelRequest, body: Vec<u8>, trace: Option<&Trace>, handover: &Handover<'_>, settings: &Settings) -> Result<Response> {
+async fn hand_over(asked: ChannelRequest, body: Vec<u8>, trace: Option<&Trace>, handover: &Handover<'_>) -> Result<Response> {
     let response = handover.send(&asked, body, trace).await?;
     // Without a socket it is an answer already: history, an error, the end.
     let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation) else { return Ok(response) };
@@ -140,8 +145,8 @@ async fn hand_over(asked: ChannelRequest, body: Vec<u8>, trace: Option<&Trace>, 
     let kept = Kept::read(response.headers())?;
     let socket = response.websocket().ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))?;
     match read.transport {
-        Transport::EventSource => bridge::hold(socket, Framing::EventSource, &kept, &asked.grant, settings),
-        Transport::DurableSse => bridge::hold(socket, Framing::DurableSse, &kept, &asked.grant, settings),
-        _ => long_poll::wait(socket, &kept, &asked.grant, settings).await,
+        Transport::EventSource => bridge::hold(socket, Framing::EventSource, &kept, &asked.grant, handover.settings),
+        Transport::DurableSse => bridge::hold(socket, Framing::DurableSse, &kept, &asked.grant, handover.settings),
+        _ => long_poll::wait(socket, &kept, &asked.grant, handover.settings).await,
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, Revocation, RowSize};
 use wasm_bindgen::prelude::*;
-use worker::{Date, Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
+use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
+
+use crate::clock::now_ms;
 
 /// Version of the tables below; a store of a newer one is refused, not guessed at.
 const SCHEMA_VERSION: u64 = 2;
@@ -193,7 +195,7 @@ impl Store {
 
     /// Has the object woken. Called in the turn that writes something, it is stored with it or not at all.
     pub(crate) async fn wake_at(&self, at_ms: u64) -> Result<()> {
-        self.storage.set_alarm(Duration::from_millis(at_ms.saturating_sub(Date::now().as_millis())).min(LONGEST_SLEEP)).await
+        self.storage.set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms())).min(LONGEST_SLEEP)).await
     }
 
     /// What is known of a producer.

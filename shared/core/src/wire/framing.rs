@@ -10,6 +10,7 @@ use super::news::news;
 use super::{frame, sse};
 use crate::access::{Grant, Revocation};
 use crate::channel::{Channel, Event, Gap, Offset};
+use crate::close_code::CloseCode;
 use crate::http::headers::{reply, set};
 use crate::http::{ContentType, Reply, headers};
 use crate::presence::{Member, members_json};
@@ -34,7 +35,7 @@ pub struct Closing {
     /// Last frame; empty when the last batch said it already.
     pub frame: String,
     /// WebSocket close code.
-    pub code: u16,
+    pub code: CloseCode,
     /// WebSocket close reason.
     pub reason: &'static str,
 }
@@ -145,17 +146,17 @@ impl Framing {
     /// The end, sent after the batch that reached the tail of a closed channel.
     pub fn closing(self, channel: &Channel) -> Closing {
         let frame = if self == Framing::TidewireV1 { frame::closed(channel.tail_offset()) } else { String::new() };
-        Closing { frame, code: 1000, reason: "channel-closed" }
+        Closing { frame, code: CloseCode::Finished, reason: "channel-closed" }
     }
 
     /// Says with which close code the server ends the connection: before the close itself, which may take seconds, and where SSE has none. `None` for a framing
     /// that cannot say it; its client finds out by its next request.
-    pub fn close(self, code: u16, reason: &'static str) -> Option<String> {
+    pub fn close(self, code: CloseCode, reason: &'static str) -> Option<String> {
         match self {
-            Framing::TidewireV1 => Some(frame::close_frame(code, reason)),
+            Framing::TidewireV1 => Some(frame::close_frame(code.number(), reason)),
             Framing::EventSource => {
                 let mut out = String::new();
-                sse::encode_event(&mut out, None, Some("close"), &format!(r#"{{"code":{code},"reason":"{reason}"}}"#));
+                sse::encode_event(&mut out, None, Some("close"), &format!(r#"{{"code":{},"reason":"{reason}"}}"#, code.number()));
                 Some(out)
             }
             Framing::DurableSse | Framing::News => None,
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_end_is_told_to_those_who_can_read_it() {
-        let told = Framing::ALL.map(|framing| framing.close(3005, "credential-expired"));
+        let told = Framing::ALL.map(|framing| framing.close(CloseCode::CredentialExpired, "credential-expired"));
         assert_eq!(told[0].as_deref(), Some(r#"{"type":"close","code":3005,"reason":"credential-expired"}"#));
         assert_eq!(told[1].as_deref(), Some("event: close\ndata:{\"code\":3005,\"reason\":\"credential-expired\"}\n\n"));
         assert_eq!(told[2..], [None, None]);

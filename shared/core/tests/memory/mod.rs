@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Activity, Authored, ChangeDecision, Channel, ChannelName, ChannelRequest, ClientFrame, Commit, ContentType, Creation, Error, ErrorKind, Event, Framing,
-    Function, Grant, Identity, Lease, Moment, Operation, Page, PageLimit, Policy, ProducerState, Read, ReadDecision, Reply, RequestHead, Rights, Row, RowSize,
-    Scope, Settings, Subscribe, Tally, Target, Transport, UnauthorizedRequest, Write, ack_frame, decide_announce, decide_change, decide_head, decide_publish,
-    decide_read, decide_revoke, decide_stats, error_frame, event_stream_head, into_parts, members_at, next_cursor, presence_reply, problem, route, timed_out,
+    Activity, Authored, ChangeDecision, Channel, ChannelName, ChannelRequest, CloseCode, Commit, Connection, ContentType, Creation, Delivery, Error, ErrorKind,
+    Event, Framing, Function, Grant, Identity, Lease, Member, Moment, Operation, Page, PageLimit, Policy, Presence, ProducerState, Read, ReadDecision, Reply,
+    RequestHead, Rights, Row, RowSize, Scope, Settings, Subscribe, Tally, Target, Then, Transport, UnauthorizedRequest, Write, client_frame, decide_announce,
+    decide_change, decide_head, decide_read, decide_revoke, decide_stats, error_frame, event_stream_head, into_parts, members_at, next_cursor, opening,
+    presence_reply, problem, route, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -98,7 +99,7 @@ impl Memory {
             Err(error) => Err(error),
         };
         asked.unwrap_or_else(|error| match ask.headers.get("upgrade") {
-            Some(_) => Answer { status: 101, frames: vec![error_frame(None, &error)], close: Some(error.close_code()), ..Answer::default() },
+            Some(_) => Answer { status: 101, frames: vec![error_frame(None, &error)], close: Some(error.close_code().number()), ..Answer::default() },
             None => answer(problem(&error)),
         })
     }
@@ -125,7 +126,9 @@ impl Memory {
                     assert_eq!(plan.is_at_tail, plan.after == channel.tail);
                     return Ok(answer(plan.reply(&channel, &log.page(plan.after, plan.limit(policy.page)))));
                 }
-                ReadDecision::Subscribe(subscribe) => return log.subscribe(subscribe, read, &ask.frames, policy, now_ms),
+                ReadDecision::Subscribe(subscribe) => {
+                    return log.subscribe(subscribe, (read, &grant, self.settings.max_body_bytes), &ask.frames, policy, now_ms);
+                }
             },
             Operation::Change(change) => change,
             Operation::Head => return decide_head(channel.as_ref(), policy).map(answer),
@@ -135,13 +138,7 @@ impl Memory {
             }
             Operation::Announce => {
                 let (presence, member) = decide_announce(&ask.body, policy)?;
-                log.leases.retain(|lease| lease.until_ms > now_ms);
-                let mut members = members_at(&log.leases, now_ms);
-                presence.update(&mut members, &member)?;
-                log.leases.retain(|lease| lease.member.id != member.id);
-                if member.state.is_some() {
-                    log.leases.push(Lease { member, until_ms: now_ms + presence.lease_ms });
-                }
+                let (members, _) = log.announce(presence, member, now_ms)?;
                 return Ok(answer(presence_reply(&members)));
             }
             Operation::Revoke => return decide_revoke(&ask.body, now_ms).map(|(_, reply)| answer(reply)),
@@ -205,6 +202,18 @@ impl Log {
         tallies
     }
 
+    /// Those present after a member has spoken, and whether that is news.
+    fn announce(&mut self, presence: Presence, said: Member, now_ms: u64) -> Result<(Vec<Member>, bool), Error> {
+        self.leases.retain(|lease| lease.until_ms > now_ms);
+        let mut members = members_at(&self.leases, now_ms);
+        let is_news = presence.update(&mut members, &said)?;
+        self.leases.retain(|lease| lease.member.id != said.id);
+        if said.state.is_some() {
+            self.leases.push(Lease { member: said, until_ms: now_ms + presence.lease_ms });
+        }
+        Ok((members, is_news))
+    }
+
     fn commit(&mut self, commit: Commit) -> Vec<Event> {
         self.producers.extend(commit.tallies);
         let Commit { channel, rows, producer, erased, .. } = commit;
@@ -231,53 +240,87 @@ impl Log {
     }
 
     /// A reader that stays until it has caught up and has sent its frames.
-    fn subscribe(&mut self, subscribe: Subscribe, read: &Read, sent: &[String], policy: &Policy, now_ms: u64) -> Result<Answer, Error> {
-        let Subscribe { framing, after, gap, cursor } = subscribe;
-        let mut channel = self.existing(policy)?;
+    fn subscribe(
+        &mut self,
+        subscribe: Subscribe,
+        (read, grant, max_bytes): (&Read, &Grant, u64),
+        sent: &[String],
+        policy: &Policy,
+        now_ms: u64,
+    ) -> Result<Answer, Error> {
+        let Subscribe { framing, after, cursor, .. } = subscribe;
+        let channel = self.existing(policy)?;
         if framing == Framing::News {
             return Ok(answer(timed_out(channel.offset(after), cursor)));
         }
-        let mut frames: Vec<String> = framing.greeting(&channel, after, gap, 2000, 1000, None).into_iter().collect();
-        frames.extend(gap.and_then(|gap| framing.gap(gap, cursor)));
-        let mut page = self.page(after, policy.page);
-        frames.push(framing.batch(&channel, after, &page.events, cursor));
-        while !page.is_up_to_date(&channel) {
-            let after = page.end();
-            page = self.page(after, policy.page);
-            frames.push(framing.batch(&channel, after, &page.events, cursor));
-        }
-        for text in sent {
-            let (id, data, producer) = match ClientFrame::parse(text) {
-                Ok(ClientFrame::Publish { id, data, producer }) => (id, data, producer),
-                // Nothing is held back here.
-                Ok(ClientFrame::Ack { .. }) => continue,
-                Ok(frame) => panic!("memory keeps no connection for {frame:?}"),
-                Err(error) => {
-                    frames.push(error_frame(None, &error));
-                    return Ok(Answer { status: 101, frames, close: Some(error.close_code()), ..Answer::default() });
-                }
-            };
-            let known = self.known(policy.tallies(&Grant::default(), producer.as_ref()));
-            match decide_publish(&data, producer.as_ref(), self.channel.as_ref(), &known, policy, self.moment(now_ms)) {
-                Ok(None) => frames.push(ack_frame(&id, channel.tail_offset())),
-                Ok(Some(commit)) => {
-                    let after = channel.tail;
-                    channel = commit.channel.clone();
-                    let events = self.commit(commit);
-                    frames.push(framing.batch(&channel, after, &events, next_cursor(now_ms, None, 0)));
-                    frames.push(ack_frame(&id, channel.tail_offset()));
-                }
-                Err(error) => frames.push(error_frame(Some(&id), &error)),
+        let members = policy.presence.map(|_| members_at(&self.leases, now_ms));
+        let mut frames = opening(&subscribe, &channel, members.as_deref(), 2000, 1000, None);
+        let (mut after, mut closing) = (after, None);
+        while let Some(page) = Some(self.page(after, policy.page)).filter(|_| closing.is_none()) {
+            let delivery = Delivery::new(framing, &channel, None, &page, cursor);
+            let then = delivery.then.clone();
+            frames.extend(delivery.frames());
+            match then {
+                Then::NextPage => after = page.end(),
+                Then::Live => break,
+                Then::End(end) => closing = Some(end.code),
             }
         }
-        let closing = channel.closed.then(|| framing.closing(&channel));
-        frames.extend(closing.iter().map(|closing| closing.frame.clone()).filter(|frame| !frame.is_empty()));
+        for text in sent {
+            let mut client = Client { log: self, now_ms, frames };
+            let outcome = client_frame(text, grant, max_bytes, policy, &mut client);
+            frames = client.frames;
+            frames.extend(outcome.frames);
+            closing = closing.or(outcome.end.map(|(code, _)| code));
+            if closing.is_some() {
+                break;
+            }
+        }
         if read.transport == Transport::WebSocket {
-            return Ok(Answer { status: 101, frames, close: closing.map(|closing| closing.code), ..Answer::default() });
+            return Ok(Answer { status: 101, frames, close: closing.map(CloseCode::number), ..Answer::default() });
         }
         let mut answer = answer(event_stream_head(framing, &channel.content_type));
         answer.body = frames.concat().into();
         Ok(answer)
+    }
+}
+
+/// The one client of a WebSocket, which sees its own events.
+struct Client<'a> {
+    log: &'a mut Log,
+    now_ms: u64,
+    frames: Vec<String>,
+}
+
+impl Connection for Client<'_> {
+    fn access(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn channel(&mut self) -> Result<Option<Channel>, Error> {
+        Ok(self.log.channel.clone())
+    }
+
+    fn known(&mut self, tallies: Vec<Tally>) -> Result<Vec<Tally>, Error> {
+        Ok(self.log.known(tallies))
+    }
+
+    fn moment(&mut self) -> Moment {
+        self.log.moment(self.now_ms)
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), Error> {
+        let channel = commit.channel.clone();
+        let events = self.log.commit(commit);
+        let page = Page { after: channel.tail - events.len() as u64, events };
+        self.frames.extend(Delivery::new(Framing::TidewireV1, &channel, None, &page, next_cursor(self.now_ms, None, 0)).frames());
+        Ok(())
+    }
+
+    fn announce(&mut self, presence: Presence, said: Member) -> Result<(), Error> {
+        let is_news = self.log.announce(presence, said.clone(), self.now_ms)?.1;
+        self.frames.extend(is_news.then(|| Framing::TidewireV1.presence(&[said], false)).flatten());
+        Ok(())
     }
 }
 

@@ -4,16 +4,17 @@
 //! out are found by whoever asks next: a timer would keep the object awake.
 
 use tidewire_core::{Framing, Member, Presence, members_at};
-use worker::{Date, WebSocket};
+use worker::WebSocket;
 
 use super::{Answer, Inner};
+use crate::clock::now_ms;
 use crate::readers::Readers;
 use crate::respond::internal;
 
 impl Inner {
     /// Those present. Who is so no more is forgotten and the readers are told.
     pub(super) fn members(&self, presence: Presence) -> Answer<Vec<Member>> {
-        let now_ms = Date::now().as_millis();
+        let now_ms = now_ms();
         let mut leases = self.readers.leases(&self.state, presence.lease_ms);
         leases.extend(self.store.leases().map_err(|cause| internal(&cause))?);
         let over: Vec<_> = leases.iter().filter(|lease| lease.until_ms <= now_ms).map(|lease| lease.member.gone()).collect();
@@ -33,7 +34,7 @@ impl Inner {
         }
         let mut members = self.members(presence)?;
         let is_news = presence.update(&mut members, &said)?;
-        let now_ms = Date::now().as_millis();
+        let now_ms = now_ms();
         match (said.state.as_deref(), socket) {
             (None, _) => self.forget(&said.id)?,
             (Some(_), Some(socket)) => {

@@ -64,6 +64,6 @@ impl Inner {
     }
 
     fn handover<'a>(&'a self, binding: &'a str) -> Handover<'a> {
-        Handover { env: &self.env, binding, offers_subprotocol: false }
+        Handover { env: &self.env, binding, settings: &self.settings, offers_subprotocol: false }
     }
 }

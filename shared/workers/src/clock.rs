@@ -1,0 +1,13 @@
+//! Time and chance on Workers.
+
+use worker::Date;
+
+/// Wall time in milliseconds since 1970. It stands still within a turn.
+pub(crate) fn now_ms() -> u64 {
+    Date::now().as_millis()
+}
+
+/// Chance for what only has to differ: cache keys and reconnection times.
+pub(crate) fn entropy() -> u32 {
+    (js_sys::Math::random() * f64::from(u32::MAX)) as u32
+}
