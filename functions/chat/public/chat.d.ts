@@ -1,4 +1,4 @@
-// Generated from src/message.rs; do not edit.
+// The types of src/message.rs, for TypeScript: change both together.
 
 /**
  * An event of a room. Members that are not named here are refused: what is stored is all checked.
@@ -14,10 +14,18 @@ id: string, from: Person, text: string,
 at: number, } | { "type": "deleted", offset: string, };
 
 /**
- * Who wrote it. The id is seen by all, and the same as among those present; the `Producer-Id` of a page is another one and its secret.
+ * Who wrote it. Every reader sees the id, which is the same as among those present; the `Producer-Id` of a page is another one and its secret.
  */
-export type Person = { id: string, name: string, 
+export type Person = { 
+/**
+ * The subject of the writer's credential; what the page says, where there is none.
+ */
+id: string, name: string, 
 /**
  * `#rrggbb`.
  */
-color: string, };
+color: string, 
+/**
+ * `true` where the id is a subject. The server says so, no page can.
+ */
+verified?: boolean, };

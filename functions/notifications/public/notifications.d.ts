@@ -1,4 +1,4 @@
-// Generated from src/message.rs; do not edit.
+// The types of src/message.rs, for TypeScript: change both together.
 
 /**
  * An event of a user's channel. Members that are not named here are refused: what is stored is all checked.

@@ -1,12 +1,11 @@
 //! What an event of a user's channel looks like.
 //!
-//! `public/notifications.d.ts` says the same to the page and to publishers in TypeScript: `UPDATE_EXPECT=1 cargo test` writes it anew.
+//! `public/notifications.d.ts` says the same to the page and to publishers in TypeScript: change both together.
 
 use serde::{Deserialize, Serialize};
 
 /// An event of a user's channel. Members that are not named here are refused: what is stored is all checked.
 #[derive(Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum InboxEvent {
     /// `{"type":"notification","id":"order-17","title":"Your order has been sent","body":"","url":"/orders/17","at":1790000000000}`
@@ -18,7 +17,6 @@ pub(crate) enum InboxEvent {
         body: String,
         /// What it leads to: `https://…`, `http://…` or a path of this site.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(test, ts(optional))]
         url: Option<String>,
         /// When it came about, by the publisher's clock: milliseconds since 1970.
         at: u64,
@@ -30,20 +28,4 @@ pub(crate) enum InboxEvent {
         #[serde(rename = "upTo")]
         up_to: String,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::absolute;
-
-    use expect_test::expect_file;
-    use ts_rs::{Config, TS};
-
-    use super::InboxEvent;
-
-    #[test]
-    fn the_page_has_these_types() {
-        let types = format!("{}export {}\n", InboxEvent::docs().unwrap_or_default(), InboxEvent::decl(&Config::new().with_large_int("number")));
-        expect_file![absolute("public/notifications.d.ts").unwrap()].assert_eq(&format!("// Generated from src/message.rs; do not edit.\n\n{types}"));
-    }
 }

@@ -1,4 +1,4 @@
-// Generated from src/message.rs; do not edit.
+// The types of src/message.rs, for TypeScript: change both together.
 
 /**
  * The whole board, by component.
