@@ -4,7 +4,8 @@ use jsonwebtoken::Algorithm;
 use tidewire_core::{Error, ErrorKind, Identity, RequestHead, Result, Settings, Transport};
 
 use crate::credential::invalid;
-use crate::{Carrier, Credential, TicketKeys, UnverifiedToken, jwt, origin};
+use crate::credential::{Carrier, Credential};
+use crate::{TicketKeys, UnverifiedToken, jwt, origin};
 
 /// What a function trusts, by its settings.
 pub struct Access<'a> {

@@ -5,17 +5,17 @@ use tidewire_core::fields::cookies;
 use tidewire_core::{Error, ErrorKind, RequestHead, Result};
 
 /// Longest credential, in bytes, 401 above: the tokens of providers have one to four thousand. Looked at before anything is decoded.
-pub const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
+const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
 
 /// Query parameter of a ticket.
-pub const TICKET_PARAMETER: &str = "ticket";
+const TICKET_PARAMETER: &str = "ticket";
 
 /// Cookie of a ticket.
-pub const TICKET_COOKIE: &str = "tidewire-ticket";
+const TICKET_COOKIE: &str = "tidewire-ticket";
 
 /// How a credential came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
+pub(crate) enum Carrier {
     /// `Authorization: Bearer`.
     Bearer,
     /// The query, which logs and histories keep: tickets only.
@@ -26,7 +26,7 @@ pub enum Carrier {
 
 /// What a request shows, unverified. Not `Debug`: it must not get into a log.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credential {
+pub(crate) struct Credential {
     pub(crate) text: String,
     pub(crate) carrier: Carrier,
 }
@@ -37,7 +37,7 @@ impl Credential {
     /// # Errors
     ///
     /// [`ErrorKind::CredentialInvalid`] for what cannot be one and for two that differ, [`ErrorKind::ParameterRepeated`].
-    pub fn find(head: &RequestHead<'_>) -> Result<Option<Credential>> {
+    pub(crate) fn find(head: &RequestHead<'_>) -> Result<Option<Credential>> {
         let mut found: Option<Credential> = None;
         for (text, carrier) in [(bearer(head), Carrier::Bearer), (query(head)?, Carrier::Query), (cookie(head)?, Carrier::Cookie)] {
             let Some(text) = text else { continue };

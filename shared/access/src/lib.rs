@@ -14,9 +14,8 @@ mod ticket;
 mod token;
 
 pub use access::{Access, Step};
-pub use credential::{Carrier, Credential, MAX_CREDENTIAL_BYTES, TICKET_COOKIE, TICKET_PARAMETER};
 pub use jwks::{JwkSet, MAX_SET_BYTES};
 pub use key_cache::{ASK_MS, KeyCache, Plan};
 pub use origin::cors;
-pub use ticket::{MAX_TICKET_S, TicketKeys};
+pub use ticket::TicketKeys;
 pub use token::UnverifiedToken;

@@ -2,7 +2,7 @@
 
 use tidewire_core::{Error, ErrorKind, RequestHead, Result, Settings};
 
-use crate::{Carrier, Credential};
+use crate::credential::{Carrier, Credential};
 
 /// Headers that every answer to the request carries besides its own: `vary` is to be added, the others take the place of those of the same name.
 ///

@@ -13,7 +13,7 @@ use crate::credential::invalid;
 use crate::{jwt, signature};
 
 /// How long a ticket lasts at most, in seconds; a longer one is refused. Who holds one is not asked again until it ends.
-pub const MAX_TICKET_S: u64 = 3_600;
+const MAX_TICKET_S: u64 = 3_600;
 
 /// Shortest key, in bytes: what HS256 has no use to be longer than, and RFC 7518 wants at least.
 const MIN_KEY_BYTES: usize = 32;
