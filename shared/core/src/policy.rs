@@ -28,7 +28,7 @@ pub(crate) const DEMO_READERS: u64 = 1_000;
 /// Events of all its visitors together: a page that draws may send twenty a second.
 pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 
-/// The rules by which [`decide`](crate::decide) works; a function gives them once, from its settings.
+/// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change); a function gives them once, from its settings.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// How a channel comes to be.

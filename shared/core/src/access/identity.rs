@@ -82,7 +82,7 @@ impl Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::rights::Right;
+    use crate::access::Right;
     use crate::channel::NameShape;
 
     fn granted(channels: &str, channel: &str) -> bool {
