@@ -7,7 +7,7 @@
 //! channel's state, and a [`Framing`] encodes what readers see.
 //!
 //! This file is the table of contents: the folders and files, and the names that other crates import from them. Arrows between folders go one way, from
-//! `decide` to what it decides about: `tests/arrows.rs` holds that.
+//! `connection` and `decide` down to `error`: `tests/arrows.rs` holds that.
 
 mod access;
 mod channel;
