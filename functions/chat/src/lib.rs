@@ -75,19 +75,21 @@ fn tombstone(offset: Offset) -> Vec<u8> {
 /// The rules for a message, the same over WebSocket and HTTP.
 fn check(event: &[u8]) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
-    let event = serde_json::from_slice(event).map_err(|error| refused(format!("this is no message: {error}")))?;
-    let RoomEvent::Message { id, from, text, .. } = event else { return Err(refused("a message is deleted by its own address".into())) };
+    let event = serde_json::from_slice(event).map_err(|error| refused(format!("the event is not a message: {error}")))?;
+    let RoomEvent::Message { id, from, text, .. } = event else {
+        return Err(refused("an event must have the type `message`: to delete a message, send DELETE to its own address".into()));
+    };
     if ![&id, &from.id].iter().all(|id| (1..=MAX_ID_BYTES).contains(&id.len())) {
-        return Err(refused(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
+        return Err(refused(format!("an id must have 1 to {MAX_ID_BYTES} bytes")));
     }
     if text.trim().is_empty() || text.chars().count() > MAX_TEXT_CHARS {
-        return Err(refused(format!("a text has 1 to {MAX_TEXT_CHARS} characters")));
+        return Err(refused(format!("a text must have 1 to {MAX_TEXT_CHARS} characters")));
     }
     if from.name.trim().is_empty() || from.name.chars().count() > MAX_NAME_CHARS {
-        return Err(refused(format!("a name has 1 to {MAX_NAME_CHARS} characters")));
+        return Err(refused(format!("a name must have 1 to {MAX_NAME_CHARS} characters")));
     }
     if !is_color(&from.color) {
-        return Err(refused("a color has the form #rrggbb".into()));
+        return Err(refused("a color must have the form #rrggbb".into()));
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ impl Function for Notifications {
 /// The rules for an event, the same on every transport.
 fn check(event: &[u8]) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
-    let event = serde_json::from_slice(event).map_err(|error| refused(format!("this is no event of a user's channel: {error}")))?;
+    let event = serde_json::from_slice(event).map_err(|error| refused(format!("the event is neither a notification nor a read mark: {error}")))?;
     let (id, title, body, url, at) = match event {
         InboxEvent::Notification { id, title, body, url, at } => (id, title, body, url, at),
         InboxEvent::Read { offset } | InboxEvent::ReadAll { up_to: offset } => {
@@ -67,20 +67,20 @@ fn check(event: &[u8]) -> Result<()> {
         }
     };
     if !(1..=MAX_ID_BYTES).contains(&id.len()) {
-        return Err(refused(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
+        return Err(refused(format!("an id must have 1 to {MAX_ID_BYTES} bytes")));
     }
     if title.trim().is_empty() || title.chars().count() > MAX_TITLE_CHARS {
-        return Err(refused(format!("a title has 1 to {MAX_TITLE_CHARS} characters")));
+        return Err(refused(format!("a title must have 1 to {MAX_TITLE_CHARS} characters")));
     }
     if body.chars().count() > MAX_BODY_CHARS {
-        return Err(refused(format!("a body has at most {MAX_BODY_CHARS} characters")));
+        return Err(refused(format!("a body must have at most {MAX_BODY_CHARS} characters")));
     }
     // A page makes a link of it: `javascript:` would run there.
     if url.is_some_and(|url| url.len() > MAX_URL_BYTES || !["https://", "http://", "/"].iter().any(|start| url.starts_with(start))) {
-        return Err(refused(format!("a url begins with https://, http:// or / and has at most {MAX_URL_BYTES} bytes")));
+        return Err(refused(format!("a url must begin with https://, http:// or / and have at most {MAX_URL_BYTES} bytes")));
     }
     if at > MAX_AT_MS {
-        return Err(refused(format!("at is at most {MAX_AT_MS}")));
+        return Err(refused(format!("at must be at most {MAX_AT_MS}")));
     }
     Ok(())
 }

@@ -77,13 +77,13 @@ async fn sink(body: &mut Body<'_>, mut object: Option<&mut impl Object>) -> Resu
 /// The rules for an event, the same on every transport and for our own.
 fn check(event: &[u8]) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
-    let event: JobState = serde_json::from_slice(event).map_err(|error| refused(format!("this is no progress: {error}")))?;
+    let event: JobState = serde_json::from_slice(event).map_err(|error| refused(format!("the event is not the state of a job: {error}")))?;
     if (event.r#type == Kind::Failed) != event.reason.is_some() {
-        return Err(refused("a reason has what failed, and nothing else".into()));
+        return Err(refused("an event must have a reason if its type is `failed`, and only then".into()));
     }
     let texts = [Some(&event.label), Some(&event.unit), event.reason.as_ref(), event.detail.as_ref(), event.sha256.as_ref()];
     if texts.into_iter().flatten().any(|text| text.chars().count() > MAX_TEXT_CHARS) {
-        return Err(refused(format!("a text has at most {MAX_TEXT_CHARS} characters")));
+        return Err(refused(format!("a text must have at most {MAX_TEXT_CHARS} characters")));
     }
     Ok(())
 }

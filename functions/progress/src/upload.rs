@@ -67,7 +67,7 @@ pub async fn upload(
     let made = channel(create(false), event(&state)).await;
     match made.status().as_u16() {
         201 => {}
-        200 | 409 => return Err(Error::new(ErrorKind::ConfigurationMismatch, "the channel exists already; an upload takes one of its own")),
+        200 | 409 => return Err(Error::new(ErrorKind::ConfigurationMismatch, "the channel exists: send the upload to a new channel")),
         _ => return Ok(made),
     }
     let mut body = Body { chunks, channel, now_ms, max_bytes, state };
@@ -97,7 +97,7 @@ impl Body<'_> {
             self.state.at = now_ms;
             // A state that did not get through is made up for by the next.
             if self.append(false).await.status().as_u16() == 409 {
-                return Err(Error::new(ErrorKind::ChannelClosed, "the channel was finished by another, which ends the upload"));
+                return Err(Error::new(ErrorKind::ChannelClosed, "another client closed the channel, which ends the upload"));
             }
         }
         Ok(Some(chunk))
@@ -145,7 +145,7 @@ fn event(state: &JobState) -> Vec<u8> {
 }
 
 fn too_large(max_bytes: u64) -> Error {
-    Error::new(ErrorKind::BodyTooLarge, format!("an upload has at most {max_bytes} bytes"))
+    Error::new(ErrorKind::BodyTooLarge, format!("an upload must have at most {max_bytes} bytes"))
 }
 
 #[cfg(test)]

@@ -91,12 +91,12 @@ impl Object for R2Object {
             && let Err(cause) = upload.abort().await
         {
             // R2 removes what is not completed after a week.
-            worker::console_error!("an upload that failed was not removed from the bucket: {cause}");
+            worker::console_error!("a failed upload was not removed from the bucket: {cause}");
         }
     }
 }
 
 fn fault(cause: worker::Error) -> Error {
     worker::console_error!("the bucket failed: {cause}");
-    Error::new(ErrorKind::Internal, "the bucket reported a fault; the log has the cause")
+    Error::new(ErrorKind::Internal, "the bucket failed; the log has the cause")
 }

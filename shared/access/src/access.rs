@@ -32,12 +32,12 @@ impl<'a> Access<'a> {
         let wrong = |why| Err(Error::new(ErrorKind::Internal, why));
         let tickets = TicketKeys::parse(settings.ticket_keys.expose())?;
         if !settings.jwks_url.is_empty() && settings.jwt_issuer.is_empty() {
-            return wrong("JWKS_URL is set and JWT_ISSUER is not: the keys of a provider may sign for many");
+            return wrong("JWT_ISSUER must be set beside JWKS_URL: a provider's keys may sign for several issuers");
         }
         // On the way a stranger could put in keys of their own.
         let is_local = ["http://127.0.0.1:", "http://localhost:"].iter().any(|local| settings.jwks_url.starts_with(local));
         if !settings.jwks_url.is_empty() && !settings.jwks_url.starts_with("https://") && !is_local {
-            return wrong("JWKS_URL does not begin with https://");
+            return wrong("JWKS_URL must begin with https://");
         }
         Ok(Access { function, settings, tickets })
     }
@@ -60,10 +60,10 @@ impl<'a> Access<'a> {
             return self.tickets.verify(&text, &header, self.function, now_ms).map(|ticket| Step::Known(Identity::Ticket(ticket)));
         }
         if carrier != Carrier::Bearer {
-            return Err(invalid("only a ticket may stand in an address or a cookie: send a token as `Authorization: Bearer`"));
+            return Err(invalid("a token must not be sent in the URL or in a cookie: send it as `Authorization: Bearer`"));
         }
         if !has_provider {
-            return Err(invalid("tokens of a provider are not taken here: JWKS_URL is not set"));
+            return Err(invalid("this function accepts no provider tokens, because JWKS_URL is not set: send a ticket"));
         }
         let Settings { jwt_issuer, jwt_audience, .. } = self.settings;
         Ok(Step::NeedsKeys(UnverifiedToken { text, key: header.kid, algorithm: header.alg, issuer: jwt_issuer.clone(), audience: jwt_audience.clone() }))

@@ -42,15 +42,15 @@ impl Credential {
         for (text, carrier) in [(bearer(head), Carrier::Bearer), (query(head)?, Carrier::Query), (cookie(head)?, Carrier::Cookie)] {
             let Some(text) = text else { continue };
             if text.len() > MAX_CREDENTIAL_BYTES {
-                return Err(invalid(format!("a credential has at most {MAX_CREDENTIAL_BYTES} bytes")));
+                return Err(invalid(format!("a credential must have at most {MAX_CREDENTIAL_BYTES} bytes")));
             }
             if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-                return Err(invalid("the credential is no JWT: three parts in base64url, with a dot between them"));
+                return Err(invalid("the credential is not a JWT: send three base64url parts, separated by dots"));
             }
             match &found {
                 // The first is the one that a page cannot be tricked into sending.
                 Some(first) if first.text == text => {}
-                Some(_) => return Err(invalid("the request shows two credentials that differ: send one")),
+                Some(_) => return Err(invalid("the request has two different credentials: send one")),
                 None => found = Some(Credential { text, carrier }),
             }
         }
@@ -69,7 +69,7 @@ fn query(head: &RequestHead<'_>) -> Result<Option<String>> {
     let mut tickets = parse(head.query.as_bytes()).filter(|(name, _)| name == TICKET_PARAMETER);
     let ticket = tickets.next().map(|(_, text)| text.into_owned());
     match tickets.next() {
-        Some(_) => Err(Error::new(ErrorKind::ParameterRepeated, format!("`{TICKET_PARAMETER}` stands more than once"))),
+        Some(_) => Err(Error::new(ErrorKind::ParameterRepeated, format!("the parameter `{TICKET_PARAMETER}` is repeated: send it once"))),
         None => Ok(ticket),
     }
 }
@@ -79,7 +79,7 @@ fn cookie(head: &RequestHead<'_>) -> Result<Option<String>> {
     let mut tickets = cookies(&header).filter(|(name, _)| *name == TICKET_COOKIE).map(|(_, text)| text);
     let ticket = tickets.next();
     match tickets.find(|other| Some(*other) != ticket) {
-        Some(_) => Err(invalid(format!("the request has two cookies {TICKET_COOKIE} that differ"))),
+        Some(_) => Err(invalid(format!("the request has two different {TICKET_COOKIE} cookies: send one"))),
         None => Ok(ticket.map(Into::into)),
     }
 }

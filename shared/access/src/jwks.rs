@@ -36,7 +36,7 @@ impl JwkSet {
         struct Set {
             keys: Vec<Value>,
         }
-        let set: Set = serde_json::from_slice(json).map_err(|_| Error::new(ErrorKind::KeysUnavailable, "what is at JWKS_URL is no JWKS"))?;
+        let set: Set = serde_json::from_slice(json).map_err(|_| Error::new(ErrorKind::KeysUnavailable, "the document at JWKS_URL is not a JWKS"))?;
         Ok(JwkSet(set.keys.into_iter().take(MAX_KEYS).filter_map(ProviderKey::read).collect()))
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn check(head: &RequestHead<'_>, credential: Option<&Credential>, is_
     if !is_guarded || allowed_origin(head, settings).is_some() || is_same_origin(head, is_cookie, is_upgrade) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::OriginDenied, "a page of this origin may not ask in a visitor's name: ALLOWED_ORIGINS has those that may"))
+    Err(Error::new(ErrorKind::OriginDenied, "pages of this origin may not use the visitor's credential or open WebSockets: add the origin to ALLOWED_ORIGINS"))
 }
 
 fn is_same_origin(head: &RequestHead<'_>, is_cookie: bool, is_upgrade: bool) -> bool {

@@ -55,14 +55,14 @@ impl TicketKeys {
             let wrong = |why: &str| Error::new(ErrorKind::Internal, format!("key {} of TICKET_KEYS {why}; `tidewire keys` makes one", index + 1));
             let (id, secret) = part.split_once(':').ok_or_else(|| wrong("is not of the form kid:base64url"))?;
             if !(1..=64).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-                return Err(wrong("has a kid that is not 1 to 64 letters, digits and - _ ."));
+                return Err(wrong("has an invalid kid: it must be 1 to 64 letters, digits and - _ ."));
             }
             let secret = URL_SAFE_NO_PAD.decode(secret.trim_end_matches('=')).map_err(|_| wrong("is not base64url"))?;
             if secret.len() < MIN_KEY_BYTES {
-                return Err(wrong(&format!("has less than {MIN_KEY_BYTES} bytes")));
+                return Err(wrong(&format!("must have at least {MIN_KEY_BYTES} bytes")));
             }
             if keys.iter().any(|key| key.id == id) {
-                return Err(wrong("has the kid of one before it"));
+                return Err(wrong("repeats the kid of an earlier key"));
             }
             keys.push(TicketKey { id: id.into(), secret });
         }
@@ -98,23 +98,27 @@ impl TicketKeys {
 
     /// The ticket in this text, for this function.
     pub(crate) fn verify(&self, text: &str, header: &Header, function: &str, now_ms: u64) -> Result<Ticket> {
-        let key = self.0.iter().find(|key| header.kid.as_ref() == Some(&key.id)).ok_or_else(|| invalid("no key of TICKET_KEYS has the `kid` of the ticket"))?;
+        let key = self
+            .0
+            .iter()
+            .find(|key| header.kid.as_ref() == Some(&key.id))
+            .ok_or_else(|| invalid("the `kid` of the ticket is unknown: no key of TICKET_KEYS has it"))?;
         let claims = jwt::claims(text, &DecodingKey::from_secret(&key.secret), Algorithm::HS256, |expected| {
             expected.set_audience(&[function]);
             expected.set_required_spec_claims(&["aud"]);
         })?;
         let expires_ms = jwt::expires_ms(&claims, now_ms)?;
         if expires_ms > now_ms.saturating_add(MAX_TICKET_S * 1_000 + jwt::LEEWAY_MS) {
-            return Err(invalid(format!("`exp` lies too far ahead: a ticket ends after {MAX_TICKET_S} s at most")));
+            return Err(invalid(format!("`exp` of the ticket is too far ahead: a ticket must expire within {MAX_TICKET_S} s")));
         }
         let mut rights = Rights::NONE;
-        let named = claims.get("rights").and_then(Value::as_array).ok_or_else(|| invalid("`rights` of the ticket is no list"))?;
+        let named = claims.get("rights").and_then(Value::as_array).ok_or_else(|| invalid("`rights` of the ticket must be a list"))?;
         for name in named {
             let known = RIGHTS.iter().find(|(known, _)| name.as_str() == Some(known));
-            let (_, right) = known.ok_or_else(|| invalid("`rights` of the ticket has one that there is not: read, publish, presence and manage only"))?;
+            let (_, right) = known.ok_or_else(|| invalid("`rights` of the ticket names an unknown right: use read, publish, presence and manage"))?;
             rights = rights.with(*right);
         }
-        let channels = jwt::text(&claims, "ch")?.ok_or_else(|| invalid("the ticket has no `ch`, the channel that it is for"))?;
+        let channels = jwt::text(&claims, "ch")?.ok_or_else(|| invalid("the ticket has no `ch`: send the channel that it is for"))?;
         Ok(Ticket { id: jwt::text(&claims, "jti")?, subject: jwt::text(&claims, "sub")?, channels, rights, expires_ms })
     }
 }
@@ -226,18 +230,18 @@ mod tests {
     fn a_refusal_names_the_claim_and_the_reason() {
         for (changes, claim, reason) in [
             (json!({"exp": null}), "`exp`", "no `exp`"),
-            (json!({"exp": "soon"}), "`exp`", "no number"),
+            (json!({"exp": "soon"}), "`exp`", "not a number"),
             (json!({"exp": -1.5}), "`exp`", "before 1970"),
-            (json!({"exp": NOW_S - 1}), "`exp`", "passed"),
+            (json!({"exp": NOW_S - 1}), "`exp`", "has expired"),
             (json!({"exp": NOW_S + MAX_TICKET_S + 31}), "`exp`", "too far ahead"),
             (json!({"exp": 1e300}), "`exp`", "too far ahead"),
-            (json!({"nbf": []}), "`nbf`", "no number"),
-            (json!({"nbf": NOW_S + 31}), "`nbf`", "lies ahead"),
+            (json!({"nbf": []}), "`nbf`", "not a number"),
+            (json!({"nbf": NOW_S + 31}), "`nbf`", "in the future"),
             (json!({"ch": null}), "`ch`", "no `ch`"),
-            (json!({"ch": 1}), "`ch`", "no text"),
-            (json!({"rights": "read"}), "`rights`", "no list"),
-            (json!({"rights": [1]}), "`rights`", "there is not"),
-            (json!({"jti": 7}), "`jti`", "no text"),
+            (json!({"ch": 1}), "`ch`", "must be a string"),
+            (json!({"rights": "read"}), "`rights`", "must be a list"),
+            (json!({"rights": [1]}), "`rights`", "unknown right"),
+            (json!({"jti": 7}), "`jti`", "must be a string"),
         ] {
             let error = verified(&signed(&json!({"alg": "HS256", "kid": "k1"}), &changes, 1)).unwrap_err();
             assert!(error.detail().contains(claim) && error.detail().contains(reason), "{changes}: {error}");
@@ -265,10 +269,10 @@ mod tests {
         let (good, short) = (secret(1), URL_SAFE_NO_PAD.encode([7; 31]));
         for (text, why) in [
             (good.clone(), "key 1 of TICKET_KEYS is not of the form"),
-            (format!("k1:{short}"), "key 1 of TICKET_KEYS has less than 32 bytes"),
-            (format!("k1:{good},k 2:{good}"), "key 2 of TICKET_KEYS has a kid"),
-            (format!("k1:{good},:{good}"), "key 2 of TICKET_KEYS has a kid"),
-            (format!("k1:{good},k1:{good}"), "key 2 of TICKET_KEYS has the kid of one before it"),
+            (format!("k1:{short}"), "key 1 of TICKET_KEYS must have at least 32 bytes"),
+            (format!("k1:{good},k 2:{good}"), "key 2 of TICKET_KEYS has an invalid kid"),
+            (format!("k1:{good},:{good}"), "key 2 of TICKET_KEYS has an invalid kid"),
+            (format!("k1:{good},k1:{good}"), "key 2 of TICKET_KEYS repeats the kid of an earlier key"),
             (format!("k1:{good}+/"), "key 1 of TICKET_KEYS is not base64url"),
         ] {
             let error = TicketKeys::parse(&text).unwrap_err();

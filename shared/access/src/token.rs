@@ -28,7 +28,7 @@ impl UnverifiedToken {
     ///
     /// [`CredentialInvalid`](tidewire_core::ErrorKind::CredentialInvalid) or [`CredentialExpired`](tidewire_core::ErrorKind::CredentialExpired).
     pub fn verify(&self, keys: &JwkSet, now_ms: u64) -> Result<Token> {
-        let mut refused = invalid("the provider has no key of the `kid` and the algorithm of the token");
+        let mut refused = invalid("the `kid` and algorithm of the token are unknown: no key at JWKS_URL has both");
         // Few have two keys of one name; more than that would only be work for us.
         for candidate in keys.candidates(self.key()).filter(|candidate| candidate.algorithm == self.algorithm).take(2) {
             let claims = jwt::claims(&self.text, &candidate.key, candidate.algorithm, |expected| {
@@ -51,7 +51,11 @@ impl UnverifiedToken {
 
 fn token(claims: Map<String, Value>, now_ms: u64) -> Result<Token> {
     let expires_ms = jwt::expires_ms(&claims, now_ms)?;
-    let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty()).ok_or_else(|| invalid("the token has no `sub`"))?;
+    let subject = claims
+        .get("sub")
+        .and_then(Value::as_str)
+        .filter(|subject| !subject.is_empty())
+        .ok_or_else(|| invalid("the token has no `sub`: send a non-empty string"))?;
     Ok(Token { subject: subject.into(), expires_ms, claims })
 }
 

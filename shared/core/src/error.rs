@@ -60,7 +60,7 @@ kinds! {
     /// A live read of Durable Streams without a start position.
     OffsetMissing = "offset-missing", BAD_REQUEST, "A live read needs an offset";
     /// A query parameter stands more than once.
-    ParameterRepeated = "parameter-repeated", BAD_REQUEST, "A parameter stands more than once";
+    ParameterRepeated = "parameter-repeated", BAD_REQUEST, "A parameter is repeated";
     /// `live` names no transport.
     LiveUnknown = "live-unknown", BAD_REQUEST, "The live mode is unknown";
     /// A header has a value that it cannot have.
@@ -68,7 +68,7 @@ kinds! {
     /// An append without content.
     BodyEmpty = "body-empty", BAD_REQUEST, "The body is empty";
     /// The body broke off before its end.
-    BodyIncomplete = "body-incomplete", BAD_REQUEST, "The body broke off";
+    BodyIncomplete = "body-incomplete", BAD_REQUEST, "The body is incomplete";
     /// A body for a JSON channel that is not JSON.
     BodyNotJson = "body-not-json", BAD_REQUEST, "The body is not JSON";
     /// A body for a text channel that is not UTF-8.
@@ -100,19 +100,19 @@ kinds! {
     /// The channel exists with another configuration.
     ConfigurationMismatch = "configuration-mismatch", CONFLICT, "The channel exists with another configuration";
     /// `Stream-Seq` is not above the last one.
-    SequenceNotRising = "sequence-not-rising", CONFLICT, "The sequence does not rise";
+    SequenceNotRising = "sequence-not-rising", CONFLICT, "The sequence does not increase";
     /// An append of a producer came before one that it should follow.
     ProducerGap = "producer-gap", CONFLICT, "An append of the producer is missing";
     /// A producer of a later epoch has taken over.
-    ProducerFenced = "producer-fenced", FORBIDDEN, "The producer's epoch is over";
+    ProducerFenced = "producer-fenced", FORBIDDEN, "The producer's epoch is outdated";
     /// The channel is finished.
     ChannelClosed = "channel-closed", CONFLICT, "The channel is closed";
     /// The events after this offset are gone.
     OffsetGone = "offset-gone", GONE, "The offset is gone";
     /// `If-Match` or `If-None-Match` does not hold; nothing was changed.
-    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "A precondition does not hold";
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "A precondition failed";
     /// A body in another charset than UTF-8, or encoded.
-    ContentUnsupported = "content-unsupported", UNSUPPORTED_MEDIA_TYPE, "The body is not taken in this form";
+    ContentUnsupported = "content-unsupported", UNSUPPORTED_MEDIA_TYPE, "The charset or encoding of the body is not supported";
     /// The body is longer than `MAX_BODY_BYTES`.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// An event is longer than `MAX_EVENT_BYTES`.
@@ -132,13 +132,13 @@ kinds! {
     /// A feature of the protocol that this version does not have.
     NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
     /// The platform takes no WebSocket.
-    WebSocketUnsupported = "websocket-unsupported", NOT_IMPLEMENTED, "This platform takes no WebSocket";
+    WebSocketUnsupported = "websocket-unsupported", NOT_IMPLEMENTED, "This platform does not support WebSockets";
     /// The keys of the tokens' provider cannot be had.
-    KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "The provider's keys are out of reach";
+    KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "The provider's keys are unavailable";
     /// The channel has as many readers as the platform allows.
     TooManyReaders = "too-many-readers", SERVICE_UNAVAILABLE, "The channel has too many readers";
     /// A JSON event is nested deeper than `MAX_JSON_DEPTH`.
-    JsonTooDeep = "json-too-deep", UNPROCESSABLE_ENTITY, "The JSON is nested too deep";
+    JsonTooDeep = "json-too-deep", UNPROCESSABLE_ENTITY, "The JSON is nested too deeply";
     /// A setting, the store or the platform is at fault, not the client.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
@@ -151,30 +151,30 @@ impl Error {
 
     /// [`ErrorKind::OffsetGone`], with the offset to go on from.
     pub fn gone(requested: impl fmt::Display, earliest: impl fmt::Display) -> Error {
-        let detail = format!("the events after {requested} are gone; go on from {earliest}");
+        let detail = format!("the events after {requested} are gone: resume from {earliest}");
         Error { earliest: Some(earliest.to_string()), ..Error::new(ErrorKind::OffsetGone, detail) }
     }
 
     /// [`ErrorKind::ChannelClosed`], with the final offset.
     pub fn closed(tail: impl fmt::Display) -> Error {
-        let error = Error::new(ErrorKind::ChannelClosed, "nothing is appended to a finished channel");
+        let error = Error::new(ErrorKind::ChannelClosed, "the channel is closed: nothing can be appended");
         error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
     }
 
     /// [`ErrorKind::MethodNotAllowed`], with the methods that the address takes.
     pub(crate) fn method_not_allowed(method: &str, allow: &str) -> Error {
         let shown: String = method.chars().take(20).collect();
-        Error::new(ErrorKind::MethodNotAllowed, format!("no {shown:?} here: this address takes {allow}")).with_header("allow", allow)
+        Error::new(ErrorKind::MethodNotAllowed, format!("method {shown:?} is not allowed at this address: use {allow}")).with_header("allow", allow)
     }
 
     /// [`ErrorKind::TooManyReaders`]; when one leaves nobody knows.
     pub fn too_many_readers(most: u64) -> Error {
-        Error::later(ErrorKind::TooManyReaders, format!("the channel has {most} readers, as many as it can"), 5_000)
+        Error::later(ErrorKind::TooManyReaders, format!("the channel has {most} readers, the most that it allows: retry in 5 s"), 5_000)
     }
 
     /// [`ErrorKind::RateExceeded`], of requests: the platform's limiter counts them by ten seconds or a minute and does not tell when it is over.
     pub fn too_many_requests() -> Error {
-        Error::later(ErrorKind::RateExceeded, "too many requests of yours; come again in 10 s", 10_000)
+        Error::later(ErrorKind::RateExceeded, "too many requests: retry in 10 s", 10_000)
     }
 
     /// An error that is over after a while, in milliseconds.

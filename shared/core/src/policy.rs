@@ -105,7 +105,7 @@ impl Policy {
     ///
     /// [`ErrorKind::RouteNotFound`] where it tells none.
     pub fn presence(&self) -> Result<Presence> {
-        self.presence.ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "channels of this function do not tell who is present"))
+        self.presence.ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "channels of this function have no presence"))
     }
 
     /// The same rules, small, short-lived and limited in rate: what strangers may cost.
@@ -139,7 +139,10 @@ impl Policy {
             Expiry::At { at_ms } => at_ms > now_ms + u64::from(longest_s) * 1000,
         };
         if is_longer {
-            return Err(Error::new(ErrorKind::HeaderInvalid, format!("a channel of this name ends within {longest_s} s, not later")));
+            return Err(Error::new(
+                ErrorKind::HeaderInvalid,
+                format!("a channel of this name must end within {longest_s} s: send a shorter Stream-TTL or an earlier Stream-Expires-At"),
+            ));
         }
         Ok(Some(asked))
     }

@@ -62,7 +62,7 @@ impl Presence {
             (Err(_), None) => Ok(false),
             (Ok(index), Some(_)) => Ok(present.get_mut(index).is_some_and(|known| std::mem::replace(known, said.clone()) != *said)),
             (Err(_), Some(_)) if present.len() as u64 >= self.max_members => {
-                let why = format!("the channel has {} members, as many as it can", present.len());
+                let why = format!("the channel has {} members, the most that it allows", present.len());
                 Err(Error::later(ErrorKind::PresenceFull, why, self.lease_ms))
             }
             (Err(index), Some(_)) => {
@@ -82,16 +82,16 @@ impl Member {
     pub fn new(id: String, state: &RawValue, max_json_depth: u64) -> Result<Member> {
         let invalid = |why: String| Err(Error::new(ErrorKind::PresenceInvalid, why));
         if !(1..=MAX_ID_BYTES).contains(&id.len()) {
-            return invalid(format!("a member has an id of 1 to {MAX_ID_BYTES} bytes"));
+            return invalid(format!("the id of a member must have 1 to {MAX_ID_BYTES} bytes"));
         }
         match state.get() {
             "null" => Ok(Member { id, state: None }),
-            state if state.len() > MAX_STATE_BYTES => invalid(format!("a state has at most {MAX_STATE_BYTES} bytes, this one {}", state.len())),
+            state if state.len() > MAX_STATE_BYTES => invalid(format!("a state must have at most {MAX_STATE_BYTES} bytes, this one has {}", state.len())),
             state if state.starts_with('{') => {
                 depth::check(state.as_bytes(), max_json_depth)?;
                 Ok(Member { id, state: Some(state.into()) })
             }
-            _ => invalid("a state is an object, or null for a member that leaves".into()),
+            _ => invalid("a state must be an object, or null if the member leaves".into()),
         }
     }
 
@@ -104,7 +104,7 @@ impl Member {
             state: &'a RawValue,
         }
         let said: Said<'_> =
-            serde_json::from_slice(body).map_err(|error| Error::new(ErrorKind::PresenceInvalid, format!("this says nobody's presence: {error}")))?;
+            serde_json::from_slice(body).map_err(|error| Error::new(ErrorKind::PresenceInvalid, format!("the presence body is not valid: {error}")))?;
         Member::new(said.id, said.state, max_json_depth)
     }
 

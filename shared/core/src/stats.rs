@@ -83,11 +83,11 @@ impl Stats {
             let _ = writeln!(text, r#"tidewire_readers{{{labels},transport="{name}"}} {count}"#);
         }
         for (name, kind, help, value) in [
-            ("published_total", "counter", "Events appended since the channel was made.", self.published),
+            ("published_total", "counter", "Events appended since the channel was created.", self.published),
             ("events", "gauge", "Events kept.", self.events),
             ("stored_bytes", "gauge", "Bytes of the events kept.", self.stored_bytes),
-            ("drops_total", "counter", "Readers ended for being slow, since it woke.", activity.drops),
-            ("gaps_total", "counter", "Readers told that events are gone, since it woke.", activity.gaps),
+            ("drops_total", "counter", "Readers disconnected for being slow, since it woke.", activity.drops),
+            ("gaps_total", "counter", "Readers notified that events are gone, since it woke.", activity.gaps),
             ("refusals_total", "counter", "Publishes refused by the channel, since it woke.", activity.refusals),
         ] {
             let _ = writeln!(text, "# HELP tidewire_{name} {help}\n# TYPE tidewire_{name} {kind}\ntidewire_{name}{{{labels}}} {value}");

@@ -118,7 +118,7 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
     let connection = Rc::new(Connection::open_default().await?);
     // Readers then go on while a writer writes. The mode stays with the file; where another instance is about to set it, this may fail.
     if let Err(cause) = execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await {
-        complain(None, format!("the journal mode is left as it is: {cause}"));
+        complain(None, format!("the journal mode was not changed: {cause}"));
     }
     // The last of the tables: with it all are there.
     let tables = execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;
@@ -144,7 +144,7 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
     }
     match version(&connection).await? {
         SCHEMA_VERSION => {}
-        version => return Err(Error::Io(format!("the store has schema {version}, this code knows up to {SCHEMA_VERSION}; nothing was changed"))),
+        version => return Err(Error::Io(format!("the store has schema {version}, this code supports at most {SCHEMA_VERSION}; nothing was changed"))),
     }
     SHARED.set(Some(Rc::clone(&connection)));
     Ok(connection)
@@ -152,7 +152,7 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
 
 async fn version(connection: &Connection) -> Result<u64, Error> {
     let rows = execute(connection, "SELECT schema_version FROM store", vec![]).await?;
-    rows.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| Error::Io("the store does not tell its schema".into()))
+    rows.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| Error::Io("the store did not return its schema version".into()))
 }
 
 /// A transaction that holds the database's write lock from its first moment. Dropped without [`commit`](Transaction::commit) it is rolled back, with its

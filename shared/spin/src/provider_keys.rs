@@ -50,7 +50,7 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
             // Another instance may know more.
             _ if !is_new => {}
             (Plan::Use | Plan::Refuse, _) => {
-                return Err(Error::new(ErrorKind::KeysUnavailable, "the keys at JWKS_URL are out of reach: try again in a few seconds"));
+                return Err(Error::new(ErrorKind::KeysUnavailable, "the keys at JWKS_URL are unavailable: retry in a few seconds"));
             }
             (Plan::Wait, _) => pause(LOOK_EVERY).await,
             (Plan::Ask, _) => {
@@ -117,16 +117,16 @@ async fn ask(url: &str) -> Result<String, String> {
 }
 
 async fn fetch(url: &str) -> Result<String, String> {
-    let response = spin_sdk::http::get(url).await.map_err(|cause| format!("{cause:?}; `jwks_origin` has to be its scheme and host"))?;
+    let response = spin_sdk::http::get(url).await.map_err(|cause| format!("{cause:?}; `jwks_origin` must be its scheme and host"))?;
     if response.status() != 200 {
-        return Err(format!("it answers {}", response.status()));
+        return Err(format!("it answered {}", response.status()));
     }
     let mut json = Vec::new();
     let mut chunks = response.into_body().stream();
     while let Some(chunk) = chunks.next().await {
-        json.extend_from_slice(&chunk.map_err(|cause| format!("it broke off: {cause:?}"))?);
+        json.extend_from_slice(&chunk.map_err(|cause| format!("its body is incomplete: {cause:?}"))?);
         if json.len() > MAX_SET_BYTES {
-            return Err(format!("it has more than {MAX_SET_BYTES} bytes"));
+            return Err(format!("it must have at most {MAX_SET_BYTES} bytes"));
         }
     }
     JwkSet::parse(&json).map_err(|error| error.to_string())?;

@@ -59,5 +59,5 @@ pub(crate) fn stream(head: Reply, chunks: impl Stream<Item = String> + 'static) 
 /// A fault of the platform or the store. Its cause goes to the log, not to the client.
 pub(crate) fn internal(cause: impl std::fmt::Display) -> Error {
     complain(None, cause);
-    Error::new(ErrorKind::Internal, "the platform reported a fault; the log has the cause")
+    Error::new(ErrorKind::Internal, "the platform failed; the log has the cause")
 }

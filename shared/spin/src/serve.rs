@@ -99,7 +99,7 @@ async fn answer<F: Function>(
         Operation::Read(read) if read.transport == Transport::WebSocket => {
             return Err(Error::new(
                 ErrorKind::WebSocketUnsupported,
-                "Spin takes no WebSocket: read this address as SSE (Accept: text/event-stream), publish with POST",
+                "Spin does not support WebSockets: read this address as SSE (Accept: text/event-stream), publish with POST",
             ));
         }
         Operation::Read(read) => {
@@ -158,7 +158,7 @@ async fn read_body(mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>, Error
 }
 
 fn broke_off(cause: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"))
+    Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"))
 }
 
 /// What Spin tells of a request. It stands behind what the client itself sent under the name.
@@ -359,7 +359,7 @@ async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, p
             }
         }
     }
-    Err(internal(format!("the channel was another at each of {TRIES} looks")))
+    Err(internal(format!("the channel changed during each of {TRIES} attempts")))
 }
 
 /// The channel as a look finds it that begins now or later, without what retention no longer keeps.

@@ -386,5 +386,5 @@ fn event_of(row: Row) -> Option<Event> {
 }
 
 fn damaged(what: &str) -> Error {
-    Error::Io(format!("the store holds a {what} that it cannot have"))
+    Error::Io(format!("the store has an invalid {what}"))
 }

@@ -34,7 +34,7 @@ pub(crate) fn sweep() {
     LAST.set(Some(now));
     spawn(async {
         if let Err(cause) = remove_expired().await {
-            complain(None, format!("a sweep failed, the next tries again: {cause}"));
+            complain(None, format!("a sweep failed, the next one retries: {cause}"));
         }
     });
 }

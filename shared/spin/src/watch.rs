@@ -162,7 +162,7 @@ impl Watch {
         let tick = next_tick(interval).await;
         while self.tried.get().is_none_or(|tried| tried < tick) && elapsed() < tick + interval {
             if let Err(cause) = self.look().await {
-                complain(Some(&self.store.hash()), format!("a look failed, the next tick tries again: {cause}"));
+                complain(Some(&self.store.hash()), format!("reading the store failed, the next tick retries: {cause}"));
             }
         }
     }

@@ -65,7 +65,7 @@ impl Handover<'_> {
         init.with_headers(headers);
         let status = self.stub(object)?.fetch_with_request(worker::Request::new_with_init("https://channel.invalid/", &init)?).await?.status_code();
         if status >= 300 {
-            return Err(Error::RustError(format!("{object} answers {status} to a task")));
+            return Err(Error::RustError(format!("{object} answered a task with {status}")));
         }
         Ok(status)
     }

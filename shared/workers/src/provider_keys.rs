@@ -34,7 +34,7 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
         match (plan, keys) {
             (Plan::Use, Some(keys)) => return Ok(keys),
             (Plan::Use | Plan::Refuse, _) => {
-                return Err(Error::new(ErrorKind::KeysUnavailable, "the keys at JWKS_URL are out of reach: try again in a few seconds"));
+                return Err(Error::new(ErrorKind::KeysUnavailable, "the keys at JWKS_URL are unavailable: retry in a few seconds"));
             }
             (Plan::Wait, _) => Delay::from(LOOK_EVERY).await,
             (Plan::Ask, _) => {
@@ -70,14 +70,14 @@ async fn fetch(url: &str, signal: &worker::AbortSignal) -> Result<JwkSet> {
     init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
     let mut response = Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(signal).await?;
     if response.status_code() != 200 {
-        return Err(worker::Error::RustError(format!("it answers {}", response.status_code())));
+        return Err(worker::Error::RustError(format!("it answered {}", response.status_code())));
     }
     let mut json = Vec::new();
     let mut chunks = response.stream()?;
     while let Some(chunk) = chunks.next().await {
         json.extend(chunk?);
         if json.len() > MAX_SET_BYTES {
-            return Err(worker::Error::RustError(format!("it has more than {MAX_SET_BYTES} bytes")));
+            return Err(worker::Error::RustError(format!("it must have at most {MAX_SET_BYTES} bytes")));
         }
     }
     JwkSet::parse(&json).map_err(|error| worker::Error::RustError(error.to_string()))

@@ -34,5 +34,5 @@ pub(crate) fn with_headers(response: Response, more: &[(&'static str, String)]) 
 /// A fault of the platform or the store. Its cause goes to the log, not to the client.
 pub(crate) fn internal(cause: &worker::Error) -> Error {
     worker::console_error!("{}", fault(None, cause));
-    Error::new(ErrorKind::Internal, "the platform reported a fault; the log has the cause")
+    Error::new(ErrorKind::Internal, "the platform failed; the log has the cause")
 }

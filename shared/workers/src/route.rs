@@ -83,7 +83,7 @@ fn chunks(body: web_sys::ReadableStream) -> Body {
                 chunk.truncate(length);
                 Some((Ok(chunk), reader))
             }
-            Err(cause) => Some((Err(Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"))), reader)),
+            Err(cause) => Some((Err(Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"))), reader)),
         }
     }))
 }

@@ -123,12 +123,12 @@ async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings
     if !asked.operation.has_body() || request.inner().body().is_none() {
         return Ok(body);
     }
-    let broke_off = |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body broke off: {cause}"));
+    let broke_off = |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"));
     let mut chunks = request.stream().map_err(broke_off)?;
     while let Some(chunk) = chunks.next().await {
         body.extend(chunk.map_err(broke_off)?);
         if body.len() as u64 > settings.max_body_bytes {
-            return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {} bytes", settings.max_body_bytes)));
+            return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body must have at most {} bytes", settings.max_body_bytes)));
         }
     }
     Ok(body)

@@ -115,7 +115,9 @@ impl Store {
         match integer(version.into_iter().next())? {
             1 => self.upgrade()?,
             SCHEMA_VERSION => {}
-            version => return Err(Error::RustError(format!("the store has schema {version}, this code knows up to {SCHEMA_VERSION}; nothing was changed"))),
+            version => {
+                return Err(Error::RustError(format!("the store has schema {version}, this code supports at most {SCHEMA_VERSION}; nothing was changed")));
+            }
         }
         const CHANNEL: &str = "SELECT epoch, content_type, closed, stream_seq, tail, total, revision, ttl_s, expires_at_ms, touched_at_ms FROM channel";
         let Some(row) = self.first(CHANNEL, vec![])? else {
@@ -257,7 +259,7 @@ impl Store {
                 let mut row = row?.into_iter();
                 let of = optional_text(row.next()).unwrap_or_default();
                 let until_ms = integer(row.next())?;
-                Revocation::from_columns(&of, until_ms).ok_or_else(|| Error::RustError(format!("the store holds {of:?} in the place of a revocation")))
+                Revocation::from_columns(&of, until_ms).ok_or_else(|| Error::RustError(format!("the store has {of:?} instead of a revocation")))
             })
             .collect()
     }
@@ -436,7 +438,7 @@ fn integer(value: Option<SqlStorageValue>) -> Result<u64> {
         Some(SqlStorageValue::Integer(value)) if value >= 0 => Ok(value as u64),
         Some(SqlStorageValue::Float(value)) if value >= 0.0 => Ok(value as u64),
         Some(SqlStorageValue::Boolean(value)) => Ok(value.into()),
-        other => Err(Error::RustError(format!("the store holds {other:?} in the place of a number"))),
+        other => Err(Error::RustError(format!("the store has {other:?} instead of a number"))),
     }
 }
 
@@ -448,12 +450,12 @@ fn optional_text(value: Option<SqlStorageValue>) -> Option<String> {
 }
 
 fn content_type(value: Option<SqlStorageValue>) -> Result<ContentType> {
-    optional_text(value).and_then(|text| ContentType::parse(&text)).ok_or_else(|| Error::RustError("the store holds no content type".into()))
+    optional_text(value).and_then(|text| ContentType::parse(&text)).ok_or_else(|| Error::RustError("the store has no valid content type".into()))
 }
 
 fn bytes(value: Option<SqlStorageValue>) -> Result<Vec<u8>> {
     match value {
         Some(SqlStorageValue::Blob(data)) => Ok(data),
-        other => Err(Error::RustError(format!("the store holds {other:?} in the place of an event"))),
+        other => Err(Error::RustError(format!("the store has {other:?} instead of an event"))),
     }
 }

@@ -38,11 +38,10 @@ impl Grant {
     pub fn check_access(&self, revocations: &[Revocation], now_ms: u64) -> Result<()> {
         let Some(until_ms) = self.until_ms else { return Ok(()) };
         if now_ms >= until_ms {
-            return Err(Error::new(ErrorKind::CredentialExpired, "the credential's time is over: come again with a fresh one")
-                .with_header("www-authenticate", "Bearer"));
+            return Err(Error::new(ErrorKind::CredentialExpired, "the credential has expired: get a new one").with_header("www-authenticate", "Bearer"));
         }
         if revocations.iter().any(|revocation| self.is_revoked(revocation, now_ms)) {
-            return Err(Error::new(ErrorKind::AccessDenied, "the access to this channel was revoked"));
+            return Err(Error::new(ErrorKind::AccessDenied, "access to this channel was revoked"));
         }
         Ok(())
     }

@@ -36,11 +36,11 @@ impl Revocation {
     ///
     /// [`ErrorKind::RevocationInvalid`].
     pub(crate) fn parse(body: &[u8], now_ms: u64) -> Result<Revocation> {
-        let invalid = |why: String| Error::new(ErrorKind::RevocationInvalid, format!(r#"give {{"ticket":"its jti"}} or {{"subject":"its sub"}}: {why}"#));
+        let invalid = |why: String| Error::new(ErrorKind::RevocationInvalid, format!(r#"send {{"ticket":"its jti"}} or {{"subject":"its sub"}}: {why}"#));
         let of: Revoked = serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
         let (Revoked::Ticket(id) | Revoked::Subject(id)) = &of;
         if !(1..=MAX_ID_BYTES).contains(&id.len()) {
-            return Err(invalid(format!("an id has 1 to {MAX_ID_BYTES} bytes")));
+            return Err(invalid(format!("an id must have 1 to {MAX_ID_BYTES} bytes")));
         }
         Ok(Revocation { of, until_ms: now_ms + KEPT_MS })
     }

@@ -37,13 +37,14 @@ impl Expiry {
         let invalid = |why: &str| Error::new(ErrorKind::HeaderInvalid, why);
         match ["stream-ttl", "stream-expires-at"].map(|name| head.header(name)) {
             [None, None] => Ok(None),
-            [Some(_), Some(_)] => Err(invalid("give Stream-TTL or Stream-Expires-At, not both")),
+            [Some(_), Some(_)] => Err(invalid("send Stream-TTL or Stream-Expires-At, not both")),
             [Some(ttl), None] => {
-                let ttl_s = seconds(&ttl).ok_or_else(|| invalid("Stream-TTL is a number of seconds from 0 to 4294967295, without sign or leading zeros"))?;
+                let ttl_s =
+                    seconds(&ttl).ok_or_else(|| invalid("Stream-TTL must be a number of seconds from 0 to 4294967295, without sign or leading zeros"))?;
                 Ok(Some(Expiry::Sliding { ttl_s, touched_at_ms: 0 }))
             }
             [None, Some(at)] => {
-                let at = DateTime::parse_from_rfc3339(&at).map_err(|_| invalid("Stream-Expires-At is a time like 2030-01-31T12:00:00Z (RFC 3339)"))?;
+                let at = DateTime::parse_from_rfc3339(&at).map_err(|_| invalid("Stream-Expires-At must be an RFC 3339 time, such as 2030-01-31T12:00:00Z"))?;
                 // A time before 1970 is as much in the past as 1970 is.
                 Ok(Some(Expiry::At { at_ms: at.timestamp_millis().try_into().unwrap_or(0) }))
             }

@@ -34,31 +34,31 @@ impl ChannelName {
         for (index, segment) in path.split('/').enumerate() {
             if index > 0 {
                 if shape == NameShape::Segment {
-                    return Err(invalid("a channel name here is one path segment, without `/`".into()));
+                    return Err(invalid("a channel name of this function must be one path segment, without `/`".into()));
                 }
                 name.push('/');
             }
-            let segment = percent_decode_str(segment).decode_utf8().map_err(|_| invalid("the channel name is not UTF-8".into()))?;
+            let segment = percent_decode_str(segment).decode_utf8().map_err(|_| invalid("the channel name must be UTF-8".into()))?;
             if segment.is_empty() {
-                return Err(invalid("the channel name, or a segment of it, is empty".into()));
+                return Err(invalid("a channel name and each of its segments must not be empty".into()));
             }
             if segment == "." || segment == ".." {
-                return Err(invalid("a channel name has no segment `.` or `..`".into()));
+                return Err(invalid("a channel name must not have a segment `.` or `..`".into()));
             }
             if let Some(wrong) = segment.chars().find(|c| !(c.is_ascii_alphanumeric() || "._~:@-".contains(*c))) {
-                return Err(invalid(format!("a channel name has no {wrong:?}: letters, digits and . _ ~ : @ - only")));
+                return Err(invalid(format!("a channel name must not contain {wrong:?}: use letters, digits and . _ ~ : @ -")));
             }
             name.push_str(&segment);
         }
         if name.starts_with('-') {
-            return Err(invalid("a channel name does not start with `-`".into()));
+            return Err(invalid("a channel name must not start with `-`".into()));
         }
         if name.len() > Self::MAX_BYTES {
-            return Err(invalid(format!("a channel name has at most {} bytes, this one has {}", Self::MAX_BYTES, name.len())));
+            return Err(invalid(format!("a channel name must have at most {} bytes, this one has {}", Self::MAX_BYTES, name.len())));
         }
         let name = ChannelName(name);
         if name.tenant().is_some_and(|tenant| tenant.len() + 1 == name.0.len()) {
-            return Err(invalid(format!("{:?} is the beginning of a tenant's names, not a channel", name.0)));
+            return Err(invalid(format!("{:?} is the prefix of a tenant, not a channel: add a name after the `:`", name.0)));
         }
         Ok(name)
     }

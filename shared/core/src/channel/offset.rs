@@ -65,7 +65,7 @@ impl FromStr for Offset {
         }
         let malformed = || {
             let shown: String = text.chars().take(40).collect();
-            Error::new(ErrorKind::OffsetMalformed, format!("{shown:?} is not an offset: give one that this channel returned, `-1` or `now`"))
+            Error::new(ErrorKind::OffsetMalformed, format!("{shown:?} is not an offset: send one that this channel returned, `-1` or `now`"))
         };
         let (epoch, seq) = text.split_once('_').ok_or_else(malformed)?;
         let epoch = digits(epoch, EPOCH_DIGITS).filter(|&n| n <= MAX_EPOCH).ok_or_else(malformed)?;

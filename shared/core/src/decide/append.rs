@@ -49,25 +49,25 @@ pub(crate) fn append(channel: Option<&Channel>, append: &Append, tallies: &[Tall
     };
     let events = if body.is_empty() {
         if !append.closed {
-            return Err(Error::new(ErrorKind::BodyEmpty, "an append without content would be nothing; to finish the channel send `Stream-Closed: true`"));
+            return Err(Error::new(ErrorKind::BodyEmpty, "the body is empty: send an event or, to close the channel, `Stream-Closed: true`"));
         }
         Vec::new()
     } else {
-        let given = append.content_type.as_ref().ok_or_else(|| Error::new(ErrorKind::ContentTypeMissing, "say with Content-Type what the body holds"))?;
+        let given = append.content_type.as_ref().ok_or_else(|| Error::new(ErrorKind::ContentTypeMissing, "Content-Type is missing: send that of the body"))?;
         if *given != channel.content_type {
-            let why = format!("the channel holds {}, the body is {}", channel.content_type.as_str(), given.as_str());
+            let why = format!("Content-Type must be that of the channel, {}, not {}", channel.content_type.as_str(), given.as_str());
             return Err(Error::new(ErrorKind::ContentTypeMismatch, why));
         }
         let events = batch::split(body, &channel.content_type)?;
         if events.is_empty() {
-            return Err(Error::new(ErrorKind::BodyEmpty, "an empty array appends nothing"));
+            return Err(Error::new(ErrorKind::BodyEmpty, "the array is empty: send at least one event"));
         }
         events
     };
     if let (Some(given), Some(last)) = (&append.stream_seq, &channel.stream_seq)
         && given <= last
     {
-        return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq {given:?} is not above {last:?}, compared as text")));
+        return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq must be greater than {last:?}, compared as text, got {given:?}")));
     }
     // The one that finishes is the last: how it ended is never too much.
     let counted = if append.closed { 0 } else { events.len() as u64 };

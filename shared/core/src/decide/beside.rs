@@ -31,7 +31,7 @@ pub fn decide_head(channel: Option<&Channel>, policy: &Policy) -> Result<Reply> 
 ///
 /// [`ErrorKind::ChannelNotFound`].
 pub fn decide_stats(is_text: bool, channel: Option<&Channel>) -> Result<Stats> {
-    let channel = channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "there is no such channel"))?;
+    let channel = channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel does not exist"))?;
     Ok(Stats::of(channel, is_text))
 }
 

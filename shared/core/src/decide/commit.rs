@@ -49,11 +49,11 @@ impl Commit {
 /// The rows for new events and the channel after them; makes the channel when it does not exist.
 pub(crate) fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Moment) -> Result<Commit> {
     if events.len() as u64 > policy.max_batch_events {
-        let why = format!("{} events in one publish, of at most {}", events.len(), policy.max_batch_events);
+        let why = format!("one publish has {} events, at most {} are allowed: send them in several", events.len(), policy.max_batch_events);
         return Err(Error::new(ErrorKind::BatchTooLarge, why));
     }
     if let Some(large) = events.iter().find(|event| event.len() as u64 > policy.max_event_bytes) {
-        let why = format!("an event has {} bytes, of at most {}", large.len(), policy.max_event_bytes);
+        let why = format!("an event has {} bytes, at most {} are allowed", large.len(), policy.max_event_bytes);
         return Err(Error::new(ErrorKind::EventTooLarge, why));
     }
     if channel.content_type.is_json() {

@@ -18,7 +18,7 @@ pub(crate) fn create(channel: Option<&Channel>, create: &Create, tallies: &[Tall
     let expiry = policy.expiry(*expiry, moment.now_ms)?;
     let content_type = match (content_type.as_ref(), policy.implicit_type()) {
         (Some(given), Some(fixed)) if given != fixed => {
-            let why = format!("channels of this function hold {}", fixed.as_str());
+            let why = format!("Content-Type must be {}, as in every channel of this function", fixed.as_str());
             return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
         }
         (Some(given), _) => given.clone(),
@@ -28,11 +28,14 @@ pub(crate) fn create(channel: Option<&Channel>, create: &Create, tallies: &[Tall
     if let Some(channel) = channel {
         if channel.content_type != content_type || channel.closed != closed {
             let state = if channel.closed { "closed" } else { "open" };
-            let why = format!("the channel exists, holds {} and is {state}", channel.content_type.as_str());
+            let why = format!("the channel exists with Content-Type {} and is {state}: send the same, or delete it first", channel.content_type.as_str());
             return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
         }
         if channel.expiry.map(|expiry| expiry.begun(0)) != expiry {
-            return Err(Error::new(ErrorKind::ConfigurationMismatch, "the channel exists with another Stream-TTL or Stream-Expires-At"));
+            return Err(Error::new(
+                ErrorKind::ConfigurationMismatch,
+                "the channel exists with another Stream-TTL or Stream-Expires-At: send the same, or delete it first",
+            ));
         }
         return Ok(Write::Nothing(created(StatusCode::OK, channel, location)));
     }

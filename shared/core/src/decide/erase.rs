@@ -32,7 +32,7 @@ pub struct Authored {
 pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channel>, policy: &Policy) -> Result<ErasePlan> {
     let tombstone = policy.tombstone.ok_or_else(|| {
         // The address with `offset=` is the event's.
-        Error::new(ErrorKind::MethodNotAllowed, "this function erases no single events").with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
+        Error::new(ErrorKind::MethodNotAllowed, "this function does not erase single events").with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
     })?;
     let holds = |channel: &&Channel| channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq);
     channel.filter(holds).ok_or_else(not_found)?;
@@ -49,7 +49,10 @@ impl ErasePlan {
     pub fn decide(self, channel: &Channel, event: Option<Authored>, moment: Moment) -> Result<Write> {
         let Authored { data, producer } = event.ok_or_else(not_found)?;
         if self.by.is_some() && self.by != producer {
-            return Err(Error::new(ErrorKind::AccessDenied, "an event is erased by its own producer, named in Producer-Id, or by who manages the channel"));
+            return Err(Error::new(
+                ErrorKind::AccessDenied,
+                "you may not erase this event: send the Producer-Id that published it, or a credential that may manage the channel",
+            ));
         }
         if data == self.tombstone {
             return Ok(Write::Nothing(erased(channel)));
@@ -70,7 +73,7 @@ impl ErasePlan {
 }
 
 fn not_found() -> Error {
-    Error::new(ErrorKind::EventNotFound, "no event that is kept has this offset")
+    Error::new(ErrorKind::EventNotFound, "the channel has no event at this offset")
 }
 
 fn erased(channel: &Channel) -> Reply {

@@ -14,5 +14,5 @@ pub(crate) fn existing(channel: Option<&Channel>, policy: &Policy) -> Result<Cha
 }
 
 pub(crate) fn not_found() -> Error {
-    Error::new(ErrorKind::ChannelNotFound, "create the channel with PUT first")
+    Error::new(ErrorKind::ChannelNotFound, "the channel does not exist: create it with PUT first")
 }

@@ -54,7 +54,7 @@ pub fn decide_read(read: &Read, channel: Option<&Channel>, policy: &Policy, mome
     let subscribe = |framing| ReadDecision::Subscribe(Subscribe { framing, after: position.after, gap: position.gap, cursor });
     Ok(match read.transport {
         Transport::Poll if read.latest && policy.latest.is_none() => {
-            return Err(Error::new(ErrorKind::NotSupported, "events of this function have no keys, so there is no newest of each"));
+            return Err(Error::new(ErrorKind::NotSupported, "this function does not support `view=latest`: read without it"));
         }
         Transport::Poll => ReadDecision::Page(PagePlan {
             after: position.after,

@@ -36,7 +36,7 @@ impl ContentType {
     /// [`ErrorKind::HeaderInvalid`]; [`ErrorKind::ContentUnsupported`] for text in another charset than UTF-8, since all text is read as that.
     pub(crate) fn of(head: &RequestHead<'_>) -> Result<Option<ContentType>> {
         let Some(value) = head.header("content-type").filter(|value| !value.trim().is_empty()) else { return Ok(None) };
-        let invalid = || Error::new(ErrorKind::HeaderInvalid, "Content-Type is not of the form type/subtype, with parameters as name=value");
+        let invalid = || Error::new(ErrorKind::HeaderInvalid, "Content-Type must be type/subtype, with parameters as name=value");
         let content_type = ContentType::parse(&value).filter(|_| value.is_ascii()).ok_or_else(invalid)?;
         for parameter in parameters(&value).1 {
             let (name, charset) = parameter.ok_or_else(invalid)?;
@@ -44,7 +44,7 @@ impl ContentType {
                 && name.eq_ignore_ascii_case("charset")
                 && !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
             {
-                return Err(Error::new(ErrorKind::ContentUnsupported, "text is UTF-8 here: send it so, with charset=utf-8 or without a charset"));
+                return Err(Error::new(ErrorKind::ContentUnsupported, "text must be UTF-8: send it as such, with charset=utf-8 or no charset"));
             }
         }
         Ok(Some(content_type))

@@ -24,7 +24,7 @@ pub(crate) fn check(json: &[u8], most: u64) -> Result<()> {
             _ => {}
         }
         if depth > most {
-            return Err(Error::new(ErrorKind::JsonTooDeep, format!("JSON is nested deeper than {most} arrays and objects")));
+            return Err(Error::new(ErrorKind::JsonTooDeep, format!("JSON must be nested at most {most} levels deep")));
         }
     }
     Ok(())

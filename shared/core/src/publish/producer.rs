@@ -53,11 +53,11 @@ impl Producer {
         match ["producer-id", "producer-epoch", "producer-seq"].map(|name| head.header(name)) {
             [None, None, None] => Ok(None),
             [Some(id), Some(epoch), Some(seq)] => {
-                let epoch = number(&epoch).ok_or_else(|| invalid("Producer-Epoch is an integer from 0 to 2^53 - 1"))?;
-                let seq = number(&seq).ok_or_else(|| invalid("Producer-Seq is an integer from 0 to 2^53 - 1"))?;
+                let epoch = number(&epoch).ok_or_else(|| invalid("Producer-Epoch must be an integer from 0 to 2^53 - 1"))?;
+                let seq = number(&seq).ok_or_else(|| invalid("Producer-Seq must be an integer from 0 to 2^53 - 1"))?;
                 Producer { id, epoch, seq }.validated().map(Some)
             }
-            _ => Err(invalid("Producer-Id, Producer-Epoch and Producer-Seq come together")),
+            _ => Err(invalid("Producer-Id, Producer-Epoch and Producer-Seq must be sent together")),
         }
     }
 
@@ -67,7 +67,7 @@ impl Producer {
         if self.epoch.max(self.seq) <= MAX {
             return Ok(self);
         }
-        Err(Error::new(ErrorKind::HeaderInvalid, "a producer has numbers from 0 to 2^53 - 1"))
+        Err(Error::new(ErrorKind::HeaderInvalid, "epoch and seq of a producer must be integers from 0 to 2^53 - 1"))
     }
 
     /// What the channel knows once it took this append.
@@ -80,15 +80,16 @@ impl Producer {
     /// [`ErrorKind::ProducerFenced`], [`ErrorKind::ProducerGap`], and [`ErrorKind::HeaderInvalid`] for an epoch that does not begin at 0.
     pub(crate) fn turn(&self, known: Option<ProducerState>, is_closed: bool) -> Result<Turn> {
         match known {
-            Some(last) if self.epoch < last.epoch => {
-                Err(Error::new(ErrorKind::ProducerFenced, format!("epoch {} of {:?} was followed by {}", self.epoch, self.id, last.epoch))
-                    .with_header("producer-epoch", last.epoch))
-            }
+            Some(last) if self.epoch < last.epoch => Err(Error::new(
+                ErrorKind::ProducerFenced,
+                format!("epoch {} of producer {:?} is outdated: epoch {} has taken over", self.epoch, self.id, last.epoch),
+            )
+            .with_header("producer-epoch", last.epoch)),
             Some(last) if self.epoch == last.epoch && self.seq <= last.seq => Ok(Turn::Duplicate(last)),
             // Nothing comes next on a finished channel: that is what is to be said, not that something is missing.
             _ if is_closed => Ok(Turn::Next),
             Some(last) if self.epoch == last.epoch => self.expect(last.seq + 1),
-            Some(_) if self.seq != 0 => Err(Error::new(ErrorKind::HeaderInvalid, format!("a new epoch begins with Producer-Seq 0, not {}", self.seq))),
+            Some(_) if self.seq != 0 => Err(Error::new(ErrorKind::HeaderInvalid, format!("a new epoch must begin with Producer-Seq 0, not {}", self.seq))),
             Some(_) => Ok(Turn::Next),
             None => self.expect(0),
         }
@@ -98,7 +99,7 @@ impl Producer {
         if self.seq == seq {
             return Ok(Turn::Next);
         }
-        Err(Error::new(ErrorKind::ProducerGap, format!("Producer-Seq {} came where {seq} is next", self.seq))
+        Err(Error::new(ErrorKind::ProducerGap, format!("Producer-Seq must be {seq}, got {}", self.seq))
             .with_header("producer-expected-seq", seq)
             .with_header("producer-received-seq", self.seq))
     }
@@ -110,7 +111,7 @@ impl Producer {
 ///
 /// [`ErrorKind::HeaderInvalid`].
 pub(crate) fn check_id(id: &str) -> Result<()> {
-    if is_id(id) { Ok(()) } else { Err(Error::new(ErrorKind::HeaderInvalid, "the id of a producer is 1 to 255 visible ASCII characters")) }
+    if is_id(id) { Ok(()) } else { Err(Error::new(ErrorKind::HeaderInvalid, "the id of a producer must be 1 to 255 visible ASCII characters")) }
 }
 
 fn number(text: &str) -> Option<u64> {

@@ -25,7 +25,7 @@ impl Rate {
     /// [`ErrorKind::RateExceeded`]; [`ErrorKind::BatchTooLarge`] for more events than may ever come at once.
     pub(crate) fn check(self, who: &str, known: Option<ProducerState>, count: u64, now_ms: u64) -> Result<u64> {
         if count > self.events {
-            let why = format!("{count} events in one publish; {who} publish at most {} in {} ms", self.events, self.per_ms);
+            let why = format!("one publish has {count} events; {who} may publish at most {} in {} ms", self.events, self.per_ms);
             return Err(Error::new(ErrorKind::BatchTooLarge, why));
         }
         let limit_ms = now_ms + self.per_ms;
@@ -33,7 +33,7 @@ impl Rate {
         let busy_until_ms = known.map_or(0, |known| known.busy_until_ms).clamp(now_ms, limit_ms) + count * self.per_ms / self.events.max(1);
         match busy_until_ms.checked_sub(limit_ms) {
             Some(wait_ms) if wait_ms > 0 => {
-                let why = format!("{who} publish at most {} events in {} ms; come again in {wait_ms} ms", self.events, self.per_ms);
+                let why = format!("{who} may publish at most {} events in {} ms: retry in {wait_ms} ms", self.events, self.per_ms);
                 Err(Error::later(ErrorKind::RateExceeded, why, wait_ms))
             }
             _ => Ok(busy_until_ms),

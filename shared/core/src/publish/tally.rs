@@ -42,7 +42,7 @@ impl Tally {
         }
         let name = producer.or_else(|| rate.map(|_| NAMELESS.into()));
         tallies.extend(name.map(|id| keep(id, rate, "you")));
-        tallies.extend(anonymous_rate.map(|_| keep(ANONYMOUS.into(), anonymous_rate, "all who show no credential together")));
+        tallies.extend(anonymous_rate.map(|_| keep(ANONYMOUS.into(), anonymous_rate, "all clients without a credential together")));
         tallies
     }
 

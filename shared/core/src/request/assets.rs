@@ -24,7 +24,7 @@ pub(crate) const INSPECTOR: &[Asset] = &[
 ///
 /// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
 pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Result<Reply> {
-    let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "no file is at this address"))?;
+    let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "there is no file at this address"))?;
     if method == "OPTIONS" {
         return Ok(preflight(FILE_METHODS));
     }

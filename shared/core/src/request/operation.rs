@@ -121,7 +121,7 @@ impl Operation {
                 refuse_unsupported(head)?;
                 let stream_seq = head.header("stream-seq");
                 if stream_seq.as_ref().is_some_and(|seq| !is_id(seq)) {
-                    return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq is 1 to 255 visible ASCII characters"));
+                    return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq must be 1 to 255 visible ASCII characters"));
                 }
                 Ok(Operation::Change(Change::Append(Append {
                     content_type: ContentType::of(head)?,
@@ -154,7 +154,7 @@ impl Read {
             None => false,
             Some("latest") if transport == Transport::Poll => true,
             Some(_) => {
-                let why = "there is `view=latest`, of a plain GET; from its Stream-Next-Offset every transport goes on";
+                let why = "`view` must be `latest`, in a plain GET: resume from its Stream-Next-Offset on any transport";
                 return Err(Error::new(ErrorKind::NotSupported, why));
             }
         };
@@ -162,7 +162,7 @@ impl Read {
         let in_query = query.polyfilled_id.filter(|id| !id.is_empty()).or(query.last_event_id);
         let start = Start::choose(last_event_id.as_deref(), in_query.as_deref(), query.offset.as_deref())?;
         if start.is_none() && transport.needs_start() {
-            return Err(Error::new(ErrorKind::OffsetMissing, "give `offset=`: -1, now, or one that this channel returned"));
+            return Err(Error::new(ErrorKind::OffsetMissing, "`offset` is missing: send -1, now, or an offset that this channel returned"));
         }
         // A cursor is only a cache key: one that is not a number is as good as none.
         let cursor = query.cursor.and_then(|cursor| cursor.parse().ok());
@@ -196,7 +196,7 @@ impl Query {
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
-                return Err(Error::new(ErrorKind::ParameterRepeated, format!("`{name}` stands more than once")));
+                return Err(Error::new(ErrorKind::ParameterRepeated, format!("the parameter `{name}` is repeated: send it once")));
             }
         }
         Ok(query)
@@ -205,7 +205,7 @@ impl Query {
 
 fn refuse_unsupported(head: &RequestHead<'_>) -> Result<()> {
     match NOT_SUPPORTED.iter().find(|name| head.header(name).is_some()) {
-        Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("the header {name} is not supported yet"))),
+        Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("the header {name} is not supported: send the request without it"))),
         None => Ok(()),
     }
 }

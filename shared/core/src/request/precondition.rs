@@ -23,7 +23,7 @@ impl Precondition {
     pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Precondition> {
         let [if_match, if_none_match] = ["if-match", "if-none-match"].map(|name| head.header(name));
         if if_match.is_none() && head.header("if-unmodified-since").is_some() {
-            return Err(Error::new(ErrorKind::NotSupported, "a channel has no Last-Modified: send the ETag of a page as If-Match"));
+            return Err(Error::new(ErrorKind::NotSupported, "If-Unmodified-Since is not supported: send the ETag of a page as If-Match"));
         }
         Ok(Precondition { if_match, if_none_match })
     }
@@ -35,7 +35,9 @@ impl Precondition {
     /// [`ErrorKind::NotSupported`].
     pub(crate) fn refuse(head: &RequestHead<'_>) -> Result<()> {
         match ["if-match", "if-none-match", "if-unmodified-since"].iter().find(|name| head.header(name).is_some()) {
-            Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("{name} has no meaning here: this address has no ETag"))),
+            Some(name) => {
+                Err(Error::new(ErrorKind::NotSupported, format!("{name} is not supported at this address, which has no ETag: send the request without it")))
+            }
             None => Ok(()),
         }
     }
@@ -52,10 +54,13 @@ impl Precondition {
             false => entity_tags(value).any(|(is_weak, tag)| (weakly || !is_weak) && is_current(tag)),
         };
         if self.if_match.as_deref().is_some_and(|value| !matches(value, false)) {
-            return Err(Error::new(ErrorKind::PreconditionFailed, "If-Match names no page that ends where the channel ends now; nothing was changed"));
+            return Err(Error::new(
+                ErrorKind::PreconditionFailed,
+                "If-Match must be the ETag of a page that ends where the channel ends now; nothing was changed",
+            ));
         }
         if self.if_none_match.as_deref().is_some_and(|value| matches(value, true)) {
-            return Err(Error::new(ErrorKind::PreconditionFailed, "the channel is there already, as If-None-Match says it must not be; nothing was changed"));
+            return Err(Error::new(ErrorKind::PreconditionFailed, "the channel exists, and If-None-Match says that it must not; nothing was changed"));
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     let Some(rest) = head.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
             Some(bare) if bare == head.path => Ok(Target::Reply(redirect(bare, head.query))),
-            _ => Err(Error::new(ErrorKind::RouteNotFound, format!("this function is served below {base}"))),
+            _ => Err(Error::new(ErrorKind::RouteNotFound, format!("the path must begin with {base}"))),
         };
     };
     let address = Address::below::<F>(rest, settings);
@@ -134,11 +134,11 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
         Address::Channel(channel) => (channel, Operation::parse(head)),
-        Address::File(..) => return Err(Error::new(ErrorKind::RouteNotFound, "no file is at this address")),
+        Address::File(..) => return Err(Error::new(ErrorKind::RouteNotFound, "there is no file at this address")),
     };
     let operation = operation?;
     if matches!(operation, Operation::Read(_)) && would_run(head) {
-        return Err(Error::new(ErrorKind::AccessDenied, "what a channel holds is data: no page runs it as a script, a worker or a style"));
+        return Err(Error::new(ErrorKind::AccessDenied, "the contents of a channel must not be loaded as a script, a worker or a style: read them with fetch"));
     }
     Ok(Target::Channel(UnauthorizedRequest { channel: name(channel)?, operation }))
 }
@@ -202,7 +202,7 @@ fn refuse_encoded(head: &RequestHead<'_>) -> Result<()> {
     if list(&encoding).all(|coding| coding.eq_ignore_ascii_case("identity")) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::ContentUnsupported, "a body comes as it is: send it without Content-Encoding").with_header("accept-encoding", "identity"))
+    Err(Error::new(ErrorKind::ContentUnsupported, "the body must not be encoded: send it without Content-Encoding").with_header("accept-encoding", "identity"))
 }
 
 /// Relative, so that it holds under any prefix that a proxy takes away.

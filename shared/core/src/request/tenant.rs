@@ -28,7 +28,9 @@ impl Tenant {
             return Err(Error::method_not_allowed(method, "DELETE, OPTIONS"));
         }
         let name = ChannelName::from_path(path, NameShape::Segment)?;
-        let beginning = name.beginning().ok_or_else(|| Error::new(ErrorKind::ChannelNameInvalid, "a tenant is what stands before the first `:` of a name"))?;
+        let beginning = name
+            .beginning()
+            .ok_or_else(|| Error::new(ErrorKind::ChannelNameInvalid, "a tenant must be named by the part of a channel name before the first `:`"))?;
         Ok(Tenant { beginning })
     }
 

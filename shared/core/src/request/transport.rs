@@ -36,7 +36,7 @@ impl Transport {
             Some("long-poll") => return Ok(Transport::LongPoll),
             Some(other) => {
                 let shown: String = other.chars().take(40).collect();
-                return Err(Error::new(ErrorKind::LiveUnknown, format!("live={shown:?}: give `sse` or `long-poll`")));
+                return Err(Error::new(ErrorKind::LiveUnknown, format!("`live` must be `sse` or `long-poll`, got {shown:?}")));
             }
             None => {}
         }

@@ -64,20 +64,22 @@ impl ClientFrame {
         let invalid = |why: String| Error::new(ErrorKind::FrameInvalid, why);
         let wire: Wire = serde_json::from_str(text).map_err(|error| invalid(format!("not a frame of {SUBPROTOCOL}: {error}")))?;
         if wire.r#type == "presence" {
-            let (id, state) = wire.id.zip(wire.state).ok_or_else(|| invalid("presence has an id and a state".into()))?;
+            let (id, state) = wire.id.zip(wire.state).ok_or_else(|| invalid("a presence frame must have an id and a state".into()))?;
             return Ok(ClientFrame::Presence { id, state });
         }
         if wire.r#type == "ack" {
-            let offset = wire.offset.ok_or_else(|| invalid("an ack has an offset".into()))?;
+            let offset = wire.offset.ok_or_else(|| invalid("an ack must have an offset".into()))?;
             return Ok(ClientFrame::Ack { offset: offset.parse().map_err(|error: Error| invalid(error.detail().into()))? });
         }
         if wire.r#type != "publish" {
             let shown: String = wire.r#type.chars().take(40).collect();
-            return Err(invalid(format!("{shown:?} is no frame type that a client sends")));
+            return Err(invalid(format!("frame type {shown:?} is unknown: send publish, presence or ack")));
         }
-        let id =
-            wire.id.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())).ok_or_else(|| invalid(format!("a publish has an id of 1 to {MAX_ID_BYTES} bytes")))?;
-        let data = wire.data.ok_or_else(|| invalid("a publish has data".into()))?;
+        let id = wire
+            .id
+            .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
+            .ok_or_else(|| invalid(format!("a publish must have an id of 1 to {MAX_ID_BYTES} bytes")))?;
+        let data = wire.data.ok_or_else(|| invalid("a publish must have data".into()))?;
         let producer = wire.producer.map(Producer::validated).transpose().map_err(|error| invalid(error.detail().into()))?;
         Ok(ClientFrame::Publish { id, data, producer })
     }
@@ -93,11 +95,11 @@ pub(crate) fn event_data(data: &RawValue, content_type: &ContentType) -> Result<
         return Ok(data.get().into());
     }
     let text: String = serde_json::from_str(data.get())
-        .map_err(|_| Error::new(ErrorKind::FrameInvalid, format!("data is a string on a channel of {}", content_type.as_str())))?;
+        .map_err(|_| Error::new(ErrorKind::FrameInvalid, format!("data must be a string in a channel of {}", content_type.as_str())))?;
     if content_type.is_text() {
         return Ok(text.into());
     }
-    BASE64_STANDARD.decode(text).map_err(|error| Error::new(ErrorKind::FrameInvalid, format!("data is not base64: {error}")))
+    BASE64_STANDARD.decode(text).map_err(|error| Error::new(ErrorKind::FrameInvalid, format!("data must be base64: {error}")))
 }
 
 /// `hello`; `ack_bytes` for a reader that is to acknowledge what it gets.

@@ -46,7 +46,7 @@ pub(crate) fn news(channel: &Channel, after: u64, events: &[Event]) -> String {
 ///
 /// [`ErrorKind::Internal`] when `text` is not such a batch.
 pub fn news_reply(text: &str, content_type: &ContentType, cursor: u64) -> Result<Reply> {
-    let fault = || Error::new(ErrorKind::Internal, "the news of a channel does not parse");
+    let fault = || Error::new(ErrorKind::Internal, "an internal message between a channel and its readers does not parse");
     let News { after, end, is_up_to_date, is_final, revision, body } = serde_json::from_str(text).map_err(|_| fault())?;
     let offset = |text: &str| text.parse::<Offset>().map_err(|_| fault());
     let head = PageHead { content_type: content_type.clone(), after: offset(&after)?, end: offset(&end)?, is_up_to_date, is_final, revision };
