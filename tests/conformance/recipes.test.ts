@@ -119,7 +119,7 @@ describe("on Workers", { tags: ["durable-objects"] }, () => {
   });
 
   test("our class joins a Worker that has one, with the next migration", async () => {
-    const [, joins] = recipes("In a Rust Worker that is there already", "toml");
+    const [, joins] = recipes("In a Rust Worker of yours", "toml");
     const theirs = FEED.replace("FEED_CHANNEL", "ROOM").replaceAll("FeedChannel", "Room");
     expect(await deploy(`${theirs}\n${joins}`)).toMatch(/ROOM[^]*FEED_CHANNEL|FEED_CHANNEL[^]*ROOM/);
   });
