@@ -26,8 +26,8 @@ const SENTENCES: [(&str, &str, &str); 3] = [
         "`spin up --variable open_access=true`",
     ),
     (
-        " On Workers with the bucket that `wrangler.toml` shows it keeps the file in R2 too, under the channel's name, in parts of 8 MiB; not those of `demo-` channels, which\nanyone may send.",
-        " With the bucket that `wrangler.toml` shows it keeps the file in R2 too, under the channel's name, in parts of 8 MiB; not those of `demo-` channels, which\nanyone may send.",
+        " On Workers, with the bucket that `wrangler.toml` shows, it also stores the file in R2, under the channel's name, in parts of 8 MiB; except files of `demo-` channels, which\nanyone may send.",
+        " With the bucket that `wrangler.toml` shows, it also stores the file in R2, under the channel's name, in parts of 8 MiB; except files of `demo-` channels, which\nanyone may send.",
         "",
     ),
 ];
@@ -71,9 +71,9 @@ pub fn component(text: &str, name: &Name, prefix: &str, own_test: &str) -> Resul
     );
     let place = format!(
         "You need [rustup](https://rustup.rs) and Spin 4.1 or newer; Node 22.18 for the test and the command `tidewire`. {name} shares three things with every other component of Tidewire in its application: the settings under \
-         `[variables]`, the database, so that two components of one template hold the same channels, and `vendor/` beside `spin.toml`, where the first build puts it. Tickets open channels other than those under `demo-`: \
-         `node vendor/client/bin/tidewire keys --into .env` beside `spin.toml` writes their key, where there is none. Keep `.env` out of git; nothing deployed has it: `--variable ticket_keys=` sets a key there. \
-         What is in `vendor/` stays as it is: `cargo harness new --upgrade` in Tidewire's repository replaces it, in the folder of `spin.toml`."
+         `[variables]`, the database, so that two components of one template hold the same channels, and `vendor/` beside `spin.toml`, which the first build adds. Tickets open channels other than those under `demo-`: \
+         `node vendor/client/bin/tidewire keys --into .env` beside `spin.toml` writes their key, unless there is one. Keep `.env` out of git; nothing deployed has it: `--variable ticket_keys=` sets a key there. \
+         Do not change `vendor/`: `cargo harness new --upgrade` in Tidewire's repository replaces it, in the folder of `spin.toml`."
     );
     let (own_commands, own_place) = (self::commands(Choice::Spin), self::place(Choice::Spin));
     for (old, new) in [(own_commands.replace(address, &base), commands), (own_place, place)] {
@@ -119,9 +119,9 @@ fn place(choice: Choice) -> String {
         Choice::Both => ("`.dev.vars` and `.env`", "the same key", "`npx wrangler secret put TICKET_KEYS` or `--variable ticket_keys=`"),
     };
     format!(
-        "You need [rustup](https://rustup.rs) and Node 22.18 or newer. Tickets open channels other than those under `demo-`. `cargo harness new` wrote a key of this project's tickets into {files}; \
+        "You need [rustup](https://rustup.rs) and Node 22.18 or newer. Tickets open channels other than those under `demo-`. `cargo harness new` wrote a key for this project's tickets into {files}; \
          `spin new` and `cargo generate` cannot, and leave it empty there: `npm run keys` writes {one}. Git ignores {files}, and nothing deployed has the key: {deployed} sets one there. \
-         A test of a server that runs already: `BASE_URL=http://… npm test`. \
-         `node vendor/client/bin/tidewire --help` publishes, follows a channel, makes keys and mints tickets. What is in `vendor/` stays as it is: `cargo harness new --upgrade` in Tidewire's repository replaces it.",
+         To test a running server: `BASE_URL=http://… npm test`. \
+         `node vendor/client/bin/tidewire --help` publishes, follows a channel, makes keys and mints tickets. Do not change `vendor/`: `cargo harness new --upgrade` in Tidewire's repository replaces it.",
     )
 }
