@@ -15,7 +15,7 @@ use crate::{GALLERY, naive};
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
-    // All of them may be below a path of a site that has others.
+    // All of them may be below one path of a site.
     let base = env.var("BASE_PATH").map_or_else(|_| "/".to_owned(), |base| base.to_string());
     let path = request.path();
     let rest = path.strip_prefix(&base).unwrap_or_default();

@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use tidewire_core::{Error, ErrorKind};
 use tidewire_workers::{Call, channel_object, serve_routes};
-// `wasm_bindgen` is for the class below.
+// `channel_object!` below needs `wasm_bindgen`.
 use worker::{Bucket, Date, Env, MultipartUpload, Request, Response, Result, UploadedPart, wasm_bindgen};
 
 use crate::Progress;
@@ -15,7 +15,7 @@ channel_object!(ProgressChannel, Progress);
 pub async fn fetch(request: Request, env: &Env, base: Option<&str>) -> Result<Response> {
     let bucket = env.bucket("PROGRESS_UPLOADS").ok();
     serve_routes::<Progress>(request, env, "PROGRESS_CHANNEL", base, async move |Call { routed, body, channel, settings }| {
-        // What strangers upload in a demo channel is hashed and counted only: the bucket is paid for.
+        // Uploads of strangers to a demo channel are only hashed and counted: the bucket costs money.
         let bucket = bucket.filter(|_| !routed.channel.is_demo());
         let object = bucket.map(|bucket| R2Object { bucket, key: routed.channel.to_string(), upload: None, parts: Vec::new(), rest: Vec::new() });
         let now_ms = || Date::now().as_millis();
@@ -30,15 +30,15 @@ async fn main(request: Request, env: Env, _: worker::Context) -> Result<Response
     fetch(request, &env, None).await
 }
 
-/// Size of the parts in which an object is uploaded, in bytes: all the same but the last, at least 5 MiB and at most 10,000 of them, as R2 has it. One is
-/// held in memory.
+/// Size of the parts of an object, in bytes: R2 demands equal parts except the last, of at least 5 MiB, and at most 10,000 of them. Memory holds one
+/// part.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 
-/// An object of R2, named as the channel.
+/// An object in R2, named like the channel.
 struct R2Object {
     bucket: Bucket,
     key: String,
-    /// Begun with the first part that is full: what is smaller is one write.
+    /// Started with the first full part: a smaller object is one write.
     upload: Option<MultipartUpload>,
     parts: Vec<UploadedPart>,
     rest: Vec<u8>,
@@ -90,7 +90,7 @@ impl Object for R2Object {
         if let Some(upload) = self.upload.take()
             && let Err(cause) = upload.abort().await
         {
-            // R2 removes what is not completed after a week.
+            // R2 removes incomplete uploads after a week.
             worker::console_error!("a failed upload was not removed from the bucket: {cause}");
         }
     }

@@ -1,7 +1,7 @@
 //! The raw log on Cloudflare Workers.
 
 use tidewire_workers::{channel_object, serve};
-// `wasm_bindgen` is for the class below.
+// `channel_object!` below needs `wasm_bindgen`.
 use worker::{Env, Request, Response, Result, wasm_bindgen};
 
 use crate::{PATH, Streams};

@@ -1,4 +1,4 @@
-//! What a deployment trusts, and who a request is from.
+//! Which credentials a deployment trusts, and the identity behind a request.
 
 use jsonwebtoken::Algorithm;
 use tidewire_core::{Error, ErrorKind, Identity, RequestHead, Result, Settings, Transport};
@@ -7,23 +7,23 @@ use crate::credential::invalid;
 use crate::credential::{Carrier, Credential};
 use crate::{TicketKeys, UnverifiedToken, jwt, origin};
 
-/// What a function trusts, by its settings.
+/// The credentials that a function trusts, by its settings.
 pub struct Access<'a> {
     function: &'a str,
     settings: &'a Settings,
     tickets: TicketKeys,
 }
 
-/// How far [`Access::identify`] came.
+/// The result of [`Access::identify`].
 pub enum Step {
-    /// It is known who asks.
+    /// The identity is known.
     Known(Identity),
-    /// It takes the keys at `JWKS_URL`; then [`UnverifiedToken::verify`].
+    /// Verification needs the keys at `JWKS_URL`: continue with [`UnverifiedToken::verify`].
     NeedsKeys(UnverifiedToken),
 }
 
 impl<'a> Access<'a> {
-    /// What the settings say, for the function of this name.
+    /// Reads the settings for the function of this name.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl<'a> Access<'a> {
         if !settings.jwks_url.is_empty() && settings.jwt_issuer.is_empty() {
             return wrong("JWT_ISSUER must be set beside JWKS_URL: a provider's keys may sign for several issuers");
         }
-        // On the way a stranger could put in keys of their own.
+        // Over plain HTTP an attacker on the network could substitute keys.
         let is_local = ["http://127.0.0.1:", "http://localhost:"].iter().any(|local| settings.jwks_url.starts_with(local));
         if !settings.jwks_url.is_empty() && !settings.jwks_url.starts_with("https://") && !is_local {
             return wrong("JWKS_URL must begin with https://");
@@ -42,20 +42,20 @@ impl<'a> Access<'a> {
         Ok(Access { function, settings, tickets })
     }
 
-    /// Who asks, as far as it can be said without the keys of a provider.
+    /// Identifies the client, as far as possible without the keys of a provider.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::CredentialInvalid`], [`ErrorKind::CredentialExpired`], [`ErrorKind::OriginDenied`], [`ErrorKind::ParameterRepeated`].
     pub fn identify(&self, head: &RequestHead<'_>, now_ms: u64) -> Result<Step> {
         let has_provider = !self.settings.jwks_url.is_empty();
-        // Where all is open and nothing can be verified, a credential is for a proxy in front.
+        // If everything is open and nothing can be verified, a credential is for a proxy in front.
         let is_open = self.settings.open_access && self.tickets.is_empty() && !has_provider;
         let credential = if is_open { None } else { Credential::find(head)? };
         origin::check(head, credential.as_ref(), Transport::is_upgrade((head.headers)("upgrade").as_deref()), self.settings)?;
         let Some(Credential { text, carrier }) = credential else { return Ok(Step::Known(Identity::Anonymous)) };
         let header = jwt::header(&text)?;
-        // Which keys are asked; whether the signature is one of theirs they say.
+        // `alg` only selects the keys; those keys then verify the signature.
         if header.alg == Algorithm::HS256 {
             return self.tickets.verify(&text, &header, self.function, now_ms).map(|ticket| Step::Known(Identity::Ticket(ticket)));
         }

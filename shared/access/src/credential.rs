@@ -13,7 +13,7 @@ const TICKET_PARAMETER: &str = "ticket";
 /// Cookie of a ticket.
 const TICKET_COOKIE: &str = "tidewire-ticket";
 
-/// How a credential came.
+/// How the request carries a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     /// `Authorization: Bearer`.
@@ -24,7 +24,7 @@ pub(crate) enum Carrier {
     Cookie,
 }
 
-/// What a request shows, unverified. Not `Debug`: it must not get into a log.
+/// The credential of a request, unverified. Not `Debug`: it must not get into a log.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credential {
     pub(crate) text: String,
@@ -32,7 +32,7 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// The credential of a request; `None` when it shows none. `Authorization` of another scheme is none: it is for a proxy in front.
+    /// Finds the credential of a request; `None` without one. `Authorization` of another scheme is ignored: it is for a proxy in front.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Credential {
                 return Err(invalid("the credential is not a JWT: send three base64url parts, separated by dots"));
             }
             match &found {
-                // The first is the one that a page cannot be tricked into sending.
+                // `Authorization` comes first: another site cannot make a page send it.
                 Some(first) if first.text == text => {}
                 Some(_) => return Err(invalid("the request has two different credentials: send one")),
                 None => found = Some(Credential { text, carrier }),

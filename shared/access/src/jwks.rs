@@ -1,4 +1,4 @@
-//! The keys of a provider, as its JWKS has them.
+//! The keys of a provider, from its JWKS.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tidewire_core::{Error, ErrorKind, Result};
 
-/// Longest JWKS that is read, in bytes; a longer one counts as out of reach. Those of the well-known providers have 1 to 20 thousand.
+/// Longest JWKS that is read, in bytes; a longer one counts as unavailable. The sets of well-known providers have 1 to 20 thousand bytes.
 pub const MAX_SET_BYTES: usize = 256 * 1024;
 
-/// Most keys of a set; those after them are not looked at.
+/// Most keys of a set; later ones are ignored.
 const MAX_KEYS: usize = 64;
 
 /// Shortest modulus of an RSA key, in bytes. Shorter keys can be broken.
@@ -20,17 +20,17 @@ pub struct JwkSet(Vec<ProviderKey>);
 
 pub(crate) struct ProviderKey {
     id: Option<String>,
-    /// From the key alone: a token that names another is refused.
+    /// The algorithm follows from the key alone: a token that names another algorithm is refused.
     pub(crate) algorithm: Algorithm,
     pub(crate) key: DecodingKey,
 }
 
 impl JwkSet {
-    /// Reads a JWKS. Keys for other uses, of other algorithms, too weak or not understood are left out, one by one: providers publish many kinds.
+    /// Reads a JWKS. A key for another use, of another algorithm, too weak or unknown is skipped, since providers publish many kinds.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::KeysUnavailable`] for what is no JWKS.
+    /// [`ErrorKind::KeysUnavailable`] if the text is not a JWKS.
     pub fn parse(json: &[u8]) -> Result<JwkSet> {
         #[derive(Deserialize)]
         struct Set {
@@ -40,12 +40,12 @@ impl JwkSet {
         Ok(JwkSet(set.keys.into_iter().take(MAX_KEYS).filter_map(ProviderKey::read).collect()))
     }
 
-    /// Whether a key has this name; without a name, whether there is one to try.
+    /// Whether a key has this name; without a name, whether there is a single key to try.
     pub fn knows(&self, id: Option<&str>) -> bool {
         self.candidates(id).next().is_some()
     }
 
-    /// The keys of this name: a provider may give two the same. A token without `kid` is for the only key of its set.
+    /// The keys of this name: a provider may give two keys the same name. A token without `kid` belongs to the only key of its set.
     pub(crate) fn candidates<'a>(&'a self, id: Option<&'a str>) -> impl Iterator<Item = &'a ProviderKey> {
         let is_only = self.0.len() == 1;
         self.0.iter().filter(move |key| if id.is_some() { key.id.as_deref() == id } else { is_only })
@@ -61,12 +61,12 @@ impl ProviderKey {
         {
             return None;
         }
-        // What is missing where a provider leaves `alg` out: for these kinds of keys there is one that all use.
+        // A provider may omit `alg`: for these kinds of keys only one algorithm is in use.
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => Algorithm::RS256,
             AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P256 => Algorithm::ES256,
             AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-            // A secret that is published is none.
+            // A published secret is not secret.
             _ => return None,
         };
         if common.key_algorithm.is_some_and(|named| named != KeyAlgorithm::from(algorithm)) {

@@ -1,4 +1,4 @@
-//! What a ticket and a token have in common: a signed JWT.
+//! The common part of tickets and tokens: a signed JWT.
 
 use jsonwebtoken::errors::ErrorKind as Fault;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
@@ -8,14 +8,14 @@ use tidewire_core::{Error, ErrorKind, Result};
 use crate::credential::invalid;
 use crate::signature;
 
-/// How far the clock of who made it may be ahead of ours, in milliseconds. Its end gets no such grace, since a stream has to end when its right does.
+/// How far the issuer's clock may be ahead of ours, in milliseconds. The expiry gets no such grace, because a stream must end when its right does.
 pub(crate) const LEEWAY_MS: u64 = 30_000;
 
-/// What stands before the claims. Nothing in it is trusted: it names a key, and the key has its algorithm.
+/// The header of the JWT. It is not trusted: it names a key, and the key determines the algorithm.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::CredentialInvalid`]: no JWT, an algorithm that we do not know (`none` is such), another kind of JWT, or one that demands what we do not do.
+/// [`ErrorKind::CredentialInvalid`]: not a JWT, an unknown algorithm (such as `none`), another kind of JWT, or one with a `crit` header.
 pub(crate) fn header(text: &str) -> Result<Header> {
     let header =
         jsonwebtoken::decode_header(text).map_err(|_| invalid("the credential must be a JWT signed with RS256, ES256, EdDSA or, for a ticket, HS256"))?;
@@ -27,11 +27,11 @@ pub(crate) fn header(text: &str) -> Result<Header> {
     Ok(header)
 }
 
-/// The claims under a signature of this key. When it begins and ends is for [`check_times`].
+/// Verifies the signature with this key and returns the claims. [`check_times`] checks their times.
 pub(crate) fn claims(text: &str, key: &DecodingKey, algorithm: Algorithm, expected: impl FnOnce(&mut Validation)) -> Result<Map<String, Value>> {
     signature::install();
     let mut validation = Validation::new(algorithm);
-    // They would ask a clock.
+    // These checks would read a clock.
     (validation.validate_exp, validation.validate_nbf) = (false, false);
     expected(&mut validation);
     jsonwebtoken::decode(text, key, &validation).map(|data| data.claims).map_err(|error| {
@@ -46,7 +46,7 @@ pub(crate) fn claims(text: &str, key: &DecodingKey, algorithm: Algorithm, expect
     })
 }
 
-/// When it ends, in milliseconds since 1970, if now is between its beginning and its end.
+/// The expiry, in milliseconds since 1970, if the credential is valid now.
 ///
 /// # Errors
 ///
@@ -64,12 +64,12 @@ fn time_ms(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>> {
     match value.as_f64() {
         None => Err(wrong("not a number")),
         Some(seconds) if seconds < 0.0 => Err(wrong("before 1970")),
-        // Whole seconds stay exact; what is too large stays too large.
+        // Whole seconds stay exact; a number that is too large saturates.
         Some(seconds) => Ok(Some(value.as_u64().map_or((seconds * 1_000.0) as u64, |seconds| seconds.saturating_mul(1_000)))),
     }
 }
 
-/// A claim that is text.
+/// A claim that must be text.
 ///
 /// # Errors
 ///

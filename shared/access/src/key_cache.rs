@@ -1,50 +1,50 @@
-//! When to ask a provider for its keys, and how long to trust what it said.
+//! When to fetch a provider's keys, and how long to trust them.
 
 use crate::JwkSet;
 
-/// How long keys are used before the provider is asked again, in milliseconds: a key that it took back is trusted for so long.
+/// How long keys are used before they are fetched again, in milliseconds: a withdrawn key stays trusted for this long.
 const FRESH_MS: u64 = 10 * 60_000;
-/// How long they are used while the provider does not answer.
+/// How long they are used while the provider does not answer, in milliseconds.
 const KEPT_MS: u64 = 24 * 3_600_000;
-/// Least time between two questions. A token with a `kid` that nobody knows costs at most one each.
+/// Least time between two fetches, in milliseconds. Tokens with an unknown `kid` cause at most one fetch in this time.
 const FLOOR_MS: u64 = 30_000;
-/// The same while there are no keys at all, which nothing works without.
+/// The same while there are no keys at all, without which no token works.
 const FLOOR_WITHOUT_KEYS_MS: u64 = 5_000;
 
-/// Longest that an answer is waited for, in milliseconds; then the provider counts as out of reach.
+/// Longest wait for an answer, in milliseconds; then the provider counts as unavailable.
 pub const ASK_MS: u64 = 5_000;
 
-/// What is known of a provider's keys, without the keys: an adapter keeps both where all its requests find them.
+/// The state of a provider's keys, without the keys: an adapter keeps both where all its requests find them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeyCache {
-    /// When the keys came, in milliseconds since 1970.
+    /// When the keys arrived, in milliseconds since 1970.
     pub fetched_ms: Option<u64>,
-    /// When they were last asked for, with or without success.
+    /// When they were last requested, with or without success.
     pub asked_ms: Option<u64>,
-    /// Whether that is still under way.
+    /// Whether that request is still pending.
     pub is_asking: bool,
 }
 
-/// What to do about a token.
+/// What to do with a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Verify it with the keys that are there.
+    /// Verify it with the keys at hand.
     Use,
-    /// Ask the provider, and plan again.
+    /// Fetch the provider's keys, and plan again.
     Ask,
-    /// Another request asks: plan again a little later.
+    /// Another request is fetching the keys: plan again a little later.
     Wait,
-    /// There are no keys, and it is too early to ask again: 503.
+    /// There are no keys, and it is too early to fetch again: answer 503.
     Refuse,
 }
 
 impl KeyCache {
-    /// What to do about a token, given the keys that are there and the `kid` that it names.
+    /// Plans the verification of a token, given the keys at hand and the `kid` that it names.
     pub fn plan(&self, keys: Option<&JwkSet>, id: Option<&str>, now_ms: u64) -> Plan {
         let age_ms = |moment: Option<u64>| moment.map(|moment| now_ms.saturating_sub(moment));
         let keys = keys.filter(|_| age_ms(self.fetched_ms).is_some_and(|age| age < KEPT_MS));
         let is_known = keys.is_some_and(|keys| keys.knows(id));
-        // Who asked may be gone.
+        // The request that was fetching may have been cancelled.
         if self.is_asking && age_ms(self.asked_ms).is_some_and(|age| age < ASK_MS) {
             return if is_known { Plan::Use } else { Plan::Wait };
         }
@@ -58,12 +58,12 @@ impl KeyCache {
         }
     }
 
-    /// It was asked now; others wait for the answer.
+    /// Records that a request fetches the keys now; others wait for its answer.
     pub fn begin(&mut self, now_ms: u64) {
         (self.asked_ms, self.is_asking) = (Some(now_ms), true);
     }
 
-    /// The answer came, with keys or without.
+    /// Records that the fetch ended, with keys or without.
     pub fn end(&mut self, has_keys: bool, now_ms: u64) {
         self.is_asking = false;
         if has_keys {

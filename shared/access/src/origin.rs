@@ -1,12 +1,12 @@
-//! Which pages may ask in a visitor's name.
+//! Which pages may use a visitor's credential.
 
 use tidewire_core::{Error, ErrorKind, RequestHead, Result, Settings};
 
 use crate::credential::{Carrier, Credential};
 
-/// Headers that every answer to the request carries besides its own: `vary` is to be added, the others take the place of those of the same name.
+/// Headers that every answer to the request carries besides its own: add `vary`; the others replace headers of the same name.
 ///
-/// Only pages of an allowed origin read answers to requests with cookies. All others get what everyone gets, which no browser shows them then.
+/// Only pages of an allowed origin can read answers to requests with cookies. All others get the public headers, with which a browser withholds such an answer.
 pub fn cors(head: &RequestHead<'_>, settings: &Settings) -> Vec<(&'static str, String)> {
     if settings.allowed_origins.is_empty() {
         return Vec::new();
@@ -18,12 +18,12 @@ pub fn cors(head: &RequestHead<'_>, settings: &Settings) -> Vec<(&'static str, S
     headers
 }
 
-/// The origin of the page that asks, where `ALLOWED_ORIGINS` has it.
+/// The origin of the requesting page, if `ALLOWED_ORIGINS` lists it.
 fn allowed_origin(head: &RequestHead<'_>, settings: &Settings) -> Option<String> {
     (head.headers)("origin").filter(|origin| settings.allowed_origins.contains(origin))
 }
 
-/// Whether the page that asks may. A browser sends cookies, and opens WebSockets, for pages of any origin.
+/// Checks that the requesting page may use the credential. A browser sends cookies, and opens WebSockets, for pages of any origin.
 ///
 /// # Errors
 ///
@@ -42,13 +42,13 @@ fn is_same_origin(head: &RequestHead<'_>, is_cookie: bool, is_upgrade: bool) -> 
     if let Some(origin) = (head.headers)("origin") {
         let Some((page, host)) = scheme(&origin) else { return false };
         let own = (head.headers)("host").or_else(|| scheme(head.url).map(|(_, host)| host));
-        // A proxy may end TLS before us, never begin it: an insecure page is not the same as the secure one.
+        // A proxy may end TLS before us, never begin it: an insecure page does not count as the same origin as the secure one.
         let is_downgraded = page == "http" && head.url.starts_with("https:");
         return !is_downgraded && own.is_some_and(|own| own.eq_ignore_ascii_case(&host));
     }
     match (head.headers)("sec-fetch-site") {
         Some(site) => matches!(site.as_str(), "same-origin" | "none"),
-        // No browser of today. One of yesterday names the origin with whatever changes something.
+        // Current browsers send this field. Older ones send `Origin` with every request that changes something.
         None => !is_cookie || !is_upgrade && matches!(head.method, "GET" | "HEAD"),
     }
 }

@@ -1,4 +1,4 @@
-//! The signatures that are verified, each by the crate that has it; and the one that is made, of our own tickets.
+//! The verified signature algorithms, each by the crate that implements it; and the signature of our own tickets.
 
 use std::sync::Once;
 
@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 
 static PROVIDER: CryptoProvider = CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
 
-/// Has to come before the first token is read or made: without it jsonwebtoken panics.
+/// Must run before the first token is read or made: without it jsonwebtoken panics.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Refused where the program has one already, which is as good for what we ask of it.
+        // Fails if the program has installed a provider already, which serves as well.
         let _ = PROVIDER.install_default();
     });
 }
@@ -74,7 +74,7 @@ enum Check {
 impl Verifier<Vec<u8>> for Check {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
         match self {
-            // In constant time.
+            // Compares in constant time.
             Check::Hs256(mac) => mac.clone().chain_update(message).verify_slice(signature).map_err(|_| Error::new()),
             Check::Rs256(key) => key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature).map_err(|_| Error::new()),
             Check::Es256(key) => key.verify(message, &p256::ecdsa::Signature::from_slice(signature)?),

@@ -1,4 +1,4 @@
-//! Our own short tickets: JWTs under HS256 that say themselves what they grant.
+//! Our own short-lived tickets: JWTs under HS256 that name the rights they grant.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ use crate::{jwt, signature};
 /// How long a ticket lasts at most, in seconds; a longer one is refused. Who holds one is not asked again until it ends.
 const MAX_TICKET_S: u64 = 3_600;
 
-/// Shortest key, in bytes: what HS256 has no use to be longer than, and RFC 7518 wants at least.
+/// Shortest key, in bytes: RFC 7518 demands at least this, and HS256 gains nothing from a longer key.
 const MIN_KEY_BYTES: usize = 32;
 
-/// The rights by their names in a ticket.
+/// The names of rights in a ticket.
 const RIGHTS: [(&str, Right); 4] = [("read", Right::Read), ("publish", Right::Publish), ("presence", Right::Presence), ("manage", Right::Manage)];
 
-/// The keys of tickets by their names: the first signs, all verify, so that a key can be replaced while tickets of the old one are about.
+/// The keys of tickets by their names: the first key signs, all keys verify, so that a key can be replaced while its tickets are still in use.
 #[derive(Default)]
 pub struct TicketKeys(Vec<TicketKey>);
 
@@ -30,7 +30,7 @@ struct TicketKey {
     secret: Vec<u8>,
 }
 
-/// The claims of a ticket that we make. Those that others make may have more kinds of values.
+/// The claims of the tickets that we make. Tickets of other issuers may have claims of other types.
 #[derive(Serialize)]
 struct Claims {
     exp: u64,
@@ -44,11 +44,11 @@ struct Claims {
 }
 
 impl TicketKeys {
-    /// Reads the setting `TICKET_KEYS`: `kid:base64url`, and more after commas. Empty is no key, with which no ticket is valid.
+    /// Reads the setting `TICKET_KEYS`: `kid:base64url`, several separated by commas. The empty text is no key, and then no ticket is valid.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Internal`], saying which of them is wrong and never what it is.
+    /// [`ErrorKind::Internal`], naming the position of the wrong key, never the key.
     pub fn parse(text: &str) -> Result<TicketKeys> {
         let mut keys: Vec<TicketKey> = Vec::new();
         for (index, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
@@ -96,7 +96,7 @@ impl TicketKeys {
             .map_err(|cause| Error::new(ErrorKind::Internal, format!("the ticket cannot be signed: {cause}")))
     }
 
-    /// The ticket in this text, for this function.
+    /// Verifies a ticket for this function.
     pub(crate) fn verify(&self, text: &str, header: &Header, function: &str, now_ms: u64) -> Result<Ticket> {
         let key = self
             .0

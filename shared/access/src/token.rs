@@ -1,4 +1,4 @@
-//! Tokens of the provider that the users have already.
+//! Tokens of the provider with which the users sign in.
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use tidewire_core::{Result, Token};
 use crate::credential::invalid;
 use crate::{JwkSet, jwt};
 
-/// A token that waits for the keys of its provider. Not `Debug`: it must not get into a log.
+/// A token that needs the keys of its provider. Not `Debug`: it must not get into a log.
 pub struct UnverifiedToken {
     pub(crate) text: String,
     pub(crate) key: Option<String>,
@@ -17,7 +17,7 @@ pub struct UnverifiedToken {
 }
 
 impl UnverifiedToken {
-    /// `kid`: the key that it wants.
+    /// `kid`: the key that it names.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
@@ -29,12 +29,12 @@ impl UnverifiedToken {
     /// [`CredentialInvalid`](tidewire_core::ErrorKind::CredentialInvalid) or [`CredentialExpired`](tidewire_core::ErrorKind::CredentialExpired).
     pub fn verify(&self, keys: &JwkSet, now_ms: u64) -> Result<Token> {
         let mut refused = invalid("the `kid` and algorithm of the token are unknown: no key at JWKS_URL has both");
-        // Few have two keys of one name; more than that would only be work for us.
+        // Few providers have two keys of one name; more candidates would only cost CPU.
         for candidate in keys.candidates(self.key()).filter(|candidate| candidate.algorithm == self.algorithm).take(2) {
             let claims = jwt::claims(&self.text, &candidate.key, candidate.algorithm, |expected| {
                 expected.set_issuer(&[&self.issuer]);
                 expected.set_required_spec_claims(&["iss", "sub"]);
-                // With no audience to expect a token that names one is for someone else.
+                // If no audience is set, a token that names one is for someone else.
                 if !self.audience.is_empty() {
                     expected.set_audience(&[&self.audience]);
                     expected.required_spec_claims.insert("aud".into());

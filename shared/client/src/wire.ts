@@ -5,12 +5,12 @@
  */
 export type Problem = { type: string, title: string, status: number, detail: string, 
 /**
- * The offset to go on from, of `offset-gone`.
+ * The offset to resume from, of `offset-gone`.
  */
 earliest?: string, };
 
 /**
- * A frame from the server. There may be other types, and other members of these: ignore what you do not know.
+ * A frame from the server. Ignore other types and other members: later servers may send them.
  */
 export type ServerFrame = { "type": "hello", protocol: string, offset: string, contentType: string, encoding?: string, ackBytes?: number, } | { "type": "events", events: Array<FrameEvent>, upToDate?: boolean, } | { "type": "ack", id: string, offset: string, } | { "type": "error", id?: string, code: string, status: number, detail: string, retryAfterMs?: number, expectedSeq?: number, epoch?: number, } | { "type": "gap", requested: string, earliest: string, } | { "type": "presence", snapshot?: boolean, members: Array<PresentMember>, } | { "type": "closed", offset: string, } | { "type": "close", code: number, reason: string, };
 
@@ -24,7 +24,7 @@ export type FrameEvent = { offset: string,
 data: unknown, };
 
 /**
- * A member of a channel; `state` is `null` for one that left.
+ * A member of a channel; `state` is `null` if it left.
  */
 export type PresentMember = { id: string, state: Record<string, unknown> | null, };
 

@@ -1,6 +1,6 @@
-//! The one error type: a kind to match on, a sentence that says what was wrong.
+//! The one error type: a kind to match on, and a sentence that says what is wrong.
 //!
-//! Over HTTP it becomes problem details (RFC 9457), over WebSocket an `error` frame and, where the connection cannot go on, a close code.
+//! Over HTTP it becomes problem details (RFC 9457), over WebSocket an `error` frame and, if the connection must end, a close code.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use crate::close_code::CloseCode;
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What was wrong, and for whom.
+/// A refusal or a fault: its kind, its text, and what the answer needs.
 #[derive(Clone, Debug)]
 pub struct Error {
     kind: ErrorKind,
     detail: String,
-    /// The offset to go on from, where that is what was asked.
+    /// The offset to resume from, for [`ErrorKind::OffsetGone`].
     earliest: Option<String>,
-    /// When to come again, in milliseconds from now.
+    /// When to retry, in milliseconds from now.
     retry_after_ms: Option<u64>,
-    /// Headers that tell a program what the sentence tells people.
+    /// Headers that give a program the facts of the sentence.
     headers: Vec<(&'static str, String)>,
 }
 
@@ -53,27 +53,27 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The name in the address cannot be a channel's.
+    /// The address has no valid channel name.
     ChannelNameInvalid = "channel-name-invalid", BAD_REQUEST, "The channel name is not valid";
     /// A start position that is neither `-1`, `now` nor an offset.
     OffsetMalformed = "offset-malformed", BAD_REQUEST, "The offset is malformed";
     /// A live read of Durable Streams without a start position.
     OffsetMissing = "offset-missing", BAD_REQUEST, "A live read needs an offset";
-    /// A query parameter stands more than once.
+    /// A query parameter is repeated.
     ParameterRepeated = "parameter-repeated", BAD_REQUEST, "A parameter is repeated";
-    /// `live` names no transport.
+    /// `live` is neither `sse` nor `long-poll`.
     LiveUnknown = "live-unknown", BAD_REQUEST, "The live mode is unknown";
-    /// A header has a value that it cannot have.
+    /// The value of a header is not valid.
     HeaderInvalid = "header-invalid", BAD_REQUEST, "A header is not valid";
     /// An append without content.
     BodyEmpty = "body-empty", BAD_REQUEST, "The body is empty";
-    /// The body broke off before its end.
+    /// The body ended early.
     BodyIncomplete = "body-incomplete", BAD_REQUEST, "The body is incomplete";
     /// A body for a JSON channel that is not JSON.
     BodyNotJson = "body-not-json", BAD_REQUEST, "The body is not JSON";
     /// A body for a text channel that is not UTF-8.
     BodyNotUtf8 = "body-not-utf8", BAD_REQUEST, "The body is not UTF-8";
-    /// An append that does not say what it holds.
+    /// An append without `Content-Type`.
     ContentTypeMissing = "content-type-missing", BAD_REQUEST, "The content type is missing";
     /// A WebSocket frame that is not one of `tidewire.v1`.
     FrameInvalid = "frame-invalid", BAD_REQUEST, "The frame is not valid";
@@ -81,29 +81,29 @@ kinds! {
     CredentialMissing = "credential-missing", UNAUTHORIZED, "A credential is needed";
     /// A ticket or token that cannot be trusted.
     CredentialInvalid = "credential-invalid", UNAUTHORIZED, "The credential is not valid";
-    /// A ticket or token whose time is over.
+    /// A ticket or token that has expired.
     CredentialExpired = "credential-expired", UNAUTHORIZED, "The credential has expired";
-    /// A page of another origin asks in a visitor's name.
+    /// A page of this origin may not use the visitor's credential.
     OriginDenied = "origin-denied", FORBIDDEN, "The origin is not allowed";
-    /// The identity has no right to do this here.
+    /// The identity lacks the right.
     AccessDenied = "access-denied", FORBIDDEN, "Access denied";
-    /// The channel does not exist, and this function does not create it by itself.
+    /// The channel does not exist, and this function creates channels only by `PUT`.
     ChannelNotFound = "channel-not-found", NOT_FOUND, "The channel does not exist";
-    /// No event that is kept has this offset.
+    /// The channel has no event at this offset.
     EventNotFound = "event-not-found", NOT_FOUND, "The event does not exist";
-    /// The address is not one of this function's.
+    /// The function has nothing at this address.
     RouteNotFound = "route-not-found", NOT_FOUND, "Nothing is at this address";
-    /// The address does not take this method.
+    /// The address does not allow this method.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     /// The append has another content type than the channel.
     ContentTypeMismatch = "content-type-mismatch", CONFLICT, "The content type is not the channel's";
     /// The channel exists with another configuration.
     ConfigurationMismatch = "configuration-mismatch", CONFLICT, "The channel exists with another configuration";
-    /// `Stream-Seq` is not above the last one.
+    /// `Stream-Seq` is not greater than the last one.
     SequenceNotRising = "sequence-not-rising", CONFLICT, "The sequence does not increase";
-    /// An append of a producer came before one that it should follow.
+    /// The producer skipped a number.
     ProducerGap = "producer-gap", CONFLICT, "An append of the producer is missing";
-    /// A producer of a later epoch has taken over.
+    /// A producer with a later epoch has taken over.
     ProducerFenced = "producer-fenced", FORBIDDEN, "The producer's epoch is outdated";
     /// The channel is finished.
     ChannelClosed = "channel-closed", CONFLICT, "The channel is closed";
@@ -123,19 +123,19 @@ kinds! {
     EventRefused = "event-refused", UNPROCESSABLE_ENTITY, "The event is refused";
     /// The publisher publishes more often than the function allows.
     RateExceeded = "rate-exceeded", TOO_MANY_REQUESTS, "Too many events";
-    /// What a client says of its presence cannot be.
+    /// The presence body or frame is not valid.
     PresenceInvalid = "presence-invalid", BAD_REQUEST, "The presence is not valid";
-    /// As many are present as the channel takes.
+    /// The channel has the most members that it allows.
     PresenceFull = "presence-full", TOO_MANY_REQUESTS, "The channel has too many members";
-    /// A revocation that names nobody.
+    /// A revocation without a valid ticket or subject.
     RevocationInvalid = "revocation-invalid", BAD_REQUEST, "The revocation is not valid";
-    /// A feature of the protocol that this version does not have.
+    /// A feature of the protocol that this version lacks.
     NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
-    /// The platform takes no WebSocket.
+    /// The platform does not support WebSockets.
     WebSocketUnsupported = "websocket-unsupported", NOT_IMPLEMENTED, "This platform does not support WebSockets";
-    /// The keys of the tokens' provider cannot be had.
+    /// The keys of the tokens' provider are unavailable.
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "The provider's keys are unavailable";
-    /// The channel has as many readers as the platform allows.
+    /// The channel has the most readers that the platform allows.
     TooManyReaders = "too-many-readers", SERVICE_UNAVAILABLE, "The channel has too many readers";
     /// A JSON event is nested deeper than `MAX_JSON_DEPTH`.
     JsonTooDeep = "json-too-deep", UNPROCESSABLE_ENTITY, "The JSON is nested too deeply";
@@ -144,12 +144,12 @@ kinds! {
 }
 
 impl Error {
-    /// An error of a kind; `detail` says what was wrong and what would be right.
+    /// An error of a kind; `detail` says what is wrong, then what to send.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Error {
         Error { kind, detail: detail.into(), earliest: None, retry_after_ms: None, headers: Vec::new() }
     }
 
-    /// [`ErrorKind::OffsetGone`], with the offset to go on from.
+    /// [`ErrorKind::OffsetGone`], with the offset to resume from.
     pub fn gone(requested: impl fmt::Display, earliest: impl fmt::Display) -> Error {
         let detail = format!("the events after {requested} are gone: resume from {earliest}");
         Error { earliest: Some(earliest.to_string()), ..Error::new(ErrorKind::OffsetGone, detail) }
@@ -161,23 +161,23 @@ impl Error {
         error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
     }
 
-    /// [`ErrorKind::MethodNotAllowed`], with the methods that the address takes.
+    /// [`ErrorKind::MethodNotAllowed`], with the allowed methods of the address.
     pub(crate) fn method_not_allowed(method: &str, allow: &str) -> Error {
         let shown: String = method.chars().take(20).collect();
         Error::new(ErrorKind::MethodNotAllowed, format!("method {shown:?} is not allowed at this address: use {allow}")).with_header("allow", allow)
     }
 
-    /// [`ErrorKind::TooManyReaders`]; when one leaves nobody knows.
+    /// [`ErrorKind::TooManyReaders`]. Nobody knows when a reader leaves, so the wait is fixed.
     pub fn too_many_readers(most: u64) -> Error {
         Error::later(ErrorKind::TooManyReaders, format!("the channel has {most} readers, the most that it allows: retry in 5 s"), 5_000)
     }
 
-    /// [`ErrorKind::RateExceeded`], of requests: the platform's limiter counts them by ten seconds or a minute and does not tell when it is over.
+    /// [`ErrorKind::RateExceeded`], of requests: the platform's limiter counts in periods of ten seconds or a minute and does not report their end.
     pub fn too_many_requests() -> Error {
         Error::later(ErrorKind::RateExceeded, "too many requests: retry in 10 s", 10_000)
     }
 
-    /// An error that is over after a while, in milliseconds.
+    /// An error that a retry may resolve after this many milliseconds.
     pub(crate) fn later(kind: ErrorKind, detail: impl Into<String>, retry_after_ms: u64) -> Error {
         Error { retry_after_ms: Some(retry_after_ms), ..Error::new(kind, detail) }
     }
@@ -193,22 +193,22 @@ impl Error {
         self.kind
     }
 
-    /// What was wrong, for people.
+    /// What is wrong, for people.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The offset to go on from, for [`ErrorKind::OffsetGone`].
+    /// The offset to resume from, for [`ErrorKind::OffsetGone`].
     pub fn earliest(&self) -> Option<&str> {
         self.earliest.as_deref()
     }
 
-    /// When the same request may succeed, in milliseconds from now.
+    /// When a retry of the request may succeed, in milliseconds from now.
     pub fn retry_after_ms(&self) -> Option<u64> {
         self.retry_after_ms
     }
 
-    /// Headers of its answer, besides those of every problem.
+    /// The headers of its answer that other problems do not have.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
@@ -218,7 +218,7 @@ impl Error {
         self.kind.status()
     }
 
-    /// Whether the same request may succeed later.
+    /// Whether a retry of the request may succeed.
     fn is_retryable(&self) -> bool {
         let status = self.kind.status();
         status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED

@@ -1,4 +1,4 @@
-//! What a function (a template) supplies.
+//! The choices that a function (a template) makes.
 
 use crate::access::{Identity, Right, Rights};
 use crate::channel::{ChannelName, NameShape};
@@ -6,10 +6,10 @@ use crate::http::PAGE_POLICY;
 use crate::policy::Policy;
 use crate::settings::Settings;
 
-/// A file served from memory: the demo page and what it loads.
+/// A file served from memory: the demo page and the files that it loads.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
-    /// Path below the function's base: empty for the page itself, `-/name` for what it loads, which no channel can be called.
+    /// Path below the function's base: empty for the page itself, `-/name` for a file that it loads. No channel can have such a name.
     pub path: &'static str,
     /// Value of `Content-Type`.
     pub content_type: &'static str,
@@ -17,20 +17,20 @@ pub struct Asset {
     pub body: &'static str,
 }
 
-/// An address of a function's own beside each channel, `-/name/channel`, carried out in the function's own code.
+/// An address of a function's own for each channel, `-/name/channel`, implemented in the function's own code.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Its name. None of ours (`presence`, `revoke`, `stats`, `tenant`), nor the beginning of an asset's path.
+    /// Its name. It must be neither ours (`presence`, `revoke`, `stats`, `tenant`) nor the beginning of an asset's path.
     pub name: &'static str,
-    /// The one method that it takes, in upper case.
+    /// The one method that it allows, in upper case.
     pub method: &'static str,
-    /// The rights that it takes in the channel, all of them.
+    /// The rights in the channel that it demands, all of them.
     pub rights: &'static [Right],
 }
 
-/// The choices of one use case. Implemented in a function's `lib.rs`, without state: settings come in.
+/// The choices of one use case. Implemented in a function's `lib.rs`, without state: settings are passed in.
 pub trait Function {
-    /// Name of the use case: what its channels are stored under where functions share a store. Never changes once released.
+    /// Name of the use case: functions that share a store keep their channels under it. After a release it must never change.
     const NAME: &'static str;
 
     /// Whether channel names have one segment or several.
@@ -39,20 +39,20 @@ pub trait Function {
     /// Files of the function.
     const ASSETS: &'static [Asset] = &[];
 
-    /// What its pages may load and run, as the value of `Content-Security-Policy`. One that uses a script or a font of another site names that here.
+    /// What its pages may load and run, as the value of `Content-Security-Policy`. A page that uses a script or a font of another site must list it here.
     const PAGE_POLICY: &'static str = PAGE_POLICY;
 
-    /// Addresses of the function's own. The adapters' `serve_routes` carries them out.
+    /// The function's own addresses. The adapters' `serve_routes` implements them.
     const ROUTES: &'static [Route] = &[];
 
     /// Creation, retention and limits of its channels.
     fn policy(settings: &Settings) -> Policy;
 
-    /// Who may do what in a channel. The first thing a copier changes.
+    /// The rights of an identity in a channel. A copier changes this first.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights;
 }
 
-/// The rules for one channel: for one under `demo-`, which anyone may use, [`Policy::demo`], unless every channel is open.
+/// The rules for one channel: [`Policy::demo`] for channels under `demo-`, which anyone may use, unless every channel is open.
 pub fn policy_of<F: Function>(channel: Option<&ChannelName>, settings: &Settings) -> Policy {
     let policy = F::policy(settings);
     if channel.is_some_and(ChannelName::is_demo) && !settings.open_access { policy.demo() } else { policy }

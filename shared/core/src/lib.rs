@@ -1,10 +1,10 @@
 //! The decisions of Tidewire: channels, offsets, and every byte that goes on a wire.
 //!
-//! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what it read and what time it is, and
-//! carries out what comes back. The wire is written down in `PROTOCOL.md` beside this crate.
+//! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what it read and the time, and
+//! carries out the result. `PROTOCOL.md` beside this crate describes the wire.
 //!
 //! The path of a request: [`route`] turns it into a [`ChannelRequest`] for one channel, [`decide_read`] and [`decide_change`] say what to do with the
-//! channel's state, and a [`Framing`] encodes what readers see.
+//! channel's state, and a [`Framing`] encodes the events for readers.
 //!
 //! This file is the table of contents: the folders and files, and the names that other crates import from them. Arrows between folders go one way, from
 //! `connection` and `decide` down to `error`: `tests/arrows.rs` holds that.

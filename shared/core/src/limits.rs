@@ -1,4 +1,4 @@
-//! Every limit, in one table: what it limits, how much, and what happens above it. `SETTINGS.md` beside this crate shows it to readers.
+//! Every limit, in one table: its subject, its number, and what happens above it. `SETTINGS.md` beside this crate shows the table to readers.
 
 use crate::channel::ChannelName;
 use crate::http::fields;
@@ -11,15 +11,15 @@ use crate::wire::frame;
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// What is limited, and of what: an event, a connection, an identity, a channel.
+    /// The subject of the limit: an event, a connection, an identity, a channel.
     pub what: &'static str,
-    /// How much of it is allowed.
+    /// The number.
     pub bound: Bound,
     /// What happens at the limit.
     pub answer: &'static str,
 }
 
-/// Where a limit has its number from, and why.
+/// Where the number of a limit comes from, and why.
 #[derive(Clone, Copy, Debug)]
 pub enum Bound {
     /// The setting of this name holds the number.
@@ -52,7 +52,7 @@ pub enum Bound {
 }
 
 impl Limit {
-    /// The number for readers; `none` where no number holds by default.
+    /// The number for readers; `none` if there is no default.
     pub fn default(&self) -> String {
         match self.bound {
             Bound::Setting(name) => setting(name).map_or_else(String::new, |setting| setting.default.into()),

@@ -1,4 +1,4 @@
-//! What a function decides about its channels.
+//! The decisions of a function about its channels.
 
 use crate::access::Grant;
 use crate::channel::{Channel, Expiry, Keys, Offset, PageLimit, Retention};
@@ -8,7 +8,7 @@ use crate::presence::Presence;
 use crate::publish::{Producer, Rate, Tally};
 use crate::settings::Settings;
 
-/// How a channel comes to be.
+/// How a channel is created.
 #[derive(Clone, Debug)]
 pub enum Creation {
     /// By the first publish, with this content type.
@@ -17,23 +17,23 @@ pub enum Creation {
     OnPut,
 }
 
-/// Events kept of a channel under `demo-`.
+/// Events kept in a channel under `demo-`.
 pub(crate) const DEMO_EVENTS: u64 = 1_000;
-/// Bytes kept of it.
+/// Bytes kept in it.
 pub(crate) const DEMO_BYTES: u64 = 1024 * 1024;
 /// Seconds after the last read or append at which it ends, and age at which its events are dropped.
 pub(crate) const DEMO_LIFE_S: u32 = 3_600;
-/// Readers of it at once.
+/// Its readers at once.
 pub(crate) const DEMO_READERS: u64 = 1_000;
-/// Events of all its visitors together: a page that draws may send twenty a second.
+/// Events of all its visitors together: a page for drawing may send twenty a second.
 pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 
 /// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change); a function gives them once, from its settings.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// How a channel comes to be.
+    /// How a channel is created.
     pub creation: Creation,
-    /// How much of it is kept.
+    /// How many events a channel keeps.
     pub retention: Retention,
     /// Size of a page.
     pub page: PageLimit,
@@ -41,30 +41,30 @@ pub struct Policy {
     pub max_event_bytes: u64,
     /// Most events in one publish.
     pub max_batch_events: u64,
-    /// The function's own rules for an event, asked for each of a publish on every transport: refuses with [`ErrorKind::EventRefused`].
+    /// The function's own rules for an event, called for each event of a publish on every transport: refuses with [`ErrorKind::EventRefused`].
     pub check: fn(&[u8]) -> Result<()>,
     /// Deepest nesting of a JSON event.
     pub max_json_depth: u64,
-    /// Most readers at once, where the platform can count them.
+    /// Most readers at once, if the platform can count them.
     pub max_readers: u64,
-    /// How often one publisher may publish: who is known by a credential, else one `Producer-Id`; those that give none count as one.
+    /// How often one publisher may publish. A publisher is the identity of a credential, else one `Producer-Id`; all clients without either count as one.
     pub rate: Option<Rate>,
-    /// How often all together may publish who show no credential: a `Producer-Id` is changed as fast as a name.
+    /// How often all clients without a credential may publish together, because a client can change its `Producer-Id` at will.
     pub anonymous_rate: Option<Rate>,
-    /// Longest time that a channel lives after the last read or append, in seconds, also where nobody asks for an end.
+    /// Longest time that a channel lives after the last read or append, in seconds, even without an expiry of its own.
     pub max_life_s: Option<u32>,
-    /// Who is in a channel, where the function tells it.
+    /// Presence, if the function offers it.
     pub presence: Option<Presence>,
-    /// What stands in the place of an erased event, given its offset, and tells live readers of it. Without one no event is erased. [`Policy::check`] should refuse it from publishers.
+    /// The tombstone that replaces an erased event, given its offset, and notifies live readers. Without it no event can be erased. [`Policy::check`] should refuse it from publishers.
     pub tombstone: Option<fn(Offset) -> Vec<u8>>,
-    /// What short polls are told.
+    /// The hints for short polls.
     pub polling: Polling,
-    /// The keys of an event, where a poll may ask for the newest of each (`view=latest`). An event without keys is left out of that view.
+    /// The keys of an event, for polls of the newest event of each key (`view=latest`). That view omits an event without keys.
     pub latest: Option<Keys>,
 }
 
 impl Policy {
-    /// The limits that the settings give, with the function's way of creation.
+    /// The limits from the settings, with the function's way to create channels.
     pub fn new(creation: Creation, settings: &Settings) -> Policy {
         Policy {
             creation,
@@ -89,26 +89,26 @@ impl Policy {
         }
     }
 
-    /// What stands for a channel that does not exist yet; `None` where only `PUT` makes one.
+    /// The stand-in for a channel that does not exist; `None` if only `PUT` creates channels.
     pub fn absent(&self) -> Option<Channel> {
         self.implicit_type().map(|content_type| Channel::absent(content_type.clone()))
     }
 
-    /// What the channel must keep of the publisher: one [`Tally`] for each id. Empty for a publish that needs no memory.
+    /// The channel's memory of the publisher: one [`Tally`] for each id. Empty for a publish that needs no memory.
     pub fn tallies(&self, grant: &Grant, producer: Option<&Producer>) -> Vec<Tally> {
         Tally::of(grant, producer, self.rate, self.anonymous_rate)
     }
 
-    /// The presence that the function tells.
+    /// The presence of the function.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RouteNotFound`] where it tells none.
+    /// [`ErrorKind::RouteNotFound`] if it has none.
     pub fn presence(&self) -> Result<Presence> {
         self.presence.ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "channels of this function have no presence"))
     }
 
-    /// The same rules, small, short-lived and limited in rate: what strangers may cost.
+    /// The same rules, but small, short-lived and limited in rate: they bound the cost that strangers can cause.
     #[must_use]
     pub fn demo(self) -> Policy {
         let Retention { max_events, max_bytes, max_age_ms } = self.retention;
@@ -126,11 +126,11 @@ impl Policy {
         }
     }
 
-    /// When a channel that is to be made ends by itself.
+    /// The expiry of a channel that is about to be created.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::HeaderInvalid`] for one that is to live longer than it may.
+    /// [`ErrorKind::HeaderInvalid`] if the channel would live longer than allowed.
     pub(crate) fn expiry(&self, asked: Option<Expiry>, now_ms: u64) -> Result<Option<Expiry>> {
         let Some(longest_s) = self.max_life_s else { return Ok(asked) };
         let asked = asked.unwrap_or(Expiry::Sliding { ttl_s: longest_s, touched_at_ms: 0 });
@@ -147,7 +147,7 @@ impl Policy {
         Ok(Some(asked))
     }
 
-    /// Content type of channels that come to be by themselves.
+    /// Content type of channels that a publish creates.
     pub(crate) fn implicit_type(&self) -> Option<&ContentType> {
         match &self.creation {
             Creation::OnPublish(content_type) => Some(content_type),

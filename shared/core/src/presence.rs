@@ -1,6 +1,6 @@
-//! Who is in a channel: members, each with a state of its own and a lease that it renews.
+//! Presence in a channel: members, each with its own state and a lease that it renews.
 //!
-//! Nothing of it is an event: no offset, no history. A lease that ran out is found by whoever looks next, so an empty channel needs no timer.
+//! Presence is not an event: it has no offset and no history. The next read finds an expired lease, so an empty channel needs no timer.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,18 +18,18 @@ pub(crate) const MAX_STATE_BYTES: usize = 1_024;
 /// The presence of a function's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence {
-    /// How long a member stays without a sign of life, in milliseconds.
+    /// How long a member stays without renewing its lease, in milliseconds.
     pub lease_ms: u64,
-    /// Most members of a channel; one more is refused with [`ErrorKind::PresenceFull`].
+    /// Most members of a channel; a further member is refused with [`ErrorKind::PresenceFull`].
     pub max_members: u64,
 }
 
-/// One who is present, or is so no more.
+/// A member that is present, or has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The client's own, 1 to 64 bytes; every reader sees it.
+    /// The id that the client chose, 1 to 64 bytes; every reader sees it.
     pub id: String,
-    /// A JSON object, as the client wrote it; `None` for one that left.
+    /// A JSON object, as the client wrote it; `None` if the member left.
     pub state: Option<String>,
 }
 
@@ -38,21 +38,21 @@ pub struct Member {
 pub struct Lease {
     /// The member.
     pub member: Member,
-    /// When it is over, in milliseconds since 1970.
+    /// When the lease expires, in milliseconds since 1970.
     pub until_ms: u64,
 }
 
 impl Presence {
-    /// The limits that the settings give.
+    /// The limits from the settings.
     pub fn from_settings(settings: &Settings) -> Presence {
         Presence { lease_ms: settings.presence_lease_ms, max_members: settings.presence_max_members }
     }
 
-    /// Changes those present, who are sorted by id, as `said` says of itself. Whether readers are to be told: renewing a lease is no news.
+    /// Applies the update `said` to the members, which are sorted by id. Returns whether readers must be notified: renewing a lease is no change.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::PresenceFull`]; nothing was changed then.
+    /// [`ErrorKind::PresenceFull`]; nothing was changed.
     pub fn update(&self, present: &mut Vec<Member>, said: &Member) -> Result<bool> {
         match (present.binary_search_by(|member| member.id.cmp(&said.id)), &said.state) {
             (Ok(index), None) => {
@@ -74,7 +74,7 @@ impl Presence {
 }
 
 impl Member {
-    /// What a client says of itself. Its state is nested at most `max_json_depth` deep, as an event: every reader parses it.
+    /// The update that a client sends. Its state may be nested at most `max_json_depth` deep, like an event: every reader parses it.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl Member {
         }
     }
 
-    /// Reads `{"id":"…","state":{…}}`, whatever its content type: a page that is closed can send it only as text.
+    /// Reads `{"id":"…","state":{…}}`, whatever its content type: a closing page can send it only as text.
     pub(crate) fn parse(body: &[u8], max_json_depth: u64) -> Result<Member> {
         #[derive(Deserialize)]
         struct Said<'a> {
@@ -108,31 +108,31 @@ impl Member {
         Member::new(said.id, said.state, max_json_depth)
     }
 
-    /// The member as one that left.
+    /// The member as having left.
     pub fn gone(&self) -> Member {
         Member { id: self.id.clone(), state: None }
     }
 }
 
-/// Those whose lease is not over, sorted by id.
+/// The members whose lease has not expired, sorted by id.
 pub fn members_at(leases: &[Lease], now_ms: u64) -> Vec<Member> {
     let mut present: Vec<_> = leases.iter().filter(|lease| lease.until_ms > now_ms).map(|lease| lease.member.clone()).collect();
     present.sort_by(|a, b| a.id.cmp(&b.id));
     present
 }
 
-/// What readers who know `before` are to be told so that they know `after`.
+/// The changes that turn `before`, which readers have, into `after`.
 pub fn presence_changes(before: &[Member], after: &[Member]) -> Vec<Member> {
     let left = before.iter().filter(|member| after.iter().all(|other| other.id != member.id)).map(Member::gone);
     left.chain(after.iter().filter(|member| !before.contains(member)).cloned()).collect()
 }
 
-/// The answer with those present.
+/// The answer with the members.
 pub fn presence_reply(present: &[Member]) -> Reply {
     json(format!("{{{}}}", members_json(present)))
 }
 
-/// The member `"members"` of an object. States are JSON already and not parsed again.
+/// The field `"members"` of an object. States are JSON already and are not parsed again.
 pub(crate) fn members_json(members: &[Member]) -> String {
     let members: Vec<_> = members
         .iter()

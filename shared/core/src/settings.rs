@@ -10,9 +10,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Setting {
     /// Name of the variable.
     pub name: &'static str,
-    /// What the number counts; `flag` for `true` and `false`, `path` for a path, and the kind of any other text.
+    /// The unit of the number; `flag` for `true` and `false`, `path` for a path, and the kind of any other text.
     pub unit: &'static str,
-    /// Value when the variable is not set; empty where the default is no value.
+    /// Value if the variable is not set; empty if there is no default value.
     pub default: &'static str,
     /// Why this default, and what happens at the limit.
     pub reason: &'static str,

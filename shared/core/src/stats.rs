@@ -1,6 +1,6 @@
-//! What a channel tells who operates it: its readers, its size, and what happened since it woke.
+//! Figures of a channel for its operator: its readers, its size, and counters since it woke.
 //!
-//! As JSON, or in Prometheus' text format 0.0.4. Counters are in memory and begin at 0 with each wake, as Prometheus knows it of a process that restarts.
+//! As JSON, or in Prometheus' text format 0.0.4. Counters live in memory and start at 0 with each wake, like those of a process that restarts.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -13,29 +13,29 @@ use crate::http::headers::set;
 use crate::http::{Reply, json};
 use crate::wire::Framing;
 
-/// Whose readers and counters are told.
+/// The owner of readers and counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of the channel.
+    /// The whole channel.
     Channel,
-    /// Those of the instance that answers, which has this random name: others of the channel may be at other instances.
+    /// The instance that answers, with this random name: the channel may have readers at other instances.
     Instance(u32),
 }
 
-/// What an adapter counts of a channel while it is awake.
+/// The counters that an adapter keeps of a channel while it is awake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
     /// Connected readers.
     pub readers: HashMap<Framing, u64>,
-    /// Readers that were ended because they were too slow.
+    /// Readers disconnected for being slow.
     pub drops: u64,
-    /// Readers that were told that events are gone.
+    /// Readers notified that events are gone.
     pub gaps: u64,
-    /// Publishes that the channel refused. Those that are refused before, as without a right, do not reach it.
+    /// Publishes that the channel refused. Publishes refused earlier, such as those without a right, do not reach it.
     pub refusals: u64,
 }
 
-/// The channel's own figures, and how they are asked for.
+/// The figures of a channel, and their wanted format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
     offset: Offset,
@@ -75,7 +75,7 @@ impl Stats {
             }
             return json(stats.to_string());
         }
-        // Nothing in the names is to be escaped.
+        // Names hold no character that needs escaping.
         let instance = instance.map(|name| format!(r#",instance_id="{name}""#)).unwrap_or_default();
         let labels = format!(r#"function="{function}",channel="{channel}",scope="{scope}"{instance}"#);
         let mut text = String::from("# HELP tidewire_readers Readers connected now.\n# TYPE tidewire_readers gauge\n");

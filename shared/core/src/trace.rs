@@ -1,5 +1,5 @@
-//! The lines of the log, one JSON object each: made of our own words, of offsets and of numbers. Nothing that a client sent is among them, so no credential,
-//! cookie or query can be; a channel's name is there as a hash.
+//! The lines of the log, one JSON object each: they hold our own words, offsets and numbers. They hold nothing that a client sent, and thus no credential,
+//! cookie or query; a channel's name appears as a hash.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::http::RequestHead;
 use crate::request::Transport;
 use crate::settings::Settings;
 
-/// What is known of a request from its beginning, for the line that tells how it or its connection ended.
+/// The facts about a request that are known from its start, for the line about its end or that of its connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     request: String,
@@ -27,7 +27,7 @@ impl Trace {
     /// A request; `id` is new for each.
     pub fn new<F: Function>(head: &RequestHead<'_>, settings: &Settings, id: u64, now_ms: u64) -> Trace {
         let rest = head.path.strip_prefix(settings.base_path.as_str()).unwrap_or_default();
-        // What is beside a channel ends with its name: `-/presence/room`.
+        // An address beside a channel ends with the channel's name: `-/presence/room`.
         let name = rest.strip_prefix("-/").map_or(Some(rest), |beside| beside.split_once('/').map(|(_, name)| name));
         let channel = name.and_then(|name| ChannelName::from_path(name, F::CHANNEL_NAMES).ok());
         let transport = match head.method {
@@ -38,7 +38,7 @@ impl Trace {
         Trace { request: format!("{id:016x}"), function: F::NAME.into(), transport: transport.into(), channel, begun_ms: now_ms }
     }
 
-    /// The line of a request that was refused.
+    /// The line of a refused request.
     pub fn refused(&self, error: &Error, now_ms: u64) -> String {
         let Trace { request, function, transport, channel, .. } = self;
         let (code, reason) = (error.status_code().as_u16(), error.kind().code());
@@ -49,7 +49,7 @@ impl Trace {
         .to_string()
     }
 
-    /// The line of a stream or a socket that ended, which had what is between the offsets; `code` as a WebSocket closes, whatever the transport.
+    /// The line of an ended stream or socket, covering the events between `from` and `to`; `code` as a WebSocket closes, whatever the transport.
     pub fn ended(&self, from: Offset, to: Offset, code: u16, now_ms: u64) -> String {
         let Trace { request, function, transport, channel, .. } = self;
         let (from, to) = (from.to_string(), to.to_string());
@@ -67,12 +67,12 @@ impl Trace {
     }
 }
 
-/// The line of a fault of the platform or the store, where one is known with the [`hash`] of the channel.
+/// The line of a fault of the platform or the store, with the [`hash`] of the channel if there is one.
 pub fn fault(channel: Option<&str>, cause: impl ToString) -> String {
     json!({"event": "fault", "channel": channel, "cause": cause.to_string()}).to_string()
 }
 
-/// How the log names a channel: the beginning of the SHA-256 of `function/channel`, so that `printf feed/room | sha256sum` finds it and nobody reads it there.
+/// The name of a channel in the log: the beginning of the SHA-256 of `function/channel`. `printf feed/room | sha256sum` finds it, and the log does not reveal the name.
 pub fn hash(function: &str, channel: &str) -> String {
     let digest = Sha256::digest(format!("{function}/{channel}"));
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()

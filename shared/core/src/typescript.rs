@@ -1,6 +1,6 @@
-//! The wire as types of TypeScript: `shared/client/src/wire.ts`, written anew by `UPDATE_EXPECT=1 cargo test -p tidewire-core`.
+//! The wire as types of TypeScript: `UPDATE_EXPECT=1 cargo test -p tidewire-core` writes `shared/client/src/wire.ts`.
 //!
-//! The encoders write frames without going through a type, so these types are checked against what they write.
+//! The encoders write frames without these types, so a test parses their output with the types.
 
 use std::path::absolute;
 
@@ -13,31 +13,31 @@ use crate::error::{Error, ErrorKind};
 use crate::http::problem::Problem;
 use crate::wire::error_frame;
 
-/// A frame from the server. There may be other types, and other members of these: ignore what you do not know.
+/// A frame from the server. Ignore other types and other members: later servers may send them.
 #[derive(Deserialize, TS)]
 #[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase", deny_unknown_fields)]
 #[ts(optional_fields)]
 #[expect(dead_code, reason = "read by TypeScript")]
 enum ServerFrame {
-    /// First; `offset` is where this connection reads on from. `encoding` is `base64` for channels of bytes; `ackBytes` asks for an `ack` after so many characters.
+    /// First; `offset` is the position where this connection starts. `encoding` is `base64` for channels of bytes; `ackBytes` demands an `ack` after that many characters.
     Hello { protocol: String, offset: String, content_type: String, encoding: Option<String>, ack_bytes: Option<u64> },
     /// A batch, in order; `upToDate` when nothing newer exists.
     Events { events: Vec<FrameEvent>, up_to_date: Option<bool> },
     /// The publish of this `id` is durable; `offset` is that of its event.
     Ack { id: String, offset: String },
-    /// A publish (with its `id`) or a frame was refused; nothing of it was stored. The rest tells a program what `detail` tells people.
+    /// A publish (with its `id`) or a frame was refused; nothing of it was stored. The other members give a program the facts of `detail`.
     Error { id: Option<String>, code: String, status: u16, detail: String, retry_after_ms: Option<u64>, expected_seq: Option<u64>, epoch: Option<u64> },
-    /// The past that was asked for is gone; what follows begins after `earliest`.
+    /// Events that were asked for are gone; the events that follow begin after `earliest`.
     Gap { requested: String, earliest: String },
-    /// Who is present: with `snapshot` all of them, else those that changed.
+    /// The members: with `snapshot` all of them, else those that changed.
     Presence { snapshot: Option<bool>, members: Vec<PresentMember> },
     /// The channel is finished; close code 1000 follows.
     Closed { offset: String },
-    /// The connection is at its end, with this close code, which the platform may be slow to bring.
+    /// The connection ends with this close code, which the platform may deliver late.
     Close { code: u16, reason: String },
 }
 
-/// A member of a channel; `state` is `null` for one that left.
+/// A member of a channel; `state` is `null` if it left.
 #[derive(Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "read by TypeScript")]
@@ -64,14 +64,14 @@ struct FrameEvent {
 #[ts(optional_fields)]
 #[expect(dead_code, reason = "read by TypeScript")]
 enum ClientFrame {
-    /// Appends one event; `id` has 1 to 64 bytes, is the client's own and comes back in `ack` or `error`. With `producer` it is stored once however often it is sent.
+    /// Appends one event; `id` must have 1 to 64 bytes. The client chooses it, and `ack` or `error` returns it. With `producer` the event is stored once however often it is sent.
     Publish {
         id: String,
         #[ts(type = "unknown")]
         data: Value,
         producer: Option<FrameProducer>,
     },
-    /// Everything up to this offset has come.
+    /// The client has received everything up to this offset.
     Ack { offset: String },
     /// This connection is the member `id`; `null` leaves.
     Presence {

@@ -1,4 +1,4 @@
-//! What this instance counts of each channel. It takes few requests before another takes its place, so nothing is ever removed.
+//! The counters of this instance for each channel. An instance serves few requests before another replaces it, so nothing is ever removed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,17 +13,17 @@ thread_local! {
     static NAME: u32 = entropy();
 }
 
-/// Counts something of the channel.
+/// Increments a counter of the channel.
 pub(crate) fn count(store: &Store, count: impl FnOnce(&mut Activity)) {
     ACTIVITIES.with_borrow_mut(|activities| count(activities.entry(store.name().into()).or_default()));
 }
 
-/// By what the instance is told from others.
+/// The name that distinguishes this instance from others.
 pub(crate) fn instance() -> u32 {
     NAME.with(|name| *name)
 }
 
-/// What was counted of the channel so far.
+/// The counters of the channel so far.
 pub(crate) fn counted(store: &Store) -> Activity {
     ACTIVITIES.with_borrow(|activities| activities.get(store.name()).cloned().unwrap_or_default())
 }

@@ -9,7 +9,7 @@ pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// Time of this instance, for intervals only: it begins near zero in each.
+/// Time of this instance, for intervals only: it starts near zero in each instance.
 pub(crate) fn elapsed() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
 }
@@ -26,7 +26,7 @@ fn interval_ns(interval: Duration) -> u64 {
     interval.as_nanos().max(1) as u64
 }
 
-/// Chance for what only has to differ: cache keys and reconnection times.
+/// A random number for values that must only differ: cache keys and reconnection times.
 pub(crate) fn entropy() -> u32 {
     spin_sdk::wasip3::random::random::get_random_u64() as u32
 }

@@ -10,11 +10,11 @@ use crate::complain::complain;
 /// A row, by position.
 pub(crate) type Row = Vec<Value>;
 
-/// Version of the tables below; a store of a newer one is refused, not guessed at.
+/// Version of the tables below; a store of a newer version is refused, because this code cannot know its form.
 const SCHEMA_VERSION: u64 = 3;
 
-/// `store` has one row: the version, and the newest epoch of a channel that was deleted, so that a new one is above it. An append writes its events and nothing else; a
-/// channel's own row is written when something else changes, or when no event is left to tell tail and total.
+/// `store` has one row: the version, and the newest epoch of a deleted channel, so that the next channel gets a higher one. An append writes only its events. A
+/// channel's own row is written when something else changes, or when no event is left to give tail and total.
 const SCHEMA: [&str; 8] = [
     "CREATE TABLE IF NOT EXISTS channels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -54,12 +54,12 @@ const SCHEMA: [&str; 8] = [
     "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 3, 0)",
 ];
 
-/// Holds only channels that end by themselves, so that others cost nothing and the sweep finds the first at once.
+/// Holds only channels that expire, so that others cost nothing and the sweep finds the first at once.
 const EXPIRY: &str = "CREATE INDEX IF NOT EXISTS channels_expiry ON channels (coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000))
     WHERE coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000) IS NOT NULL";
 
-/// By name, not by `channels.id`: someone may be present where nothing was published yet. A member that left stays for a lease, without a state: versions
-/// then only rise.
+/// Keyed by name, not by `channels.id`: a channel without events may have members. A member that left stays for a lease, without a state, so that versions
+/// only increase.
 const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
     channel TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -69,8 +69,8 @@ const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
     PRIMARY KEY (channel, id)
 ) WITHOUT ROWID";
 
-/// By name: a channel that is made anew is no way back. `of` says as JSON whose access ended; no two of a channel have the same time, so the newest tells whether
-/// there is one more.
+/// Keyed by name: creating a channel again does not restore access. `of` is the revoked ticket or user, as JSON. No two revocations of a channel have the same time, so the
+/// newest time shows whether there is a new one.
 const REVOCATIONS: &str = "CREATE TABLE IF NOT EXISTS revocations (
     channel TEXT NOT NULL,
     until_ms INTEGER NOT NULL,
@@ -78,7 +78,7 @@ const REVOCATIONS: &str = "CREATE TABLE IF NOT EXISTS revocations (
     PRIMARY KEY (channel, until_ms)
 ) WITHOUT ROWID";
 
-/// From version 1 to 2, which leaves the rows where they are.
+/// From version 1 to 2; the rows stay where they are.
 const UPGRADE: [&str; 9] = [
     "ALTER TABLE channels ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE channels ADD COLUMN ttl_s INTEGER",
@@ -97,14 +97,14 @@ const UPGRADE_TO_3: [&str; 2] = [REVOCATIONS, "UPDATE store SET schema_version =
 thread_local! {
     /// For single statements. Shared by the requests of the instance: they may interleave between statements, never within one.
     static SHARED: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
-    /// For transactions, each in the hands of one request at a time.
+    /// For transactions, each used by one request at a time.
     static IDLE: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Most connections kept for transactions: as many as requests run at once in an instance.
 const MAX_IDLE: usize = 16;
 
-/// Runs one statement and returns its rows, once it is through: a row can come before an error does.
+/// Runs one statement and returns its rows, after the statement completed: a row can arrive before an error.
 pub(crate) async fn execute(connection: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
     let rows = connection.execute(statement, values).await?.collect().await?;
     Ok(rows.into_iter().map(|row| row.values).collect())
@@ -116,11 +116,11 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
         return Ok(connection);
     }
     let connection = Rc::new(Connection::open_default().await?);
-    // Readers then go on while a writer writes. The mode stays with the file; where another instance is about to set it, this may fail.
+    // With it readers continue while a writer writes. The file keeps the mode; if another instance sets it now, this may fail.
     if let Err(cause) = execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await {
         complain(None, format!("the journal mode was not changed: {cause}"));
     }
-    // The last of the tables: with it all are there.
+    // The last of the tables: if it exists, all exist.
     let tables = execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;
     if tables.is_empty() {
         let transaction = Transaction::begin().await?;
@@ -134,7 +134,7 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
             continue;
         }
         let transaction = Transaction::begin().await?;
-        // Another instance may have come first.
+        // Another instance may have been faster.
         if version(transaction.connection()).await? == from {
             for statement in upgrade {
                 transaction.execute(statement, vec![]).await?;
@@ -155,7 +155,7 @@ async fn version(connection: &Connection) -> Result<u64, Error> {
     rows.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| Error::Io("the store did not return its schema version".into()))
 }
 
-/// A transaction that holds the database's write lock from its first moment. Dropped without [`commit`](Transaction::commit) it is rolled back, with its
+/// A transaction that holds the database's write lock from its beginning. If it is dropped without [`commit`](Transaction::commit), it is rolled back, together with its
 /// connection.
 pub(crate) struct Transaction {
     connection: Connection,

@@ -1,8 +1,8 @@
 //! Tidewire on Spin.
 //!
-//! Nothing tells one instance of what another stored, and within an instance one request must never wake another: that would trap both.
-//! So the log in SQLite is the only truth, and every reader is "read after a position". All streams of an instance sleep to one common
-//! tick; the first to wake looks at the store for all of them. Empty on other targets than WASI.
+//! No instance learns what another instance stored, and within an instance one request must never wake another: that would trap both.
+//! So the log in SQLite is the only truth, and every reader is "read after a position". All streams of an instance sleep until a common
+//! tick; the first to wake reads the store for all of them. Empty on other targets than WASI.
 #![cfg(target_os = "wasi")]
 
 mod activity;

@@ -1,4 +1,4 @@
-//! The keys of the provider of tokens, kept in the store: an instance lives for seconds, and each would ask anew.
+//! The keys of the provider of tokens, kept in the store: an instance lives for seconds, and each would fetch them again.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::complain::complain;
 use crate::database::{Row, execute, integer, number, shared};
 use crate::respond::internal;
 
-/// Beside the schema of channels, since it is only a cache: one row, made when it is first needed.
+/// Beside the schema of channels, because it is only a cache: one row, created when it is first needed.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS provider_keys (
     url TEXT PRIMARY KEY,
     keys TEXT,
@@ -26,7 +26,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS provider_keys (
     is_asking INTEGER NOT NULL
 ) WITHOUT ROWID";
 
-/// How often a request looks whether the answer that another waits for has come. It cannot be woken: that would trap the instance.
+/// How often a request checks whether another request has received the keys. It cannot be woken: that would trap the instance.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Default)]
@@ -36,18 +36,18 @@ struct Known {
 }
 
 thread_local! {
-    /// What this instance read last.
+    /// The keys that this instance read last.
     static KNOWN: RefCell<Known> = RefCell::default();
 }
 
-/// The keys, as [`KeyCache`] says: asked for once by one request of the application, while the others wait or use what is there.
+/// The keys, as [`KeyCache`] plans: one request of the application fetches them, while the others wait or use the stored keys.
 pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkSet>, Error> {
     let mut known = KNOWN.with_borrow(Clone::clone);
     let mut is_new = false;
     loop {
         match (known.cache.plan(known.keys.as_deref(), id, now_ms()), &known.keys) {
             (Plan::Use, Some(keys)) => return Ok(Rc::clone(keys)),
-            // Another instance may know more.
+            // Another instance may have newer keys.
             _ if !is_new => {}
             (Plan::Use | Plan::Refuse, _) => {
                 return Err(Error::new(ErrorKind::KeysUnavailable, "the keys at JWKS_URL are unavailable: retry in a few seconds"));
@@ -85,7 +85,7 @@ fn read(row: &Row) -> Known {
     Known { cache: KeyCache { fetched_ms: number(1), asked_ms: number(2), is_asking: number(3) == Some(1) }, keys }
 }
 
-/// Whether it is this request that asks: no other has since `asked_ms`.
+/// Whether this request must fetch: no other has started since `asked_ms`.
 async fn claim(url: &str, asked_ms: Option<u64>) -> Result<bool, StoreError> {
     let statement = "INSERT INTO provider_keys (url, asked_ms, is_asking) VALUES (?1, ?2, 1)
         ON CONFLICT (url) DO UPDATE SET asked_ms = ?2, is_asking = 1 WHERE asked_ms = ?3 RETURNING 1";
@@ -108,7 +108,7 @@ async fn put(url: &str, keys: Option<String>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The JWKS as it is published, once it is known to be one.
+/// The JWKS as published, after it was parsed successfully.
 async fn ask(url: &str) -> Result<String, String> {
     match select(Box::pin(fetch(url)), Box::pin(pause(Duration::from_millis(ASK_MS)))).await {
         Either::Left((keys, _)) => keys,

@@ -1,4 +1,4 @@
-//! The core's answers as the platform's.
+//! Converts the core's answers to the platform's.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,10 +18,10 @@ use crate::complain::complain;
 /// What a component's handler returns.
 pub type Answer = Result<types::Response, types::ErrorCode>;
 
-/// An answer that is not on its way yet.
+/// An answer that is not yet sent.
 pub(crate) type Outgoing = Response<Pin<Box<dyn Body<Data = Bytes, Error = Infallible>>>>;
 
-/// Sends an answer with headers more: `vary` besides its own, the others in place of those of the same name.
+/// Sends an answer with additional headers: `vary` is added, the others replace headers of the same name.
 pub(crate) fn send(mut outgoing: Outgoing, more: Vec<(&'static str, String)>) -> Answer {
     for (name, value) in more {
         let (name, Ok(value)) = (HeaderName::from_static(name), HeaderValue::from_str(&value)) else { continue };
@@ -36,7 +36,7 @@ pub(crate) fn send(mut outgoing: Outgoing, more: Vec<(&'static str, String)>) ->
 
 /// An answer of the core.
 pub(crate) fn respond(mut reply: Reply) -> Outgoing {
-    // The platform would send a body of known length in chunks.
+    // Otherwise the platform would send a body of known length in chunks.
     if !reply.body().is_empty() {
         let length = reply.body().len().into();
         reply.headers_mut().insert(header::CONTENT_LENGTH, length);
@@ -49,7 +49,7 @@ pub(crate) fn refuse(error: &Error) -> Outgoing {
     respond(problem(error))
 }
 
-/// An answer whose body is pulled: the next chunk is made when the reader has taken the last one, and dropping it is the reader's departure.
+/// An answer whose body is pulled: the next chunk is made when the reader has read the last one, and the body is dropped when the reader leaves.
 pub(crate) fn stream(head: Reply, chunks: impl Stream<Item = String> + 'static) -> Outgoing {
     let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(Bytes::from(chunk))));
     let (parts, _) = head.into_parts();

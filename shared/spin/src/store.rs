@@ -1,4 +1,4 @@
-//! The log of one channel, in the database that all share.
+//! The log of one channel, in the shared database.
 
 use spin_sdk::sqlite::{Connection, Error, Value};
 use tidewire_core::{
@@ -8,25 +8,25 @@ use tidewire_core::{
 use crate::clock::now_ms;
 use crate::database::{Row, Transaction, execute, integer, number, shared};
 
-/// A channel as the store has it.
+/// A channel in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// Its row; a channel that is deleted and made anew has another.
+    /// Its row; a channel that is deleted and created again has another.
     pub(crate) id: u64,
     pub(crate) channel: Channel,
 }
 
-/// What a look at the store tells.
+/// The result of one look at the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
     pub(crate) stored: Option<Stored>,
-    /// A channel that has expired and that no sweep has met yet. A new one of the name takes its place.
+    /// An expired channel that no sweep has removed yet. A new channel of the name replaces it.
     pub(crate) expired: Option<Stored>,
-    /// Newest epoch of a channel that is gone.
+    /// Newest epoch of a removed channel.
     pub(crate) last_epoch: u64,
-    /// Changes with those present; 0 where nobody is or the function tells no presence.
+    /// Changes with the members; 0 without any or without presence.
     pub(crate) presence_version: u64,
-    /// Changes with each access that is revoked; 0 where none is.
+    /// Changes with each revocation; 0 without any.
     pub(crate) revocations_version: u64,
 }
 
@@ -41,18 +41,18 @@ impl Look {
 pub(crate) struct Store {
     /// Function and channel name: components of an application share the database.
     name: String,
-    /// Whether a look tells of those present.
+    /// Whether a look includes the members' version.
     has_presence: bool,
 }
 
 /// Rows looked at in one cut of retention.
 const CUT_ROWS: u64 = 1_000;
 
-/// Most events of one statement: well below what its 32,766 parameters allow. Larger batches go under the lock.
+/// Most events of one statement: well below the 32,766 parameters that it allows. Larger batches take the lock.
 const STATEMENT_ROWS: usize = 1_000;
 
-/// The channel, and with each row of it one of its events after a position; one row without an event when there is none.
-/// That `s` has one row stands there for SQLite, which would sort the events otherwise.
+/// The channel, and with each of its rows one event after a position; one row without an event if there is none.
+/// The condition that `s` has one row is for SQLite, which would sort the events otherwise.
 macro_rules! look {
     ($presence:literal) => {
         concat!(
@@ -74,11 +74,11 @@ ORDER BY e.seq LIMIT ?3"
 const LOOK: &str = look!("NULL");
 const LOOK_WITH_PRESENCE: &str = look!("(SELECT max(version) FROM presence WHERE channel = ?1)");
 
-/// Carries out a `Forgetting`. One without a time is not known to be idle.
+/// Carries out a `Forgetting`. A producer without a time may still be active.
 const FORGET: &str = "DELETE FROM producers WHERE channel = ?1 AND (busy_until_ms BETWEEN 1 AND ?2 OR busy_until_ms BETWEEN 1 AND ?3
     AND id IN (SELECT id FROM producers WHERE channel = ?1 ORDER BY busy_until_ms DESC LIMIT -1 OFFSET ?4))";
 
-/// Behind every event: a look at the channel alone.
+/// After every event: a look at the channel alone.
 const NO_EVENTS: u64 = 1 << 53;
 
 impl Store {
@@ -90,7 +90,7 @@ impl Store {
         &self.name
     }
 
-    /// How the log names the channel.
+    /// The name of the channel in the log.
     pub(crate) fn hash(&self) -> String {
         let (function, channel) = self.name.split_once('/').unwrap_or_default();
         hash(function, channel)
@@ -128,9 +128,9 @@ impl Store {
         Ok((look, events))
     }
 
-    /// Appends to a channel that is as it was when the core decided; `false` when it is not, and nothing was written.
+    /// Appends to a channel that is as it was when the core decided; `false` if it has changed, and nothing was written.
     ///
-    /// One statement: the head it must still have stands in its condition, and the primary key refuses a rival besides.
+    /// One statement: its condition holds the expected head, and the primary key refuses a concurrent writer too.
     pub(crate) async fn append(&self, before: &Stored, commit: &Commit) -> Result<bool, Error> {
         if commit.rows.len() > STATEMENT_ROWS {
             return Ok(false);
@@ -152,16 +152,16 @@ impl Store {
         Ok(written.len() == commit.rows.len())
     }
 
-    /// Takes the write lock and looks: what the core then decides cannot be overtaken.
+    /// Takes the write lock and reads the channel: no other write can come between this and the commit.
     pub(crate) async fn lock(&self) -> Result<(Transaction, Look), Error> {
-        // The tables come with the first connection.
+        // The first connection creates the tables.
         shared().await?;
         let transaction = Transaction::begin().await?;
         let (look, _) = self.look_on(transaction.connection(), NO_EVENTS, 1).await?;
         Ok((transaction, look))
     }
 
-    /// What the channel knows of who publishes.
+    /// The tallies of the channel's publishers.
     pub(crate) async fn known(&self, look: &Look, tallies: Vec<Tally>) -> Result<Vec<Tally>, Error> {
         let connection = shared().await?;
         self.known_on(&connection, look, tallies).await
@@ -228,7 +228,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes when the channel was read or written, which its sliding TTL counts from. What has expired meanwhile stays so.
+    /// Stores when the channel was read or written, from which its sliding TTL counts. A channel that has expired in the meantime stays expired.
     pub(crate) async fn touch(&self, id: u64, channel: &Channel) -> Result<(), Error> {
         let [_, _, Some(touched_at_ms)] = Expiry::columns(channel.expiry) else { return Ok(()) };
         let connection = shared().await?;
@@ -250,7 +250,7 @@ impl Store {
         }
     }
 
-    /// Removes the channel whole, under the lock. Only its epoch is remembered, as the store's newest.
+    /// Removes the whole channel, under the lock. Only its epoch is kept, as the store's newest.
     pub(crate) async fn delete(&self, transaction: &Transaction, stored: &Stored) -> Result<(), Error> {
         transaction.execute("DELETE FROM events WHERE channel = ?", vec![number(stored.id)]).await?;
         transaction.execute("DELETE FROM producers WHERE channel = ?", vec![number(stored.id)]).await?;
@@ -260,7 +260,7 @@ impl Store {
         Ok(())
     }
 
-    /// Members with their leases, those that are over included.
+    /// Members with their leases, including expired ones.
     pub(crate) async fn leases(&self) -> Result<Vec<Lease>, Error> {
         let connection = shared().await?;
         let statement = "SELECT id, state, until_ms FROM presence WHERE channel = ? AND state IS NOT NULL";
@@ -272,7 +272,7 @@ impl Store {
         rows.into_iter().map(|row| lease(row).ok_or_else(|| damaged("member"))).collect()
     }
 
-    /// Writes what a member said of itself. Only news has a new version, which is never one that was there before: a renewal costs the readers no look at the members.
+    /// Writes a member's update. Only a change gets a new version, which was never used before: a renewal costs the readers no read of the members.
     pub(crate) async fn put_member(&self, said: &Member, is_news: bool, until_ms: u64, now_ms: u64) -> Result<(), Error> {
         let connection = shared().await?;
         let statement = "INSERT INTO presence (channel, id, state, until_ms, version)
@@ -283,13 +283,13 @@ impl Store {
             vec![Value::Text(self.name.clone()), Value::Text(said.id.clone()), state, number(until_ms), number(now_ms), Value::Integer(is_news.into())];
         execute(&connection, statement, values).await?;
         if is_news {
-            // Of every channel: nobody may come back to where they were.
+            // Of every channel: a member may never return to its channel.
             execute(&connection, "DELETE FROM presence WHERE until_ms <= ?", vec![number(now_ms)]).await?;
         }
         Ok(())
     }
 
-    /// Whose access to the channel was revoked, and is still.
+    /// The revocations of the channel that are in force.
     pub(crate) async fn revocations(&self) -> Result<Vec<Revocation>, Error> {
         let connection = shared().await?;
         let statement = "SELECT of, until_ms FROM revocations WHERE channel = ? AND until_ms > ?";
@@ -311,7 +311,7 @@ impl Store {
         Ok(())
     }
 
-    /// Drops what retention does not keep. What it cuts stays cut whoever appends meanwhile, so it needs no lock.
+    /// Drops the events that retention does not keep. A cut is right whatever others append, so it needs no lock.
     pub(crate) async fn retain(&self, stored: &Stored, retention: &Retention, now_ms: u64) -> Result<(), Error> {
         let connection = shared().await?;
         let values = vec![number(stored.id), number(CUT_ROWS)];
@@ -325,7 +325,7 @@ impl Store {
             }),
         );
         if kept.first > kept.tail {
-            // No event is left to tell them.
+            // No event is left to give them.
             let values = vec![number(kept.tail), number(kept.total), number(stored.id)];
             execute(&connection, "UPDATE channels SET tail = max(tail, ?), total = max(total, ?) WHERE id = ?", values).await?;
         }

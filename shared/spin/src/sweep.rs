@@ -1,6 +1,6 @@
-//! Removal of channels that have expired and that nobody asks for any more.
+//! Removal of expired channels that no request touches any more.
 //!
-//! Nothing rings on Spin, so appends to any channel do it now and then. A sweep has few rows to remove at once: while it writes, nobody else can.
+//! Spin has no timers, so an append to any channel starts a sweep occasionally. A sweep removes few rows at once: while it writes, nobody else can.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::database::{Transaction, execute, integer, number, shared};
 /// Time between two sweeps of an instance.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Most channels of one sweep, each in a transaction of its own.
+/// Most channels of one sweep, each in its own transaction.
 const CHANNELS: u64 = 16;
 
-/// Most events, and most producers, that a sweep removes of a channel; the next goes on.
+/// Most events, and most producers, that a sweep removes of a channel; the next sweep continues.
 const ROWS: u64 = 1_000;
 
 thread_local! {
     static LAST: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
-/// Starts a sweep, unless this instance had one a moment ago. The answer does not wait for it.
+/// Starts a sweep, unless this instance had one recently. The answer does not wait for it.
 pub(crate) fn sweep() {
     let now = elapsed();
     if LAST.get().is_some_and(|last| now < last + INTERVAL) {
@@ -47,7 +47,7 @@ async fn remove_expired() -> Result<(), Error> {
         let [id, epoch] = row.as_slice() else { continue };
         let (Some(id), Some(epoch)) = (integer(id), integer(epoch)) else { continue };
         let transaction = Transaction::begin().await?;
-        // What has expired stays so, and no other channel ever has its id.
+        // An expired channel stays expired, and no other channel ever has its id.
         for (table, key) in [("events", "seq"), ("producers", "id")] {
             let statement = format!("DELETE FROM {table} WHERE channel = ?1 AND {key} IN (SELECT {key} FROM {table} WHERE channel = ?1 LIMIT ?2)");
             transaction.execute(&statement, vec![number(id), number(ROWS)]).await?;

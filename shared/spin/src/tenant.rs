@@ -8,12 +8,12 @@ use crate::database::{Transaction, number, shared};
 /// Most channels of one request: while it writes, nobody else can.
 const CHANNELS: u64 = 100;
 
-/// Removes channels of a function's tenant, whole; `false` when there are more. Their readers find out at their next look.
+/// Removes whole channels of a function's tenant; `false` if more are left. Their readers find out at their next look.
 pub(crate) async fn erase(function: &str, tenant: &Tenant) -> Result<bool, Error> {
-    // The tables come with the first connection.
+    // The first connection creates the tables.
     shared().await?;
     let from = format!("{function}/{}", tenant.beginning());
-    // `;` follows `:`, so between the two is every name that begins so.
+    // `;` follows `:`, so every name with this prefix lies between the two.
     let to = format!("{};", from.strip_suffix(':').unwrap_or(&from));
     let values = || vec![Value::Text(from.clone()), Value::Text(to.clone())];
     let limited = || values().into_iter().chain([number(CHANNELS)]).collect();

@@ -1,4 +1,4 @@
-//! One look at the store per channel, instance and tick, shared by every reader of the instance. A request that begins takes no look that began before it.
+//! One look at the store per channel, instance and tick, shared by every reader of the instance. A new request accepts no look that began before it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -12,41 +12,41 @@ use crate::clock::{elapsed, next_tick, now_ms};
 use crate::complain::complain;
 use crate::store::{Look, Store, Stored};
 
-/// How soon a reader looks again whether another's read has landed.
+/// How soon a reader checks again whether another reader's look has completed.
 const LANDING: Duration = Duration::from_millis(3);
 
-/// Most pages of one look. Who is further behind than that reads the store for itself.
+/// Most pages of one look. A reader that is further behind reads the store itself.
 const PAGES: usize = 4;
 
-/// Bytes of recent events kept for readers that are a little behind; others read the store.
+/// Bytes of recent events kept for readers that are slightly behind; other readers use the store.
 const RECENT_BYTES: usize = 1024 * 1024;
 
 thread_local! {
     static WATCHES: RefCell<HashMap<String, Rc<Watch>>> = RefCell::default();
 }
 
-/// What this instance knows of a channel. A cache: the store is the truth.
+/// This instance's knowledge of a channel. It is a cache: the store is the truth.
 pub(crate) struct Watch {
     store: Store,
     limit: PageLimit,
-    /// When the newest look began that has landed, `None` before the first.
+    /// When the newest completed look began, `None` before the first.
     looked: Cell<Option<Duration>>,
-    /// When the newest look began that has landed or failed.
+    /// When the newest look began that has completed or failed.
     tried: Cell<Option<Duration>>,
     is_looking: Cell<bool>,
     known: RefCell<Known>,
     presence: RefCell<KnownPresence>,
-    /// Version of the revocations, and those of them that are in force.
+    /// Version of the revocations, and the revocations in force.
     revocations: RefCell<(u64, Rc<[Revocation]>)>,
 }
 
-/// Those present, as far as this instance knows.
+/// The members, as far as this instance knows.
 #[derive(Default)]
 struct KnownPresence {
     /// Version of the leases; `None` before the first look.
     version: Option<u64>,
     leases: Vec<Lease>,
-    /// Another list only when the readers are to be told of it.
+    /// Replaced only if the readers must be notified.
     present: Rc<Vec<Member>>,
 }
 
@@ -58,14 +58,14 @@ struct Known {
     recent: VecDeque<Rc<Batch>>,
 }
 
-/// Events that one read brought, encoded once for each framing that asked.
+/// The events of one read, encoded once for each framing that asked.
 pub(crate) struct Batch {
     pub(crate) page: Page,
-    /// The newest of each framing.
+    /// The newest batch of each framing.
     encoded: RefCell<HashMap<Framing, Encoded>>,
 }
 
-/// A batch in a framing, with what it tells of the channel.
+/// A batch in a framing, with the facts about the channel that it states.
 struct Encoded {
     tail: u64,
     is_closed: bool,
@@ -73,7 +73,7 @@ struct Encoded {
 }
 
 impl Batch {
-    /// What comes after a position within the batch, of the channel as it is now. Encoded once for all that are at its beginning, which live readers are.
+    /// The events after a position within the batch, with the channel's current state. Encoded once for all readers at its beginning, which live readers are.
     pub(crate) fn encoded(&self, channel: &Channel, framing: Framing, after: u64, cursor: u64) -> Rc<str> {
         if after == self.page.after
             && let Some(encoded) = self.encoded.borrow().get(&framing)
@@ -88,7 +88,7 @@ impl Batch {
         text
     }
 
-    /// The answer to a long poll at a position within the batch, of the channel as it is now.
+    /// The answer to a long poll at a position within the batch, with the channel's current state.
     pub(crate) fn reply(&self, channel: &Channel, plan: &PagePlan) -> Reply {
         let page = Page { after: plan.after, events: self.page.after(plan.after).to_vec() };
         plan.reply(channel, &page)
@@ -121,7 +121,7 @@ impl Watch {
         })
     }
 
-    /// Returns once a look that began at this moment or later has landed, whoever made it: it holds all that was acknowledged before. Those that ask at the same time share
+    /// Returns once a look that began at this moment or later has completed, whoever made it: it includes everything acknowledged before. Requests that ask at the same time share
     /// one look.
     pub(crate) async fn look_since(&self, moment: Duration) -> Result<(), Error> {
         while self.looked.get().is_none_or(|looked| looked < moment) {
@@ -140,7 +140,7 @@ impl Watch {
         self.known.borrow().stored.clone()
     }
 
-    /// Takes note that the channel's end was put off, so that others which share this look do not write it again.
+    /// Records that the life of the channel was extended, so that others that share this look do not write it again.
     pub(crate) fn slid(&self, channel: &Channel) {
         if let Some(stored) = &mut self.known.borrow_mut().stored {
             stored.channel.expiry = channel.expiry;
@@ -152,12 +152,12 @@ impl Watch {
         self.known.borrow().seen
     }
 
-    /// The recent batch that holds what comes after a position.
+    /// The recent batch that holds the events after a position.
     pub(crate) fn recent(&self, after: u64) -> Option<Rc<Batch>> {
         self.known.borrow().recent.iter().find(|batch| (batch.page.after..batch.page.end()).contains(&after)).map(Rc::clone)
     }
 
-    /// Sleeps to the next tick and returns once a look has landed that began then or later, whoever made it. One that takes longer than the interval is not waited for.
+    /// Sleeps until the next tick and returns once a look that began then or later has completed, whoever made it. A look that takes longer than the interval is not awaited.
     pub(crate) async fn tick(&self, interval: Duration) {
         let tick = next_tick(interval).await;
         while self.tried.get().is_none_or(|tried| tried < tick) && elapsed() < tick + interval {
@@ -167,13 +167,13 @@ impl Watch {
         }
     }
 
-    /// Looks at the store, or waits a moment where another does.
+    /// Looks at the store, or waits a moment while another reader does.
     async fn look(&self) -> Result<(), Error> {
         if self.is_looking.replace(true) {
             spin_sdk::time::sleep(LANDING).await;
             return Ok(());
         }
-        // A reader that leaves in mid-look lets the next one look.
+        // If a reader leaves during its look, the next reader must look.
         let _looking = Looking(&self.is_looking);
         let began = Some(elapsed());
         let looked = self.read().await;
@@ -184,13 +184,13 @@ impl Watch {
         looked
     }
 
-    /// Those present, once a look has told of them.
+    /// The members, once a look has read them.
     pub(crate) fn present(&self) -> Option<Rc<Vec<Member>>> {
         let presence = self.presence.borrow();
         presence.version.is_some().then(|| Rc::clone(&presence.present))
     }
 
-    /// Whose access was revoked, as of the last look.
+    /// The revocations, as of the last look.
     pub(crate) fn revocations(&self) -> Rc<[Revocation]> {
         Rc::clone(&self.revocations.borrow().1)
     }
@@ -204,7 +204,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Reads the members where somebody came, changed or left, or where a lease that this instance knows of ran out: it may have been renewed meanwhile.
+    /// Reads the members if one joined, changed or left, or if a known lease expired: another instance may have renewed it.
     async fn read_presence(&self, version: u64) -> Result<(), Error> {
         let now_ms = now_ms();
         let is_over = |known: &KnownPresence| known.leases.iter().any(|lease| lease.until_ms <= now_ms);
@@ -226,7 +226,7 @@ impl Watch {
     /// Reads up to the tail.
     async fn read(&self) -> Result<(), Error> {
         if self.looked.get().is_none() {
-            // Nobody waits for what came before.
+            // No reader waits for earlier events.
             let look = self.store.load().await?;
             return self.take(look, None).await.map(|_| ());
         }
@@ -241,7 +241,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Takes what was read; says whether it reaches the tail.
+    /// Stores the events of a read; returns whether they reach the tail.
     async fn take(&self, look: Look, page: Option<Page>) -> Result<bool, Error> {
         self.read_presence(look.presence_version).await?;
         self.read_revocations(look.revocations_version).await?;
@@ -252,12 +252,12 @@ impl Watch {
         };
         let is_same = known.stored.as_ref().is_none_or(|before| before.id == stored.id);
         let Some(page) = page.filter(|page| is_same && page.follows(&stored.channel)) else {
-            // Made anew, or cut by retention: each reader finds out for itself what that means to it.
+            // Created again, or cut by retention: each reader finds out by itself what that means for it.
             *known = Known::at_tail_of(Some(stored));
             return Ok(true);
         };
         if known.stored.as_ref().is_some_and(|before| before.channel.revision != stored.channel.revision) {
-            // One of them was erased: the store has what is left.
+            // An event was erased: the store has the current data.
             known.recent.clear();
         }
         let is_up_to_date = page.is_up_to_date(&stored.channel);

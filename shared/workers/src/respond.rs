@@ -1,4 +1,4 @@
-//! The core's answers as the platform's.
+//! Converts the core's answers to the platform's.
 
 use tidewire_core::{Error, ErrorKind, Reply, fault, into_parts, problem};
 use worker::{Headers, Response, ResponseBody, Result};
@@ -17,13 +17,13 @@ pub(crate) fn refuse(error: &Error) -> Result<Response> {
     respond(problem(error))
 }
 
-/// The answer with headers more: `vary` besides its own, the others in place of those of the same name.
+/// The answer with additional headers: `vary` is added, the others replace headers of the same name.
 pub(crate) fn with_headers(response: Response, more: &[(&'static str, String)]) -> Result<Response> {
-    // An upgrade takes none, and no page reads its head.
+    // An upgrade accepts none, and no page reads its head.
     if more.is_empty() || response.status_code() == SWITCHING_PROTOCOLS {
         return Ok(response);
     }
-    // Those of an object's answer cannot be changed.
+    // The headers of an object's answer cannot be changed.
     let headers = response.headers().clone();
     for (name, value) in more {
         if *name == "vary" { headers.append(name, value)? } else { headers.set(name, value)? }

@@ -1,4 +1,4 @@
-//! What is under way to readers that acknowledge: the platform shows no back-pressure on a socket, so they tell what they have.
+//! The unacknowledged data of readers that acknowledge: the platform shows no back-pressure on a socket, so they report what they have received.
 
 use js_sys::{Array, Set};
 use wasm_bindgen::prelude::*;
@@ -9,14 +9,14 @@ export class Window {
     // Characters sent to every live reader, and how many they were up to which event. Shared, so that an event costs a reader no memory.
     #sent = 0;
     #marks = [];
-    // Of each reader: how much of `#sent` it has acknowledged, below 0 by the pages that it has not. Those that acknowledge nothing are not here.
+    // Of each reader: how much of `#sent` it has acknowledged, minus its unacknowledged pages, so it may be below 0. Readers that acknowledge nothing are not here.
     #readers = new WeakMap();
 
     open(socket, isLive) {
         this.#readers.set(socket, { acked: 0, pages: [], isLive });
     }
 
-    // From here on it gets what all get.
+    // From here on it gets the shared batches.
     join(socket) {
         const reader = this.#readers.get(socket);
         if (!reader || reader.isLive) return;
@@ -33,7 +33,7 @@ export class Window {
         return this.#pending(reader);
     }
 
-    // Returns those that are too far behind and got nothing.
+    // Returns the readers that are too far behind and got nothing.
     send(sockets, text, seq, limit) {
         let slow;
         for (const socket of sockets) {
@@ -44,7 +44,7 @@ export class Window {
         }
         this.#sent += text.length;
         this.#marks.push({ seq, sent: this.#sent });
-        // Nobody is left who has these still to acknowledge.
+        // No reader has these left to acknowledge.
         while (this.#marks[0].sent <= this.#sent - text.length - limit) this.#marks.shift();
         return slow;
     }
@@ -65,30 +65,30 @@ export class Window {
     }
 }")]
 extern "C" {
-    /// The readers that acknowledge, with what each has not acknowledged yet, in UTF-16 units. Kept on the JavaScript side, where a fan-out
-    /// loops; lost in sleep, after which each begins at nothing.
+    /// The readers that acknowledge, with the unacknowledged characters of each, in UTF-16 units. Kept on the JavaScript side, where a fan-out
+    /// loops; lost in sleep, after which each count starts at zero.
     pub(crate) type Window;
 
     #[wasm_bindgen(constructor)]
     pub(crate) fn new() -> Window;
 
-    /// Begins to count for a reader.
+    /// Starts to count for a reader.
     #[wasm_bindgen(method)]
     pub(crate) fn open(this: &Window, socket: &web_sys::WebSocket, is_live: bool);
 
-    /// Counts what all live readers are sent for it too.
+    /// Counts the batches for all live readers for it too.
     #[wasm_bindgen(method)]
     pub(crate) fn join(this: &Window, socket: &web_sys::WebSocket);
 
-    /// Sends a page that ends with event `seq` to one reader that is catching up; returns what it has not acknowledged.
+    /// Sends a page that ends with event `seq` to one reader that is catching up; returns its unacknowledged characters.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn send_page(this: &Window, socket: &web_sys::WebSocket, text: &str, seq: f64) -> Result<f64, JsValue>;
 
-    /// Sends a batch that ends with event `seq` to all but the readers that have more than `limit` under way, which are returned.
+    /// Sends a batch that ends with event `seq` to all readers except those with more than `limit` unacknowledged characters, which are returned.
     #[wasm_bindgen(method)]
     pub(crate) fn send(this: &Window, sockets: &Set, text: &str, seq: f64, limit: f64) -> Option<Array>;
 
-    /// Notes that a reader has everything up to event `seq`; returns what it has not acknowledged.
+    /// Records that a reader has everything up to event `seq`; returns its unacknowledged characters.
     #[wasm_bindgen(method)]
     pub(crate) fn acknowledge(this: &Window, socket: &web_sys::WebSocket, seq: f64) -> f64;
 }

@@ -1,6 +1,6 @@
-//! The naive room on Spin: a loop that asks the database what came since the last time.
+//! The naive room on Spin: a loop that reads the database for events since the last time.
 //!
-//! It begins with whatever comes next. There is no WebSocket to broadcast over.
+//! It begins with the next event. There is no WebSocket to broadcast over.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use tidewire_spin::Answer;
 
 use super::{HEADERS, MAX_EVENT_BYTES, frame};
 
-/// As often as the channels of this application are looked at.
+/// The interval at which the channels of this application read the store.
 const LOOK: Duration = Duration::from_millis(100);
-/// Looks of one stream: five minutes.
+/// Reads of one stream: five minutes.
 const LOOKS: u32 = 3_000;
-/// Looks between two comments. A reader that left shows only once there is something to write.
+/// Reads between two comments. A reader that left is noticed only when something is written.
 const HEARTBEAT: u32 = 150;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS naive_events (id INTEGER PRIMARY KEY AUTOINCREMENT, room TEXT NOT NULL, event TEXT NOT NULL)";
-/// Nothing here is meant to last.
+/// Nothing here must last.
 const FORGET: &str = "DELETE FROM naive_events WHERE id <= (SELECT max(id) FROM naive_events) - 1000";
 
-/// Takes an event, or streams those that come.
+/// Stores an event, or streams new ones.
 pub async fn serve(request: Request, room: &str) -> Answer {
     let room = Value::text(room);
     let answered = match (request.headers().contains_key("upgrade"), request.method() == Method::GET) {

@@ -1,6 +1,6 @@
-//! The naive room on Cloudflare Workers: an object that sends what comes to whoever is there.
+//! The naive room on Cloudflare Workers: an object that sends each event to its current readers.
 //!
-//! Its SSE streams are written by the object itself, which therefore never sleeps while one is open, and is billed for it.
+//! The object itself writes its SSE streams. Therefore it never sleeps while a stream is open, and is billed for it.
 
 use std::cell::RefCell;
 
@@ -42,14 +42,14 @@ impl DurableObject for NaiveRoom {
             return answer()?.error("too long", 413);
         }
         for socket in self.state.get_websockets() {
-            // Who is not there any more does not get it: that is the point.
+            // Readers that have left do not get the event: that is the point.
             let _ = socket.send_with_str(&event);
         }
         self.streams.borrow_mut().retain(|stream| stream.unbounded_send(frame(&event)).is_ok());
         Ok(answer()?.with_status(204).empty())
     }
 
-    // The SDK's own panics, and takes the isolate with it.
+    // The SDK's own function panics, which ends the isolate.
     async fn websocket_message(&self, _: WebSocket, _: WebSocketIncomingMessage) -> Result<()> {
         Ok(())
     }
@@ -68,7 +68,7 @@ fn answer() -> Result<ResponseBuilder> {
     HEADERS.into_iter().try_fold(Response::builder(), |answer, (name, value)| answer.with_header(name, value))
 }
 
-/// Hands the request to its room.
+/// Passes the request to its room.
 pub async fn fetch(request: Request, env: &Env, room: &str) -> Result<Response> {
     env.durable_object("NAIVE_ROOM")?.get_by_name(room)?.fetch_with_request(request).await
 }

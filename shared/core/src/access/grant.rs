@@ -1,4 +1,4 @@
-//! What a client may do in one channel, as whom, and until when.
+//! The rights of a client in one channel: which, for whom, and until when.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,21 +7,21 @@ use super::revocation::Revocation;
 use super::rights::{Right, Rights};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Decided before the channel is touched; a connection keeps it for as long as it lasts.
+/// Decided before the request reaches the channel; a connection keeps it until it ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// What is allowed.
+    /// The rights.
     pub rights: Rights,
-    /// When that ends, in milliseconds since 1970; `None` for who showed no credential.
+    /// When they end, in milliseconds since 1970; `None` without a credential.
     pub until_ms: Option<u64>,
-    /// Who it is, where the credential says so.
+    /// The subject, if the credential names one.
     pub subject: Option<String>,
-    /// Id of the ticket, by which it can be revoked.
+    /// Id of the ticket, by which the ticket can be revoked.
     pub ticket: Option<String>,
 }
 
 impl Grant {
-    /// What an identity was given in a channel.
+    /// The grant of an identity in a channel.
     pub fn new(identity: &Identity, rights: Rights) -> Grant {
         let ticket = match identity {
             Identity::Ticket(ticket) => ticket.id.clone(),
@@ -30,11 +30,11 @@ impl Grant {
         Grant { rights, until_ms: identity.expires_ms(), subject: identity.subject().map(Into::into), ticket }
     }
 
-    /// Whether the access is still there: asked again of every connection that stays.
+    /// Checks that the access still holds. Called again for every open connection.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CredentialExpired`] once its time is over, [`ErrorKind::AccessDenied`] when it was revoked.
+    /// [`ErrorKind::CredentialExpired`] after the expiry, [`ErrorKind::AccessDenied`] after a revocation.
     pub fn check_access(&self, revocations: &[Revocation], now_ms: u64) -> Result<()> {
         let Some(until_ms) = self.until_ms else { return Ok(()) };
         if now_ms >= until_ms {
@@ -51,9 +51,11 @@ impl Grant {
         revocation.ends(self.ticket.as_deref(), self.subject.as_deref(), now_ms)
     }
 
+    /// Checks that the right is granted.
+    ///
     /// # Errors
     ///
-    /// Without the right: [`ErrorKind::CredentialMissing`] for who showed none, [`ErrorKind::AccessDenied`] for who did.
+    /// Without the right: [`ErrorKind::CredentialMissing`] if the client sent no credential, else [`ErrorKind::AccessDenied`].
     pub fn demand(&self, right: Right) -> Result<()> {
         if self.rights.allow(right) {
             return Ok(());

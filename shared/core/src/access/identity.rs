@@ -1,49 +1,49 @@
-//! Who asks. What is in here was verified: by `tidewire-access`, before anything of a channel is touched.
+//! The identity of a client. `tidewire-access` has verified it before the request reaches the channel.
 
 use serde_json::{Map, Value};
 
 use super::rights::Rights;
 use crate::channel::ChannelName;
 
-/// Who asks.
+/// The identity of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Identity {
-    /// Nobody in particular: no credential came with the request.
+    /// The request has no credential.
     Anonymous,
-    /// Who was given one of our own short tickets.
+    /// The holder of one of our own short-lived tickets.
     Ticket(Ticket),
-    /// Who is known to the provider whose keys `JWKS_URL` has.
+    /// A user of the provider whose keys are at `JWKS_URL`.
     Token(Token),
 }
 
-/// A ticket: it says itself what it grants.
+/// A ticket: it names the rights that it grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// `jti`, by which it can be revoked.
+    /// `jti`, by which the ticket can be revoked.
     pub id: Option<String>,
-    /// `sub`: who was given it.
+    /// `sub`: the user that it was issued to.
     pub subject: Option<String>,
-    /// The channel, or the beginning of its name followed by `*`.
+    /// The channel, or a prefix of channel names followed by `*`.
     pub channels: String,
-    /// What it grants there.
+    /// The rights that it grants there.
     pub rights: Rights,
-    /// When it ends, in milliseconds since 1970.
+    /// When it expires, in milliseconds since 1970.
     pub expires_ms: u64,
 }
 
-/// A token of a provider: it says who someone is, and nothing of channels.
+/// A token of a provider: it names a user, and no channels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
     /// `sub`.
     pub subject: String,
     /// All claims, `sub` included.
     pub claims: Map<String, Value>,
-    /// When it ends, in milliseconds since 1970.
+    /// When it expires, in milliseconds since 1970.
     pub expires_ms: u64,
 }
 
 impl Identity {
-    /// Who it is, where it says so.
+    /// The subject, if there is one.
     pub fn subject(&self) -> Option<&str> {
         match self {
             Identity::Anonymous => None,
@@ -52,7 +52,7 @@ impl Identity {
         }
     }
 
-    /// When it ends, in milliseconds since 1970; `None` for nobody in particular.
+    /// The expiry, in milliseconds since 1970; `None` for an anonymous client.
     pub fn expires_ms(&self) -> Option<u64> {
         match self {
             Identity::Anonymous => None,
@@ -61,7 +61,7 @@ impl Identity {
         }
     }
 
-    /// What a ticket grants in a channel; nothing to everyone else.
+    /// The rights that a ticket grants in a channel; none for any other identity.
     pub fn granted(&self, channel: &ChannelName) -> Rights {
         match self {
             Identity::Ticket(ticket) if ticket.covers(channel) => ticket.rights,

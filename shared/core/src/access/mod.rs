@@ -1,4 +1,4 @@
-//! Who may do what, and for how long.
+//! The rights of clients, and how long they hold.
 
 mod grant;
 mod identity;

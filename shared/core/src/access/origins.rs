@@ -1,11 +1,11 @@
 //! A list of origins.
 
-/// Origins of pages, as `https://app.example.com`, in the form in which a browser names them.
+/// Origins of pages, as `https://app.example.com`, in the form that a browser sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// Reads a list with commas. `None` for what is no list of origins: no wildcard and no `null`, which any page can be.
+    /// Reads a list separated by commas. `None` if an entry is not an origin: neither wildcards nor `null` are allowed, because any page can have them.
     pub fn parse(text: &str) -> Option<Origins> {
         let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(|origin| {
             let (scheme, host) = origin.split_once("://")?;
@@ -15,12 +15,12 @@ impl Origins {
         origins.collect::<Option<Vec<_>>>().map(Origins)
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether an origin is among them.
+    /// Whether the list has this origin.
     pub fn contains(&self, origin: &str) -> bool {
         self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }

@@ -1,29 +1,29 @@
-//! Access to a channel that is taken back before its credential ends.
+//! Access to a channel that is revoked before its credential expires.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a revocation is kept, in milliseconds: as long as a ticket lives at most. A provider's token may live longer: `authorize` says who is to stay out.
+/// How long a revocation is kept, in milliseconds: the longest life of a ticket. A provider's token may live longer: `authorize` must then keep its user out.
 const KEPT_MS: u64 = 3_600_000;
 
 /// Longest id of a ticket or a subject, in bytes.
 const MAX_ID_BYTES: usize = 1_024;
 
-/// Whose access ends. On the wire and in a store it is an object of one member.
+/// The ticket or the user whose access ends. On the wire and in a store it is an object of one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Revoked {
     /// The ticket with this `jti`.
     Ticket(String),
-    /// Every credential of this `sub`, those that are given to it meanwhile included.
+    /// Every credential of this `sub`, including those issued while the revocation holds.
     Subject(String),
 }
 
 /// A revocation in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// Whose access ended.
+    /// The ticket or the user whose access ended.
     pub of: Revoked,
     /// When it is forgotten, in milliseconds since 1970.
     pub until_ms: u64,
@@ -45,18 +45,18 @@ impl Revocation {
         Ok(Revocation { of, until_ms: now_ms + KEPT_MS })
     }
 
-    /// From what a store keeps: [`Revocation::of`] as JSON, and the time. `None` for what is none.
+    /// From the columns of a store: [`Revocation::of`] as JSON, and the time. `None` if `of` does not parse.
     pub fn from_columns(of: &str, until_ms: u64) -> Option<Revocation> {
         Some(Revocation { of: serde_json::from_str(of).ok()?, until_ms })
     }
 
-    /// [`Revocation::of`] as a store keeps it.
+    /// [`Revocation::of`] as the column of a store.
     pub fn column(&self) -> String {
         // An enum of strings: serializing it cannot fail.
         serde_json::to_string(&self.of).unwrap_or_default()
     }
 
-    /// Whether it ends the access that this ticket, or this subject, has.
+    /// Whether it ends the access of this ticket or this subject.
     pub(crate) fn ends(&self, ticket: Option<&str>, subject: Option<&str>, now_ms: u64) -> bool {
         let is_meant = match &self.of {
             Revoked::Ticket(id) => ticket == Some(id),

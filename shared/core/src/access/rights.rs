@@ -1,17 +1,17 @@
-//! Who may do what.
+//! Rights.
 
 use serde::{Deserialize, Serialize};
 
-/// One thing that can be allowed.
+/// One right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
     /// Read events, on any transport.
     Read,
-    /// Append events, and create the channel where the function does so on publish.
+    /// Append events, and create the channel if the function does so on publish.
     Publish,
     /// Create, close and delete the channel.
     Manage,
-    /// Be seen among those present. Seeing them takes [`Right::Read`].
+    /// Be listed as a member. Reading the list takes [`Right::Read`].
     Presence,
 }
 
@@ -26,23 +26,23 @@ impl Right {
     }
 }
 
-/// What an identity may do in one channel.
+/// The rights of an identity in one channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights(u8);
 
 impl Rights {
-    /// Nothing.
+    /// No right.
     pub const NONE: Rights = Rights(0);
-    /// Everything.
+    /// Every right.
     pub const ALL: Rights = Rights(u8::MAX);
 
-    /// These rights and one more.
+    /// Adds a right.
     #[must_use]
     pub fn with(self, right: Right) -> Rights {
         Rights(self.0 | 1 << right as u8)
     }
 
-    /// Whether the right is among them.
+    /// Whether these include the right.
     pub fn allow(self, right: Right) -> bool {
         self.0 & 1 << right as u8 != 0
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// A setting that is a secret. Its `Debug` says only whether there is one.
+/// A secret setting. Its `Debug` says only whether it is set.
 #[derive(Clone, Default)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text, kept out of sight.
+    /// Wraps the text.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(text.into())
     }

@@ -1,6 +1,6 @@
 //! One item of a channel.
 
-/// An event as readers get it.
+/// An event as readers receive it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Number in the channel, counted from 1 without gaps.
@@ -9,7 +9,7 @@ pub struct Event {
     pub data: Vec<u8>,
 }
 
-/// An event as the store keeps it.
+/// An event as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The event.

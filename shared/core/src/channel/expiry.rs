@@ -1,7 +1,7 @@
 //! When a channel ends by itself: `Stream-TTL` and `Stream-Expires-At` of Durable Streams.
 //!
-//! A sliding TTL begins again with each read and append that reaches the channel. Writing that down each time would make every read a write, so it is
-//! written only once a tenth of the time has passed: a channel may end by that much early, never late.
+//! A sliding TTL starts again with each read and append that reaches the channel. Storing each of them would turn every read into a write, so the time is
+//! stored only once a tenth of the TTL has passed: a channel may end by that much early, never late.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::set;
 use crate::http::{Reply, RequestHead, headers};
 
-/// When a channel ends by itself. It is then as if it had been deleted.
+/// When a channel ends by itself. An ended channel behaves as if deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expiry {
-    /// So long after the last read or append.
+    /// A fixed time after the last read or append.
     Sliding {
         /// `Stream-TTL`, in seconds.
         ttl_s: u32,
-        /// The read or append that counts, in milliseconds since 1970; 0 before there is a channel.
+        /// The last read or append that was stored, in milliseconds since 1970; 0 before there is a channel.
         touched_at_ms: u64,
     },
     /// At a fixed time.
@@ -28,11 +28,11 @@ pub enum Expiry {
 }
 
 impl Expiry {
-    /// Reads the two headers; `None` when neither is there.
+    /// Reads the two headers; `None` if both are absent.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::HeaderInvalid`] for both at once and for what is malformed.
+    /// [`ErrorKind::HeaderInvalid`] if both are present or one is malformed.
     pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Option<Expiry>> {
         let invalid = |why: &str| Error::new(ErrorKind::HeaderInvalid, why);
         match ["stream-ttl", "stream-expires-at"].map(|name| head.header(name)) {
@@ -45,7 +45,7 @@ impl Expiry {
             }
             [None, Some(at)] => {
                 let at = DateTime::parse_from_rfc3339(&at).map_err(|_| invalid("Stream-Expires-At must be an RFC 3339 time, such as 2030-01-31T12:00:00Z"))?;
-                // A time before 1970 is as much in the past as 1970 is.
+                // A time before 1970 is in the past, just as 1970 is.
                 Ok(Some(Expiry::At { at_ms: at.timestamp_millis().try_into().unwrap_or(0) }))
             }
         }
@@ -68,7 +68,7 @@ impl Expiry {
         }
     }
 
-    /// From when on the channel is gone, in milliseconds since 1970.
+    /// When the channel ends, in milliseconds since 1970.
     pub fn ends_at_ms(self) -> u64 {
         match self {
             Expiry::Sliding { ttl_s, touched_at_ms } => touched_at_ms + u64::from(ttl_s) * 1000,
@@ -76,7 +76,7 @@ impl Expiry {
         }
     }
 
-    /// The same configuration, with a sliding TTL beginning at this time.
+    /// The same configuration, with a sliding TTL that starts at this time.
     pub(crate) fn begun(self, now_ms: u64) -> Expiry {
         match self {
             Expiry::Sliding { ttl_s, .. } => Expiry::Sliding { ttl_s, touched_at_ms: now_ms },
@@ -84,14 +84,14 @@ impl Expiry {
         }
     }
 
-    /// After a read or append, where that is to be written down.
+    /// The configuration after a read or append, if it must be stored.
     pub(crate) fn slid(self, now_ms: u64) -> Option<Expiry> {
         let Expiry::Sliding { ttl_s, .. } = self else { return None };
         let remaining_ms = self.ends_at_ms().saturating_sub(now_ms);
         (remaining_ms < u64::from(ttl_s) * 900).then(|| self.begun(now_ms))
     }
 
-    /// Tells the configuration in the header that it came in.
+    /// Returns the configuration in the header that set it.
     pub(crate) fn set(self, reply: &mut Reply) {
         match self {
             Expiry::Sliding { ttl_s, .. } => set(reply, headers::TTL, &ttl_s.to_string()),

@@ -1,4 +1,4 @@
-//! The newest event of each key: what a dashboard needs of the past.
+//! The newest event of each key, for dashboards that need no history.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -7,23 +7,23 @@ use std::convert::Infallible;
 use super::event::Event;
 use super::page::{Page, PageLimit};
 
-/// Tells the keys of an event, given its data.
+/// Returns the keys of an event, given its data.
 pub type Keys = fn(&[u8]) -> Vec<String>;
 
-/// How events are left out of a page whose keys all come again later in it.
+/// Omits the events of a page whose keys all occur again later in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latest {
     pub(crate) keys: Keys,
-    /// Size of what is left.
+    /// Size of the remaining events.
     pub(crate) limit: PageLimit,
 }
 
 impl Latest {
-    /// The events that are the newest of a key, in order and as they are, and where they end: the end of the page, or the last event that the limit lets in.
-    /// A reader that goes on from there misses no key: whether an event is the newest depends only on those after it.
+    /// The events that are the newest of a key, unchanged and in order, and where they end: the end of the page, or the last event within the limit.
+    /// A reader that resumes from there misses no key: whether an event is the newest depends only on those after it.
     pub(crate) fn view(self, page: &Page) -> (Cow<'static, [Event]>, u64) {
         let mut seen = HashSet::new();
-        // All keys of an event are seen with it: not `any`, which stops at the first.
+        // Every key of an event must be recorded: `any` would stop at the first.
         let mut is_new = |data: &[u8]| (self.keys)(data).into_iter().map(|key| seen.insert(key)).max() == Some(true);
         let mut newest: Vec<_> = page.events.iter().rev().filter(|event| is_new(&event.data)).collect();
         newest.reverse();

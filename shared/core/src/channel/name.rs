@@ -27,7 +27,7 @@ impl ChannelName {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ChannelNameInvalid`]. An encoded slash is refused, since proxies disagree about it.
+    /// [`ErrorKind::ChannelNameInvalid`]. An encoded slash is refused, because proxies decode it differently.
     pub fn from_path(path: &str, shape: NameShape) -> Result<ChannelName> {
         let invalid = |why: String| Error::new(ErrorKind::ChannelNameInvalid, why);
         let mut name = String::with_capacity(path.len());
@@ -63,19 +63,19 @@ impl ChannelName {
         Ok(name)
     }
 
-    /// The tenant that the channel belongs to: what stands before the first `:`, in the first segment.
+    /// The tenant of the channel: the part of the name before the first `:`, in the first segment.
     pub fn tenant(&self) -> Option<&str> {
         let (tenant, _) = self.0.split_once(':')?;
         (!tenant.is_empty() && !tenant.contains('/')).then_some(tenant)
     }
 
-    /// For a tenant's own name, the beginning of its channels' names.
+    /// For a tenant's own name, the prefix of its channels' names.
     pub(crate) fn beginning(&self) -> Option<ChannelName> {
         let is_tenant = !self.0.contains(':') && self.0.len() < Self::MAX_BYTES;
         is_tenant.then(|| ChannelName(format!("{}:", self.0)))
     }
 
-    /// Whether it is one of those that anyone may try a template with: small, short-lived, limited in rate.
+    /// Whether anyone may use the channel to try a template: such channels are small, short-lived and limited in rate.
     pub fn is_demo(&self) -> bool {
         self.0.starts_with("demo-")
     }

@@ -13,13 +13,13 @@ use crate::http::headers::{self, Reply, set};
 
 /// A position between two events: reading *after* it gives the next one.
 ///
-/// Holds the channel's epoch, so that a channel which was deleted and made anew does not take an old position for one of its own.
+/// Holds the channel's epoch, so that a channel that was deleted and created again does not accept a position of its predecessor.
 /// Displays as `-1` for [`Offset::BEGINNING`], else as 12 hexadecimal digits of epoch, `_`, and 14 of sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Offset {
     /// Creation time of the channel in milliseconds since 1970; 0 before there is a channel.
     pub epoch: u64,
-    /// Number of the last event read, counted from 1; 0 before the first.
+    /// Number of the last event read, counted from 1; 0 if none.
     pub seq: u64,
 }
 
@@ -34,11 +34,11 @@ impl Offset {
     /// Before the first event of any channel; `-1` on the wire.
     pub const BEGINNING: Offset = Offset { epoch: 0, seq: 0 };
 
-    /// Where a reader stands that found no channel: before the first event of the one that is made next. Unlike [`Offset::BEGINNING`] it is passed when that
-    /// event is no longer kept.
+    /// The position of a reader that found no channel: before the first event of the channel that is created next. Unlike [`Offset::BEGINNING`] it becomes a gap when that
+    /// event is dropped.
     pub const ABSENT: Offset = Offset { epoch: 0, seq: MAX_SEQ };
 
-    /// Says that the next read begins here.
+    /// Sets the header that makes this offset the start of the next read.
     pub(crate) fn set(self, reply: &mut Reply) {
         set(reply, headers::NEXT_OFFSET, &self.to_string());
     }
@@ -58,7 +58,7 @@ impl FromStr for Offset {
 
     /// # Errors
     ///
-    /// [`ErrorKind::OffsetMalformed`] for all that [`Offset`] does not display as, upper-case digits included.
+    /// [`ErrorKind::OffsetMalformed`] for any text that no [`Offset`] displays as, such as upper-case digits.
     fn from_str(text: &str) -> Result<Self, Error> {
         if text == "-1" {
             return Ok(Offset::BEGINNING);
@@ -76,7 +76,7 @@ impl FromStr for Offset {
 }
 
 fn digits(text: &str, width: usize) -> Option<u64> {
-    // `from_str_radix` alone would take a sign and upper case, and two texts would mean one offset.
+    // `from_str_radix` alone would accept a sign and upper case, and two texts would mean one offset.
     let exact = text.len() == width && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     exact.then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }

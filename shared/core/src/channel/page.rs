@@ -8,12 +8,12 @@ use super::state::Channel;
 pub struct PageLimit {
     /// Most events.
     pub max_events: u64,
-    /// Bytes of data after which it ends; the event that passes the limit is left out unless it is the first.
+    /// Bytes of data after which it ends; the event that exceeds the limit is omitted unless it is the first.
     pub max_bytes: u64,
 }
 
 impl PageLimit {
-    /// All that a channel holds, which retention bounds.
+    /// The whole channel, which retention bounds.
     pub const NONE: PageLimit = PageLimit { max_events: u32::MAX as u64, max_bytes: u64::MAX };
 }
 
@@ -22,16 +22,16 @@ impl PageLimit {
 pub struct Page {
     /// The position.
     pub after: u64,
-    /// What comes after it.
+    /// The events after it.
     pub events: Vec<Event>,
 }
 
 impl Page {
-    /// Takes events from the store up to the limit. `events` is read at most one further than what is kept.
+    /// Takes events from the store up to the limit. Reads at most one event beyond those that it keeps.
     ///
     /// # Errors
     ///
-    /// The first that `events` yields.
+    /// The first error of `events`.
     pub fn take<E>(after: u64, limit: PageLimit, events: impl IntoIterator<Item = Result<Event, E>>) -> Result<Page, E> {
         let mut page = Page { after, events: Vec::new() };
         let mut bytes = 0u64;
@@ -49,13 +49,13 @@ impl Page {
         Ok(page)
     }
 
-    /// Number of the last event read: where the next page begins.
+    /// Number of the last event read: the next page begins after it.
     pub fn end(&self) -> u64 {
         self.events.last().map_or(self.after, |event| event.seq)
     }
 
-    /// Whether it goes on right after its position in the channel as it was read: where others write meanwhile, retention may have passed the position. A page without
-    /// events goes on from the tail only: before it, what it asked for is gone.
+    /// Whether the page continues directly after its position, in the channel as it was read: retention may have passed the position if others wrote in between. A page
+    /// without events must be at the tail: elsewhere the events that were asked for are gone.
     pub fn follows(&self, channel: &Channel) -> bool {
         self.events.first().map_or(self.after >= channel.tail, |event| event.seq == self.after + 1)
     }

@@ -13,7 +13,7 @@ pub struct Retention {
     pub max_age_ms: u64,
 }
 
-/// What retention needs to know of a stored event.
+/// The columns of a stored event that retention needs.
 #[derive(Clone, Copy, Debug)]
 pub struct RowSize {
     /// Number of the event.
@@ -25,13 +25,13 @@ pub struct RowSize {
 }
 
 impl Retention {
-    /// Whether anything is to be dropped. Costs no read of the store.
+    /// Whether an event must be dropped. Does not read the store.
     pub fn is_exceeded(&self, channel: &Channel, now_ms: u64) -> bool {
         channel.first <= channel.tail && self.drops(channel, channel.first, channel.dropped, channel.first_at_ms, now_ms)
     }
 
-    /// Drops what is too much and returns the channel after it; `oldest` gives the stored events from the oldest on, read no further than
-    /// the first that stays. The newest event goes only by age, so that a reader at the tail always finds its place.
+    /// Drops excess events and returns the channel after it; `oldest` yields the stored events from the oldest on, and is read no further than
+    /// the first that stays. The newest event is dropped only by age, so that a reader at the tail always finds its place.
     pub fn cut(&self, channel: &Channel, now_ms: u64, oldest: impl IntoIterator<Item = RowSize>) -> Channel {
         let mut cut = channel.clone();
         for row in oldest {

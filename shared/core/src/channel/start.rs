@@ -1,4 +1,4 @@
-//! Where a reader begins.
+//! Where a read starts.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 /// Start position of a read (Durable Streams, section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
-    /// `-1`: before the first event that is still there. Never a gap.
+    /// `-1`: before the oldest event kept. Never a gap.
     Beginning,
     /// `now`: after the last event.
     Tail,
@@ -32,12 +32,12 @@ impl Start {
         })
     }
 
-    /// The one place that fixes precedence: `Last-Event-ID` beats `last_event_id` beats `offset`; `None` with none. An empty id is none: whoever has no id yet
-    /// may say so, and 400 would end an `EventSource` for good.
+    /// Defines the precedence: `Last-Event-ID`, then `last_event_id`, then `offset`; `None` without any. An empty id counts as absent: a client without an id
+    /// may send it so, and 400 would end an `EventSource` for good.
     ///
     /// # Errors
     ///
-    /// [`OffsetMalformed`](crate::ErrorKind::OffsetMalformed), of the one that wins.
+    /// [`OffsetMalformed`](crate::ErrorKind::OffsetMalformed), of the value that takes precedence.
     pub fn choose(last_event_id_header: Option<&str>, last_event_id: Option<&str>, offset: Option<&str>) -> Result<Option<Start>> {
         let given = |id: &&str| !id.is_empty();
         last_event_id_header.filter(given).or(last_event_id.filter(given)).or(offset).map(Start::parse).transpose()

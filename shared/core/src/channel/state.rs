@@ -5,12 +5,12 @@ use super::offset::Offset;
 use super::start::Start;
 use crate::http::{ContentType, Reply, headers};
 
-/// What must be known of a channel to decide; a handful of numbers, loaded once and kept in memory as a cache of the store.
+/// The state that decisions need: a handful of numbers, loaded once and kept in memory as a cache of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
-    /// Creation time in milliseconds since 1970, never at or below that of an earlier channel of the name; 0 while there is none.
+    /// Creation time in milliseconds since 1970, always above that of an earlier channel of the name; 0 while the channel does not exist.
     pub epoch: u64,
-    /// Number of the oldest event kept; `tail + 1` when none is.
+    /// Number of the oldest event kept; `tail + 1` without any.
     pub first: u64,
     /// Number of the newest event ever appended; 0 before the first.
     pub tail: u64,
@@ -20,15 +20,15 @@ pub struct Channel {
     pub total: u64,
     /// When the oldest event kept was appended, in milliseconds since 1970.
     pub first_at_ms: u64,
-    /// What its events hold.
+    /// The content type of its events.
     pub content_type: ContentType,
-    /// Finished: nothing is appended any more.
+    /// Finished: no further event can be appended.
     pub closed: bool,
     /// Last `Stream-Seq`.
     pub stream_seq: Option<String>,
-    /// When it ends by itself, if it does.
+    /// When it ends by itself, if ever.
     pub expiry: Option<Expiry>,
-    /// How often an event was erased: what was read before may read otherwise since.
+    /// How often an event was erased: each erasure changes the ETags of earlier reads.
     pub revision: u64,
 }
 
@@ -37,16 +37,16 @@ pub struct Channel {
 pub struct Position {
     /// Number of the event after which to read.
     pub after: u64,
-    /// Set when what was asked for is gone; `after` is then the earliest position.
+    /// Set if the requested events are gone; `after` is then the earliest position.
     pub gap: Option<Gap>,
 }
 
-/// The past that a reader asked for is gone.
+/// Events that a reader asked for are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// What it asked for.
+    /// The requested position.
     pub requested: Offset,
-    /// What it can go on from.
+    /// The position to resume from.
     pub earliest: Offset,
 }
 
@@ -56,22 +56,22 @@ impl Channel {
         Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None, expiry: None, revision: 0 }
     }
 
-    /// Stands for a channel that does not exist yet and will by its first publish; each of its offsets is [`Offset::ABSENT`].
+    /// Stands for a channel that does not exist and that its first publish will create; each of its offsets is [`Offset::ABSENT`].
     pub fn absent(content_type: ContentType) -> Channel {
         Channel::new(0, content_type)
     }
 
-    /// Whether it is in the store.
+    /// Whether the store has the channel.
     pub fn exists(&self) -> bool {
         self.epoch != 0
     }
 
-    /// Whether it has ended by itself: it is then treated as one that does not exist, whatever of it is still stored.
+    /// Whether it has ended by itself: it then counts as absent, even if the store still has parts of it.
     pub fn is_expired(&self, now_ms: u64) -> bool {
         self.expiry.is_some_and(|expiry| now_ms >= expiry.ends_at_ms())
     }
 
-    /// The channel after a read or append that reached it, where its sliding TTL is to be written anew; see [`Operation::slides`](crate::Operation::slides).
+    /// The channel after a read or append, if its sliding TTL must be stored again; see [`Operation::slides`](crate::Operation::slides).
     pub fn slid(&self, now_ms: u64) -> Option<Channel> {
         let expiry = self.expiry.filter(|_| !self.is_expired(now_ms))?.slid(now_ms)?;
         Some(Channel { expiry: Some(expiry), ..self.clone() })
@@ -82,7 +82,7 @@ impl Channel {
         if self.exists() { Offset { epoch: self.epoch, seq } } else { Offset::ABSENT }
     }
 
-    /// The offset at which nothing newer exists.
+    /// The offset of the tail: nothing newer exists.
     pub fn tail_offset(&self) -> Offset {
         self.offset(self.tail)
     }
@@ -92,7 +92,7 @@ impl Channel {
         self.offset(self.first - 1)
     }
 
-    /// Says what the channel holds, where it ends and whether it is finished.
+    /// Sets the headers for the channel's content type, its tail and whether it is finished.
     pub(crate) fn set_state(&self, reply: &mut Reply) {
         headers::set_content_type(reply, &self.content_type);
         self.tail_offset().set(reply);
@@ -101,7 +101,7 @@ impl Channel {
         }
     }
 
-    /// Says all that a client configures of the channel, and its state.
+    /// Sets the headers for the channel's configuration and state.
     pub(crate) fn set_configuration(&self, reply: &mut Reply) {
         self.set_state(reply);
         if let Some(expiry) = self.expiry {
@@ -109,8 +109,8 @@ impl Channel {
         }
     }
 
-    /// Where a reader that starts here reads on. An offset of an earlier channel of the name, or one ahead of the tail (a store that was set
-    /// back), is a gap like one that retention passed.
+    /// Resolves where a reader that starts here reads from. An offset of an earlier channel of the name, or one ahead of the tail (of a store that was restored
+    /// from an older copy), is a gap like an offset that retention passed.
     pub fn position(&self, start: Start) -> Position {
         let at = |after| Position { after, gap: None };
         match start {

@@ -18,15 +18,15 @@ use crate::wire::frame;
 
 /// Where a publish begins.
 enum Begin {
-    /// The channel takes it.
+    /// The channel accepts it.
     Open(Channel),
-    /// The channel has it already; the state says which publish of the producer is the last.
+    /// The channel has it already; the state names the producer's last publish.
     Stored(Channel, ProducerState),
     /// The channel is finished.
     Closed(Channel),
 }
 
-/// Before all else: what was stored is acknowledged again, even when the channel was finished since, and who is fenced off learns that.
+/// First of all: a repeated publish is acknowledged again, even if the channel is finished by now, and a fenced producer gets `producer-fenced`.
 fn begin(channel: Option<&Channel>, producer: Option<&Producer>, tallies: &[Tally], policy: &Policy) -> Result<Begin> {
     let channel = existing(channel, policy)?;
     if let Some(producer) = producer
@@ -41,7 +41,7 @@ pub(crate) fn append(channel: Option<&Channel>, append: &Append, tallies: &[Tall
     let channel = match begin(channel, append.producer.as_ref(), tallies, policy)? {
         Begin::Open(channel) => channel,
         Begin::Stored(channel, last) => return Ok(Write::Nothing(appended(&channel, Some(last), StatusCode::NO_CONTENT))),
-        // It says once more what is so already.
+        // The channel is closed already: repeating it is harmless.
         Begin::Closed(channel) if append.closed && body.is_empty() && append.producer.is_none() => {
             return Ok(Write::Nothing(appended(&channel, None, StatusCode::NO_CONTENT)));
         }
@@ -69,7 +69,7 @@ pub(crate) fn append(channel: Option<&Channel>, append: &Append, tallies: &[Tall
     {
         return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq must be greater than {last:?}, compared as text, got {given:?}")));
     }
-    // The one that finishes is the last: how it ended is never too much.
+    // The append that finishes the channel is its last: the rate must not refuse the result.
     let counted = if append.closed { 0 } else { events.len() as u64 };
     let tallies = Tally::check_rate(tallies, append.producer.as_ref(), counted, moment.now_ms)?;
     let mut commit = write(channel, events, policy, moment)?.by(append.producer.as_ref(), tallies, moment);
@@ -81,7 +81,7 @@ pub(crate) fn append(channel: Option<&Channel>, append: &Append, tallies: &[Tall
         commit.channel.closed = true;
         commit.is_channel_changed = true;
     }
-    // Durable Streams tells a producer's first time from a repetition by the status.
+    // Durable Streams distinguishes a producer's first append from a repetition by the status.
     let status = if append.producer.is_some() && !body.is_empty() { StatusCode::OK } else { StatusCode::NO_CONTENT };
     let reply = appended(&commit.channel, append.producer.as_ref().map(|producer| producer.state(0)), status);
     Ok(Write::Commit(Box::new(commit), reply))
@@ -98,8 +98,8 @@ fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCo
     reply
 }
 
-/// Decides a publish of one JSON value over a WebSocket; `None` when it was stored before, which is acknowledged with the tail.
-/// `tallies` are [`Policy::tallies`], with what the channel knows of each.
+/// Decides a publish of one JSON value over a WebSocket; `None` for a repeated publish, which is acknowledged with the tail.
+/// `tallies` are [`Policy::tallies`], each with the state that the channel has of it.
 ///
 /// # Errors
 ///

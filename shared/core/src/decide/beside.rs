@@ -1,4 +1,4 @@
-//! What is asked beside the events: the channel's configuration, its figures, who is present, whose access ends.
+//! Operations beside the events: the channel's configuration, its figures, presence, revocations.
 
 use http::{StatusCode, header};
 
@@ -35,17 +35,17 @@ pub fn decide_stats(is_text: bool, channel: Option<&Channel>) -> Result<Stats> {
     Ok(Stats::of(channel, is_text))
 }
 
-/// What a member says of itself in `body`, and the rules for it. Apply it with [`Presence::update`], then answer with the members.
+/// The member's update in `body`, and the rules for it. Apply it with [`Presence::update`], then answer with the members.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::RouteNotFound`] where the function tells no presence; [`ErrorKind::PresenceInvalid`] and [`ErrorKind::JsonTooDeep`].
+/// [`ErrorKind::RouteNotFound`] if the function has no presence; [`ErrorKind::PresenceInvalid`] and [`ErrorKind::JsonTooDeep`].
 pub fn decide_announce(body: &[u8], policy: &Policy) -> Result<(Presence, Member)> {
     let presence = policy.presence()?;
     Ok((presence, Member::parse(body, policy.max_json_depth)?))
 }
 
-/// The revocation in `body`, and the answer: keep it, end the connections that it concerns, then answer. The channel need not exist.
+/// The revocation in `body`, and the answer: store it, end the connections that it affects, then answer. The channel need not exist.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What to do with an operation that changes the channel.
+//! Decides an operation that changes the channel.
 
 use super::append::append;
 use super::commit::Write;
@@ -15,18 +15,18 @@ use crate::request::Change;
 /// The next step of an adapter that carries out a change.
 #[derive(Debug)]
 pub enum ChangeDecision {
-    /// All is decided.
+    /// The decision is complete.
     Write(Write),
-    /// Read the event and go on with [`ErasePlan::decide`].
+    /// Read the event and continue with [`ErasePlan::decide`].
     Erase(ErasePlan),
 }
 
-/// Decides a change. `channel` is `None` also for one that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `tallies` are
-/// [`Change::tallies`], with what the channel knows of each.
+/// Decides a change. `channel` must be `None` for a channel that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `tallies` are
+/// [`Change::tallies`], each with the state that the channel has of it.
 ///
 /// # Errors
 ///
-/// What Durable Streams says for the request and state; nothing was changed then.
+/// The error that Durable Streams defines for the request and state; nothing was changed.
 pub fn decide_change(change: &Change, body: &[u8], channel: Option<&Channel>, tallies: &[Tally], policy: &Policy, moment: Moment) -> Result<ChangeDecision> {
     let decision = match change {
         Change::Create(asked) => ChangeDecision::Write(create(channel, asked, tallies, body, policy, moment)?),
@@ -34,7 +34,7 @@ pub fn decide_change(change: &Change, body: &[u8], channel: Option<&Channel>, ta
         Change::Delete { .. } => ChangeDecision::Write(delete(channel)?),
         Change::Erase { offset, by, .. } => ChangeDecision::Erase(erase(*offset, by.as_ref(), channel, policy)?),
     };
-    // Last: of what is refused anyway the reason counts (RFC 9110, section 13.2.1), and what was stored before is acknowledged again (13.1.1).
+    // Preconditions come last: another refusal takes precedence (RFC 9110, section 13.2.1), and a repeated append is acknowledged again (13.1.1).
     if !matches!((change, &decision), (Change::Append(_), ChangeDecision::Write(Write::Nothing(_)))) {
         change.only_if().check(channel)?;
     }

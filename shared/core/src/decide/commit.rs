@@ -1,4 +1,4 @@
-//! What a change has the adapter write.
+//! The writes of a change, for the adapter.
 
 use super::moment::Moment;
 use crate::channel::{Channel, Event, Row};
@@ -7,35 +7,35 @@ use crate::http::Reply;
 use crate::policy::Policy;
 use crate::publish::{Forgetting, Producer, ProducerState, depth};
 
-/// What a change comes to. Until the adapter has written it, nothing is acknowledged.
+/// The result of a change. The adapter must acknowledge it only after writing it.
 #[derive(Debug)]
 pub enum Write {
     /// Write nothing and answer.
     Nothing(Reply),
     /// Write, wake the readers, then answer: the answer acknowledges.
     Commit(Box<Commit>, Reply),
-    /// Remove the channel whole, end its readers, then answer.
+    /// Remove the whole channel, disconnect its readers, then answer.
     Delete(Reply),
 }
 
-/// The rows to write, and the channel as it is after them.
+/// The rows to write, and the channel after them.
 #[derive(Debug)]
 pub struct Commit {
     /// State after the write.
     pub channel: Channel,
-    /// New events, at explicit positions: a store that finds one taken has a rival and must decide again.
+    /// New events, at explicit positions: a store that finds a position taken must decide again, because another writer was faster.
     pub rows: Vec<Row>,
-    /// Whether something else than its events changed, so that the channel's own row is to be written.
+    /// Whether the channel's own row must be written, because more than its events changed.
     pub is_channel_changed: bool,
-    /// Whether it makes the channel. What the store still has of an expired one of the name goes first.
+    /// Whether the write creates the channel. The adapter must first remove the remains of an expired channel of the name.
     pub is_new: bool,
-    /// The producer that appended. What is known of it is kept as long as the channel, whatever retention drops.
+    /// The producer that appended. Its state is kept as long as the channel, independent of retention.
     pub producer: Option<Producer>,
-    /// What the channel is to know of who published, and under which ids.
+    /// The tallies of the publish to store, with their ids.
     pub tallies: Vec<(String, ProducerState)>,
-    /// Which of those that it knows it forgets, after the tallies were written.
+    /// Which tallies the channel forgets, after these were written.
     pub forgetting: Option<Forgetting>,
-    /// An event that was there before and has other data now.
+    /// A stored event whose data is replaced.
     pub erased: Option<Event>,
 }
 
@@ -46,7 +46,7 @@ impl Commit {
     }
 }
 
-/// The rows for new events and the channel after them; makes the channel when it does not exist.
+/// The rows for new events and the channel after them; creates the channel if it does not exist.
 pub(crate) fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Moment) -> Result<Commit> {
     if events.len() as u64 > policy.max_batch_events {
         let why = format!("one publish has {} events, at most {} are allowed: send them in several", events.len(), policy.max_batch_events);

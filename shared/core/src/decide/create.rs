@@ -1,4 +1,4 @@
-//! Making a channel.
+//! Creating a channel.
 
 use http::{StatusCode, header};
 
@@ -40,7 +40,7 @@ pub(crate) fn create(channel: Option<&Channel>, create: &Create, tallies: &[Tall
         return Ok(Write::Nothing(created(StatusCode::OK, channel, location)));
     }
     let events = if body.is_empty() { Vec::new() } else { batch::split(body, &content_type)? };
-    // As for an append: what finishes the channel is never too much, and nothing costs nothing.
+    // As for an append: the event that finishes the channel is never over the rate, and an empty body counts for nothing.
     let counted = if closed { 0 } else { events.len() as u64 };
     let tallies = if counted > 0 { Tally::check_rate(tallies, None, counted, moment.now_ms)? } else { Vec::new() };
     let mut commit = write(Channel::absent(content_type), events, policy, moment)?.by(None, tallies, moment);

@@ -1,4 +1,4 @@
-//! Erasing one event: its data goes, its offset stays, and live readers hear of it.
+//! Erasing one event: its data is removed, its offset stays, and live readers are notified.
 
 use http::StatusCode;
 
@@ -10,7 +10,7 @@ use crate::http::Reply;
 use crate::http::headers::reply;
 use crate::policy::Policy;
 
-/// An erasure that waits for the event it is about: read it from the store and go on with [`ErasePlan::decide`].
+/// An erasure that needs its event: read the event from the store and continue with [`ErasePlan::decide`].
 #[derive(Clone, Debug)]
 pub struct ErasePlan {
     /// Number of the event.
@@ -19,19 +19,19 @@ pub struct ErasePlan {
     tombstone: Vec<u8>,
 }
 
-/// An event as the store keeps it, with its publisher.
+/// An event as the store holds it, with its publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authored {
     /// Its data.
     pub data: Vec<u8>,
-    /// Id of the producer that appended it, if it was one.
+    /// Id of the producer that appended it, if any.
     pub producer: Option<String>,
 }
 
-/// Decides whether the event may be looked for.
+/// Decides whether the event may be read for it.
 pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channel>, policy: &Policy) -> Result<ErasePlan> {
     let tombstone = policy.tombstone.ok_or_else(|| {
-        // The address with `offset=` is the event's.
+        // Only the address with `offset=` names the event.
         Error::new(ErrorKind::MethodNotAllowed, "this function does not erase single events").with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
     })?;
     let holds = |channel: &&Channel| channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq);
@@ -40,12 +40,12 @@ pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channe
 }
 
 impl ErasePlan {
-    /// Puts the tombstone in the event's place and appends it once more, so that readers who have the event learn of it. Nothing is appended to a finished channel, whose
-    /// readers are gone.
+    /// Replaces the event by its tombstone and appends the tombstone, so that readers that have the event are notified. A finished channel gets no append: its
+    /// readers have left.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::EventNotFound`] without the event; [`ErrorKind::AccessDenied`] for one who neither published it nor manages the channel.
+    /// [`ErrorKind::EventNotFound`] without the event; [`ErrorKind::AccessDenied`] for a client that neither published it nor manages the channel.
     pub fn decide(self, channel: &Channel, event: Option<Authored>, moment: Moment) -> Result<Write> {
         let Authored { data, producer } = event.ok_or_else(not_found)?;
         if self.by.is_some() && self.by != producer {

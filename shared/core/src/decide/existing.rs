@@ -4,11 +4,11 @@ use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Policy;
 
-/// The channel, or what stands for it where the first publish makes it.
+/// The channel, or its stand-in if the first publish creates it.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::ChannelNotFound`] where only `PUT` makes a channel.
+/// [`ErrorKind::ChannelNotFound`] if only `PUT` creates a channel.
 pub(crate) fn existing(channel: Option<&Channel>, policy: &Policy) -> Result<Channel> {
     channel.cloned().or_else(|| policy.absent()).ok_or_else(not_found)
 }

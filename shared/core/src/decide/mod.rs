@@ -1,4 +1,4 @@
-//! What to do with an operation, given the channel's state and the time: each operation in a file of its name.
+//! Decides an operation, given the channel's state and the time: each operation in a file of its name.
 
 mod append;
 mod beside;

@@ -1,13 +1,13 @@
-//! The time and the chance of one decision, which the adapter brings.
+//! The time and the random number of one decision, which the adapter supplies.
 
 /// When it is, and what chance says.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// Milliseconds since 1970.
     pub now_ms: u64,
-    /// A random number; it only spreads cache keys and reconnects.
+    /// A random number; it spreads only cache keys and reconnects.
     pub entropy: u32,
-    /// Epoch of a channel that this name had before, as far as is known; 0 if none.
+    /// Epoch of an earlier channel of this name, as far as known; 0 if none.
     pub last_epoch: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What to do with a read.
+//! Decides a read.
 
 use http::{StatusCode, header};
 
@@ -31,17 +31,17 @@ pub struct Subscribe {
     pub framing: Framing,
     /// Position after which it reads.
     pub after: u64,
-    /// What it is to be told first.
+    /// The frames to send first.
     pub gap: Option<Gap>,
     /// Its first cursor; see [`next_cursor`].
     pub cursor: u64,
 }
 
-/// Decides a read. `channel` is `None` also for one that [has expired](Channel::is_expired).
+/// Decides a read. `channel` must be `None` for a channel that [has expired](Channel::is_expired).
 ///
 /// # Errors
 ///
-/// What Durable Streams says for the request and state.
+/// The error that Durable Streams defines for the request and state.
 pub fn decide_read(read: &Read, channel: Option<&Channel>, policy: &Policy, moment: Moment) -> Result<ReadDecision> {
     let channel = existing(channel, policy)?;
     let position = channel.position(read.start);
@@ -72,10 +72,10 @@ pub fn decide_read(read: &Read, channel: Option<&Channel>, policy: &Policy, mome
         }
         Transport::LongPoll if at_tail => subscribe(Framing::News),
         Transport::LongPoll => ReadDecision::Page(PagePlan::after_wait(position.after, cursor)),
-        // Any other status would bring the EventSource back for ever.
+        // With any other status the EventSource would reconnect for ever.
         Transport::EventSource if finished && position.gap.is_none() => {
             let mut reply = reply(StatusCode::NO_CONTENT, "");
-            // 204 is cacheable by default, and a channel of the name may begin anew.
+            // 204 is cacheable by default, and a new channel of the name may be created.
             set(&mut reply, header::CACHE_CONTROL, "no-store");
             ReadDecision::Reply(reply)
         }
@@ -85,7 +85,7 @@ pub fn decide_read(read: &Read, channel: Option<&Channel>, policy: &Policy, mome
     })
 }
 
-/// The answer to a long poll at whose deadline nothing had come.
+/// The answer to a long poll at its deadline without news.
 pub fn timed_out(offset: Offset, cursor: u64) -> Reply {
     let mut reply = reply(StatusCode::NO_CONTENT, "");
     offset.set(&mut reply);

@@ -1,4 +1,4 @@
-//! What the events of a channel hold.
+//! The content type of the events of a channel.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ impl ContentType {
         ContentType("text/plain".into())
     }
 
-    /// `application/octet-stream`, what a `PUT` without a content type means.
+    /// `application/octet-stream`, the default of a `PUT` without a content type.
     pub fn octet_stream() -> ContentType {
         ContentType("application/octet-stream".into())
     }
@@ -29,11 +29,11 @@ impl ContentType {
     /// Longest header value kept, in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// Reads `Content-Type` (RFC 9110, section 8.3); `None` when there is none, or an empty one.
+    /// Reads `Content-Type` (RFC 9110, section 8.3); `None` if it is absent or empty.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::HeaderInvalid`]; [`ErrorKind::ContentUnsupported`] for text in another charset than UTF-8, since all text is read as that.
+    /// [`ErrorKind::HeaderInvalid`]; [`ErrorKind::ContentUnsupported`] for text in another charset than UTF-8, because all text is read as UTF-8.
     pub(crate) fn of(head: &RequestHead<'_>) -> Result<Option<ContentType>> {
         let Some(value) = head.header("content-type").filter(|value| !value.trim().is_empty()) else { return Ok(None) };
         let invalid = || Error::new(ErrorKind::HeaderInvalid, "Content-Type must be type/subtype, with parameters as name=value");
@@ -50,14 +50,14 @@ impl ContentType {
         Ok(Some(content_type))
     }
 
-    /// Reads what a store keeps; `None` when it is not of the form `type/subtype`.
+    /// Reads the column of a store; `None` if it is not of the form `type/subtype`.
     pub fn parse(value: &str) -> Option<ContentType> {
         let (kind, subtype) = essence(value).split_once('/')?;
         let is_token = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
         (is_token(kind) && is_token(subtype) && value.len() <= Self::MAX_BYTES).then(|| ContentType(value.trim().into()))
     }
 
-    /// Whether a browser only shows or saves it. A list of what does, since new types that run are added to browsers and not to lists of ours.
+    /// Whether a browser only shows or saves it. The list names passive types, because browsers gain new types that run and our list would miss them.
     pub fn is_passive(&self) -> bool {
         const PASSIVE: &[&str] = &[
             "application/json",
@@ -76,7 +76,7 @@ impl ContentType {
         PASSIVE.contains(&essence.as_str()) || essence.starts_with("audio/") || essence.starts_with("video/")
     }
 
-    /// As it was given, parameters included.
+    /// As given, parameters included.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -86,7 +86,7 @@ impl ContentType {
         essence(&self.0).eq_ignore_ascii_case("application/json")
     }
 
-    /// Events are text, and go into SSE and JSON as they are; anything else goes as base64.
+    /// Events are text, and enter SSE and JSON unchanged; other events enter as base64.
     pub fn is_text(&self) -> bool {
         self.is_json() || essence(&self.0).get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"))
     }

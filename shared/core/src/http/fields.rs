@@ -1,31 +1,31 @@
 //! The values of header fields, read as RFC 9110 and RFC 6265 say.
 //!
-//! A field that came more than once arrives joined with `, ` (RFC 9110, section 5.3), `Cookie` with `; ` (RFC 9113, section 8.2.3).
+//! A repeated field arrives joined with `, ` (RFC 9110, section 5.3), `Cookie` with `; ` (RFC 9113, section 8.2.3).
 
 /// Longest id in a header, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 255;
 
-/// Whether an id is 1 to 255 visible ASCII characters. Bytes of any other kind are read as one and the same replacement character by each platform, and a field
-/// that came twice has a space: two names would become one.
+/// Whether an id is 1 to 255 visible ASCII characters. Each platform reads all other bytes as one replacement character, and a repeated field
+/// has a space: two ids could become one.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The elements of a list (RFC 9110, section 5.6.1), without the empty ones. A comma within a quoted string parts nothing.
+/// The elements of a list (RFC 9110, section 5.6.1), without the empty ones. A comma within a quoted string does not separate.
 pub fn list(value: &str) -> impl Iterator<Item = &str> {
     value.split(unquoted(',', true)).map(trim).filter(|element| !element.is_empty())
 }
 
-/// What stands before the parameters, and the parameters (section 5.6.6): `None` for one that is no `name=value`. Names are in any case, values without their quotes.
+/// The value before the parameters, and the parameters (section 5.6.6): `None` for a parameter that is not `name=value`. Names are in any case, values without their quotes.
 pub(crate) fn parameters(value: &str) -> (&str, impl Iterator<Item = Option<(&str, String)>>) {
     let mut parts = value.split(unquoted(';', true)).map(trim);
     let first = parts.next().unwrap_or_default();
     (first, parts.filter(|part| !part.is_empty()).map(|part| part.split_once('=').and_then(|(name, value)| Some((token(name)?, unquote(value)?)))))
 }
 
-/// The tags of `If-Match` and `If-None-Match` (section 8.8.3): whether each is weak, and its text in its quotes. What is no tag is left out.
+/// The tags of `If-Match` and `If-None-Match` (section 8.8.3): whether each is weak, and its text in its quotes. Malformed tags are skipped.
 pub(crate) fn entity_tags(value: &str) -> impl Iterator<Item = (bool, &str)> {
-    // A tag has no escapes: its backslash is one.
+    // A tag has no escapes: its backslash is an ordinary character.
     value.split(unquoted(',', false)).map(trim).filter_map(|element| {
         let (is_weak, tag) = element.strip_prefix("W/").map_or((false, element), |tag| (true, tag));
         let text = tag.strip_prefix('"')?.strip_suffix('"')?;
@@ -33,12 +33,12 @@ pub(crate) fn entity_tags(value: &str) -> impl Iterator<Item = (bool, &str)> {
     })
 }
 
-/// Whether `If-Match` or `If-None-Match` is `*`, which stands alone.
+/// Whether `If-Match` or `If-None-Match` is exactly `*`.
 pub(crate) fn is_any(value: &str) -> bool {
     trim(value) == "*"
 }
 
-/// The weight that `Accept` gives a media range by its very name (sections 12.4.2 and 12.5.1); `None` when it does not name it. A weight that is none counts as 1.
+/// The weight that `Accept` gives a media range by its exact name (sections 12.4.2 and 12.5.1); `None` if `Accept` does not name it. A malformed weight counts as 1.
 pub(crate) fn named(accept: &str, range: &str) -> Option<f32> {
     let weight = |element| {
         let (kind, mut parameters) = parameters(element);
@@ -51,13 +51,13 @@ pub(crate) fn named(accept: &str, range: &str) -> Option<f32> {
     list(accept).filter_map(weight).reduce(f32::max)
 }
 
-/// The weight that `Accept` gives a media type, by the most specific range that holds it; 0 for what is not accepted.
+/// The weight that `Accept` gives a media type, by the most specific matching range; 0 if none matches.
 pub(crate) fn weight(accept: &str, media: &str) -> f32 {
     let kind = media.split('/').next().unwrap_or_default();
     [media, &format!("{kind}/*"), "*/*"].iter().find_map(|range| named(accept, range)).unwrap_or(0.0)
 }
 
-/// The pairs of `Cookie` (RFC 6265, section 4.2.1), values without their quotes. Nothing but `;` parts them.
+/// The pairs of `Cookie` (RFC 6265, section 4.2.1), values without their quotes. Only `;` separates them.
 pub fn cookies(value: &str) -> impl Iterator<Item = (&str, &str)> {
     value.split(';').filter_map(|pair| pair.split_once('=')).map(|(name, value)| {
         let value = trim(value);
@@ -77,7 +77,7 @@ pub(crate) fn token(text: &str) -> Option<&str> {
     is_token.then_some(text)
 }
 
-/// A token, or what a quoted string holds (section 5.6.4).
+/// A token, or the content of a quoted string (section 5.6.4).
 fn unquote(text: &str) -> Option<String> {
     let Some(inner) = text.strip_prefix('"') else { return token(text).map(Into::into) };
     let inner = inner.strip_suffix('"')?;
@@ -93,7 +93,7 @@ fn unquote(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Finds a separator that stands outside of quotes.
+/// Finds a separator outside of quotes.
 fn unquoted(separator: char, has_escapes: bool) -> impl FnMut(char) -> bool {
     let (mut is_quoted, mut is_escaped) = (false, false);
     move |character| {
@@ -107,7 +107,7 @@ fn unquoted(separator: char, has_escapes: bool) -> impl FnMut(char) -> bool {
     }
 }
 
-/// Without the white space that may stand around.
+/// Trims optional white space.
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, Response, StatusCode};
 
 use super::content_type::ContentType;
 
-/// An answer, whole.
+/// A whole answer.
 pub type Reply = Response<Vec<u8>>;
 
 pub(crate) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
@@ -23,18 +23,18 @@ const ALLOWED_HEADERS: &str = "authorization, baggage, content-type, if-match, i
 /// Answer headers that a browser of another origin may read.
 const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
 
-/// What a cache may do with an answer that says nothing else: keep it for its one reader, and ask each time. Caches in front of Workers know an answer by its
-/// address and not by who asked.
+/// The default for caches: keep the answer for its one reader, and revalidate each time. Caches in front of Workers identify an answer by its
+/// address, not by the client.
 pub(crate) const PRIVATE: &str = "private, no-cache, no-transform";
 
-/// For what is not a page of ours: as a document it is of no origin, runs nothing and loads nothing, whoever stored it.
+/// For every answer that is not a page of ours: as a document it has no origin, runs nothing and loads nothing, whoever stored it.
 const DATA_POLICY: &str = "sandbox; default-src 'none'";
 
-/// For pages and what they load: their own scripts, styles and requests, of their own origin.
+/// For pages and their files: scripts, styles and requests of their own origin.
 pub const PAGE_POLICY: &str =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
 
-/// An answer with what every answer carries: no sniffing, nothing that runs, no shared cache, no embedding surprises, CORS without credentials.
+/// An answer with the headers that every answer has: no sniffing, nothing that runs, no shared cache, no embedding surprises, CORS without credentials.
 pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
     let mut reply = Response::new(body.into());
     *reply.status_mut() = status;
@@ -55,14 +55,14 @@ pub(crate) fn add_common(headers: &mut HeaderMap) {
     }
 }
 
-/// Sets a header whose value we made; one that cannot be a header value is left out.
+/// Sets a header whose value we made; skips a text that cannot be a header value.
 pub(crate) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         reply.headers_mut().insert(name, value);
     }
 }
 
-/// Says what a channel holds. What a browser may run as a document of our origin, it saves instead: the policy alone would leave older ones to it.
+/// Sets the channel's content type. A browser saves types that could run as a document of our origin: the policy alone would not hold in older browsers.
 pub(crate) fn set_content_type(reply: &mut Reply, content_type: &ContentType) {
     set(reply, header::CONTENT_TYPE, content_type.as_str());
     if !content_type.is_passive() {
@@ -70,13 +70,13 @@ pub(crate) fn set_content_type(reply: &mut Reply, content_type: &ContentType) {
     }
 }
 
-/// Takes back what [`set_content_type`] said, for an answer without content.
+/// Reverts [`set_content_type`], for an answer without content.
 pub(crate) fn remove_content_type(reply: &mut Reply) {
     reply.headers_mut().remove(header::CONTENT_TYPE);
     reply.headers_mut().remove(header::CONTENT_DISPOSITION);
 }
 
-/// An answer in JSON, which no cache keeps.
+/// An answer in JSON, which no cache may keep.
 pub fn json(body: impl Into<Vec<u8>>) -> Reply {
     let mut reply = reply(StatusCode::OK, body);
     set(&mut reply, header::CONTENT_TYPE, "application/json");
@@ -84,7 +84,7 @@ pub fn json(body: impl Into<Vec<u8>>) -> Reply {
     reply
 }
 
-/// CORS preflight of an address that takes these methods.
+/// CORS preflight of an address with these methods.
 pub(crate) fn preflight(allow: &str) -> Reply {
     let mut reply = reply(StatusCode::NO_CONTENT, "");
     set(&mut reply, header::ALLOW, allow);
@@ -94,7 +94,7 @@ pub(crate) fn preflight(allow: &str) -> Reply {
     reply
 }
 
-/// Status, headers and body, for adapters whose SDK has types of its own.
+/// Status, headers and body, for adapters whose SDK has its own types.
 pub fn into_parts(reply: Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let (parts, body) = reply.into_parts();
     let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));

@@ -1,4 +1,4 @@
-//! What HTTP itself says: the fields of a request, the headers of an answer.
+//! HTTP itself: the fields of a request, the headers of an answer.
 
 mod content_type;
 pub mod fields;

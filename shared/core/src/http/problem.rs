@@ -15,7 +15,7 @@ pub(crate) struct Problem<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
-    /// The offset to go on from, of `offset-gone`.
+    /// The offset to resume from, of `offset-gone`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     earliest: Option<String>,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Refuses JSON that is nested deeper than `most`, before anything reads it that goes down with each bracket: our readers' parsers may.
+/// Refuses JSON that is nested deeper than `most`, before any recursive parser reads it: our readers' parsers may be recursive.
 ///
 /// A scan, without recursion. The text must be JSON.
 ///

@@ -1,4 +1,4 @@
-//! What holds for a publish: once only, not too often, not too deep.
+//! The rules for a publish: stored once, within the rate, not nested too deeply.
 
 pub(crate) mod batch;
 pub(crate) mod depth;

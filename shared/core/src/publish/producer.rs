@@ -1,6 +1,6 @@
-//! Idempotent producers: a publish that is sent again is stored once.
+//! Idempotent producers: a repeated publish is stored once.
 //!
-//! Durable Streams, section 5.2.1: a producer numbers its appends from 0 within an epoch; a new epoch fences off whoever still uses the old one.
+//! Durable Streams, section 5.2.1: a producer numbers its appends from 0 within an epoch; a new epoch fences off the user of the old one.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::RequestHead;
 use crate::http::fields::{digits, is_id};
 
-/// What a producer says of an append, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member `producer` of a frame.
+/// A producer's position, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member `producer` of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Producer {
     /// The producer's own name, 1 to 255 visible ASCII characters; unique within the channel.
     pub id: String,
-    /// Rises when the producer starts anew.
+    /// Increases when the producer starts again.
     pub epoch: u64,
     /// Number of the append within the epoch, from 0.
     pub seq: u64,
 }
 
-/// What the channel knows of a producer: the last append it took.
+/// The channel's memory of a producer: the last append that it accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProducerState {
     /// Its epoch.
@@ -30,12 +30,12 @@ pub struct ProducerState {
     pub busy_until_ms: u64,
 }
 
-/// What an append of a producer is.
+/// How an append relates to the producer's last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// The next one.
     Next,
-    /// One that was taken before.
+    /// A repetition of an accepted append.
     Duplicate(ProducerState),
 }
 
@@ -43,7 +43,7 @@ pub(crate) enum Turn {
 const MAX: u64 = (1 << 53) - 1;
 
 impl Producer {
-    /// Reads the three headers; `None` when none is there.
+    /// Reads the three headers; `None` if all are absent.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Producer {
         }
     }
 
-    /// Itself, if its id and numbers can be a producer's: those of a WebSocket frame are not checked yet.
+    /// Returns itself if its id and numbers are valid: those of a WebSocket frame are unchecked.
     pub(crate) fn validated(self) -> Result<Producer> {
         check_id(&self.id)?;
         if self.epoch.max(self.seq) <= MAX {
@@ -70,14 +70,16 @@ impl Producer {
         Err(Error::new(ErrorKind::HeaderInvalid, "epoch and seq of a producer must be integers from 0 to 2^53 - 1"))
     }
 
-    /// What the channel knows once it took this append.
+    /// The channel's memory after it accepts this append.
     pub(crate) fn state(&self, busy_until_ms: u64) -> ProducerState {
         ProducerState { epoch: self.epoch, seq: self.seq, busy_until_ms }
     }
 
+    /// Compares the append with the last one of the producer.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::ProducerFenced`], [`ErrorKind::ProducerGap`], and [`ErrorKind::HeaderInvalid`] for an epoch that does not begin at 0.
+    /// [`ErrorKind::ProducerFenced`], [`ErrorKind::ProducerGap`], and [`ErrorKind::HeaderInvalid`] for an epoch that does not start at 0.
     pub(crate) fn turn(&self, known: Option<ProducerState>, is_closed: bool) -> Result<Turn> {
         match known {
             Some(last) if self.epoch < last.epoch => Err(Error::new(
@@ -86,7 +88,7 @@ impl Producer {
             )
             .with_header("producer-epoch", last.epoch)),
             Some(last) if self.epoch == last.epoch && self.seq <= last.seq => Ok(Turn::Duplicate(last)),
-            // Nothing comes next on a finished channel: that is what is to be said, not that something is missing.
+            // On a closed channel the caller reports `channel-closed`, not a gap.
             _ if is_closed => Ok(Turn::Next),
             Some(last) if self.epoch == last.epoch => self.expect(last.seq + 1),
             Some(_) if self.seq != 0 => Err(Error::new(ErrorKind::HeaderInvalid, format!("a new epoch must begin with Producer-Seq 0, not {}", self.seq))),
@@ -105,7 +107,7 @@ impl Producer {
     }
 }
 
-/// Whether it can be a producer's id. Ids of other characters are the channel's own, see [`Tally`](crate::Tally).
+/// Checks the id of a producer. Ids with other characters are the channel's own; see [`Tally`](crate::Tally).
 ///
 /// # Errors
 ///

@@ -1,35 +1,35 @@
-//! How often may be published.
+//! How often a publisher may publish.
 //!
-//! The generic cell rate algorithm: all that is kept of a publisher is the time until which its events keep the channel busy, so a limit costs one number and no timer.
+//! The generic cell rate algorithm: the channel stores for a publisher only the time until which its events keep the channel busy, so a limit costs one number and no timer.
 
 use super::producer::ProducerState;
 use crate::error::{Error, ErrorKind, Result};
 
-/// At most so many events in a stretch of time, at once or spread over it. Above it a publish is refused whole with [`ErrorKind::RateExceeded`], which says
-/// when it may come again.
+/// At most this many events in a period, at once or spread over it. A publish above it is refused whole with [`ErrorKind::RateExceeded`], which says
+/// when to retry.
 ///
 /// Counted in whole milliseconds: a rate above one event a millisecond limits batches only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Events, at least 1.
     pub events: u64,
-    /// The stretch of time, in milliseconds.
+    /// The period, in milliseconds.
     pub per_ms: u64,
 }
 
 impl Rate {
-    /// What is to be kept of a publisher after it published `count` events now: the time until which it is busy, in milliseconds since 1970.
+    /// The state to store for a publisher after it published `count` events now: the time until which it is busy, in milliseconds since 1970.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RateExceeded`]; [`ErrorKind::BatchTooLarge`] for more events than may ever come at once.
+    /// [`ErrorKind::RateExceeded`]; [`ErrorKind::BatchTooLarge`] for more events than the rate ever allows at once.
     pub(crate) fn check(self, who: &str, known: Option<ProducerState>, count: u64, now_ms: u64) -> Result<u64> {
         if count > self.events {
             let why = format!("one publish has {count} events; {who} may publish at most {} in {} ms", self.events, self.per_ms);
             return Err(Error::new(ErrorKind::BatchTooLarge, why));
         }
         let limit_ms = now_ms + self.per_ms;
-        // No further ahead than a full stretch, should the clock have been set back.
+        // If the clock was set back, the wait is at most one full period.
         let busy_until_ms = known.map_or(0, |known| known.busy_until_ms).clamp(now_ms, limit_ms) + count * self.per_ms / self.events.max(1);
         match busy_until_ms.checked_sub(limit_ms) {
             Some(wait_ms) if wait_ms > 0 => {

@@ -1,4 +1,4 @@
-//! Who publishes, as far as a channel must remember it: producers by what they sent last, and whoever has a rate by how busy it keeps the channel.
+//! The publishers that a channel must remember: producers by their last append, and every publisher with a rate by how busy it keeps the channel.
 
 use super::producer::{Producer, ProducerState};
 use super::rate::Rate;
@@ -6,26 +6,26 @@ use crate::access::Grant;
 use crate::channel::Channel;
 use crate::error::Result;
 
-/// One thing that the channel keeps of who publishes, and what it knows by now.
+/// The channel's memory of one publisher, under one id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// Under which id it is kept: a producer's own, or one with a control character, which no producer has.
+    /// Its id: a producer's own, or an id with a control character, which no producer can have.
     pub id: String,
-    /// What the channel knows; to be read from the store.
+    /// The state so far; the adapter reads it from the store.
     pub known: Option<ProducerState>,
     rate: Option<(Rate, &'static str)>,
 }
 
-/// Of those that are known by a credential, before their subject or the id of their ticket.
+/// Prefixes of the ids of clients with a credential, before their subject or the id of their ticket.
 const SUBJECT: &str = "\u{1}s";
 const TICKET: &str = "\u{1}t";
-/// Of all together that show no credential.
+/// The id of all clients without a credential together.
 const ANONYMOUS: &str = "\u{1}";
-/// Of those of them that give no `Producer-Id`.
+/// The id of clients that have neither a credential nor a `Producer-Id`.
 const NAMELESS: &str = "";
 
 impl Tally {
-    /// Under which ids the channel keeps what must be known of a publish: `rate` is each publisher's, `anonymous_rate` that of all who show no credential.
+    /// The ids under which the channel remembers a publish: `rate` is each publisher's, `anonymous_rate` that of all clients without a credential.
     pub(crate) fn of(grant: &Grant, producer: Option<&Producer>, rate: Option<Rate>, anonymous_rate: Option<Rate>) -> Vec<Tally> {
         let keep = |id: String, rate: Option<Rate>, who| Tally { id, known: None, rate: rate.map(|rate| (rate, who)) };
         let identity = match (&grant.subject, &grant.ticket) {
@@ -46,12 +46,12 @@ impl Tally {
         tallies
     }
 
-    /// What the channel knows of a producer.
+    /// The state of a producer.
     pub(crate) fn known(tallies: &[Tally], producer: &Producer) -> Option<ProducerState> {
         tallies.iter().find(|tally| tally.id == producer.id)?.known
     }
 
-    /// What is to be kept after a publish of so many events.
+    /// The states to store after a publish of this many events.
     ///
     /// # Errors
     ///
@@ -70,30 +70,30 @@ impl Tally {
     }
 }
 
-/// Which tallies a channel forgets: each tab that ever wrote is one. Never one that may still send something again.
+/// Which tallies a channel forgets: each tab that ever published has one. A tally stays while its publisher may still retry.
 ///
-/// Those whose [`busy_until_ms`](ProducerState::busy_until_ms) is 0 were written before it was kept, and stay.
+/// Tallies whose [`busy_until_ms`](ProducerState::busy_until_ms) is 0 are older than this field, and stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forgetting {
-    /// All that published last before this time, in milliseconds since 1970.
+    /// Forget every tally whose last publish was before this time, in milliseconds since 1970.
     pub idle_before_ms: u64,
-    /// Of those that published last before this time, the ones above [`Forgetting::most`], the longest idle first.
+    /// Of those whose last publish was before this time, forget the ones above [`Forgetting::most`], the longest idle first.
     pub crowded_before_ms: u64,
-    /// How many a channel knows at most, unless more of them published lately.
+    /// Most tallies of a channel, unless more of them published recently.
     pub most: u64,
 }
 
-/// After so many events the channel looks whom to forget: a look reads them all.
+/// After this many events the channel looks for tallies to forget, because the search reads them all.
 const EVENTS_PER_LOOK: u64 = 64;
-/// A producer that was away for longer begins a new epoch.
+/// A producer that was away longer must begin a new epoch.
 pub(crate) const IDLE_MS: u64 = 7 * 86_400_000;
-/// How long a client may try to send something again, however many others write.
+/// How long a client may retry, however many others publish.
 pub(crate) const RETRYING_MS: u64 = 3_600_000;
-/// A look at so many takes a few milliseconds.
+/// Reading this many takes a few milliseconds.
 pub(crate) const MOST: u64 = 10_000;
 
 impl Forgetting {
-    /// What is to be forgotten with an append of so many events, where the channel, as it is after them, is due for a look.
+    /// The tallies to forget with an append of this many events, if the channel, as it is after them, is due for a search.
     pub(crate) fn due(channel: &Channel, events: u64, now_ms: u64) -> Option<Forgetting> {
         let is_due = channel.tail / EVENTS_PER_LOOK != (channel.tail - events) / EVENTS_PER_LOOK;
         is_due.then(|| Forgetting { idle_before_ms: now_ms.saturating_sub(IDLE_MS), crowded_before_ms: now_ms.saturating_sub(RETRYING_MS), most: MOST })

@@ -17,7 +17,7 @@ pub(crate) const INSPECTOR: &[Asset] = &[
     Asset { path: "-/inspector.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../inspector/inspector.js") },
 ];
 
-/// A file of a function, or of the gallery: the page and what it loads; `path` is what follows the base path. `page_policy` says what a page may load and run,
+/// A file of a function, or of the gallery: the page and its files; `path` is the part after the base path. `page_policy` is the content policy of pages,
 /// as [`Function::PAGE_POLICY`].
 ///
 /// # Errors
@@ -34,16 +34,16 @@ pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Re
     let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
     set(&mut reply, header::CONTENT_TYPE, asset.content_type);
     set(&mut reply, header::CONTENT_SECURITY_POLICY, page_policy);
-    // The file belongs to the deployment and is the same for everyone: ask again each time, it is small.
+    // The file belongs to the deployment and is the same for everyone: revalidate it each time, since it is small.
     set(&mut reply, header::CACHE_CONTROL, "public, no-cache");
     Ok(reply)
 }
 
-/// What a page is told where its server takes no WebSocket: the transports that are left.
+/// The transports that a server without WebSocket offers to its pages.
 const WITHOUT_WEBSOCKET: &[u8] = br#"<meta name="tidewire-transports" content="sse long-poll poll">"#;
 
-/// Tells a page that its server takes no WebSocket. A browser cannot tell such a server from a network that lets none through, and writes an error into the
-/// console for each that is tried. What is no page stays as it is.
+/// Marks a page of a server without WebSocket. A browser cannot distinguish such a server from a network that blocks WebSockets, and logs an error to the
+/// console for each attempt. Files that are not pages stay unchanged.
 pub fn without_websocket(mut page: Reply) -> Reply {
     let is_page = page.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     let head = page.body().windows(6).position(|part| part == b"<head>").filter(|_| is_page);

@@ -18,7 +18,7 @@ pub enum Change {
     Append(Append),
     /// `DELETE`.
     Delete {
-        /// What has to be so of the channel.
+        /// Conditions on the channel.
         #[serde(default)]
         only_if: Precondition,
     },
@@ -26,26 +26,26 @@ pub enum Change {
     Erase {
         /// The event's own offset.
         offset: Offset,
-        /// `Producer-Id` of who asks: it has to be the event's. `None` for who manages the channel.
+        /// `Producer-Id` of the client: it must be the event's. `None` if the client manages the channel.
         by: Option<String>,
-        /// What has to be so of the channel.
+        /// Conditions on the channel.
         #[serde(default)]
         only_if: Precondition,
     },
 }
 
-/// The making of a channel.
+/// The creation of a channel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Create {
     /// `Content-Type`, if given.
     pub content_type: Option<ContentType>,
-    /// `Stream-Closed: true`: finished as soon as it is made.
+    /// `Stream-Closed: true`: finished from its creation on.
     pub closed: bool,
-    /// When it is to end by itself.
+    /// When the channel must end by itself.
     pub expiry: Option<Expiry>,
-    /// Value of `Location` in the answer: the address it was asked at, without the query, which may hold a credential.
+    /// Value of `Location` in the answer: the request's address without the query, which may hold a credential.
     pub location: String,
-    /// What has to be so of the channel.
+    /// Conditions on the channel.
     #[serde(default)]
     pub only_if: Precondition,
 }
@@ -55,29 +55,29 @@ pub struct Create {
 pub struct Append {
     /// `Content-Type`, if given.
     pub content_type: Option<ContentType>,
-    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must rise as text from append to append.
+    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must increase as text from append to append.
     pub stream_seq: Option<String>,
     /// `Stream-Closed: true`: finished after this append.
     pub closed: bool,
-    /// Who appends, where it is to be stored once however often it is sent.
+    /// The producer, for an append that must be stored once however often it is sent.
     pub producer: Option<Producer>,
-    /// What has to be so of the channel.
+    /// Conditions on the channel.
     #[serde(default)]
     pub only_if: Precondition,
 }
 
 impl Change {
-    /// What the channel must keep of the publisher; see [`Policy::tallies`].
+    /// The channel's memory of the publisher; see [`Policy::tallies`].
     pub fn tallies(&self, grant: &Grant, policy: &Policy) -> Vec<Tally> {
         match self {
             Change::Append(append) => policy.tallies(grant, append.producer.as_ref()),
-            // Its first content is published like any other.
+            // The first content of a channel is a publish like any other.
             Change::Create(_) => policy.tallies(grant, None),
             Change::Delete { .. } | Change::Erase { .. } => Vec::new(),
         }
     }
 
-    /// What has to be so of the channel for it to be carried out.
+    /// The conditions on the channel under which it is carried out.
     pub(crate) fn only_if(&self) -> &Precondition {
         match self {
             Change::Create(Create { only_if, .. }) | Change::Append(Append { only_if, .. }) | Change::Delete { only_if } | Change::Erase { only_if, .. } => {
@@ -86,7 +86,7 @@ impl Change {
         }
     }
 
-    /// The rights that it takes, all of them.
+    /// The rights that it demands, all of them.
     pub(crate) fn rights(&self) -> &'static [Right] {
         match self {
             Change::Create(_) | Change::Delete { .. } | Change::Erase { by: None, .. } => &[Right::Manage],

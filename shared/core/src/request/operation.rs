@@ -1,4 +1,4 @@
-//! What a client asks of one channel.
+//! Operations on one channel.
 
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
@@ -14,38 +14,38 @@ use crate::http::{ContentType, RequestHead, fields};
 use crate::publish::Producer;
 use crate::publish::producer::check_id;
 
-/// A request that was parsed and found well-formed, with the rights of the client that sent it.
+/// A parsed and well-formed request, with the rights of the client that sent it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChannelRequest {
     /// The channel.
     pub channel: ChannelName,
-    /// What to do with it.
+    /// The operation.
     pub operation: Operation,
-    /// What the client may do, those with an open connection later on included.
+    /// The rights of the client, including those of its later frames on an open connection.
     pub grant: Grant,
 }
 
 /// The operations of Durable Streams, and the transports as ways to read.
 ///
-/// Serializable: on Workers the edge parses a request once and hands the operation to the channel's object.
+/// Serializable: on Workers the edge parses a request once and passes the operation to the channel's object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Operation {
     /// `HEAD`.
     Head,
     /// `GET`, on any transport.
     Read(Read),
-    /// `GET` of those present.
+    /// `GET` of the members.
     Members,
-    /// `POST` to those present: joins, changes its state, renews its lease, leaves.
+    /// `POST` of a member: joins, changes its state, renews its lease, leaves.
     Announce,
-    /// `POST` of a revocation: ends somebody's access.
+    /// `POST` of a revocation: ends the access of a ticket or a user.
     Revoke,
-    /// `GET` of the figures for who operates it.
+    /// `GET` of the figures for operators.
     Stats {
         /// As text for Prometheus, not as JSON.
         is_text: bool,
     },
-    /// What changes the channel. In JSON it is one more operation among the others.
+    /// An operation that changes the channel. In JSON it is one operation among the others.
     #[serde(untagged)]
     Change(Change),
 }
@@ -53,31 +53,31 @@ pub enum Operation {
 /// A read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Read {
-    /// How events are to reach the reader.
+    /// The transport.
     pub transport: Transport,
-    /// Where it begins.
+    /// Where it starts.
     pub start: Start,
     /// `If-None-Match`.
     pub if_none_match: Option<String>,
-    /// The cursor that the client got last.
+    /// The cursor of the client's last answer.
     pub cursor: Option<u64>,
-    /// `view=latest`: of a poll, the newest event of each key and nothing of their past.
+    /// `view=latest`, for a poll: only the newest event of each key.
     #[serde(default)]
     pub latest: bool,
 }
 
 impl Operation {
-    /// Whether a body belongs to it.
+    /// Whether it has a body.
     pub fn has_body(&self) -> bool {
         matches!(self, Operation::Change(Change::Create(_) | Change::Append(_)) | Operation::Announce | Operation::Revoke)
     }
 
-    /// Whether it puts off the end of a channel with a sliding TTL. `HEAD` only looks.
+    /// Whether it extends the life of a channel with a sliding TTL. `HEAD` does not.
     pub fn slides(&self) -> bool {
         matches!(self, Operation::Change(Change::Append(_)) | Operation::Read(_))
     }
 
-    /// The rights that it takes, all of them.
+    /// The rights that it demands, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
             Operation::Change(change) => change.rights(),
@@ -88,10 +88,10 @@ impl Operation {
     }
 }
 
-/// The methods of a channel. `OPTIONS` asks for them.
+/// The methods of a channel, for `OPTIONS`.
 pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
-/// Headers of Durable Streams that this version refuses rather than ignores, since ignoring them would break a promise.
+/// Headers of Durable Streams that this version refuses: ignoring them would break a promise.
 const NOT_SUPPORTED: &[&str] = &["stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
 
 impl Operation {
@@ -102,6 +102,7 @@ impl Operation {
             "HEAD" => Ok(Operation::Head),
             "DELETE" => {
                 let only_if = Precondition::parse(head)?;
+                // With `offset` a `DELETE` must never delete the channel: an offset that does not parse is an error.
                 let Some(offset) = Query::parse(head.query)?.offset else { return Ok(Operation::Change(Change::Delete { only_if })) };
                 let by = head.header("producer-id");
                 by.as_deref().map_or(Ok(()), check_id)?;
@@ -137,7 +138,7 @@ impl Operation {
 }
 
 impl Operation {
-    /// Reads how the figures are asked for: as text by who wants that more than JSON.
+    /// Reads the wanted format of the figures: text if `Accept` prefers it to JSON.
     pub(crate) fn parse_stats(head: &RequestHead<'_>) -> Operation {
         let accept = head.header("accept").unwrap_or_default();
         let weight = |media| fields::weight(&accept, media);
@@ -164,7 +165,7 @@ impl Read {
         if start.is_none() && transport.needs_start() {
             return Err(Error::new(ErrorKind::OffsetMissing, "`offset` is missing: send -1, now, or an offset that this channel returned"));
         }
-        // A cursor is only a cache key: one that is not a number is as good as none.
+        // A cursor is only a cache key: a cursor that is not a number counts as absent.
         let cursor = query.cursor.and_then(|cursor| cursor.parse().ok());
         Ok(Read { transport, start: start.unwrap_or(Start::Beginning), if_none_match: head.header("if-none-match"), cursor, latest })
     }
@@ -174,7 +175,7 @@ impl Read {
 struct Query {
     offset: Option<String>,
     last_event_id: Option<String>,
-    /// What polyfills of `EventSource` add by themselves, to an address that may hold the one above.
+    /// The parameter that polyfills of `EventSource` add by themselves, even to an address with `last_event_id`.
     polyfilled_id: Option<String>,
     live: Option<String>,
     cursor: Option<String>,
@@ -188,7 +189,7 @@ impl Query {
             let slot = match name.as_ref() {
                 "offset" => &mut query.offset,
                 "last_event_id" => &mut query.last_event_id,
-                // The first is what polyfills of `EventSource` resume with, the second Mercure's.
+                // Polyfills of `EventSource` resume with the first name, Mercure with the second.
                 "lastEventId" | "lastEventID" => &mut query.polyfilled_id,
                 "live" => &mut query.live,
                 "cursor" => &mut query.cursor,
@@ -210,7 +211,7 @@ fn refuse_unsupported(head: &RequestHead<'_>) -> Result<()> {
     }
 }
 
-/// `Stream-Closed: true`; as said twice as once.
+/// `Stream-Closed: true`; a repeated field counts if every value is `true`.
 fn closed(head: &RequestHead<'_>) -> bool {
     head.header("stream-closed").is_some_and(|value| list(&value).any(|_| true) && list(&value).all(|value| value.eq_ignore_ascii_case("true")))
 }

@@ -1,4 +1,4 @@
-//! A change that is asked for only while the channel is as the client knows it.
+//! Preconditions: a change that is carried out only if the channel is as the client knows it.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ impl Precondition {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotSupported`] for `If-Unmodified-Since` where nothing else guards the change: a channel has no time of its last change.
+    /// [`ErrorKind::NotSupported`] for `If-Unmodified-Since` without another guard: a channel does not store the time of its last change.
     pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Precondition> {
         let [if_match, if_none_match] = ["if-match", "if-none-match"].map(|name| head.header(name));
         if if_match.is_none() && head.header("if-unmodified-since").is_some() {
@@ -42,7 +42,7 @@ impl Precondition {
         }
     }
 
-    /// Whether the channel is as it has to be; `None` for one that does not exist. `If-Match` compares strongly, `If-None-Match` weakly.
+    /// Checks the conditions; `None` stands for a channel that does not exist. `If-Match` compares strongly, `If-None-Match` weakly.
     ///
     /// # Errors
     ///

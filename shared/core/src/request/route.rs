@@ -1,4 +1,4 @@
-//! From the head of an HTTP request to what a function does with it.
+//! Routing: from the head of an HTTP request to the action of a function.
 
 use std::borrow::Cow;
 
@@ -20,16 +20,16 @@ use crate::http::headers::{preflight, reply, set};
 use crate::http::{PAGE_POLICY, Reply, RequestHead};
 use crate::settings::Settings;
 
-/// What to do with a request.
+/// The next step for a request.
 #[derive(Debug)]
 pub enum Target {
     /// Answer it: a page, a redirect, a preflight.
     Reply(Reply),
-    /// Hand it to its channel, once it is known who asks.
+    /// Pass it to its channel, once the client is identified.
     Channel(UnauthorizedRequest),
-    /// Carry it out in the function's own code, once it is known who asks.
+    /// Carry it out in the function's own code, once the client is identified.
     Route(Routed),
-    /// Erase channels of a tenant, once it is known who asks.
+    /// Erase channels of a tenant, once the client is identified.
     EraseTenant(Tenant),
 }
 
@@ -38,9 +38,9 @@ pub enum Target {
 pub struct Routed {
     /// Name of the route.
     pub route: &'static str,
-    /// The channel that it is about.
+    /// Its channel.
     pub channel: ChannelName,
-    /// What the client may do in it: nothing until [`authorize`](Routed::authorize).
+    /// The rights of the client in the channel: none until [`authorize`](Routed::authorize).
     pub grant: Grant,
     /// `Content-Length` in bytes, if the client knows it.
     pub length: Option<u64>,
@@ -49,11 +49,11 @@ pub struct Routed {
 }
 
 impl Routed {
-    /// Checks the identity's rights, before anything is done.
+    /// Checks the identity's rights, before anything else.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the rights that the route takes.
+    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the rights that the route demands.
     pub fn authorize<F: Function>(self, identity: &Identity, settings: &Settings) -> Result<Routed> {
         let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
         self.rights.iter().try_for_each(|right| grant.demand(*right))?;
@@ -66,7 +66,7 @@ impl Routed {
     }
 }
 
-/// What is asked of a channel, by whom is not known yet: pages and preflights need no credential, so none is looked at before.
+/// A request for a channel from a client that is not yet identified: pages and preflights need no credential, so credentials are read only afterwards.
 #[derive(Debug)]
 pub struct UnauthorizedRequest {
     channel: ChannelName,
@@ -74,7 +74,7 @@ pub struct UnauthorizedRequest {
 }
 
 impl UnauthorizedRequest {
-    /// Checks the identity's rights, before the channel is touched.
+    /// Checks the identity's rights, before the request reaches the channel.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl UnauthorizedRequest {
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the request.
+/// Any error of the request head.
 pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result<Target> {
     let base = settings.base_path.as_str();
     let Some(rest) = head.path.strip_prefix(base) else {
@@ -143,14 +143,14 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     Ok(Target::Channel(UnauthorizedRequest { channel: name(channel)?, operation }))
 }
 
-/// Whether a browser asks in order to run what it gets (Fetch Metadata; Service Workers, section 4.1): with the rights of our origin, though a stranger may
-/// have stored it. No content policy of an answer keeps a script from running.
+/// Whether a browser would run the answer (Fetch Metadata; Service Workers, section 4.1): with the rights of our origin, although a stranger may
+/// have stored it. No content policy of an answer prevents a script from running.
 fn would_run(head: &RequestHead<'_>) -> bool {
     const RUNS: &[&str] = &["audioworklet", "embed", "object", "paintworklet", "script", "serviceworker", "sharedworker", "style", "worker", "xslt"];
     head.header("sec-fetch-dest").is_some_and(|destination| RUNS.contains(&destination.as_str())) || head.header("service-worker").is_some()
 }
 
-/// What is at an address below a function's base path.
+/// The target of an address below a function's base path.
 #[derive(Clone, Copy)]
 enum Address<'a> {
     Channel(&'a str),
@@ -159,7 +159,7 @@ enum Address<'a> {
     Stats(&'a str),
     Tenant(&'a str),
     Route(&'static Route, &'a str),
-    /// With what its pages may load and run.
+    /// With the policy for its pages.
     File(&'static [Asset], &'static str),
 }
 
@@ -182,7 +182,7 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// The methods that it takes, as a list.
+    /// The allowed methods, as a list.
     fn methods(self) -> Cow<'static, str> {
         match self {
             Address::Channel(_) => METHODS.into(),
@@ -196,7 +196,7 @@ impl<'a> Address<'a> {
     }
 }
 
-/// Refuses a body that would have to be decoded first: stored as it is, it would be something else than what its sender meant.
+/// Refuses an encoded body: stored unchanged, it would not be what its sender meant.
 fn refuse_encoded(head: &RequestHead<'_>) -> Result<()> {
     let encoding = head.header("content-encoding").unwrap_or_default();
     if list(&encoding).all(|coding| coding.eq_ignore_ascii_case("identity")) {
@@ -205,11 +205,11 @@ fn refuse_encoded(head: &RequestHead<'_>) -> Result<()> {
     Err(Error::new(ErrorKind::ContentUnsupported, "the body must not be encoded: send it without Content-Encoding").with_header("accept-encoding", "identity"))
 }
 
-/// Relative, so that it holds under any prefix that a proxy takes away.
+/// Relative, so that it holds under any prefix that a proxy removes.
 fn redirect(bare: &str, query: &str) -> Reply {
     let last = bare.rsplit('/').next().unwrap_or_default();
     let mut reply = reply(StatusCode::PERMANENT_REDIRECT, "");
-    // As it came, but for what no header can hold.
+    // Unchanged, except for characters that a header cannot hold.
     let query = if query.is_empty() { String::new() } else { format!("?{}", utf8_percent_encode(query, CONTROLS)) };
     set(&mut reply, header::LOCATION, &format!("{last}/{query}"));
     reply

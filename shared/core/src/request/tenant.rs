@@ -1,4 +1,4 @@
-//! A tenant: what stands before the first `:` in the names of its channels.
+//! A tenant: the part before the first `:` in the names of its channels.
 
 use http::{StatusCode, header};
 
@@ -10,10 +10,10 @@ use crate::http::Reply;
 use crate::http::headers::{reply, set};
 use crate::settings::Settings;
 
-/// A tenant, whose channels can be erased all at once.
+/// A tenant, whose channels can be erased together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
-    /// The beginning of its channels' names, `:` included. No channel is called so: who manages this name manages them all.
+    /// The prefix of its channels' names, `:` included. No channel has this name: a ticket that manages this name manages them all.
     beginning: ChannelName,
 }
 
@@ -22,7 +22,7 @@ impl Tenant {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ChannelNameInvalid`]; [`ErrorKind::MethodNotAllowed`] for all but `DELETE`.
+    /// [`ErrorKind::ChannelNameInvalid`]; [`ErrorKind::MethodNotAllowed`] for every method except `DELETE`.
     pub(crate) fn parse(path: &str, method: &str) -> Result<Tenant> {
         if method != "DELETE" {
             return Err(Error::method_not_allowed(method, "DELETE, OPTIONS"));
@@ -34,7 +34,7 @@ impl Tenant {
         Ok(Tenant { beginning })
     }
 
-    /// Checks that the identity manages all of the tenant's channels: by a ticket for `tenant:*`, say.
+    /// Checks that the identity may manage all of the tenant's channels, for example by a ticket for `tenant:*`.
     ///
     /// # Errors
     ///
@@ -44,12 +44,12 @@ impl Tenant {
         Ok(self)
     }
 
-    /// The beginning of its channels' names, `:` included.
+    /// The prefix of its channels' names, `:` included.
     pub fn beginning(&self) -> &str {
         self.beginning.as_str()
     }
 
-    /// The answer once channels were erased: 204, or 202 where there are more, and the same request goes on.
+    /// The answer after channels were erased: 204, or 202 if more are left and the client must repeat the request.
     pub fn erased(is_done: bool) -> Reply {
         if is_done {
             return reply(StatusCode::NO_CONTENT, "");

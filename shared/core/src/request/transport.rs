@@ -1,4 +1,4 @@
-//! Which transport a request asks for.
+//! The transport of a request.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,9 @@ use crate::http::fields::{list, named};
 /// How events reach a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
-    /// One answer with what is there: catch-up read, short poll.
+    /// One answer with the stored events: catch-up read, short poll.
     Poll,
-    /// One answer with what is there, or with what comes within the waiting time.
+    /// One answer with the stored events, or with the next events within the waiting time.
     LongPoll,
     /// SSE in the framing of Durable Streams.
     DurableSse,
@@ -22,7 +22,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// `Upgrade` beats `live=` beats `Accept: text/event-stream` beats plain.
+    /// `Upgrade`, then `live=`, then `Accept: text/event-stream`, else a poll.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Transport {
         Ok(if event_stream { Transport::EventSource } else { Transport::Poll })
     }
 
-    /// What a request asks for, whatever else is wrong with it.
+    /// The transport of a request, even if the request is otherwise invalid.
     pub(crate) fn of(head: &RequestHead<'_>) -> Result<Transport> {
         let live = form_urlencoded::parse(head.query.as_bytes()).find(|(name, _)| name == "live").map(|(_, value)| value);
         Transport::choose(head.header("upgrade").as_deref(), live.as_deref(), head.header("accept").as_deref())
@@ -66,7 +66,7 @@ impl Transport {
         upgrade.is_some_and(|value| list(value).any(|protocol| protocol.eq_ignore_ascii_case("websocket")))
     }
 
-    /// Whether Durable Streams demands a start position.
+    /// Whether Durable Streams demands a start position for it.
     pub fn needs_start(self) -> bool {
         matches!(self, Transport::LongPoll | Transport::DurableSse)
     }

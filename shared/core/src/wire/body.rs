@@ -25,7 +25,7 @@ pub(crate) fn joined(events: &[Event], content_type: &ContentType) -> Vec<u8> {
     body
 }
 
-/// The same as text: bytes of channels that hold no text as base64.
+/// The same as text: bytes of channels that do not hold text become base64.
 pub(crate) fn joined_text(events: &[Event], content_type: &ContentType) -> String {
     let bytes = joined(events, content_type);
     if content_type.is_text() { String::from_utf8_lossy(&bytes).into_owned() } else { BASE64_STANDARD.encode(bytes) }

@@ -21,19 +21,19 @@ pub(crate) const MAX_ID_BYTES: usize = 64;
 pub enum ClientFrame {
     /// Append one event.
     Publish {
-        /// The client's own name for this publish, echoed in the answer.
+        /// The id that the client chose for this publish, returned in the answer.
         id: String,
         /// The event.
         data: Box<RawValue>,
-        /// By whom and which of its publishes, so that one that is sent again is stored once.
+        /// The producer and its number, so that a repeated publish is stored once.
         producer: Option<Producer>,
     },
-    /// The reader has everything up to here.
+    /// The reader has received everything up to here.
     Ack {
         /// The offset of the newest event that it has.
         offset: Offset,
     },
-    /// Say that this client is present, for [`Member::new`](crate::Member::new).
+    /// Sets this client's presence, for [`Member::new`](crate::Member::new).
     Presence {
         /// The member's id.
         id: String,
@@ -43,17 +43,17 @@ pub enum ClientFrame {
 }
 
 impl ClientFrame {
-    /// Reads a frame. Members that are not known are ignored.
+    /// Reads a frame. Unknown members are ignored.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::FrameInvalid`]: the connection cannot go on, since client and server disagree about the protocol.
+    /// [`ErrorKind::FrameInvalid`]: the connection must end, because client and server disagree about the protocol.
     pub fn parse(text: &str) -> Result<ClientFrame> {
         #[derive(Deserialize)]
         struct Wire {
             r#type: String,
             id: Option<String>,
-            // `Option` alone would read `null`, which is an event like any other, as no event.
+            // `Option` alone would read `null`, which is an ordinary event, as no event.
             #[serde(default, deserialize_with = "given")]
             data: Option<Box<RawValue>>,
             #[serde(default, deserialize_with = "given")]
@@ -89,7 +89,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Opti
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// What the store keeps for the `data` of a publish.
+/// The bytes to store for the `data` of a publish.
 pub(crate) fn event_data(data: &RawValue, content_type: &ContentType) -> Result<Vec<u8>> {
     if content_type.is_json() {
         return Ok(data.get().into());
@@ -102,7 +102,7 @@ pub(crate) fn event_data(data: &RawValue, content_type: &ContentType) -> Result<
     BASE64_STANDARD.decode(text).map_err(|error| Error::new(ErrorKind::FrameInvalid, format!("data must be base64: {error}")))
 }
 
-/// `hello`; `ack_bytes` for a reader that is to acknowledge what it gets.
+/// `hello`; `ack_bytes` for a reader that must acknowledge.
 pub(crate) fn hello(channel: &Channel, after: u64, ack_bytes: Option<u64>) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -164,7 +164,7 @@ pub(crate) fn closed(offset: Offset) -> String {
     format!(r#"{{"type":"closed","offset":"{offset}"}}"#)
 }
 
-/// `close`: says at once with which code the connection ends, since a platform may take seconds over a close.
+/// `close`: announces the close code with which the connection ends, because a platform may take seconds to close it.
 pub(crate) fn close_frame(code: u16, reason: &'static str) -> String {
     #[derive(Serialize)]
     struct Close {
@@ -204,7 +204,7 @@ pub fn error_frame(id: Option<&str>, error: &Error) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         epoch: Option<u64>,
     }
-    // What HTTP says in headers.
+    // The facts that HTTP returns in headers.
     let number = |header| error.headers().find(|(name, _)| *name == header).and_then(|(_, value)| value.parse().ok());
     encode(&Refusal {
         r#type: "error",

@@ -1,4 +1,4 @@
-//! How events look on each live transport.
+//! The encodings of events on each live transport.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -16,7 +16,7 @@ use crate::http::{ContentType, Reply, headers};
 use crate::presence::{Member, members_json};
 use crate::request::Transport;
 
-/// Encoding of what a kept reader is sent. Readers of one framing get the same bytes, so an event is encoded once for all of them.
+/// Encoding of the frames for live readers. Readers of one framing get the same bytes, so each event is encoded once for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Framing {
     /// JSON frames over WebSocket.
@@ -32,7 +32,7 @@ pub enum Framing {
 /// The end of a finished channel for one reader.
 #[derive(Clone, Debug)]
 pub struct Closing {
-    /// Last frame; empty when the last batch said it already.
+    /// Last frame; empty if the last batch announced the end already.
     pub frame: String,
     /// WebSocket close code.
     pub code: CloseCode,
@@ -44,7 +44,7 @@ impl Framing {
     /// Every framing.
     pub const ALL: [Framing; 4] = [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
 
-    /// The transport that it is for.
+    /// The transport of the framing.
     pub fn transport(self) -> Transport {
         match self {
             Framing::TidewireV1 => Transport::WebSocket,
@@ -54,10 +54,10 @@ impl Framing {
         }
     }
 
-    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half to either side by `entropy`. It names the reader's position, so that one
-    /// that is cut off before its first event comes back to where it was. Not to an `EventSource` that a [`gap`](Framing::gap) follows: cut off between the
-    /// two it would never hear of the gap, whose own `id:` names the position.
-    /// `ack_bytes` asks a reader over WebSocket to acknowledge what it gets, after about so many characters.
+    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half in either direction by `entropy`. It names the reader's position, so that a reader
+    /// disconnected before its first event resumes where it was. Before a [`gap`](Framing::gap) the frame for an `EventSource` has no position: a reader disconnected between the
+    /// two would never get the gap, whose own `id:` names the position.
+    /// `ack_bytes` tells a reader over WebSocket to acknowledge after about that many characters.
     pub fn greeting(self, channel: &Channel, after: u64, gap: Option<Gap>, retry_ms: u64, entropy: u32, ack_bytes: Option<u64>) -> Option<String> {
         match self {
             Framing::TidewireV1 => Some(frame::hello(channel, after, ack_bytes)),
@@ -71,14 +71,14 @@ impl Framing {
         }
     }
 
-    /// Tells a reader that what it asked for is gone; it goes on from the earliest.
+    /// Notifies a reader that the requested events are gone; it continues with the earliest event.
     pub fn gap(self, gap: Gap, cursor: u64) -> Option<String> {
         let mut out = String::new();
         match self {
             Framing::TidewireV1 => return Some(frame::gap(gap)),
             Framing::EventSource => {
                 let data = format!(r#"{{"requested":"{}","earliest":"{}"}}"#, gap.requested, gap.earliest);
-                // With an id, or an EventSource that gets no event after it would come back with the lost one for ever.
+                // Without an id, an EventSource that gets no event after it would resume from the lost offset for ever.
                 sse::encode_event(&mut out, Some(&gap.earliest.to_string()), Some("gap"), &data);
             }
             Framing::DurableSse => control(&mut out, gap.earliest, cursor, &["streamGap"]),
@@ -87,7 +87,7 @@ impl Framing {
         Some(out)
     }
 
-    /// Tells a reader who is present: all of them, or what changed since. `None` for a framing that carries no presence.
+    /// The members for a reader: all of them, or those that changed. `None` for a framing without presence.
     pub fn presence(self, members: &[Member], is_snapshot: bool) -> Option<String> {
         let snapshot = if is_snapshot { r#""snapshot":true,"# } else { "" };
         let members = members_json(members);
@@ -107,7 +107,7 @@ impl Framing {
         matches!(self, Framing::TidewireV1 | Framing::EventSource)
     }
 
-    /// A batch of events, the last of which is the reader's new position; `after` is its position before. Empty when there is nothing to send.
+    /// A batch of events, the last of which is the reader's new position; `after` is its position before. Empty if there is nothing to send.
     pub fn batch(self, channel: &Channel, after: u64, events: &[Event], cursor: u64) -> String {
         let end = events.last().map_or(after, |event| event.seq);
         let is_up_to_date = end >= channel.tail;
@@ -163,7 +163,7 @@ impl Framing {
         }
     }
 
-    /// The last chunk of a stream that the server ends: why the client has no access any more, else when to come back. `None` where that cannot be said.
+    /// The last chunk of a stream that the server ends: why the client lost its access, else when to reconnect. `None` if the framing has no such frame.
     pub fn farewell(self, grant: &Grant, revocations: &[Revocation], now_ms: u64) -> Option<String> {
         match grant.check_access(revocations, now_ms) {
             Err(error) => self.close(error.close_code(), error.close_reason()),
@@ -180,7 +180,7 @@ impl Framing {
 pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply {
     let mut reply = reply(StatusCode::OK, "");
     set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
-    // As the `no-transform` of every answer, it keeps proxies from holding events back.
+    // Like `no-transform` of every answer, it prevents proxies from buffering events.
     set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
     if framing == Framing::DurableSse && !content_type.is_text() {
         set(&mut reply, headers::SSE_ENCODING, "base64");
@@ -191,7 +191,7 @@ pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply 
 /// A flat object, as readers of Durable Streams expect, directly after its event line and without a space.
 fn control(out: &mut String, offset: Offset, cursor: u64, flags: &[&str]) {
     let mut json = format!(r#"{{"streamNextOffset":"{offset}""#);
-    // After the end there is nothing to collapse requests for.
+    // After the end there are no requests to collapse.
     if !flags.contains(&"streamClosed") {
         json.push_str(&format!(r#","streamCursor":"{cursor}""#));
     }

@@ -1,6 +1,6 @@
-//! The answer to a long poll, made where the news is and sent to where the request waits.
+//! The answer to a long poll, encoded by the channel and sent to the place where the request waits.
 //!
-//! All that wait are at the tail, so one encoding answers them all, and none has to read the store for itself.
+//! All waiting long polls are at the tail, so one encoding answers them all, and none has to read the store.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,11 +20,11 @@ struct News {
     is_up_to_date: bool,
     is_final: bool,
     revision: u64,
-    /// Text as it is, other bytes as base64.
+    /// Text unchanged, other bytes as base64.
     body: String,
 }
 
-/// Encodes the events after a position; what [`news_reply`] reads.
+/// Encodes the events after a position, for [`news_reply`].
 pub(crate) fn news(channel: &Channel, after: u64, events: &[Event]) -> String {
     let head = PageHead::new(channel, after, events.last().map_or(after, |event| event.seq));
     let body = joined_text(events, &channel.content_type);
@@ -50,7 +50,7 @@ pub fn news_reply(text: &str, content_type: &ContentType, cursor: u64) -> Result
     let News { after, end, is_up_to_date, is_final, revision, body } = serde_json::from_str(text).map_err(|_| fault())?;
     let offset = |text: &str| text.parse::<Offset>().map_err(|_| fault());
     let head = PageHead { content_type: content_type.clone(), after: offset(&after)?, end: offset(&end)?, is_up_to_date, is_final, revision };
-    // A channel that was finished without an event more.
+    // The channel was finished without a further event.
     if after == end {
         return Ok(head.reply(StatusCode::NO_CONTENT, Some(cursor), Vec::new()));
     }

@@ -1,4 +1,4 @@
-//! The answer with a page of events: to a poll, and to a long poll that found some.
+//! The answer with a page of events: to a poll, and to a long poll that found events.
 
 use std::borrow::Cow;
 
@@ -12,23 +12,23 @@ use crate::http::fields::{entity_tags, is_any};
 use crate::http::headers::{self, reply, set};
 use crate::http::{ContentType, Polling, Reply};
 
-/// An answer that waits for a page of the store.
+/// An answer that needs a page of the store.
 #[derive(Clone, Debug)]
 pub struct PagePlan {
     /// Position after which to read.
     pub after: u64,
-    /// Whether there is nothing to read: an answer from memory.
+    /// Whether there is nothing to read: the answer needs no store.
     pub is_at_tail: bool,
     pub(crate) if_none_match: Option<String>,
     pub(crate) cursor: Option<u64>,
     pub(crate) is_cacheable: bool,
-    /// Of a short poll only.
+    /// For a short poll only.
     pub(crate) polling: Option<Polling>,
     pub(crate) latest: Option<Latest>,
 }
 
 impl PagePlan {
-    /// The answer to a long poll that waited at a position, once something came after it.
+    /// The answer to a long poll that waited at a position, once there is an event after it.
     pub fn after_wait(after: u64, cursor: u64) -> PagePlan {
         PagePlan { after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true, polling: None, latest: None }
     }
@@ -46,7 +46,7 @@ impl PagePlan {
         };
         let head = PageHead::new(channel, page.after, end);
         let etag = head.etag();
-        // What is left out of a view depends also on what follows it.
+        // The events that a view omits also depend on those that follow.
         let is_cacheable = self.is_cacheable && (self.latest.is_none() || head.is_up_to_date);
         if is_cacheable && self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag)) {
             let mut reply = self.marked(&head, StatusCode::NOT_MODIFIED, Vec::new());
@@ -70,7 +70,7 @@ impl PagePlan {
     }
 }
 
-/// What the headers of a page say.
+/// The values for the headers of a page.
 pub(crate) struct PageHead {
     pub(crate) content_type: ContentType,
     pub(crate) after: Offset,

@@ -3,11 +3,11 @@
 /// A comment, which readers ignore: a heartbeat.
 pub const HEARTBEAT: &str = ":\n\n";
 
-/// Reconnection time given before a stream ends because it is old, in milliseconds. The next stream gives the usual one again.
+/// Reconnection time sent before a stream ends because of its age, in milliseconds. The next stream restores the usual time.
 pub const PLANNED_RETRY_MS: u64 = 100;
 
 /// Appends `retry:`, the browser's reconnection time in milliseconds, as a block without data: it dispatches no event. With `id` the block also sets the
-/// reader's last event id, which it sends when it comes back (WHATWG HTML 9.2.6). One block, since some parsers hand out an empty event for each.
+/// reader's last event id, which it sends when it reconnects (WHATWG HTML 9.2.6). It must be one block, because some parsers emit an empty event for each.
 pub fn encode_retry(out: &mut String, retry_ms: u64, id: Option<&str>) {
     out.push_str("retry:");
     out.push_str(&retry_ms.to_string());
@@ -18,10 +18,10 @@ pub fn encode_retry(out: &mut String, retry_ms: u64, id: Option<&str>) {
     out.push_str("\n\n");
 }
 
-/// Appends one event. `id` stands before `event`, since Durable Streams' readers want nothing between `event` and `data`.
+/// Appends one event. `id` comes before `event`, because Durable Streams' readers expect nothing between `event` and `data`.
 ///
 /// CR, LF and CRLF in `data` each become a new `data:` line, so that no content can end the event or begin a field. A line that
-/// begins with a space gets one more, which the reader takes off again. `id` and `event` are ours and never from a publisher:
+/// begins with a space gets one more, which the reader removes. `id` and `event` are ours and never from a publisher:
 /// an [`Offset`](crate::Offset), a constant.
 pub fn encode_event(out: &mut String, id: Option<&str>, event: Option<&'static str>, data: &str) {
     if let Some(id) = id {

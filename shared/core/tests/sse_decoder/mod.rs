@@ -2,10 +2,10 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-/// What a [`Decoder`] found.
+/// An event that a [`Decoder`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
-    /// `message` unless the stream named another.
+    /// `message` unless the stream named another type.
     pub(crate) event: String,
     /// Data lines, joined by LF.
     pub(crate) data: String,
@@ -38,7 +38,7 @@ impl Decoder {
         self.retry_ms
     }
 
-    /// Takes the next bytes and returns the events that they complete.
+    /// Reads the next bytes and returns the events that they complete.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Vec<Decoded> {
         let mut found = Vec::new();
         for &byte in chunk {
@@ -83,7 +83,7 @@ impl Decoder {
     fn dispatch(&mut self) -> Option<Decoded> {
         let event = std::mem::take(&mut self.event);
         let mut data = std::mem::take(&mut self.data);
-        // An event without data is dropped; its id was taken above all the same.
+        // An event without data is dropped; its id still counts.
         data.pop()?;
         let event = if event.is_empty() { "message".into() } else { event };
         Some(Decoded { event, data, last_event_id: self.last_event_id.clone() })
