@@ -1,4 +1,4 @@
-//! The rights of a client in one channel: which, for whom, and until when.
+//! The rights of a client in one channel: which rights, of which identity, and until when.
 
 use serde::{Deserialize, Serialize};
 

@@ -27,7 +27,7 @@ const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected
 /// address, not by the client.
 pub(crate) const PRIVATE: &str = "private, no-cache, no-transform";
 
-/// For every answer that is not a page of ours: as a document it has no origin, runs nothing and loads nothing, whoever stored it.
+/// For every answer that is not a page of ours: as a document it has no origin, runs nothing and loads nothing, no matter who stored it.
 const DATA_POLICY: &str = "sandbox; default-src 'none'";
 
 /// For pages and their files: scripts, styles and requests of their own origin.
