@@ -1,5 +1,5 @@
 // @ts-check
-// What stands on the command line: which subcommand, its options, its help, and the exit code.
+// The command line: subcommands, their options and help, and the exit code.
 
 import { parseArgs } from "node:util";
 import { UsageError, notice } from "./terminal.js";
@@ -12,7 +12,7 @@ import * as token from "./token.js";
  * A subcommand.
  *
  * @typedef {object} Subcommand
- * @property {string} summary One line for the list of all.
+ * @property {string} summary One line for the list of subcommands.
  * @property {string} help Arguments, options, an example.
  * @property {import("node:util").ParseArgsConfig["options"]} options
  * @property {(values: Record<string, string | undefined>, positionals: string[]) => Promise<number>} run Returns the exit code.
@@ -41,7 +41,7 @@ is wrong, 130 Ctrl-C.
  * @returns {Promise<number>}
  */
 export async function run([name, ...args]) {
-  // Whoever reads what is printed may leave, as `head` does. That is no error.
+  // The reader of our output may leave, as `head` does. That is not an error.
   process.stdout.on("error", () => process.exit(0));
   const subcommand = Object.hasOwn(SUBCOMMANDS, name ?? "") ? SUBCOMMANDS[/** @type {string} */ (name)] : undefined;
   if (!subcommand) {
@@ -67,7 +67,7 @@ export async function run([name, ...args]) {
  * @param {string[]} args
  */
 function parse({ options }, args) {
-  // The beginning of a channel is `-1`, which would pass for an option.
+  // The beginning of a channel is `-1`, which would parse as an option.
   const from = args.indexOf("--from");
   if (from >= 0 && args[from + 1] === "-1") args.splice(from, 2, "--from=-1");
   try {

@@ -1,5 +1,5 @@
 // @ts-check
-// `tidewire keys`: a fresh key for tickets.
+// `tidewire keys`: a new key for tickets.
 
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -65,7 +65,7 @@ function write(files, key) {
 }
 
 /**
- * The file with this key, in the place of an empty one or at its end.
+ * Returns the file with this key, in place of an empty key or at its end.
  *
  * @param {string} file
  * @param {string} key

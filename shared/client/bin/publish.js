@@ -66,7 +66,7 @@ function event(text, place) {
 }
 
 /**
- * The lines that have come so far, so that one request takes all that wait.
+ * The lines that have arrived so far, so that one request sends all of them.
  *
  * @param {NodeJS.ReadStream} input
  */

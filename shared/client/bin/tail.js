@@ -1,5 +1,5 @@
 // @ts-check
-// `tidewire tail`: what a channel says, and how it reaches us.
+// `tidewire tail`: the events of a channel, and the transport that delivers them.
 
 import { client } from "./client.js";
 import { UsageError, channelUrl, credential, notice, paint } from "./terminal.js";
@@ -90,7 +90,7 @@ export async function run({ from = "now", transport, count = "Infinity", token }
 }
 
 /**
- * Since the event's own time, or `-`.
+ * The time since the event's own time, or `-`.
  *
  * @param {unknown} data
  */
@@ -102,7 +102,7 @@ function age(data) {
 }
 
 /**
- * On one line, and without what would steer a terminal.
+ * The data on one line, without control characters for the terminal.
  *
  * @param {unknown} data
  */

@@ -1,13 +1,13 @@
 // @ts-check
-// What is said to whoever sits there.
+// Output for the person at the terminal.
 
 import { styleText } from "node:util";
 
-/** The command line is wrong. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
 /**
- * Says something that is no result. Results go to standard output, so that they can be piped.
+ * Prints a message that is not a result. Results go to standard output, so that they can be piped.
  *
  * @param {string} text
  */
@@ -16,7 +16,7 @@ export function notice(text) {
 }
 
 /**
- * Text in a colour, where somebody sees it: not in a pipe, nor where `NO_COLOR` is set.
+ * Text in a colour, if a person sees it: not in a pipe, nor if `NO_COLOR` is set.
  *
  * @param {NodeJS.WriteStream} stream
  * @param {"dim" | "cyan" | "yellow" | "red"} colour
@@ -27,14 +27,14 @@ export function paint(stream, colour, text) {
 }
 
 /**
- * The address of a channel: the one argument that has to be there.
+ * The address of a channel: the only required argument.
  *
  * @param {string | undefined} text
  */
 export function channelUrl(text) {
   if (text === undefined) throw new UsageError("say the URL of a channel");
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // Without the text: a password has no place in a log.
+  // Without the text: a password must not appear in a log.
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("a channel is an http or https URL, over a WebSocket too");
   if (url.username || url.password) throw new UsageError("the URL has a user or a password: say --token, or TIDEWIRE_TOKEN in the environment");
   if (url.href.includes("#")) throw new UsageError("the URL has a #fragment; in the name of a channel `#` is %23");
@@ -53,7 +53,7 @@ export function credential(token) {
 }
 
 /**
- * Whether it is a ticket, which a WebSocket carries too: by its algorithm, as servers tell them.
+ * Whether it is a ticket, which a WebSocket carries too. Like a server, it checks the algorithm.
  *
  * @param {string} text
  */

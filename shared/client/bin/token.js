@@ -47,7 +47,7 @@ export async function run({ function: audience, channel, rights = "", subject, t
   const seconds = Number(ttl);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_TTL_S) throw new UsageError(`--ttl takes 1 to ${MAX_TTL_S} seconds`);
   const iat = Math.floor(Date.now() / 1_000);
-  // The `jti` is what a ticket is revoked by.
+  // The `jti`, by which a ticket can be revoked.
   const claims = { aud: audience, ch: channel, rights: granted, sub: subject, iat, exp: iat + seconds, jti: randomBytes(9).toString("base64url") };
   process.stdout.write(`${sign(claims, ticketKeys())}\n`);
   return 0;
@@ -64,7 +64,7 @@ function ticketKeys() {
 }
 
 /**
- * A JWT by HS256 with the first key.
+ * Returns a JWT signed by HS256 with the first key.
  *
  * @param {object} claims
  * @param {string} keys
@@ -72,7 +72,7 @@ function ticketKeys() {
 function sign(claims, keys) {
   const [kid = "", key = ""] = (keys.split(",")[0] ?? "").trim().split(":");
   const secret = Buffer.from(key, "base64url");
-  // Not the key itself: what is said here may end in a log.
+  // Not the key itself: this message may appear in a log.
   if (!kid || secret.length < 32) throw new UsageError("TICKET_KEYS has to be an id, a colon and at least 32 bytes as base64url");
   const part = (/** @type {object} */ value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const text = `${part({ alg: "HS256", typ: "JWT", kid })}.${part(claims)}`;

@@ -1,19 +1,19 @@
-// How long to wait before the next attempt: full jitter, so that readers that were cut together do not come back together.
+// How long to wait before the next attempt: full jitter, so that readers that were disconnected together do not reconnect together.
 
-/** No server makes a client wait for longer than an hour. */
+/** No server makes a client wait longer than an hour. */
 const MAX_FLOOR_MS = 3_600_000;
 
 /** Numbers of a {@link Backoff}, in milliseconds. */
 export interface BackoffOptions {
   /** The first wait is between 0 and this (250); the span doubles with each failure. */
   baseMs?: number;
-  /** The span grows no further than this (30,000). */
+  /** Upper limit of the span (30,000). */
   capMs?: number;
-  /** A connection that held so long starts the count anew (5,000). */
+  /** A connection that held this long resets the count (5,000). */
   stableMs?: number;
 }
 
-/** Counts failures and says how long to wait. Has no clock of its own. */
+/** Counts failures and returns how long to wait. Has no clock. */
 export class Backoff {
   readonly #baseMs: number;
   readonly #capMs: number;
@@ -21,7 +21,7 @@ export class Backoff {
   readonly #random: () => number;
   #failures = 0;
 
-  /** `random` gives numbers in [0, 1). */
+  /** `random` returns numbers in [0, 1). */
   constructor({ baseMs = 250, capMs = 30_000, stableMs = 5_000 }: BackoffOptions = {}, random: () => number = Math.random) {
     this.#baseMs = baseMs;
     this.#capMs = capMs;
@@ -29,7 +29,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds to wait after a connection that held for `heldMs`; never less than `floorMs`, which the server asked for, up to an hour. */
+  /** Milliseconds to wait after a connection that held for `heldMs`; at least `floorMs`, the wait that the server asked for, up to an hour. */
   next(heldMs = 0, floorMs = 0): number {
     if (heldMs >= this.#stableMs) this.reset();
     const spanMs = Math.min(this.#capMs, this.#baseMs * 2 ** this.#failures);
@@ -37,7 +37,7 @@ export class Backoff {
     return Math.max(Math.min(floorMs, MAX_FLOOR_MS), this.#random() * spanMs);
   }
 
-  /** Starts the count anew. */
+  /** Resets the count. */
   reset(): void {
     this.#failures = 0;
   }

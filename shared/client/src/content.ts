@@ -1,16 +1,16 @@
-// What the events of a channel hold, and how each wire writes it.
+// The content type of a channel's events, and how each wire writes them.
 
 /** Kind of a channel's events. */
 export type Content = "json" | "text" | "bytes";
 
-/** The kind that a media type means. */
+/** The kind of a media type. */
 export function contentOf(mediaType: string | null): Content {
   const essence = (mediaType ?? "").split(";")[0]!.trim().toLowerCase();
   if (essence === "application/json") return "json";
   return essence.startsWith("text/") ? "text" : "bytes";
 }
 
-/** The events of a page: those of a JSON array, or what there is of text or bytes as one. */
+/** The events of a page: those of a JSON array, or the whole text or bytes as one event. */
 export async function readPage(answer: Response, content: Content): Promise<unknown[]> {
   if (content === "json") return (await answer.json()) as unknown[];
   const bytes = new Uint8Array(await answer.arrayBuffer());
@@ -30,7 +30,7 @@ export function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
-/** Bytes in any form, as a copy: the application may go on to change them. `undefined` for what is none. */
+/** Returns a copy of bytes in any form, because the application may change them later. `undefined` if the value is not bytes. */
 export function bytesOf(data: unknown): Blob | Uint8Array<ArrayBuffer> | undefined {
   if (data instanceof Blob) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data.slice());
@@ -38,18 +38,18 @@ export function bytesOf(data: unknown): Blob | Uint8Array<ArrayBuffer> | undefin
 }
 
 /**
- * The body of a publish of what is no bytes.
+ * The body of a publish whose data is not bytes.
  *
- * @throws TypeError when the media type has no form for it.
+ * @throws TypeError if the media type has no form for it.
  */
 export function encode(data: unknown, mediaType: string): string {
   if (contentOf(mediaType) === "json") return JSON.stringify(data, refuse);
-  // UTF-8 has no form for half a pair: `fetch` would send U+FFFD.
+  // UTF-8 has no form for an unpaired surrogate: `fetch` would send U+FFFD.
   if (typeof data === "string" && !/\p{Surrogate}/u.test(data)) return data;
   throw new TypeError(`${mediaType} has no form for ${typeOf(data)}`);
 }
 
-/** Refuses what `JSON.stringify` would write as `{}`, or as `null` or nothing in the place of an event; fields are left out as ever. */
+/** Refuses a value that `JSON.stringify` would write as `{}`, or an event that it would write as `null` or omit; fields may be omitted as usual. */
 function refuse(this: unknown, key: string, value: unknown): unknown {
   const type = typeOf(value);
   const isLeftOut = key && !Array.isArray(this) && /Undefined|Function|Symbol/.test(type);

@@ -1,36 +1,36 @@
-// The one error type: a code to match on, a sentence that says what was wrong.
+// The one error type: a code to match on, and a sentence that says what is wrong.
 
 import type { Problem } from "./wire.ts";
 
-/** What may be known of an error beside its code. */
+/** Optional facts about an error beside its code. */
 export interface ErrorContext {
-  /** Overrides what the status says. */
+  /** Overrides the value that follows from the status. */
   retryable?: boolean;
   /** Milliseconds that the server asks to wait. */
   retryAfterMs?: number | undefined;
-  /** The offset to go on from, of `offset-gone`. */
+  /** The offset to resume from, of `offset-gone`. */
   earliest?: string | undefined;
   /** The error below this one. */
   cause?: unknown;
 }
 
-/** What a server refused, or what kept it from being reached. */
+/** A refusal of a server, or the reason why it was not reached. */
 export class TidewireError extends Error {
   override readonly name = "TidewireError";
   /**
-   * The server's code, such as `access-denied` (PROTOCOL.md has the list); `http-STATUS` when an answer has none; `connection-lost`
-   * or `timeout` when there was no whole answer.
+   * The server's code, such as `access-denied` (PROTOCOL.md has the list); `http-STATUS` for an answer without a code; `connection-lost`
+   * or `timeout` without a whole answer.
    */
   readonly code: string;
-  /** HTTP status; 0 when there was no answer. */
+  /** HTTP status; 0 without an answer. */
   readonly status: number;
-  /** What was wrong, for people. */
+  /** What is wrong, for people. */
   readonly detail: string;
-  /** Whether the same request may succeed later. */
+  /** Whether a retry of the request may succeed. */
   readonly retryable: boolean;
   /** Milliseconds that the server asks to wait before the next request. */
   readonly retryAfterMs: number | undefined;
-  /** The offset to go on from, of `offset-gone`. */
+  /** The offset to resume from, of `offset-gone`. */
   readonly earliest: string | undefined;
 
   /** An error of this code; `retryable` follows from the status unless `context` says otherwise. */
@@ -45,12 +45,12 @@ export class TidewireError extends Error {
   }
 }
 
-/** Whether a request that was answered like this may succeed later; 0 is no answer. */
+/** Whether a retry may succeed after an answer with this status; 0 is no answer. */
 function isRetryable(status: number): boolean {
   return [0, 408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
 
-/** Reads the problem details of a refusal; other bodies are quoted. */
+/** Reads the problem details of a refusal; quotes any other body. */
 export async function errorFrom(answer: Response): Promise<TidewireError> {
   const { status } = answer;
   const retryAfterMs = retryAfter(answer.headers.get("retry-after"));
@@ -60,35 +60,35 @@ export async function errorFrom(answer: Response): Promise<TidewireError> {
     const code = type?.split("urn:tidewire:")[1];
     if (code) return new TidewireError(code, status, detail ?? title ?? code, { retryAfterMs, earliest });
   } catch {
-    // Not every answer comes from one of our servers.
+    // The answer may come from another server, such as a proxy.
   }
-  // Durable Streams says in a header what our servers also say in the problem.
+  // Durable Streams returns in a header what our servers also return in the problem.
   if (answer.headers.has("producer-expected-seq")) return new TidewireError("producer-gap", status, text);
   return new TidewireError(`http-${status}`, status, text.slice(0, 200) || answer.statusText, { retryAfterMs });
 }
 
-/** Anything thrown on the way to an answer. */
+/** Converts anything thrown before a whole answer. */
 export function asError(cause: unknown): TidewireError {
   return cause instanceof TidewireError ? cause : lost(innermost(cause), cause);
 }
 
-/** The connection broke, or was never there. */
+/** The connection broke, or was never established. */
 export function lost(detail: string, cause?: unknown): TidewireError {
   return new TidewireError("connection-lost", 0, detail, { cause });
 }
 
-/** The server ended the connection, and will not have it again. */
+/** The server ended the connection, and will refuse another. */
 export function forGood(code: number, reason: string): TidewireError {
   return new TidewireError(reason || `close-${code}`, 0, `the server closed the connection for good, with ${code}`, { retryable: false });
 }
 
-/** The innermost cause tells more than `TypeError: fetch failed`. */
+/** The innermost cause says more than `TypeError: fetch failed`. */
 function innermost(error: unknown): string {
   const cause = (error as Error | undefined)?.cause;
   return cause ? innermost(cause) : String((error as Error | undefined)?.message ?? error);
 }
 
-/** Seconds or a date, as milliseconds from now. */
+/** Converts seconds or a date to milliseconds from now. */
 function retryAfter(value: string | null): number | undefined {
   if (value === null) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();

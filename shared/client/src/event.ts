@@ -1,35 +1,35 @@
-// What a subscriber is given.
+// The objects that a subscriber receives.
 
 /** One event of a channel. */
 export interface ChannelEvent<T = unknown> {
   /**
-   * Where to go on from once this event is dealt with: kept and given to a later `subscribe`, nothing is lost.
+   * The offset to resume from after this event: keep it and pass it to a later `subscribe`, and no event is lost.
    *
-   * WebSocket and SSE tell it for each event. Polls tell it for a page: its last event has the page's end, the others its start,
-   * so that going on from one of them repeats a part of the page.
+   * WebSocket and SSE give it for each event. Polls give it for a page: its last event has the page's end, the others its start,
+   * so that resuming from one of those repeats a part of the page.
    */
   readonly offset: string;
   /**
    * The JSON value on a JSON channel, a string on a text channel, else a `Uint8Array`.
    *
-   * Text and bytes have no borders on the wire of a poll: what came as several events may come as one.
+   * Text and bytes have no borders on the wire of a poll: several events may arrive as one.
    */
   readonly data: T;
 }
 
-/** Notice that a part of the past is gone: retention dropped it, or the channel was made anew. */
+/** Notice that past events are gone: retention dropped them, or the channel was created again. */
 export interface Gap {
   /** The offset that was asked for. */
   readonly requested: string;
-  /** The offset that reading goes on from. */
+  /** The offset from which reading continues. */
   readonly earliest: string;
 }
 
-/** Who is present, where the function says so. */
+/** The members, if the function has presence. */
 export interface Presence {
-  /** Those that came or changed; `state: null` is one that left. */
+  /** The members that joined or changed; `state: null` means that the member left. */
   readonly members: readonly { readonly id: string; readonly state: unknown }[];
-  /** Whether these are all: anyone who is not here is gone. */
+  /** Whether these are all members: any member that is not listed has left. */
   readonly isSnapshot: boolean;
 }
 
@@ -40,6 +40,6 @@ export type Transport = "websocket" | "sse" | "long-poll" | "poll";
  * Where a subscription is.
  *
  * `connecting`, `live` and `waiting` (for the next attempt) alternate. It ends as `finished` (the channel is), `closed` (by `close`
- * or the signal) or `failed` (by an error that trying again does not mend).
+ * or the signal) or `failed` (by an error that retrying cannot mend).
  */
 export type State = "connecting" | "live" | "waiting" | "finished" | "closed" | "failed";

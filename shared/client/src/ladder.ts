@@ -1,14 +1,14 @@
-// Which transport to try: the first that gets through, and now and then a better one again.
+// Which transport to try: the first that works, and a better one again after a while.
 
 import type { Transport } from "./event.ts";
 
 /** A stream that ends sooner than this without an event is a miss: something on the way does not let it live. */
 const SHORT_MS = 1_000;
 
-/** Misses in a row after which a transport that has worked before is left; one that never has is left at the first. */
+/** Misses in a row after which a transport that has worked is abandoned; one that never worked is abandoned at the first. */
 const MISSES = 3;
 
-/** Time on a lesser transport after which the better ones get another chance. */
+/** Time on a lesser transport after which the better transports are tried again. */
 const CLIMB_MS = 300_000;
 
 /** Steps down a list of transports as they fail, and back to its top after a while. */
@@ -27,12 +27,12 @@ export class Ladder {
     this.#worked = transports.map(() => false);
   }
 
-  /** The one to try now. */
+  /** The transport to try now. */
   get transport(): Transport {
     return this.#transports[this.#at]!;
   }
 
-  /** It got through. */
+  /** The transport worked. */
   opened(now: number): void {
     this.#worked[this.#at] = true;
     if (this.#at === this.#start) return;
@@ -40,18 +40,18 @@ export class Ladder {
     this.#since = now;
   }
 
-  /** Whether it is time to try a better one again. */
+  /** Whether it is time to try a better transport again. */
   mayClimb(now: number): boolean {
     return this.#start > 0 && now - this.#since >= CLIMB_MS;
   }
 
-  /** Goes back to the top. */
+  /** Returns to the top. */
   climb(): void {
     this.#at = this.#start = 0;
     this.#misses.fill(0);
   }
 
-  /** It ended after `heldMs` (0: never got through) and `events` events. Returns whether the next one is to be tried at once. */
+  /** The attempt ended after `heldMs` (0: it never connected) and `events` events. Returns whether to try the next transport at once. */
   ended(heldMs: number, events: number): boolean {
     const isSound = heldMs >= SHORT_MS || events > 0;
     const misses = (this.#misses[this.#at] = isSound ? 0 : this.#misses[this.#at]! + 1);
@@ -60,7 +60,7 @@ export class Ladder {
     return false;
   }
 
-  /** Goes to the next one; `false` when there is none. */
+  /** Moves to the next transport; `false` if there is none. */
   descend(): boolean {
     if (this.#at === this.#transports.length - 1) return false;
     this.#at += 1;

@@ -6,18 +6,18 @@ import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
 import { wait } from "./wait.ts";
 import { within } from "./watchdog.ts";
 
-/** Longest wait for the answer to a long poll: twice what servers hold it. */
+/** Longest wait for the answer to a long poll: twice the time that servers hold it. */
 const LONG_POLL_MS = 60_000;
 
-/** What an answer tells beside its events. */
+/** The facts of an answer beside its events. */
 interface Page {
   isUpToDate: boolean;
   isFinished: boolean;
-  /** For the next long poll, so that caches on the way can tell it from the last. */
+  /** For the next long poll, so that caches can distinguish it from the last. */
   cursor: string;
 }
 
-/** Asks again every `pollMs`, and at once while there is more. */
+/** Polls every `pollMs`, and at once while there is more. */
 export function readPolls(reader: Reader): Promise<Outcome> {
   return readPages(reader, async ({ isUpToDate }) => {
     if (isUpToDate) await wait(reader.pollMs, reader.signal, true);
@@ -25,12 +25,12 @@ export function readPolls(reader: Reader): Promise<Outcome> {
   });
 }
 
-/** Asks again as soon as there was an answer. */
+/** Polls again after each answer. */
 export function readLongPolls(reader: Reader): Promise<Outcome> {
   return readPages(reader, ({ cursor }) => takePage(reader, { live: "long-poll", cursor }, LONG_POLL_MS));
 }
 
-/** A long poll may be silent for half a minute; the first page, a plain read, tells at once that the server is there, and where `now` is. */
+/** A long poll may be silent for half a minute. The first page, a plain read, shows at once that the server answers, and where `now` is. */
 async function readPages(reader: Reader, next: (page: Page) => Promise<Page>): Promise<Outcome> {
   for (let page = await takePage(reader); ; page = await next(page)) {
     if (page.isFinished) return "finished";
@@ -39,7 +39,7 @@ async function readPages(reader: Reader, next: (page: Page) => Promise<Page>): P
   }
 }
 
-/** Learns what the channel holds and where its tail is, without reading it. */
+/** Asks for the channel's content type and tail, without reading events. */
 export function takeTail(reader: Reader): Promise<Content> {
   return withAnswer(reader, { offset: "now" }, OPEN_MS, async (answer) => {
     reader.resolveNow(nextOffset(answer));
@@ -50,7 +50,7 @@ export function takeTail(reader: Reader): Promise<Content> {
 function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = OPEN_MS): Promise<Page> {
   return withAnswer(reader, query, limitMs, async (answer) => {
     const end = nextOffset(answer);
-    // The whole body first: half a page moves nothing.
+    // The whole body first: half a page does not move the position.
     const events = answer.status === 204 ? [] : await readPage(answer, reader.learn(answer));
     reader.resolveNow(end);
     reader.sink.opened();
@@ -67,7 +67,7 @@ function withAnswer<T>(reader: Reader, query: Record<string, string>, limitMs: n
 
 function nextOffset(answer: Response): string {
   const offset = answer.headers.get("stream-next-offset");
-  // Some other server's answer, such as a login page.
+  // The answer of another server, such as a login page.
   if (offset === null) throw lost("the answer is not a channel's: it names no offset");
   return offset;
 }

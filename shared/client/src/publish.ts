@@ -12,25 +12,25 @@ const ANSWER_MS = 30_000;
 
 const OFFSET = "stream-next-offset";
 
-/** Channels whose publishers {@link publish} keeps. */
+/** Most channels for which {@link publish} keeps a publisher. */
 const MAX_KEPT = 100;
 
-/** Choices of a publish. */
+/** Options of a publish. */
 export interface PublishOptions extends RequestOptions {
   /** Media type of the channel. By default `application/json`, or `application/octet-stream` for bytes. */
   contentType?: string;
-  /** How often to send at most (6). */
+  /** Most attempts (6). */
   attempts?: number;
   /** Waits between attempts. */
   backoff?: BackoffOptions;
-  /** Gives up. */
+  /** Aborts the publish. */
   signal?: AbortSignal;
 }
 
-/** Publishes to one channel: one after the other, in the order of the calls. As {@link publish}; `signal` gives up this one. */
+/** Publishes to one channel: one after the other, in the order of the calls. Like {@link publish}; `signal` aborts this publish. */
 export type Publisher = (data: unknown, signal?: AbortSignal) => Promise<string>;
 
-/** Numbers what it sends, so that the server knows what it has already: an idempotent producer of Durable Streams. */
+/** Numbers its events, so that the server recognises a repetition: an idempotent producer of Durable Streams. */
 class Producer {
   readonly #url: URL;
   // `randomUUID` is missing on pages without TLS.
@@ -46,12 +46,12 @@ class Producer {
   async publish(data: unknown, options: PublishOptions): Promise<string> {
     const bytes = bytesOf(data);
     const contentType = options.contentType ?? (bytes ? "application/octet-stream" : "application/json");
-    // At once: the application may go on to change the data.
+    // At once: the application may change the data later.
     const body = bytes ?? encode(data, contentType);
     const { signal = new AbortController().signal } = options;
     const published = this.#last.then(() => this.#send(contentType, body, options, signal));
     this.#last = published.catch(() => {});
-    // Also while it waits its turn.
+    // Also while it waits for its turn.
     return unlessAborted(published, signal);
   }
 
@@ -64,7 +64,7 @@ class Producer {
         const headers = { "content-type": contentType, "producer-id": this.#id, "producer-epoch": `${this.#epoch}`, "producer-seq": `${this.#seq}` };
         const offset = await within(ANSWER_MS, signal, async (signal) => {
           let answer = await request(this.#url, { method: "POST", headers, body, signal }, options);
-          // Durable Streams names no offset for what it had already.
+          // Durable Streams returns no offset for a repetition.
           if (answer.headers.has("producer-seq") && !answer.headers.has(OFFSET)) answer = await request(this.#url, { method: "HEAD", signal }, options);
           return answer.headers.get(OFFSET);
         });
@@ -74,12 +74,12 @@ class Producer {
       } catch (cause) {
         const error = asError(cause);
         if (error.code === "producer-gap" && this.#seq > 0) {
-          // The channel was made anew, or has forgotten this producer.
+          // The channel was created again, or has forgotten this producer.
           this.#restart();
           continue;
         }
         if (signal.aborted || !error.retryable || attempt >= attempts) {
-          // It may have arrived: under its number the next one would pass for it.
+          // It may have arrived: the server would take the next publish under its number for a repetition.
           this.#restart();
           signal.throwIfAborted();
           throw error;
@@ -89,7 +89,7 @@ class Producer {
     }
   }
 
-  /** Numbers from 0 again. What was sent before and is still on its way is then refused. */
+  /** Numbers from 0 again. The server then refuses earlier publishes that are still on their way. */
   #restart(): void {
     this.#epoch += 1;
     this.#seq = 0;
@@ -101,20 +101,20 @@ const producers = new Map<string, Producer>();
 /**
  * Appends `data` to a channel and returns an offset at or after its last event. When it returns, the server has stored it.
  *
- * JSON by default; an array is a batch of events, so an event that is an array itself stands in another one. On a channel of another
- * `contentType` the data is a string or bytes: a `Blob`, an `ArrayBuffer` or a view of one.
+ * JSON by default; an array is a batch of events, so an event that is itself an array must be in another array. On a channel of another
+ * `contentType` the data is a string or bytes: a `Blob`, an `ArrayBuffer` or a view of it.
  *
- * Sends again when the network fails or the server has a fault; the server stores it once. Publishes to one address go one after the
- * other, in the order of the calls; {@link publisher} makes an order of its own.
+ * Retries if the network or the server fails; the server stores the data once. Publishes to one address run one after the
+ * other, in the order of the calls; {@link publisher} has its own order.
  *
- * @throws TidewireError when the server refuses, or when the last attempt failed: it may then be stored or not; the signal's reason
- * when it aborts; TypeError when the address is none of a channel, or JSON has no form for the data.
+ * @throws TidewireError if the server refuses, or if the last attempt failed: the data may then be stored or not; the signal's reason
+ * if it aborts; TypeError if the address is not that of a channel, or JSON has no form for the data.
  */
 export async function publish(url: string | URL, data: unknown, options: PublishOptions = {}): Promise<string> {
   const target = address(url);
   let producer = producers.get(target.href);
   if (!producer) {
-    // The one kept longest goes: it finishes what it was given.
+    // The publisher that was kept longest is dropped: it completes its publishes.
     if (producers.size >= MAX_KEPT) producers.delete(producers.keys().next().value!);
     producers.set(target.href, (producer = new Producer(target)));
   }
@@ -122,14 +122,14 @@ export async function publish(url: string | URL, data: unknown, options: Publish
 }
 
 /**
- * A publisher of its own for a channel.
+ * Returns a separate publisher for a channel.
  *
  * ```ts
  * const send = publisher("https://example.com/feed/demo-machine");
  * await Promise.all([send(1), send(2)]);
  * ```
  *
- * @throws TypeError when the address is none of a channel.
+ * @throws TypeError if the address is not that of a channel.
  */
 export function publisher(url: string | URL, options: PublishOptions = {}): Publisher {
   const producer = new Producer(address(url));

@@ -1,6 +1,6 @@
-// Events that arrived and wait for the iteration.
+// A queue of events for the iteration.
 
-/** Entries that may wait; beyond it reading pauses, and a WebSocket, which cannot pause, is closed and resumed later. */
+/** Most queued entries; above it reading pauses, and a WebSocket, which cannot pause, is closed and resumed later. */
 const MAX_WAITING = 10_000;
 
 /** First in, first out, with an end. */
@@ -22,13 +22,13 @@ export class Queue<T> {
     this.#wake();
   }
 
-  /** Nothing more comes; `next` throws `error`, if any, after what waits. */
+  /** Ends the queue: `next` throws `error`, if any, after the queued entries. */
   end(error?: Error): void {
     this.#end ??= { error };
     this.#wake();
   }
 
-  /** Ends, and drops what waits. */
+  /** Ends the queue and drops its entries. */
   clear(): void {
     this.#waiting = [];
     this.end();
@@ -43,7 +43,7 @@ export class Queue<T> {
     return entry;
   }
 
-  /** Resolves once there is room, or no need for any. */
+  /** Resolves once there is room, or once none is needed. */
   async room(): Promise<void> {
     while (this.isFull && !this.#end) await this.#change();
   }

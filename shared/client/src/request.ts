@@ -1,27 +1,27 @@
-// One HTTP request, with what the application adds to each.
+// One HTTP request, with the application's credential and headers.
 
 import { errorFrom, TidewireError } from "./error.ts";
 import { unlessAborted } from "./wait.ts";
 
-/** Gives a token or a ticket; a fresh one where the last was refused or has run out. */
+/** Returns a token or a ticket; a new one if the last was refused or has expired. */
 export type Credential = (wasRefused: boolean) => string | Promise<string>;
 
-/** What every request takes. */
+/** Options of every request. */
 export interface RequestOptions {
   /**
    * Called for each request; the result is sent as `Authorization: Bearer`. A failure counts as a failure of the request, and so does
-   * one that takes longer than its request may: 10 s, of a publish 30 s.
+   * a call that takes longer than its request may: 10 s, 30 s for a publish.
    *
-   * After a 401 it is called once more, with `true`: the last token was refused, give a fresh one.
+   * After a 401 it is called once more, with `true`: the last token was refused; return a new one.
    */
   token?: Credential | undefined;
-  /** As `token`, for one of the server's own short tickets: a WebSocket, which can send no header, carries it in its address. */
+  /** Like `token`, for the server's own short-lived tickets: a WebSocket, which cannot send headers, carries the ticket in its address. */
   ticket?: Credential | undefined;
   /** Headers of each request. */
   headers?: Record<string, string> | undefined;
 }
 
-/** The answer if it is a success; else throws what the server said. */
+/** Returns a successful answer; otherwise throws the server's error. */
 export async function request(url: URL, init: RequestInit & { headers?: Record<string, string>; signal: AbortSignal }, options: RequestOptions): Promise<Response> {
   const token = options.token ?? options.ticket;
   const send = async (wasRefused: boolean) => {
@@ -38,7 +38,7 @@ export async function request(url: URL, init: RequestInit & { headers?: Record<s
   throw await errorFrom(answer);
 }
 
-/** What the application's hook gives before `signal` aborts. */
+/** The result of the application's hook, unless `signal` aborts first. */
 export async function ask(hook: Credential, wasRefused: boolean, signal: AbortSignal): Promise<string> {
   signal.throwIfAborted();
   try {
@@ -50,13 +50,13 @@ export async function ask(hook: Credential, wasRefused: boolean, signal: AbortSi
 }
 
 /**
- * The address of a channel; relative ones are a browser page's.
+ * The address of a channel; a relative one is resolved against the browser's page.
  *
- * @throws TypeError when it is none that every transport can be asked at.
+ * @throws TypeError if some transport could not use the address.
  */
 export function address(url: string | URL): URL {
   const target = new URL(url, globalThis.location?.href);
   if (/^https?:\/\/[^/@]+\/[^#]*$/.test(target.href)) return target;
-  // Without the address: what is thrown may end in a log.
+  // Without the address: the error may appear in a log.
   throw new TypeError("an address is http: or https:, for a WebSocket too, without user, password and #fragment");
 }

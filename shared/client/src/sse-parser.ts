@@ -2,14 +2,14 @@
 
 /** One event, as an `EventSource` would dispatch it. */
 export interface SseEvent {
-  /** `message` when the server gave no name. */
+  /** `message` if the server gave no name. */
   event: string;
   data: string;
-  /** The last id that the stream gave, not only this event. */
+  /** The last id of the stream, not only of this event. */
   lastEventId: string;
 }
 
-/** Takes bytes as they come, cut anywhere. */
+/** Parses bytes as they arrive, cut anywhere. */
 export class SseParser {
   readonly #decoder = new TextDecoder();
   #line = "";
@@ -27,7 +27,7 @@ export class SseParser {
     if (this.#afterCr && text.startsWith("\n")) text = text.slice(1);
     this.#afterCr = text.endsWith("\r");
     const lines = text.split(/\r\n|\n|\r/);
-    // What follows the last line end is the beginning of a line.
+    // The text after the last line end is the beginning of a line.
     const rest = lines.pop()!;
     for (const line of lines) {
       this.#take(this.#line + line, events);

@@ -1,4 +1,4 @@
-// Reading a stream of server-sent events, by `fetch`: an `EventSource` cannot send headers and hides what it was answered.
+// Reading a stream of server-sent events, by `fetch`: an `EventSource` cannot send headers and hides the server's answer.
 
 import { parseData, type Content } from "./content.ts";
 import { forGood, TidewireError } from "./error.ts";
@@ -20,7 +20,7 @@ interface Control {
 
 /** Reads until the stream ends. */
 export async function readSse(reader: Reader): Promise<Outcome> {
-  // A stream tells neither what the channel holds nor, before its first event, where it is.
+  // A stream names neither the channel's content type nor, before its first event, its position.
   const isKnown = reader.content !== undefined && reader.position !== "now";
   const content = isKnown ? reader.content! : await takeTail(reader);
   const watchdog = new Watchdog(reader.signal);
@@ -34,7 +34,7 @@ export async function readSse(reader: Reader): Promise<Outcome> {
     for (;;) {
       const { done, value } = await body.read();
       if (done) return "again";
-      // Not before the first byte: a proxy that hoards a stream passes on its head alone.
+      // Not before the first byte: a proxy that buffers a stream passes on only its head.
       reader.sink.opened();
       if (parser.push(value).some(take)) return "finished";
       watchdog.pause();
@@ -46,7 +46,7 @@ export async function readSse(reader: Reader): Promise<Outcome> {
   }
 }
 
-/** Asks as an `EventSource` does, which gives each event its offset; servers that do not know that are asked by `live=sse`. */
+/** Sends the request of an `EventSource`, for which each event has its offset; for other servers it uses `live=sse`. */
 async function open(reader: Reader, signal: AbortSignal): Promise<Response> {
   const answer = await reader.get(reader.needsLive ? { live: "sse" } : {}, signal, { accept: "text/event-stream" });
   if (answer.status === 204 || answer.headers.get("content-type")?.startsWith("text/event-stream")) return answer;
@@ -56,9 +56,9 @@ async function open(reader: Reader, signal: AbortSignal): Promise<Response> {
   return open(reader, signal);
 }
 
-/** Takes the events of one stream; returns whether the channel is finished. */
+/** Reads the events of one stream; returns whether the channel is finished. */
 function taker(reader: Reader, content: Content): (event: SseEvent) => boolean {
-  // Events of Durable Streams count once their `control` has told the position after them.
+  // Events of Durable Streams count once their `control` has given the position after them.
   let pending: unknown[] = [];
   return ({ event, data, lastEventId }) => {
     if (event === "message") {

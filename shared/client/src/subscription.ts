@@ -1,4 +1,4 @@
-// One reader of a channel over as many connections as it takes.
+// One reader of a channel over as many connections as needed.
 
 import { Backoff, type BackoffOptions } from "./backoff.ts";
 import { asError, type TidewireError } from "./error.ts";
@@ -13,13 +13,13 @@ import { readSse } from "./sse.ts";
 import { wait } from "./wait.ts";
 import { readWebSocket } from "./websocket.ts";
 
-/** Choices of a subscription. */
+/** Options of a subscription. */
 export interface SubscribeOptions<T = unknown> extends RequestOptions {
   /** Read after this offset; `-1` is the beginning (the default), `now` the tail. */
   offset?: string;
   /**
-   * Transports in the order of trying. By default WebSocket, SSE, long poll, short poll; without WebSocket where `token` or `headers`
-   * are given, since it can send neither; it can send a `ticket`. Those that the server of this page does not offer are left out.
+   * Transports in the order of trying. By default WebSocket, SSE, long poll, short poll; without WebSocket if `token` or `headers`
+   * are given, because it can send neither; it can send a `ticket`. Transports that the server of this page does not offer are skipped.
    */
   transports?: readonly Transport[];
   /** Time between two short polls at the tail, in milliseconds (5,000). */
@@ -28,15 +28,15 @@ export interface SubscribeOptions<T = unknown> extends RequestOptions {
   backoff?: BackoffOptions;
   /** Ends the subscription, as `close` does. */
   signal?: AbortSignal;
-  /** Called for each event, which then does not wait for the iteration. */
+  /** Called for each event, which then does not enter the iteration. */
   onEvent?: (event: ChannelEvent<T>) => void;
-  /** Called when a part of the past is gone, in its place among the events. */
+  /** Called when past events are gone, in order with the events. */
   onGap?: (gap: Gap) => void;
-  /** Called when someone comes, changes or leaves; over WebSocket and SSE, at functions that have presence. */
+  /** Called when a member joins, changes or leaves; over WebSocket and SSE, if the function has presence. */
   onPresence?: (presence: Presence) => void;
   /** Called when the state changes. */
   onState?: (state: State, transport: Transport) => void;
-  /** Called for each error. After one that is not `retryable` the state is `failed`; any other is mended by trying again. */
+  /** Called for each error. After an error that is not `retryable` the state is `failed`; after any other the client retries. */
   onError?: (error: TidewireError) => void;
 }
 
@@ -50,11 +50,11 @@ const READ: Record<Transport, (reader: Reader) => Promise<Outcome>> = {
 };
 
 /**
- * The events of a channel, each once and in order, whatever breaks in between.
+ * The events of a channel, each once and in order, whatever disconnects in between.
  *
- * Iterate over it, or give `onEvent`. The iteration ends when the channel is finished or the subscription closed, and throws the
- * {@link TidewireError} of a failed one. Leaving the iteration closes the subscription. While the application does not keep up, at
- * most some ten thousand events wait; then reading pauses.
+ * Iterate over it, or give `onEvent`. The iteration ends when the channel is finished or the subscription is closed, and throws the
+ * {@link TidewireError} of a failed one. Leaving the iteration closes the subscription. If the application is too slow, about
+ * ten thousand events are queued at most; then reading pauses.
  */
 export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>> {
   readonly #options: SubscribeOptions<T>;
@@ -62,10 +62,10 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
   readonly #ladder: Ladder;
   readonly #queue = new Queue<ChannelEvent<T> | Gap>();
   readonly #stop = new AbortController();
-  /** Offset of the newest event that the application has. */
+  /** Offset of the newest event that the application has received. */
   #taken: string;
   #state: State = "connecting";
-  /** When this connection got through; 0 before. */
+  /** When this connection was established; 0 before. */
   #openedAt = 0;
   /** Events of this connection. */
   #events = 0;
@@ -100,7 +100,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
     void this.#run();
   }
 
-  /** Where to go on from to miss nothing: the offset of the newest event that the application was given. */
+  /** The offset to resume from: that of the newest event that the application has received. */
   get offset(): string {
     return this.#queue.isEmpty ? this.#reader.position : this.#taken;
   }
@@ -122,7 +122,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
     this.#end("closed");
   }
 
-  /** The events that arrive; without any where `onEvent` takes them. */
+  /** The arriving events; none if `onEvent` receives them. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ChannelEvent<T>, void, void> {
     try {
       for (;;) {
@@ -140,7 +140,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
 
   async #run(): Promise<void> {
     const backoff = new Backoff(this.#options.backoff);
-    // The caller has the subscription before it hears of it.
+    // The caller gets the subscription before its hooks are called.
     await Promise.resolve();
     while (!this.#stop.signal.aborted) {
       await this.#queue.room();
@@ -154,15 +154,15 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
         error = asError(cause);
       }
       if (this.#stop.signal.aborted) return;
-      // Not served here at all: that is no failure while there is another way.
+      // The server does not offer this transport: that is no failure while another is left.
       const isUnserved = error?.status === 501;
       if (isUnserved && this.#ladder.descend()) continue;
       if (error && !error.retryable) return this.#end("failed", error);
       if (error) call(this.#options.onError, error);
       const heldMs = this.#openedAt > 0 ? Date.now() - this.#openedAt : 0;
-      // A server that ends a stream which did its work is not in trouble.
+      // A server that ends a stream after a while is not in trouble.
       if (!error && this.#events > 0) backoff.reset();
-      // A server that answered and asks for time would say the same on another transport.
+      // A server that answered and asks for a wait would do so on another transport too.
       const isAsked = error?.retryAfterMs !== undefined || (this.transport === "websocket" && error !== undefined && error.status > 0);
       if (!isAsked && this.#ladder.ended(heldMs, this.#events)) continue;
       this.#enter("waiting");
@@ -205,7 +205,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
   }
 }
 
-/** An error in a hook is the application's: it is reported as uncaught and keeps nothing from being delivered. */
+/** An error in a hook is the application's: it is reported as uncaught and does not stop the delivery. */
 function call<A extends unknown[]>(hook: ((...given: A) => void) | undefined, ...given: A): void {
   try {
     hook?.(...given);
@@ -217,13 +217,13 @@ function call<A extends unknown[]>(hook: ((...given: A) => void) | undefined, ..
 }
 
 /**
- * Reads a channel over the first transport that gets through, and comes back by itself from where it was.
+ * Reads a channel over the first transport that works, and resumes by itself where it was.
  *
  * ```ts
  * for await (const { offset, data } of subscribe("https://example.com/feed/demo-machine")) console.log(offset, data);
  * ```
  *
- * @throws TypeError when the address is none of a channel, or no transport is left.
+ * @throws TypeError if the address is not that of a channel, or no transport is left.
  */
 export function subscribe<T = unknown>(url: string | URL, options: SubscribeOptions<T> = {}): Subscription<T> {
   return new Subscription<T>(url, options);

@@ -1,12 +1,12 @@
-// Waits that end early when there is reason to.
+// Waits that can end early.
 
-/** The longest that a timer takes, some 25 days: one that is given more fires at once. */
+/** Longest time of a timer, some 25 days: a timer with a longer time fires at once. */
 const MAX_MS = 2 ** 31 - 1;
 
 /**
  * Resolves after `ms`, or when `signal` aborts.
  *
- * With `wakes`, also when a browser gets its network back or shows the page again: what failed before may well succeed now, and the
+ * With `wakes`, also when a browser is online again or shows the page again: a failed attempt may succeed now, and the
  * timers of hidden pages are slow.
  */
 export function wait(ms: number, signal: AbortSignal, wakes = false): Promise<void> {
@@ -27,7 +27,7 @@ export function wait(ms: number, signal: AbortSignal, wakes = false): Promise<vo
   });
 }
 
-/** Settles as `promise` does, or with the reason of `signal` when that aborts before. */
+/** Settles like `promise`, or with the reason of `signal` if that aborts first. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () => reject(signal.reason);

@@ -2,7 +2,7 @@
 
 import { TidewireError } from "./error.ts";
 
-/** Aborts its `signal` when its parent does, or when nothing was heard for too long. */
+/** Aborts its `signal` when its parent does, or after too long a silence. */
 export class Watchdog {
   readonly #controller = new AbortController();
   readonly #parent: AbortSignal;
@@ -15,12 +15,12 @@ export class Watchdog {
     parent.addEventListener("abort", this.#bark);
   }
 
-  /** For the `fetch` that is watched. */
+  /** For the watched `fetch`. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something was heard: the next has to come within `ms`. */
+  /** Data arrived: the next must arrive within `ms`. */
   within(ms: number): void {
     this.pause();
     this.#timer = setTimeout(() => this.#controller.abort(new TidewireError("timeout", 0, `nothing was heard for ${ms} ms`)), ms);
@@ -39,7 +39,7 @@ export class Watchdog {
   }
 }
 
-/** What `use` gives; the signal that it is given aborts with `parent`, or after `ms`. */
+/** The result of `use`; its signal aborts with `parent`, or after `ms`. */
 export async function within<T>(ms: number, parent: AbortSignal, use: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const watchdog = new Watchdog(parent);
   watchdog.within(ms);

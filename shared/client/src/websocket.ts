@@ -7,13 +7,13 @@ import { ask } from "./request.ts";
 import { within } from "./watchdog.ts";
 import type { ServerFrame } from "./wire.ts";
 
-/** Silence after which the client asks whether the server is there: below the 30 s and more after which proxies cut a connection. */
+/** Silence after which the client sends a ping: below the 30 s and more after which proxies cut a connection. */
 const PING_MS = 25_000;
 
 /** Time for the answer. */
 const PONG_MS = 10_000;
 
-/** Reads until the connection ends. A ticket that is refused is asked for once more, as a request does. */
+/** Reads until the connection ends. Like a request, it asks once more for a ticket that was refused. */
 export async function readWebSocket(reader: Reader): Promise<Outcome> {
   const { ticket, signal } = reader;
   if (!ticket) return connect(reader);
@@ -32,7 +32,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
     let isBase64 = false;
-    /** Characters after which the server is told what has come; a server that does not ask would refuse that. */
+    /** Characters after which the client acknowledges; a server that does not ask for it would refuse the frame. */
     let ackBytes = Infinity;
     let unacknowledged = 0;
     let refusal: TidewireError | undefined;
@@ -41,7 +41,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
     const end = (how: Outcome | TidewireError) => {
       clearTimeout(timer);
       reader.signal.removeEventListener("abort", leave);
-      // A socket that is closing may still have frames to give: they belong to the next one.
+      // A socket that is closing may still deliver frames: they belong to the next one.
       socket.onmessage = socket.onclose = socket.onerror = null;
       socket.close();
       if (how instanceof TidewireError) reject(how);
@@ -61,7 +61,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
       if (frame.type === "hello") {
         isBase64 = frame.encoding === "base64";
         ackBytes = frame.ackBytes ?? Infinity;
-        // Any other position stays until its events have come: `hello` may be past a gap that is yet to be told.
+        // Any other position stays until its events arrive: `hello` may be past a gap that is still to come.
         reader.resolveNow(frame.offset);
         reader.sink.opened();
       } else if (frame.type === "events") {
