@@ -124,7 +124,7 @@ test("keys writes one key into the files of a copy, and never over one that is t
 
   rmSync(join(cwd, ".env"));
   const again = await tidewire(["keys", "--into", ".env,.dev.vars"], { cwd });
-  expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining(".dev.vars holds a key already; nothing has changed") });
+  expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining(".dev.vars has a key already; nothing was changed") });
   expect(() => read(".env")).toThrow("ENOENT");
   expect(await tidewire(["keys", "--into", "secrets.txt"], { cwd })).toMatchObject({ code: 2 });
 });
@@ -220,7 +220,7 @@ test("publish says which line was refused, and ends with 1", async () => {
   const refused = await tidewire(["publish", channel], { input: `${JSON.stringify("x".repeat(70_000))}\n` });
   expect(refused).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/^tidewire publish: line 1: (event|batch)-too-large: /) });
   const broken = await tidewire(["publish", channel], { input: "1\nnope\n" });
-  expect(broken).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("line 2 is no JSON") });
+  expect(broken).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("line 2 is not JSON") });
 });
 
 test("tail ends with 1 where there is no channel, and tells why", async () => {
@@ -235,7 +235,7 @@ test("tail tells of a gap", async () => {
   await publish(channel, "new");
   const { stdout, stderr } = await tidewire(["tail", channel, "--from", stale, "--count", "1"]);
   expect(rows(stdout).map(([, , , data]) => data)).toEqual(['"new"']);
-  expect(stderr).toContain(`gap: what follows ${stale} is gone; goes on from `);
+  expect(stderr).toContain(`gap: the events after ${stale} are gone; resumes from `);
   expect(stderr).toContain("1 event, 1 gap, 0 reconnects");
 });
 

@@ -12,7 +12,7 @@ export async function client() {
   } catch (cause) {
     // Older versions of Node do not strip types, and no version does in `node_modules`.
     return import(/** @type {string} */ ("../build/index.js")).catch(() => {
-      throw new Error(`Node ${process.versions.node} does not run the client's source: take 22.18 or newer, or \`npm run build\` in shared/client`, { cause });
+      throw new Error(`Node ${process.versions.node} does not run the client's source: use 22.18 or newer, or run \`npm run build\` in shared/client`, { cause });
     });
   }
 }

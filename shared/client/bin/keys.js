@@ -7,9 +7,9 @@ import { basename } from "node:path";
 import { parseEnv } from "node:util";
 import { UsageError, notice } from "./terminal.js";
 
-export const summary = "prints a fresh TICKET_KEYS, by which a server knows its tickets";
+export const summary = "prints a new TICKET_KEYS, with which a server verifies its tickets";
 
-export const help = `Prints a fresh value for TICKET_KEYS: one key of 32 random bytes with its id.
+export const help = `Prints a new value for TICKET_KEYS: one key of 32 random bytes with its id.
 
 Usage: tidewire keys [--id k1] [--as value|dev-vars|env | --into .dev.vars,.env]
 
@@ -44,8 +44,8 @@ const FILES = [
 
 /** @type {import("./command.js").Subcommand["run"]} */
 export async function run({ id = "", as = "", into }) {
-  if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) throw new UsageError("--id takes 1 to 32 letters, digits, `-` and `_`");
-  if (!Object.hasOwn(FORMS, as)) throw new UsageError(`--as takes ${Object.keys(FORMS).join(", ")}`);
+  if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) throw new UsageError("--id must be 1 to 32 letters, digits, `-` and `_`");
+  if (!Object.hasOwn(FORMS, as)) throw new UsageError(`--as must be one of ${Object.keys(FORMS).join(", ")}`);
   const key = `${id}:${randomBytes(32).toString("base64url")}`;
   if (into === undefined) process.stdout.write(`${FORMS[as]?.(key)}\n`);
   else write(into.split(","), key);
@@ -72,11 +72,11 @@ function write(files, key) {
  */
 function filled(file, key) {
   const form = FORMS[FILES.find(([name = ""]) => basename(file).startsWith(name))?.[1] ?? ""];
-  if (!form) throw new UsageError(`--into takes ${FILES.map(([name]) => name).join(" and ")}, with a comma between`);
+  if (!form) throw new UsageError(`--into must be ${FILES.map(([name]) => name).join(" or ")}, or both with a comma between`);
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const line = form(key);
   const name = line.slice(0, line.indexOf("="));
-  if (parseEnv(text)[name]) throw new Error(`${file} holds a key already; nothing has changed`);
+  if (parseEnv(text)[name]) throw new Error(`${file} has a key already; nothing was changed`);
   const kept = text.split("\n").filter((other) => other.split("=")[0]?.trim() !== name);
   return `${kept.join("\n").trimEnd()}\n${line}\n`.trimStart();
 }

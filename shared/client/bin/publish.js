@@ -29,7 +29,7 @@ const MAX_BATCH = 500;
 
 /** @type {import("./command.js").Subcommand["run"]} */
 export async function run({ token }, [url, json, ...more]) {
-  if (more.length > 0) throw new UsageError("say one URL and one event; quote the JSON");
+  if (more.length > 0) throw new UsageError("give one URL and one event; quote the JSON");
   const target = channelUrl(url);
   const { publisher } = await client();
   const send = publisher(target, credential(token));
@@ -61,7 +61,7 @@ function event(text, place) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new UsageError(`${place} is no JSON (a text is: '"hello"')`);
+    throw new UsageError(`${place} is not JSON (a text is: '"hello"')`);
   }
 }
 

@@ -4,9 +4,9 @@
 import { client } from "./client.js";
 import { UsageError, channelUrl, credential, notice, paint } from "./terminal.js";
 
-export const summary = "prints the events of a channel as they come";
+export const summary = "prints the events of a channel as they arrive";
 
-export const help = `Prints the events of a channel as they come: offset, age, transport and data, with tabs between.
+export const help = `Prints the events of a channel as they arrive: offset, age, transport and data, with tabs between.
 
 Usage: tidewire tail URL [--from OFFSET] [--transport LIST] [--count N] [--token TOKEN]
 
@@ -41,9 +41,9 @@ export async function run({ from = "now", transport, count = "Infinity", token }
   if (more.length > 0) throw new UsageError("say one URL");
   const target = channelUrl(url);
   const transports = transport?.split(",").map((name) => TRANSPORTS.find((known) => known === name));
-  if (transports?.includes(undefined)) throw new UsageError(`--transport takes ${TRANSPORTS.join(", ")}, with commas between`);
+  if (transports?.includes(undefined)) throw new UsageError(`--transport must be of ${TRANSPORTS.join(", ")}, with commas between`);
   const wanted = Number(count);
-  if (!(wanted >= 1)) throw new UsageError("--count takes a number from 1 on");
+  if (!(wanted >= 1)) throw new UsageError("--count must be a number, at least 1");
 
   const { subscribe } = await client();
   const seen = { events: 0, gaps: 0, reconnects: 0, errors: 0 };
@@ -62,7 +62,7 @@ export async function run({ from = "now", transport, count = "Infinity", token }
     },
     onGap: ({ requested, earliest }) => {
       seen.gaps += 1;
-      notice(paint(process.stderr, "yellow", `gap: what follows ${requested} is gone; goes on from ${earliest}`));
+      notice(paint(process.stderr, "yellow", `gap: the events after ${requested} are gone; resumes from ${earliest}`));
     },
     onError: (error) => {
       seen.errors += 1;

@@ -32,12 +32,12 @@ export function paint(stream, colour, text) {
  * @param {string | undefined} text
  */
 export function channelUrl(text) {
-  if (text === undefined) throw new UsageError("say the URL of a channel");
+  if (text === undefined) throw new UsageError("give the URL of a channel");
   const url = URL.canParse(text) ? new URL(text) : undefined;
   // Without the text: a password must not appear in a log.
-  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("a channel is an http or https URL, over a WebSocket too");
-  if (url.username || url.password) throw new UsageError("the URL has a user or a password: say --token, or TIDEWIRE_TOKEN in the environment");
-  if (url.href.includes("#")) throw new UsageError("the URL has a #fragment; in the name of a channel `#` is %23");
+  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("the URL of a channel must be http or https, over a WebSocket too");
+  if (url.username || url.password) throw new UsageError("the URL must not have a user or a password: use --token, or TIDEWIRE_TOKEN in the environment");
+  if (url.href.includes("#")) throw new UsageError("the URL must not have a #fragment; in the name of a channel write %23 for `#`");
   return url;
 }
 

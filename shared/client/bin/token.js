@@ -41,11 +41,11 @@ const MAX_TTL_S = 3_600;
 /** @type {import("./command.js").Subcommand["run"]} */
 export async function run({ function: audience, channel, rights = "", subject, ttl = "" }) {
   if (!audience) throw new UsageError("--function is missing");
-  if (!channel || /\*./.test(channel)) throw new UsageError("--channel takes a name, or a prefix that ends in `*`");
+  if (!channel || /\*./.test(channel)) throw new UsageError("--channel must be a name, or a prefix that ends in `*`");
   const granted = rights.split(",");
-  if (!granted.every((right) => RIGHTS.includes(right))) throw new UsageError(`--rights takes ${RIGHTS.join(", ")}, with commas between`);
+  if (!granted.every((right) => RIGHTS.includes(right))) throw new UsageError(`--rights must be of ${RIGHTS.join(", ")}, with commas between`);
   const seconds = Number(ttl);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_TTL_S) throw new UsageError(`--ttl takes 1 to ${MAX_TTL_S} seconds`);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_TTL_S) throw new UsageError(`--ttl must be 1 to ${MAX_TTL_S} seconds`);
   const iat = Math.floor(Date.now() / 1_000);
   // The `jti`, by which a ticket can be revoked.
   const claims = { aud: audience, ch: channel, rights: granted, sub: subject, iat, exp: iat + seconds, jti: randomBytes(9).toString("base64url") };

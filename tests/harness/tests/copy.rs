@@ -168,7 +168,7 @@ fn one_command_writes_the_key_where_there_is_none_and_changes_none() {
         let keys: HashSet<&str> = written.iter().map(|file| file.split_once("TICKET_KEYS=\"k1:").unwrap().1.split('"').next().unwrap()).collect();
         assert!(keys.len() == 1 && keys.iter().all(|key| key.len() == 43), "{written:?}");
         let again = run();
-        assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("holds a key already"));
+        assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("has a key already"));
         assert_eq!(read(), written);
     });
 }
