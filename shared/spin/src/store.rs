@@ -202,6 +202,7 @@ impl Store {
                 ];
                 let expiry = Expiry::columns(channel.expiry).map(|column| column.map_or(Value::Null, number));
                 let values = values.into_iter().chain(expiry).collect();
+                // The newest event gives tail and total; the channel's own row has them only while no event is left.
                 let statement = "INSERT INTO channels (name, epoch, content_type, closed, stream_seq, tail, total, ttl_s, expires_at_ms, touched_at_ms)
                                  VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?) RETURNING id";
                 let made = transaction.execute(statement, values).await?;

@@ -131,6 +131,7 @@ impl Store {
         channel.total = integer(row.next())?;
         channel.revision = integer(row.next())?;
         channel.expiry = Expiry::from_columns(integer(row.next()).ok(), integer(row.next()).ok(), integer(row.next()).ok());
+        // An append writes only its events, so the newest event has the current tail and total.
         if let Some(row) = self.first("SELECT seq, total FROM events ORDER BY seq DESC LIMIT 1", vec![])? {
             let mut row = row.into_iter();
             channel.tail = integer(row.next())?;

@@ -38,6 +38,7 @@ impl ChannelName {
                 }
                 name.push('/');
             }
+            // Decoded once, and after the split: an encoded slash must not become a separator.
             let segment = percent_decode_str(segment).decode_utf8().map_err(|_| invalid("the channel name must be UTF-8".into()))?;
             if segment.is_empty() {
                 return Err(invalid("a channel name and each of its segments must not be empty".into()));

@@ -106,6 +106,7 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     };
     let address = Address::below::<F>(rest, settings);
     let methods = address.methods();
+    // A preflight comes without a credential, and a browser hides the answer to the request itself if its preflight fails.
     if head.method == "OPTIONS" {
         return Ok(Target::Reply(preflight(&methods)));
     }
@@ -116,6 +117,7 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
         return Err(Error::method_not_allowed(head.method, &methods));
     }
     let is_safe = matches!(head.method, "GET" | "HEAD");
+    // Only pages of a channel have an ETag. Ignoring a condition would lose the update that it guards.
     if !is_safe && !matches!(address, Address::Channel(_)) {
         Precondition::refuse(head)?;
     }
