@@ -69,7 +69,7 @@ pub struct FrameOutcome {
 impl FrameOutcome {
     /// A binary frame: ours are text.
     pub fn binary() -> FrameOutcome {
-        let error = Error::new(ErrorKind::FrameInvalid, "frames are text");
+        let error = Error::new(ErrorKind::FrameInvalid, "frames must be text");
         FrameOutcome { frames: vec![error_frame(None, &error)], end: Some((CloseCode::BinaryFrame, error.close_reason())), ..FrameOutcome::default() }
     }
 
@@ -88,7 +88,7 @@ impl FrameOutcome {
 /// A client that has access no more is still answered, then its connection ends: the frame may have come before the alarm or after a revocation.
 pub fn client_frame(text: &str, grant: &Grant, max_bytes: u64, policy: &Policy, connection: &mut dyn Connection) -> FrameOutcome {
     if text.len() as u64 > max_bytes {
-        let why = format!("a frame has at most {max_bytes} bytes, this one {}", text.len());
+        let why = format!("a frame must have at most {max_bytes} bytes, this one has {}", text.len());
         return FrameOutcome::disagreement(&Error::new(ErrorKind::BodyTooLarge, why));
     }
     let frame = match ClientFrame::parse(text) {
