@@ -1,9 +1,11 @@
 //! Rooms: history, who is here, who is typing.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
+
+use std::borrow::Cow;
 
 use tidewire_core::{
-    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Offset, Policy, Presence, Rate, Result, Right, Rights, Settings,
+    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Grant, Identity, Offset, Policy, Presence, Rate, Result, Right, Rights, Settings,
 };
 
 use crate::message::RoomEvent;
@@ -56,12 +58,13 @@ impl Function for Chat {
 
     // Change this first: whom the provider knows is in every room, and moderates where the claim `role` says so. A ticket grants what it says.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
-        let member = Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Presence);
+        let member = Right::Read | Right::Publish | Right::Presence;
         match identity {
             _ if settings.open_access || channel.is_demo() => member,
-            Identity::Token(token) if token.claims.get("role").is_some_and(|role| role == "moderator") => member.with(Right::Manage),
+            Identity::Token(token) if token.claims.get("role").is_some_and(|role| role == "moderator") => member | Right::Manage,
             Identity::Token(_) => member,
-            identity => identity.granted(channel),
+            Identity::Ticket(ticket) => ticket.granted(channel),
+            Identity::Anonymous => Rights::NONE,
         }
     }
 }
@@ -72,14 +75,14 @@ fn tombstone(offset: Offset) -> Vec<u8> {
     serde_json::to_vec(&RoomEvent::Deleted { offset: offset.to_string() }).unwrap_or_default()
 }
 
-/// The rules for a message, the same over WebSocket and HTTP.
-fn check(event: &[u8]) -> Result<()> {
+/// The rules for a message, the same over WebSocket and HTTP. Whoever has a credential with a subject writes as that subject, whatever the page says.
+fn check<'a>(event: &'a [u8], grant: &Grant, _now_ms: u64) -> Result<Cow<'a, [u8]>> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
-    let event = serde_json::from_slice(event).map_err(|error| refused(format!("the event is not a message: {error}")))?;
-    let RoomEvent::Message { id, from, text, .. } = event else {
+    let mut message = serde_json::from_slice(event).map_err(|error| refused(format!("the event is not a message: {error}")))?;
+    let RoomEvent::Message { id, from, text, .. } = &mut message else {
         return Err(refused("an event must have the type `message`: to delete a message, send DELETE to its own address".into()));
     };
-    if ![&id, &from.id].iter().all(|id| (1..=MAX_ID_BYTES).contains(&id.len())) {
+    if ![&*id, &from.id].iter().all(|id| (1..=MAX_ID_BYTES).contains(&id.len())) {
         return Err(refused(format!("an id must have 1 to {MAX_ID_BYTES} bytes")));
     }
     if text.trim().is_empty() || text.chars().count() > MAX_TEXT_CHARS {
@@ -91,7 +94,16 @@ fn check(event: &[u8]) -> Result<()> {
     if !is_color(&from.color) {
         return Err(refused("a color must have the form #rrggbb".into()));
     }
-    Ok(())
+    match &grant.subject {
+        None if from.verified.is_some() => Err(refused("only a credential with a subject makes an author verified".into())),
+        None => Ok(event.into()),
+        Some(subject) => {
+            from.id.clone_from(subject);
+            from.verified = Some(true);
+            // Texts and a number: serializing them cannot fail.
+            Ok(serde_json::to_vec(&message).unwrap_or_default().into())
+        }
+    }
 }
 
 fn is_color(text: &str) -> bool {
@@ -105,7 +117,7 @@ mod tests {
     fn checked(name: &str, color: &str, text: &str) -> Option<ErrorKind> {
         let text = serde_json::to_string(text).expect("text is JSON");
         let event = format!(r#"{{"type":"message","id":"m","from":{{"id":"p","name":"{name}","color":"{color}"}},"text":{text},"at":1}}"#);
-        check(event.as_bytes()).err().map(|error| error.kind())
+        check(event.as_bytes(), &Grant::default(), 0).err().map(|error| error.kind())
     }
 
     #[test]
@@ -134,7 +146,8 @@ mod tests {
     #[test]
     fn refuses_what_is_no_message() {
         let message = r##"{"type":"message","id":"m","from":{"id":"p","name":"A","color":"#000000"},"text":"x","at":1}"##;
-        assert!(check(message.as_bytes()).is_ok());
+        let check = |event: &str| check(event.as_bytes(), &Grant::default(), 0).map(Cow::into_owned).map_err(|error| error.kind());
+        assert_eq!(check(message), Ok(message.into()));
         for (part, other) in [
             ("\"message\"", "\"deleted\""),
             ("\"type\":\"message\",", ""),
@@ -143,9 +156,20 @@ mod tests {
             ("\"at\":1", "\"at\":1,\"html\":\"<b>\""),
             ("\"id\":\"p\",", "\"id\":\"p\",\"admin\":true,"),
             ("\"id\":\"m\"", "\"id\":\"\""),
+            ("\"id\":\"p\",", "\"id\":\"p\",\"verified\":true,"),
         ] {
-            assert_eq!(check(message.replace(part, other).as_bytes()).map_err(|error| error.kind()), Err(ErrorKind::EventRefused), "{other}");
+            assert_eq!(check(&message.replace(part, other)), Err(ErrorKind::EventRefused), "{other}");
         }
-        assert!(check(b"[]").is_err() && check(b"1").is_err());
+        assert!(check("[]").is_err() && check("1").is_err());
+    }
+
+    #[test]
+    fn an_author_with_a_subject_is_the_subject_and_verified() {
+        let message = |from: &str| format!(r##"{{"type":"message","id":"m","from":{{"id":"{from}","name":"A","color":"#000000"}},"text":"x","at":1}}"##);
+        let ann = Grant { subject: Some("ann".into()), ..Grant::default() };
+        let expected = message("ann").replace("#000000\"", "#000000\",\"verified\":true");
+        for said in [message("ben"), message("ann"), expected.clone()] {
+            assert_eq!(check(said.as_bytes(), &ann, 0).map(Cow::into_owned).map_err(|error| error.kind()), Ok(expected.clone().into_bytes()));
+        }
     }
 }

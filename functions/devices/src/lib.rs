@@ -1,7 +1,7 @@
 //! Commands for devices that can only ask: one long-polls its channel, does what comes, and says how it went in a second channel.
 //!
 //! Both hold lines of text, so that a shell is enough. `{device}`: `ID COMMAND`; `{device}:done`: `ID done` or `ID failed`, and perhaps a note.
-//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
 use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, PageLimit, Policy, Retention, Right, Rights, Settings};
 
@@ -44,9 +44,10 @@ impl Function for Devices {
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,
-            Identity::Token(device) if channel.as_str() == device.subject => Rights::NONE.with(Right::Read),
-            Identity::Token(device) if channel.as_str().strip_suffix(":done") == Some(&device.subject) => Rights::NONE.with(Right::Publish),
-            identity => identity.granted(channel),
+            Identity::Token(device) if channel.as_str() == device.subject => Right::Read.into(),
+            Identity::Token(device) if channel.as_str().strip_suffix(":done") == Some(&device.subject) => Right::Publish.into(),
+            Identity::Ticket(ticket) => ticket.granted(channel),
+            Identity::Token(_) | Identity::Anonymous => Rights::NONE,
         }
     }
 }

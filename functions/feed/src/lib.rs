@@ -1,6 +1,6 @@
 //! Live dashboards and feeds: anyone who may publishes samples, everyone who may watches them.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +34,9 @@ impl Function for Feed {
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,
-            Identity::Token(_) => Rights::NONE.with(Right::Read),
-            identity => identity.granted(channel),
+            Identity::Token(_) => Right::Read.into(),
+            Identity::Ticket(ticket) => ticket.granted(channel),
+            Identity::Anonymous => Rights::NONE,
         }
     }
 }

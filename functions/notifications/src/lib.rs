@@ -1,6 +1,6 @@
 //! Notifications: one channel for each user. What was read is an event there too, so that every tab and device hears of it.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
 use tidewire_core::{
     Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Offset, Policy, Result, Retention, Right, Rights, Settings,
@@ -41,7 +41,7 @@ impl Function for Notifications {
     ];
 
     fn policy(settings: &Settings) -> Policy {
-        let policy = Policy { check, ..Policy::new(Creation::OnPublish(ContentType::json()), settings) };
+        let policy = Policy { check: |event, _, _| check(event).map(|()| event.into()), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) };
         let max_events = policy.retention.max_events.min(HISTORY_EVENTS);
         Policy { retention: Retention { max_events, max_age_ms: HISTORY_DAYS * 24 * 60 * 60 * 1000, ..policy.retention }, ..policy }
     }
@@ -49,9 +49,10 @@ impl Function for Notifications {
     // Change this first. A user has the channel `user-` and the subject of the token, and publishes there what was read; a backend has a ticket for `user-*`.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
-            _ if settings.open_access || channel.is_demo() => Rights::NONE.with(Right::Read).with(Right::Publish),
-            Identity::Token(token) if channel.as_str().strip_prefix("user-") == Some(&token.subject) => Rights::NONE.with(Right::Read).with(Right::Publish),
-            identity => identity.granted(channel),
+            _ if settings.open_access || channel.is_demo() => Right::Read | Right::Publish,
+            Identity::Token(token) if channel.as_str().strip_prefix("user-") == Some(&token.subject) => Right::Read | Right::Publish,
+            Identity::Ticket(ticket) => ticket.granted(channel),
+            Identity::Token(_) | Identity::Anonymous => Rights::NONE,
         }
     }
 }
@@ -154,12 +155,12 @@ mod tests {
     #[test]
     fn a_user_has_one_channel_and_a_backend_those_of_its_ticket() {
         let token = Identity::Token(Token { subject: "7".into(), claims: Default::default(), expires_ms: 1 });
-        let publish = Rights::NONE.with(Right::Publish);
+        let publish = Right::Publish.into();
         let ticket = Identity::Ticket(Ticket { id: None, subject: Some("7".into()), channels: "user-1*".into(), rights: publish, expires_ms: 1 });
         let rights = |identity: &Identity, channel: &str| {
             Notifications::authorize(identity, &ChannelName::from_path(channel, NameShape::Segment).unwrap(), &Settings::default())
         };
-        assert_eq!(rights(&token, "user-7"), publish.with(Right::Read));
+        assert_eq!(rights(&token, "user-7"), publish | Right::Read);
         assert_eq!(rights(&ticket, "user-17"), publish);
         for (identity, channel) in [(&token, "user-77"), (&token, "7"), (&ticket, "user-7"), (&Identity::Anonymous, "user-7")] {
             assert_eq!(rights(identity, channel), Rights::NONE, "{channel}");

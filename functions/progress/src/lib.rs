@@ -1,6 +1,6 @@
 //! Progress: jobs and uploads that are watched by any number of readers, and end.
 //!
-//! This file holds the choices; `upload.rs` counts an upload, the rules are in `tidewire-core`, the platform in `workers.rs`.
+//! This file holds the choices; `upload.rs` counts an upload, the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
 use sha2::{Digest, Sha256};
 use tidewire_core::{
@@ -45,15 +45,22 @@ impl Function for Progress {
 
     fn policy(settings: &Settings) -> Policy {
         let policy = Policy::new(Creation::OnPublish(ContentType::json()), settings);
-        Policy { check, rate: Some(RATE), max_life_s: Some(LIFE_S), retention: Retention { max_events: KEPT_EVENTS, ..policy.retention }, ..policy }
+        Policy {
+            check: |event, _, _| check(event).map(|()| event.into()),
+            rate: Some(RATE),
+            max_life_s: Some(LIFE_S),
+            retention: Retention { max_events: KEPT_EVENTS, ..policy.retention },
+            ..policy
+        }
     }
 
     // Change this first: whom the provider knows may watch any job. Who runs one or uploads has a ticket with all three rights.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
-            _ if settings.open_access || channel.is_demo() => Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Manage),
-            Identity::Token(_) => Rights::NONE.with(Right::Read),
-            identity => identity.granted(channel),
+            _ if settings.open_access || channel.is_demo() => Right::Read | Right::Publish | Right::Manage,
+            Identity::Token(_) => Right::Read.into(),
+            Identity::Ticket(ticket) => ticket.granted(channel),
+            Identity::Anonymous => Rights::NONE,
         }
     }
 }

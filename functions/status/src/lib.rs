@@ -1,6 +1,6 @@
 //! A status that changes rarely: set by `POST`, read by short polling, unchanged for the price of a 304.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platform in `workers.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
 use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Polling, Retention, Right, Rights, Settings};
 
@@ -42,8 +42,9 @@ impl Function for Status {
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,
-            Identity::Token(_) => Rights::NONE.with(Right::Read),
-            identity => identity.granted(channel),
+            Identity::Token(_) => Right::Read.into(),
+            Identity::Ticket(ticket) => ticket.granted(channel),
+            Identity::Anonymous => Rights::NONE,
         }
     }
 }

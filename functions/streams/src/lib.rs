@@ -27,7 +27,8 @@ impl Function for Streams {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,
             Identity::Token(token) if channel.as_str().split_once('/').is_some_and(|(owner, _)| owner == token.subject) => Rights::ALL,
-            identity => identity.granted(channel),
+            Identity::Ticket(ticket) => ticket.granted(channel),
+            Identity::Token(_) | Identity::Anonymous => Rights::NONE,
         }
     }
 }

@@ -72,7 +72,7 @@ impl<'a> Access<'a> {
 
 #[cfg(test)]
 mod tests {
-    use tidewire_core::{Origins, Right, Rights, Secret, Ticket};
+    use tidewire_core::{Origins, Right, Secret, Ticket};
 
     use super::*;
 
@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn ticket() -> String {
-        let ticket = Ticket { id: None, subject: None, channels: "*".into(), rights: Rights::NONE.with(Right::Read), expires_ms: NOW_MS + 1_000 };
+        let ticket = Ticket { id: None, subject: None, channels: "*".into(), rights: Right::Read.into(), expires_ms: NOW_MS + 1_000 };
         TicketKeys::parse(settings(|_| {}).ticket_keys.expose()).unwrap().mint(&ticket, "chat").unwrap()
     }
 

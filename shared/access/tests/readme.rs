@@ -36,7 +36,7 @@ fn a_ticket_that_a_backend_in_rust_minted_is_taken() {
     let headers = |name: &str| (name == "authorization").then(|| format!("Bearer {text}"));
     let head = RequestHead { method: "GET", url: "https://live.example/room-1", path: "/room-1", query: "", headers: &headers };
     let step = Access::new("chat", &settings).unwrap().identify(&head, NOW_MS).unwrap();
-    let rights = Rights::NONE.with(Right::Read).with(Right::Publish);
+    let rights = Right::Read | Right::Publish;
     let expected = Ticket { id: None, subject: Some("ann".into()), channels: "room-1".into(), rights, expires_ms: NOW_MS + 300_000 };
     assert!(matches!(step, Step::Known(Identity::Ticket(ticket)) if ticket == expected));
 }

@@ -32,7 +32,7 @@ mod wire;
 // What a function supplies.
 pub use function::{Asset, Function, Route, policy_of};
 pub use limits::{Bound, LIMITS, Limit};
-pub use policy::{Creation, Policy};
+pub use policy::{Check, Creation, Policy};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.

@@ -175,6 +175,11 @@ pub const LIMITS: &[Limit] = &[
         answer: "400 `presence-invalid`, also as an `error` frame",
     },
     Limit {
+        what: "`sub` of a credential, as the `id` of a member",
+        bound: fixed(presence::MAX_SUBJECT_BYTES as u64, "bytes", "A provider's subject is no longer (OpenID Connect Core 1.0, section 2)."),
+        answer: "400 `presence-invalid`, also as an `error` frame",
+    },
+    Limit {
         what: "`id` of a publish over WebSocket",
         bound: fixed(frame::MAX_ID_BYTES as u64, "bytes", "The answer repeats it."),
         answer: "an `error` frame, close code 3501",

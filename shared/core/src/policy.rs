@@ -1,5 +1,7 @@
 //! The decisions of a function about its channels.
 
+use std::borrow::Cow;
+
 use crate::access::Grant;
 use crate::channel::{Channel, Expiry, Keys, Offset, PageLimit, Retention};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,6 +30,15 @@ pub(crate) const DEMO_READERS: u64 = 1_000;
 /// Events of all its visitors together: a page for drawing may send twenty a second.
 pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 
+/// A function's own rules for an event, called for each event of a publish on every transport: `check(event, grant, now_ms)`.
+///
+/// The grant says who publishes; `now_ms` is the server's time in milliseconds since 1970. The check refuses the event with [`ErrorKind::EventRefused`], or
+/// returns the bytes to store, send and count: `event.into()` for the event as it is, or other bytes. Those must match the channel's content type and keep the
+/// limits of an event: [`ErrorKind::EventTooLarge`], [`ErrorKind::JsonTooDeep`].
+///
+/// Its result must depend on its arguments alone: a publish that is decided twice is checked twice. A publish that a producer repeats is not checked.
+pub type Check = for<'a> fn(&'a [u8], &Grant, u64) -> Result<Cow<'a, [u8]>>;
+
 /// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change); a function gives them once, from its settings.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -41,8 +52,8 @@ pub struct Policy {
     pub max_event_bytes: u64,
     /// Most events in one publish.
     pub max_batch_events: u64,
-    /// The function's own rules for an event, called for each event of a publish on every transport: refuses with [`ErrorKind::EventRefused`].
-    pub check: fn(&[u8]) -> Result<()>,
+    /// The function's own rules for an event.
+    pub check: Check,
     /// Deepest nesting of a JSON event.
     pub max_json_depth: u64,
     /// Most readers at once, if the platform can count them.
@@ -76,7 +87,7 @@ impl Policy {
             page: PageLimit { max_events: settings.page_max_events, max_bytes: settings.page_max_bytes },
             max_event_bytes: settings.max_event_bytes,
             max_batch_events: settings.max_batch_events,
-            check: |_| Ok(()),
+            check: |event, _, _| Ok(event.into()),
             max_json_depth: settings.max_json_depth,
             max_readers: settings.max_readers,
             rate: None,

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::access::{Grant, Right};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Reply, json};
 use crate::publish::depth;
@@ -12,6 +13,8 @@ use crate::settings::Settings;
 
 /// Longest id of a member, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 64;
+/// Longest subject that can be the id of a member, in bytes: the limit of OpenID Connect Core 1.0, section 2.
+pub(crate) const MAX_SUBJECT_BYTES: usize = 255;
 /// Longest state of a member, in bytes of JSON. A room of a hundred fits one frame, and one member the attachment of a socket.
 pub(crate) const MAX_STATE_BYTES: usize = 1_024;
 
@@ -27,7 +30,7 @@ pub struct Presence {
 /// A member that is present, or has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The id that the client chose, 1 to 64 bytes; every reader sees it.
+    /// The subject of its credential, at most 255 bytes, or the id that the client chose, 1 to 64 bytes; every reader sees it.
     pub id: String,
     /// A JSON object, as the client wrote it; `None` if the member left.
     pub state: Option<String>,
@@ -74,16 +77,25 @@ impl Presence {
 }
 
 impl Member {
-    /// The update that a client sends. Its state may be nested at most `max_json_depth` deep, like an event: every reader parses it.
+    /// The update that a client sends. Its `id` counts only if `grant` has no subject or has [`Right::Alias`]. Its state may be nested at most `max_json_depth`
+    /// deep, like an event: every reader parses it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::PresenceInvalid`] and [`ErrorKind::JsonTooDeep`].
-    pub fn new(id: String, state: &RawValue, max_json_depth: u64) -> Result<Member> {
+    pub fn new(id: String, state: &RawValue, grant: &Grant, max_json_depth: u64) -> Result<Member> {
         let invalid = |why: String| Err(Error::new(ErrorKind::PresenceInvalid, why));
         if !(1..=MAX_ID_BYTES).contains(&id.len()) {
             return invalid(format!("the id of a member must have 1 to {MAX_ID_BYTES} bytes"));
         }
+        let id = match &grant.subject {
+            Some(_) if grant.rights.allow(Right::Alias) => id,
+            Some(subject) if subject.len() > MAX_SUBJECT_BYTES => {
+                return invalid(format!("the subject of the credential must have at most {MAX_SUBJECT_BYTES} bytes to be the id of a member"));
+            }
+            Some(subject) => subject.clone(),
+            None => id,
+        };
         match state.get() {
             "null" => Ok(Member { id, state: None }),
             state if state.len() > MAX_STATE_BYTES => invalid(format!("a state must have at most {MAX_STATE_BYTES} bytes, this one has {}", state.len())),
@@ -96,7 +108,7 @@ impl Member {
     }
 
     /// Reads `{"id":"…","state":{…}}`, whatever its content type: a closing page can send it only as text.
-    pub(crate) fn parse(body: &[u8], max_json_depth: u64) -> Result<Member> {
+    pub(crate) fn parse(body: &[u8], grant: &Grant, max_json_depth: u64) -> Result<Member> {
         #[derive(Deserialize)]
         struct Said<'a> {
             id: String,
@@ -105,7 +117,7 @@ impl Member {
         }
         let said: Said<'_> =
             serde_json::from_slice(body).map_err(|error| Error::new(ErrorKind::PresenceInvalid, format!("the presence body is not valid: {error}")))?;
-        Member::new(said.id, said.state, max_json_depth)
+        Member::new(said.id, said.state, grant, max_json_depth)
     }
 
     /// The member as having left.
@@ -144,6 +156,7 @@ pub(crate) fn members_json(members: &[Member]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Rights;
 
     const TWO: Presence = Presence { lease_ms: 45_000, max_members: 2 };
 
@@ -152,7 +165,7 @@ mod tests {
     }
 
     fn parse(body: &str) -> Result<Member, ErrorKind> {
-        Member::parse(body.as_bytes(), 64).map_err(|error| error.kind())
+        Member::parse(body.as_bytes(), &Grant::default(), 64).map_err(|error| error.kind())
     }
 
     #[test]
@@ -160,6 +173,19 @@ mod tests {
         assert_eq!(parse(r#" {"id":"a","state": {"name": "Ann"} ,"more":1}"#), Ok(member("a", r#"{"name": "Ann"}"#)));
         assert_eq!(parse(r#"{"id":"a","state":null}"#), Ok(Member { id: "a".into(), state: None }));
         assert!(parse(&format!(r#"{{"id":"{}","state":{{"a":"{}"}}}}"#, "i".repeat(64), "s".repeat(1_016))).is_ok());
+    }
+
+    #[test]
+    fn who_has_a_subject_is_present_as_the_subject() {
+        let said = |subject: &str, rights: Rights| {
+            let grant = Grant { rights, subject: Some(subject.into()), ..Grant::default() };
+            Member::parse(br#"{"id":"ben","state":{}}"#, &grant, 64).map(|member| member.id).map_err(|error| error.kind())
+        };
+        let presence = Right::Presence.into();
+        assert_eq!(said("ann", presence), Ok("ann".into()));
+        assert_eq!(said("ann", presence | Right::Alias), Ok("ben".into()));
+        assert_eq!(said(&"é".repeat(127), presence), Ok("é".repeat(127)));
+        assert_eq!(said(&"é".repeat(128), presence), Err(ErrorKind::PresenceInvalid));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Function for Chat {
     }
 
     fn authorize(_: &Identity, _: &ChannelName, _: &Settings) -> Rights {
-        Rights::NONE.with(Right::Read).with(Right::Publish).with(Right::Presence)
+        Right::Read | Right::Publish | Right::Presence
     }
 }
 
@@ -263,7 +263,7 @@ fn frames_of_clients() {
                 });
                 let mut tallies = policy.tallies(&Grant::default(), producer.as_ref());
                 tallies.iter_mut().for_each(|tally| tally.known = known);
-                let decided = decide_publish(&data, producer.as_ref(), Some(&channel), &tallies, &policy, moment);
+                let decided = decide_publish(&data, &Grant::default(), producer.as_ref(), Some(&channel), &tallies, &policy, moment);
                 let answer = match &decided {
                     Err(error) => error_frame(Some(&name), error),
                     Ok(commit) => ack_frame(&name, commit.as_ref().map_or(&channel, |commit| &commit.channel).tail_offset()),

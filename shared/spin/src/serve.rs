@@ -121,7 +121,7 @@ async fn answer<F: Function>(
         }
         Operation::Announce => {
             admit(&store, &store.load().await.map_err(internal)?, &asked.grant).await?;
-            let (presence, said) = decide_announce(&bytes, &policy)?;
+            let (presence, said) = decide_announce(&bytes, &asked.grant, &policy)?;
             members(&store, presence, Some(said)).await?
         }
         Operation::Revoke => {
@@ -194,7 +194,7 @@ async fn decide_and_write(store: &Store, change: &Change, grant: &Grant, body: &
         slide(store, &mut look, None).await?;
     }
     let tallies = store.known(&look, change.tallies(grant, policy)).await.map_err(internal)?;
-    match decide_change(change, body, look.channel(), &tallies, policy, moment(&look))? {
+    match decide_change(change, grant, body, look.channel(), &tallies, policy, moment(&look))? {
         ChangeDecision::Write(Write::Nothing(reply)) => return Ok(reply),
         ChangeDecision::Write(Write::Commit(commit, reply)) => {
             if let Some(before) = &look.stored
@@ -211,7 +211,7 @@ async fn decide_and_write(store: &Store, change: &Change, grant: &Grant, body: &
     }
     let (transaction, look) = store.lock().await.map_err(internal)?;
     let tallies = store.known_on(transaction.connection(), &look, change.tallies(grant, policy)).await.map_err(internal)?;
-    let write = match decide_change(change, body, look.channel(), &tallies, policy, moment(&look)) {
+    let write = match decide_change(change, grant, body, look.channel(), &tallies, policy, moment(&look)) {
         Ok(ChangeDecision::Write(write)) => Ok(write),
         Ok(ChangeDecision::Erase(plan)) => {
             let event = store.event(&transaction, &look, plan.seq).await.map_err(internal)?;

@@ -130,7 +130,7 @@ impl<F: Function> ChannelObject<F> {
                 Operation::Change(change) => self.inner.change(change, channel, &grant, &body).await,
                 Operation::Head => decide_head(channel.as_ref(), &self.inner.policy),
                 Operation::Members => self.inner.policy.presence().and_then(|presence| self.inner.members(presence)).map(|members| presence_reply(&members)),
-                Operation::Announce => decide_announce(&body, &self.inner.policy)
+                Operation::Announce => decide_announce(&body, &grant, &self.inner.policy)
                     .and_then(|(presence, said)| self.inner.announce(presence, said, None))
                     .map(|members| presence_reply(&members)),
                 Operation::Revoke => match decide_revoke(&body, now_ms()) {
@@ -293,7 +293,7 @@ impl Inner {
     /// Carries out a change. Nothing comes between the decision and the write.
     async fn change(&self, change: &Change, channel: Option<Channel>, grant: &Grant, body: &[u8]) -> Answer<Reply> {
         let tallies = self.known(change.tallies(grant, &self.policy))?;
-        let write = match decide_change(change, body, channel.as_ref(), &tallies, &self.policy, self.moment())? {
+        let write = match decide_change(change, grant, body, channel.as_ref(), &tallies, &self.policy, self.moment())? {
             ChangeDecision::Write(write) => write,
             ChangeDecision::Erase(plan) => {
                 let event = self.store.event(plan.seq).map_err(|cause| internal(&cause))?;

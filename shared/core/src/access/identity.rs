@@ -64,13 +64,18 @@ impl Identity {
     /// The rights that a ticket grants in a channel; none for any other identity.
     pub fn granted(&self, channel: &ChannelName) -> Rights {
         match self {
-            Identity::Ticket(ticket) if ticket.covers(channel) => ticket.rights,
+            Identity::Ticket(ticket) => ticket.granted(channel),
             _ => Rights::NONE,
         }
     }
 }
 
 impl Ticket {
+    /// What it grants in a channel; nothing in one that it does not cover.
+    pub fn granted(&self, channel: &ChannelName) -> Rights {
+        if self.covers(channel) { self.rights } else { Rights::NONE }
+    }
+
     fn covers(&self, channel: &ChannelName) -> bool {
         match self.channels.strip_suffix('*') {
             Some(beginning) => channel.as_str().starts_with(beginning),
@@ -86,7 +91,7 @@ mod tests {
     use crate::channel::NameShape;
 
     fn granted(channels: &str, channel: &str) -> bool {
-        let rights = Rights::NONE.with(Right::Read);
+        let rights = Right::Read.into();
         let ticket = Ticket { id: None, subject: None, channels: channels.into(), rights, expires_ms: 0 };
         Identity::Ticket(ticket).granted(&ChannelName::from_path(channel, NameShape::Path).unwrap()) == rights
     }

@@ -1,5 +1,7 @@
 //! Rights.
 
+use std::ops::BitOr;
+
 use serde::{Deserialize, Serialize};
 
 /// One right.
@@ -11,8 +13,11 @@ pub enum Right {
     Publish,
     /// Create, close and delete the channel.
     Manage,
-    /// Be listed as a member. Reading the list takes [`Right::Read`].
+    /// Be listed as a member: under the subject of the credential, or under an id that the client chooses if the credential has no subject. Reading the list
+    /// takes [`Right::Read`].
     Presence,
+    /// With [`Right::Presence`]: choose that id although the credential names a subject, which every reader would see.
+    Alias,
 }
 
 impl Right {
@@ -22,11 +27,12 @@ impl Right {
             Right::Publish => "publish to",
             Right::Manage => "manage",
             Right::Presence => "be present in",
+            Right::Alias => "choose your id in",
         }
     }
 }
 
-/// The rights of an identity in one channel.
+/// The rights of an identity in one channel: `Right::Read | Right::Publish`, or `Right::Read.into()` for a single right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights(u8);
 
@@ -36,15 +42,31 @@ impl Rights {
     /// Every right.
     pub const ALL: Rights = Rights(u8::MAX);
 
-    /// Adds a right.
-    #[must_use]
-    pub fn with(self, right: Right) -> Rights {
-        Rights(self.0 | 1 << right as u8)
-    }
-
     /// Whether these include the right.
     pub fn allow(self, right: Right) -> bool {
         self.0 & 1 << right as u8 != 0
+    }
+}
+
+impl From<Right> for Rights {
+    fn from(right: Right) -> Rights {
+        Rights(1 << right as u8)
+    }
+}
+
+impl<T: Into<Rights>> BitOr<T> for Rights {
+    type Output = Rights;
+
+    fn bitor(self, more: T) -> Rights {
+        Rights(self.0 | more.into().0)
+    }
+}
+
+impl<T: Into<Rights>> BitOr<T> for Right {
+    type Output = Rights;
+
+    fn bitor(self, more: T) -> Rights {
+        Rights::from(self) | more
     }
 }
 
@@ -54,8 +76,10 @@ mod tests {
 
     #[test]
     fn allow_what_was_given_and_no_more() {
-        let reader = Rights::NONE.with(Right::Read);
+        let reader = Rights::from(Right::Read);
         assert!(reader.allow(Right::Read) && !reader.allow(Right::Publish) && !reader.allow(Right::Manage));
         assert!(Rights::ALL.allow(Right::Manage) && !Rights::NONE.allow(Right::Read));
+        let writer = Right::Publish | Right::Presence;
+        assert!((reader | writer) == (Right::Read | writer) && writer.allow(Right::Presence) && !writer.allow(Right::Read));
     }
 }

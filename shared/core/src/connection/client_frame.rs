@@ -106,7 +106,7 @@ pub fn client_frame(text: &str, grant: &Grant, max_bytes: u64, policy: &Policy, 
             }
         }
         ClientFrame::Presence { id, state } => {
-            let said = access.clone().and_then(|()| grant.demand(Right::Presence)).and_then(|()| Member::new(id, &state, policy.max_json_depth));
+            let said = access.clone().and_then(|()| grant.demand(Right::Presence)).and_then(|()| Member::new(id, &state, grant, policy.max_json_depth));
             // Who is present is told to every reader, so what went well has no answer of its own.
             said.and_then(|said| connection.announce(policy.presence()?, said))
                 .map_or_else(|error| FrameOutcome::answer(error_frame(None, &error)), |()| FrameOutcome::default())
@@ -125,7 +125,7 @@ fn publish(data: &RawValue, producer: Option<&Producer>, grant: &Grant, policy: 
     grant.demand(Right::Publish)?;
     let channel = connection.channel()?;
     let tallies = connection.known(policy.tallies(grant, producer))?;
-    match decide_publish(data, producer, channel.as_ref(), &tallies, policy, connection.moment())? {
+    match decide_publish(data, grant, producer, channel.as_ref(), &tallies, policy, connection.moment())? {
         Some(commit) => {
             let tail = commit.channel.tail_offset();
             connection.commit(commit).map(|()| tail)
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_publish_without_the_right_is_refused_and_the_connection_stays() {
         let mut room = Room::default();
-        let outcome = sent(PUBLISH, Rights::NONE.with(Right::Read), &mut room);
+        let outcome = sent(PUBLISH, Right::Read.into(), &mut room);
         assert_eq!((kinds(&outcome), outcome.end, outcome.is_refusal), (vec!["error access-denied".to_owned()], None, true));
         assert!(room.done.is_empty());
     }

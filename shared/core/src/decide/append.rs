@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use super::commit::{Commit, Write, write};
 use super::existing::existing;
 use super::moment::Moment;
+use crate::access::Grant;
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Reply;
@@ -37,7 +38,15 @@ fn begin(channel: Option<&Channel>, producer: Option<&Producer>, tallies: &[Tall
     Ok(if channel.closed { Begin::Closed(channel) } else { Begin::Open(channel) })
 }
 
-pub(crate) fn append(channel: Option<&Channel>, append: &Append, tallies: &[Tally], body: &[u8], policy: &Policy, moment: Moment) -> Result<Write> {
+pub(crate) fn append(
+    channel: Option<&Channel>,
+    append: &Append,
+    grant: &Grant,
+    tallies: &[Tally],
+    body: &[u8],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Write> {
     let channel = match begin(channel, append.producer.as_ref(), tallies, policy)? {
         Begin::Open(channel) => channel,
         Begin::Stored(channel, last) => return Ok(Write::Nothing(appended(&channel, Some(last), StatusCode::NO_CONTENT))),
@@ -72,7 +81,7 @@ pub(crate) fn append(channel: Option<&Channel>, append: &Append, tallies: &[Tall
     // The append that finishes the channel is its last: the rate must not refuse the result.
     let counted = if append.closed { 0 } else { events.len() as u64 };
     let tallies = Tally::check_rate(tallies, append.producer.as_ref(), counted, moment.now_ms)?;
-    let mut commit = write(channel, events, policy, moment)?.by(append.producer.as_ref(), tallies, moment);
+    let mut commit = write(channel, events, grant, policy, moment)?.by(append.producer.as_ref(), tallies, moment);
     if let Some(seq) = &append.stream_seq {
         commit.channel.stream_seq = Some(seq.clone());
         commit.is_channel_changed = true;
@@ -98,7 +107,7 @@ fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCo
     reply
 }
 
-/// Decides a publish of one JSON value over a WebSocket; `None` for a repeated publish, which is acknowledged with the tail.
+/// Decides a publish of one JSON value over a WebSocket, with the access of its connection; `None` for a repeated publish, which is acknowledged with the tail.
 /// `tallies` are [`Policy::tallies`], each with the state that the channel has of it.
 ///
 /// # Errors
@@ -106,6 +115,7 @@ fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCo
 /// As for an append.
 pub fn decide_publish(
     data: &RawValue,
+    grant: &Grant,
     producer: Option<&Producer>,
     channel: Option<&Channel>,
     tallies: &[Tally],
@@ -119,19 +129,21 @@ pub fn decide_publish(
     };
     let event = frame::event_data(data, &channel.content_type)?;
     let tallies = Tally::check_rate(tallies, producer, 1, moment.now_ms)?;
-    let commit = write(channel, vec![event], policy, moment)?;
+    let commit = write(channel, vec![event], grant, policy, moment)?;
     Ok(Some(commit.by(producer, tallies, moment)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::super::change::{ChangeDecision, decide_change};
     use super::*;
-    use crate::access::Grant;
+    use crate::error::ErrorKind;
     use crate::http::ContentType;
     use crate::policy::Creation;
     use crate::publish::Rate;
-    use crate::request::Change;
+    use crate::request::{Change, Create};
     use crate::settings::Settings;
 
     const NOW: Moment = Moment { now_ms: 5_000, entropy: 0, last_epoch: 0 };
@@ -142,7 +154,7 @@ mod tests {
 
     fn appended_to(channel: Option<&Channel>, stream_seq: Option<&str>, closed: bool, moment: Moment) -> Commit {
         let change = Change::Append(Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed, ..Append::default() });
-        match decide_change(&change, b"[1,[22]]", channel, &[], &policy(), moment).unwrap() {
+        match decide_change(&change, &Grant::default(), b"[1,[22]]", channel, &[], &policy(), moment).unwrap() {
             ChangeDecision::Write(Write::Commit(commit, _)) => *commit,
             other => panic!("{other:?}"),
         }
@@ -175,7 +187,7 @@ mod tests {
             let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
             let mut tallies = policy.tallies(&Grant::default(), None);
             tallies.iter_mut().for_each(|tally| tally.known = busy);
-            decide_change(&Change::Append(append), b"1", Some(&channel), &tallies, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
+            decide_change(&Change::Append(append), &Grant::default(), b"1", Some(&channel), &tallies, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
         };
         assert_eq!(decided(false), Err(ErrorKind::RateExceeded));
         assert_eq!(decided(true), Ok(()));
@@ -199,8 +211,77 @@ mod tests {
     fn a_publish_over_a_websocket_is_refused_after_the_end() {
         let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
         let data = RawValue::from_string("1".into()).unwrap();
-        let error = decide_publish(&data, None, Some(&channel), &[], &policy(), NOW).unwrap_err();
+        let error = decide_publish(&data, &Grant::default(), None, Some(&channel), &[], &policy(), NOW).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChannelClosed);
         assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
+    }
+
+    /// As functions write it: author = subject, the server's time, a cleaned text.
+    fn signed<'a>(event: &'a [u8], grant: &Grant, now_ms: u64) -> Result<Cow<'a, [u8]>> {
+        match (&grant.subject, event) {
+            (Some(subject), _) => Ok(format!("[{subject:?},{now_ms},{}]", String::from_utf8_lossy(event)).into_bytes().into()),
+            (None, b"[1]") => Ok(event.strip_prefix(b"[").unwrap().strip_suffix(b"]").unwrap().into()),
+            (None, b"0") => Ok(b"no JSON".into()),
+            (None, _) => Ok(event.into()),
+        }
+    }
+
+    /// What is stored of the events in `body`, by HTTP with and without a channel, and of each of them over WebSocket.
+    fn stored(body: &str, grant: &Grant, policy: &Policy) -> [Result<Vec<String>, ErrorKind>; 3] {
+        let (channel, content_type) = (Channel::new(1, ContentType::json()), Some(ContentType::json()));
+        let texts = |commit: &Commit| {
+            assert_eq!(commit.channel.total, commit.rows.iter().map(|row| row.event.data.len() as u64).sum::<u64>());
+            commit.rows.iter().map(|row| String::from_utf8(row.event.data.clone()).unwrap()).collect::<Vec<_>>()
+        };
+        let committed = |change: &Change, channel| match decide_change(change, grant, body.as_bytes(), channel, &[], policy, NOW) {
+            Ok(ChangeDecision::Write(Write::Commit(commit, _))) => Ok(texts(&commit)),
+            other => Err(other.map(|_| ()).unwrap_err().kind()),
+        };
+        let create = Change::Create(Create { content_type: content_type.clone(), ..Create::default() });
+        let values: Vec<&RawValue> = serde_json::from_str(body).unwrap();
+        let published = |value: &&RawValue| match decide_publish(value, grant, None, Some(&channel), &[], policy, NOW) {
+            Ok(commit) => Ok(texts(&commit.unwrap()).remove(0)),
+            Err(error) => Err(error.kind()),
+        };
+        [
+            committed(&Change::Append(Append { content_type, ..Append::default() }), Some(&channel)),
+            committed(&create, None),
+            values.iter().map(published).collect(),
+        ]
+    }
+
+    #[test]
+    fn what_the_check_returns_is_stored_and_counted_on_every_way_in() {
+        let policy = Policy { check: signed, ..policy() };
+        let ann = Grant { subject: Some("ann".into()), ..Grant::default() };
+        let texts = |texts: [&str; 2]| Ok(texts.map(String::from).to_vec());
+        assert_eq!(stored("[1,[2]]", &ann, &policy), [(); 3].map(|()| texts([r#"["ann",5000,1]"#, r#"["ann",5000,[2]]"#])));
+        assert_eq!(stored("[ 7, [1]]", &Grant::default(), &policy), [(); 3].map(|()| texts(["7", "1"])));
+    }
+
+    #[test]
+    fn what_the_check_returns_keeps_the_limits_and_is_json() {
+        let policy = Policy { check: signed, max_event_bytes: 17, max_json_depth: 2, ..policy() };
+        let ann = Grant { subject: Some("ann".into()), ..Grant::default() };
+        assert_eq!(stored("[1234]", &ann, &policy), [(); 3].map(|()| Ok(vec![r#"["ann",5000,1234]"#.into()])));
+        assert_eq!(stored("[12345]", &ann, &policy), [(); 3].map(|()| Err(ErrorKind::EventTooLarge)));
+        assert_eq!(stored("[[[]]]", &Grant::default(), &policy), [(); 3].map(|()| Ok(vec!["[[]]".into()])));
+        assert_eq!(stored("[[[]]]", &ann, &policy), [(); 3].map(|()| Err(ErrorKind::JsonTooDeep)));
+        assert_eq!(stored("[0]", &Grant::default(), &policy), [(); 3].map(|()| Err(ErrorKind::Internal)));
+    }
+
+    #[test]
+    fn what_a_producer_repeats_is_not_checked_again() {
+        let policy = Policy { check: |_, _, _| Err(Error::new(ErrorKind::EventRefused, "")), ..policy() };
+        let (channel, producer) = (Channel::new(1, ContentType::json()), Producer { id: "p".into(), epoch: 0, seq: 3 });
+        let mut tallies = policy.tallies(&Grant::default(), Some(&producer));
+        tallies.iter_mut().for_each(|tally| tally.known = Some(producer.state(0)));
+        let append = Change::Append(Append { content_type: Some(ContentType::json()), producer: Some(producer.clone()), ..Append::default() });
+        assert!(matches!(
+            decide_change(&append, &Grant::default(), b"1", Some(&channel), &tallies, &policy, NOW),
+            Ok(ChangeDecision::Write(Write::Nothing(_)))
+        ));
+        let data = RawValue::from_string("1".into()).unwrap();
+        assert!(decide_publish(&data, &Grant::default(), Some(&producer), Some(&channel), &tallies, &policy, NOW).unwrap().is_none());
     }
 }

@@ -3,7 +3,7 @@
 use http::{StatusCode, header};
 
 use super::existing::existing;
-use crate::access::Revocation;
+use crate::access::{Grant, Revocation};
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Reply;
@@ -35,14 +35,14 @@ pub fn decide_stats(is_text: bool, channel: Option<&Channel>) -> Result<Stats> {
     Ok(Stats::of(channel, is_text))
 }
 
-/// The member's update in `body`, and the rules for it. Apply it with [`Presence::update`], then answer with the members.
+/// The update in `body` of the member whose access is `grant`, and the rules for it. Apply it with [`Presence::update`], then answer with the members.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::RouteNotFound`] if the function has no presence; [`ErrorKind::PresenceInvalid`] and [`ErrorKind::JsonTooDeep`].
-pub fn decide_announce(body: &[u8], policy: &Policy) -> Result<(Presence, Member)> {
+pub fn decide_announce(body: &[u8], grant: &Grant, policy: &Policy) -> Result<(Presence, Member)> {
     let presence = policy.presence()?;
-    Ok((presence, Member::parse(body, policy.max_json_depth)?))
+    Ok((presence, Member::parse(body, grant, policy.max_json_depth)?))
 }
 
 /// The revocation in `body`, and the answer: store it, end the connections that it affects, then answer. The channel need not exist.

@@ -6,6 +6,7 @@ use super::create::create;
 use super::delete::delete;
 use super::erase::{ErasePlan, erase};
 use super::moment::Moment;
+use crate::access::Grant;
 use crate::channel::Channel;
 use crate::error::Result;
 use crate::policy::Policy;
@@ -21,16 +22,24 @@ pub enum ChangeDecision {
     Erase(ErasePlan),
 }
 
-/// Decides a change. `channel` must be `None` for a channel that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `tallies` are
+/// Decides a change by the client whose access is `grant`. `channel` must be `None` for a channel that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `tallies` are
 /// [`Change::tallies`], each with the state that the channel has of it.
 ///
 /// # Errors
 ///
 /// The error that Durable Streams defines for the request and state; nothing was changed.
-pub fn decide_change(change: &Change, body: &[u8], channel: Option<&Channel>, tallies: &[Tally], policy: &Policy, moment: Moment) -> Result<ChangeDecision> {
+pub fn decide_change(
+    change: &Change,
+    grant: &Grant,
+    body: &[u8],
+    channel: Option<&Channel>,
+    tallies: &[Tally],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<ChangeDecision> {
     let decision = match change {
-        Change::Create(asked) => ChangeDecision::Write(create(channel, asked, tallies, body, policy, moment)?),
-        Change::Append(asked) => ChangeDecision::Write(append(channel, asked, tallies, body, policy, moment)?),
+        Change::Create(asked) => ChangeDecision::Write(create(channel, asked, grant, tallies, body, policy, moment)?),
+        Change::Append(asked) => ChangeDecision::Write(append(channel, asked, grant, tallies, body, policy, moment)?),
         Change::Delete { .. } => ChangeDecision::Write(delete(channel)?),
         Change::Erase { offset, by, .. } => ChangeDecision::Erase(erase(*offset, by.as_ref(), channel, policy)?),
     };

@@ -1,9 +1,14 @@
 //! The writes of a change, for the adapter.
 
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
 use super::moment::Moment;
+use crate::access::Grant;
 use crate::channel::{Channel, Event, Row};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Reply;
+use crate::http::{ContentType, Reply};
 use crate::policy::Policy;
 use crate::publish::{Forgetting, Producer, ProducerState, depth};
 
@@ -47,19 +52,13 @@ impl Commit {
 }
 
 /// The rows for new events and the channel after them; creates the channel if it does not exist.
-pub(crate) fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy, moment: Moment) -> Result<Commit> {
+pub(crate) fn write(mut channel: Channel, events: Vec<Vec<u8>>, grant: &Grant, policy: &Policy, moment: Moment) -> Result<Commit> {
     if events.len() as u64 > policy.max_batch_events {
         let why = format!("one publish has {} events, at most {} are allowed: send them in several", events.len(), policy.max_batch_events);
         return Err(Error::new(ErrorKind::BatchTooLarge, why));
     }
-    if let Some(large) = events.iter().find(|event| event.len() as u64 > policy.max_event_bytes) {
-        let why = format!("an event has {} bytes, at most {} are allowed", large.len(), policy.max_event_bytes);
-        return Err(Error::new(ErrorKind::EventTooLarge, why));
-    }
-    if channel.content_type.is_json() {
-        events.iter().try_for_each(|event| depth::check(event, policy.max_json_depth))?;
-    }
-    events.iter().try_for_each(|event| (policy.check)(event))?;
+    within_limits(&events, &channel.content_type, policy)?;
+    let events = events.into_iter().map(|event| checked(event, &channel.content_type, grant, policy, moment.now_ms)).collect::<Result<Vec<_>>>()?;
     let is_new = !channel.exists();
     if is_new {
         channel.epoch = moment.epoch();
@@ -77,4 +76,35 @@ pub(crate) fn write(mut channel: Channel, events: Vec<Vec<u8>>, policy: &Policy,
         })
         .collect();
     Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, tallies: Vec::new(), forgetting: None, erased: None })
+}
+
+/// Refuses events that are too long, and JSON that is too deep.
+fn within_limits(events: &[Vec<u8>], content_type: &ContentType, policy: &Policy) -> Result<()> {
+    if let Some(large) = events.iter().find(|event| event.len() as u64 > policy.max_event_bytes) {
+        let why = format!("an event has {} bytes, at most {} are allowed", large.len(), policy.max_event_bytes);
+        return Err(Error::new(ErrorKind::EventTooLarge, why));
+    }
+    if content_type.is_json() {
+        events.iter().try_for_each(|event| depth::check(event, policy.max_json_depth))?;
+    }
+    Ok(())
+}
+
+/// The bytes to store for an event, by the function's own rules. Readers parse them, so other bytes than the client's must keep the same limits.
+fn checked(event: Vec<u8>, content_type: &ContentType, grant: &Grant, policy: &Policy, now_ms: u64) -> Result<Vec<u8>> {
+    let changed = match (policy.check)(&event, grant, now_ms)? {
+        Cow::Borrowed(same) if std::ptr::eq(same, event.as_slice()) => None,
+        changed => Some(changed.into_owned()),
+    };
+    let Some(changed) = changed else { return Ok(event) };
+    let is_right = match content_type {
+        json if json.is_json() => serde_json::from_slice::<&RawValue>(&changed).is_ok(),
+        text if text.is_text() => std::str::from_utf8(&changed).is_ok(),
+        _ => true,
+    };
+    if !is_right {
+        return Err(Error::new(ErrorKind::Internal, format!("the check of the function returned bytes that are not {}", content_type.as_str())));
+    }
+    within_limits(std::slice::from_ref(&changed), content_type, policy)?;
+    Ok(changed)
 }

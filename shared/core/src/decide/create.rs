@@ -4,6 +4,7 @@ use http::{StatusCode, header};
 
 use super::commit::{Write, write};
 use super::moment::Moment;
+use crate::access::Grant;
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::{reply, set};
@@ -12,7 +13,15 @@ use crate::policy::Policy;
 use crate::publish::{Tally, batch};
 use crate::request::Create;
 
-pub(crate) fn create(channel: Option<&Channel>, create: &Create, tallies: &[Tally], body: &[u8], policy: &Policy, moment: Moment) -> Result<Write> {
+pub(crate) fn create(
+    channel: Option<&Channel>,
+    create: &Create,
+    grant: &Grant,
+    tallies: &[Tally],
+    body: &[u8],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Write> {
     let Create { content_type, closed, expiry, location, .. } = create;
     let closed = *closed;
     let expiry = policy.expiry(*expiry, moment.now_ms)?;
@@ -43,7 +52,7 @@ pub(crate) fn create(channel: Option<&Channel>, create: &Create, tallies: &[Tall
     // As for an append: the event that finishes the channel is never over the rate, and an empty body counts for nothing.
     let counted = if closed { 0 } else { events.len() as u64 };
     let tallies = if counted > 0 { Tally::check_rate(tallies, None, counted, moment.now_ms)? } else { Vec::new() };
-    let mut commit = write(Channel::absent(content_type), events, policy, moment)?.by(None, tallies, moment);
+    let mut commit = write(Channel::absent(content_type), events, grant, policy, moment)?.by(None, tallies, moment);
     commit.channel.closed = closed;
     commit.channel.expiry = expiry.map(|expiry| expiry.begun(moment.now_ms));
     let reply = created(StatusCode::CREATED, &commit.channel, location);
@@ -61,7 +70,6 @@ fn created(status: StatusCode, channel: &Channel, location: &str) -> Reply {
 mod tests {
     use super::super::change::{ChangeDecision, decide_change};
     use super::*;
-    use crate::access::Grant;
     use crate::policy::Creation;
     use crate::publish::Rate;
     use crate::request::Change;
@@ -75,7 +83,7 @@ mod tests {
         let created = |closed, body: &[u8]| {
             let create = Change::Create(Create { content_type: Some(ContentType::json()), closed, ..Create::default() });
             let tallies = create.tallies(&Grant::default(), &policy);
-            match decide_change(&create, body, None, &tallies, &policy, NOW) {
+            match decide_change(&create, &Grant::default(), body, None, &tallies, &policy, NOW) {
                 Ok(ChangeDecision::Write(Write::Commit(commit, _))) => Ok(commit.tallies.iter().map(|(_, state)| state.busy_until_ms).collect::<Vec<_>>()),
                 other => Err(other.map(|_| ()).unwrap_err().kind()),
             }

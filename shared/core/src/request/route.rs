@@ -240,7 +240,7 @@ mod tests {
         }
 
         fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
-            if channel.as_str() == "public" { Rights::NONE.with(Right::Read).with(Right::Publish) } else { Rights::NONE }
+            if channel.as_str() == "public" { Right::Read | Right::Publish } else { Rights::NONE }
         }
     }
 

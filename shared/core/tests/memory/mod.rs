@@ -137,7 +137,7 @@ impl Memory {
                 return Ok(answer(presence_reply(&members_at(&log.leases, now_ms))));
             }
             Operation::Announce => {
-                let (presence, member) = decide_announce(&ask.body, policy)?;
+                let (presence, member) = decide_announce(&ask.body, &grant, policy)?;
                 let (members, _) = log.announce(presence, member, now_ms)?;
                 return Ok(answer(presence_reply(&members)));
             }
@@ -148,7 +148,7 @@ impl Memory {
             }
         };
         let tallies = log.known(change.tallies(&grant, policy));
-        let write = match decide_change(change, &ask.body, channel.as_ref(), &tallies, policy, log.moment(now_ms))? {
+        let write = match decide_change(change, &grant, &ask.body, channel.as_ref(), &tallies, policy, log.moment(now_ms))? {
             ChangeDecision::Write(write) => write,
             ChangeDecision::Erase(plan) => {
                 let row = log.rows.iter().find(|row| row.event.seq == plan.seq);
