@@ -8,6 +8,7 @@ import { basename, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
+import { declaring } from "./manifest.ts";
 import { PLATFORM, RUNTIME } from "./platform.ts";
 import { faultsOf } from "./secrets.ts";
 
@@ -48,7 +49,7 @@ const variables = (vars: Record<string, string>) => Object.entries(vars).flatMap
 
 /** The real Spin has no port for tests, and says nothing when it answers. */
 const realSpin: Command = (port, state, { vars = {}, manifest = MANIFEST }) => [
-  ...[SPIN, "up", "--from", manifest, "--listen", `127.0.0.1:${port}`, "--state-dir", state],
+  ...[SPIN, "up", "--from", declaring(manifest, vars, state), "--listen", `127.0.0.1:${port}`, "--state-dir", state],
   ...variables(vars),
 ];
 
@@ -63,7 +64,7 @@ const COMMANDS = {
   ],
   host: (port, state, { vars = {}, manifest = MANIFEST }) => [
     SPIN_HOST,
-    ...["--manifest", manifest, "--state", state],
+    ...["--manifest", declaring(manifest, vars, state), "--state", state],
     ...["--cache", join(OUTPUT, "compiled")],
     ...["--listen", `127.0.0.1:${port}`, "--control", "127.0.0.1:0", "--until-stdin-ends"],
     ...variables(vars),

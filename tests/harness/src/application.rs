@@ -10,8 +10,12 @@ use serde::Deserialize;
 use crate::manifest;
 use crate::project::Project;
 
+/// The settings of the first hour, which every manifest declares. Each other one has its default where it is not declared.
+pub const DECLARED: [&str; 6] = ["open_access", "ticket_keys", "jwks_url", "jwt_issuer", "jwt_audience", "allowed_origins"];
 /// Variables whose values Spin must not show.
 const SECRETS: [&str; 1] = ["ticket_keys"];
+/// The component that serves files alone.
+const GALLERY: &str = "gallery";
 /// The one that is no setting: what a component may ask is for the manifest to say.
 const JWKS_ORIGIN: &str = "jwks_origin";
 
@@ -128,16 +132,16 @@ impl Application {
 /// A setting: the name of its variable, and its default.
 pub type Setting<'a> = (String, &'a str);
 
-/// Everything that is wrong, a sentence each.
-pub fn lint(root: &Application, functions: &[Application], settings: &[Setting<'_>]) -> Vec<String> {
+/// Everything that is wrong, a sentence each: `declared` is what each manifest declares of the settings.
+pub fn lint(root: &Application, functions: &[Application], settings: &[Setting<'_>], declared: &[&str]) -> Vec<String> {
     let mut problems = Vec::new();
     for application in [root].into_iter().chain(functions) {
         problems.extend(routes(application));
-        problems.extend(variables(application, settings));
+        problems.extend(variables(application, settings, declared));
+        problems.extend(given(application));
         problems.extend(builds(application));
     }
     for function in functions {
-        problems.extend(given(function, settings));
         problems.extend(store(function));
         problems.extend(agreement(root, function));
     }
@@ -185,17 +189,17 @@ fn builds(application: &Application) -> Vec<String> {
     problems
 }
 
-/// The variables are the settings.
-fn variables(application: &Application, settings: &[Setting<'_>]) -> Vec<String> {
+/// The variables are settings, with the defaults of the table: a setting behaves the same whether it is declared or not.
+fn variables(application: &Application, settings: &[Setting<'_>], declared: &[&str]) -> Vec<String> {
     let Application { place, manifest } = application;
     let mut problems = Vec::new();
     for (name, default) in settings {
         match manifest.variables.get(name) {
-            None => problems.push(format!("{place}: the variable {name} is missing")),
+            None if declared.contains(&name.as_str()) => problems.push(format!("{place}: the variable {name} is missing")),
             Some(variable) if variable.default != *default => {
                 problems.push(format!("{place}: the default of {name} is {}, not {default}", variable.default));
             }
-            Some(_) => {}
+            _ => {}
         }
     }
     for (name, _) in manifest.variables.iter().filter(|(name, variable)| SECRETS.contains(&name.as_str()) != variable.secret) {
@@ -207,11 +211,12 @@ fn variables(application: &Application, settings: &[Setting<'_>]) -> Vec<String>
     problems
 }
 
-/// Each component of a function is given all settings. Where the root agrees with the function, so are its own.
-fn given(function: &Application, settings: &[Setting<'_>]) -> Vec<String> {
-    let Application { place, manifest } = function;
-    let given: BTreeMap<String, String> = settings.iter().map(|(name, _)| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
-    let lacking = manifest.component.iter().filter(|(_, component)| component.variables != given);
+/// Each component is given all settings that its manifest declares: one that it lacked could be set without effect. The gallery has none.
+fn given(application: &Application) -> Vec<String> {
+    let Application { place, manifest } = application;
+    let names = manifest.variables.keys().filter(|name| *name != JWKS_ORIGIN);
+    let given: BTreeMap<String, String> = names.map(|name| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
+    let lacking = manifest.component.iter().filter(|(id, component)| component.variables != given && *id != GALLERY);
     lacking.map(|(id, _)| format!("{place}: {id} is not given all variables under their own names")).collect()
 }
 

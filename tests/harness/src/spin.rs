@@ -2,13 +2,14 @@
 //!
 //! `spin` is no package of any registry, so a machine without it serves the same manifest by tests/spin-host.
 
-use std::env;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result};
+use toml::{Table, Value};
 
 use crate::project::Project;
 use crate::rust::{self, WASI};
@@ -58,12 +59,13 @@ impl Runtime {
     }
 
     /// Serves the root manifest, built for development, on this port of the loopback address.
-    pub fn serve(&self, project: &Project, port: u16, state: &Path, variables: &[String]) -> Command {
-        let mut command = self.up(project, &project.root().join("spin.toml"), port, state);
-        for variable in variables {
-            command.args(["--variable", &lower_case_name(variable)]);
+    pub fn serve(&self, project: &Project, port: u16, state: &Path, variables: &[String]) -> Result<Command> {
+        let variables: Vec<_> = variables.iter().map(|variable| lower_case_name(variable)).collect();
+        let mut command = self.up(project, &declaring(&project.root().join("spin.toml"), &variables, state)?, port, state);
+        for variable in &variables {
+            command.args(["--variable", variable]);
         }
-        command
+        Ok(command)
     }
 
     /// Builds the application of this manifest for development first.
@@ -89,6 +91,47 @@ impl Runtime {
         };
         command.args(["--listen", &address, "--profile", "debug"]).current_dir(project.root());
         command
+    }
+}
+
+/// The manifest, or where it lacks some of these variables (`name=value`) a copy in `state` that declares them and gives them to its components.
+///
+/// # Errors
+/// When the manifest cannot be read, or the copy not written.
+pub fn declaring(manifest: &Path, variables: &[String], state: &Path) -> Result<PathBuf> {
+    let place = || manifest.display().to_string();
+    let mut table: Table = toml::from_str(&fs::read_to_string(manifest).with_context(place)?).with_context(place)?;
+    let declared = table.get_mut("variables").and_then(Value::as_table_mut).with_context(place)?;
+    let names = variables.iter().map(|variable| variable.split('=').next().unwrap_or_default().to_owned());
+    let absent: Vec<String> = names.filter(|name| !declared.contains_key(name)).collect();
+    if absent.is_empty() {
+        return Ok(manifest.to_owned());
+    }
+    declared.extend(absent.iter().map(|name| (name.clone(), Table::from_iter([("default".to_owned(), "".into())]).into())));
+    let folder = manifest.parent().with_context(place)?;
+    for component in tables(table.get_mut("component")) {
+        if let Some(given) = component.get_mut("variables").and_then(Value::as_table_mut) {
+            given.extend(absent.iter().map(|name| (name.clone(), format!("{{{{ {name} }}}}").into())));
+        }
+        absolute(component, folder);
+        tables(component.get_mut("profile")).for_each(|profile| absolute(profile, folder));
+    }
+    let copy = state.join("spin.toml");
+    fs::write(&copy, toml::to_string(&table)?).with_context(|| copy.display().to_string())?;
+    Ok(copy)
+}
+
+/// The tables in a table.
+fn tables(of: Option<&mut Value>) -> impl Iterator<Item = &mut Table> {
+    of.and_then(Value::as_table_mut).into_iter().flat_map(|table| table.iter_mut()).filter_map(|(_, value)| value.as_table_mut())
+}
+
+/// What is built lies where the manifest lay.
+fn absolute(component: &mut Table, folder: &Path) {
+    if let Some(source) = component.get_mut("source")
+        && let Some(path) = source.as_str().map(|path| folder.join(path))
+    {
+        *source = path.display().to_string().into();
     }
 }
 

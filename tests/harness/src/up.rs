@@ -96,7 +96,7 @@ impl Server {
                 let runtime = Runtime::here();
                 eprintln!("spin is {runtime}");
                 step::run("build the Spin components", &mut spin::build(project, Profile::Debug), &project.log("build-spin"))?;
-                runtime.serve(project, port, state, variables)
+                runtime.serve(project, port, state, variables)?
             }
         };
         let log = state.join("server.log");

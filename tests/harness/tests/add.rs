@@ -186,10 +186,10 @@ fn a_component_joins_with_its_variables_and_its_route() {
 fn two_components_share_one_vendor_folder_and_settings_that_were_changed_stay() {
     let application = Folder::with_application("two");
     add(&application, "status", "live-status", "live-status", "").unwrap();
-    let changed = application.read("spin.toml").replace("default = \"2000\"", "default = \"777\"");
+    let changed = application.read("spin.toml").replace("https://jwks.invalid", "https://keys.example");
     fs::write(application.0.join("spin.toml"), changed).unwrap();
     add(&application, "feed", "news", "parts/news", "/live/...").unwrap();
-    assert_eq!(application.manifest()["variables"]["retry_ms"]["default"].as_str(), Some("777"));
+    assert_eq!(application.manifest()["variables"]["jwks_origin"]["default"].as_str(), Some("https://keys.example"));
     assert_eq!(application.manifest()["trigger"]["http"][1]["route"].as_str(), Some("/live/..."));
     assert!(!application.0.join("parts/news/vendor").exists());
 

@@ -1,10 +1,13 @@
 //! The manifests of this repository pass the lint, and the lint can fail.
 
+use std::fs;
+
 use tidewire_core::SETTINGS;
 use tidewire_harness::application::{self, Application};
 use tidewire_harness::lock::Lock;
 use tidewire_harness::manifest::{Manifest, lint};
 use tidewire_harness::project::Project;
+use tidewire_harness::spin::declaring;
 use tidewire_harness::tool::WORKER_BUILD;
 
 const ROOT: &str = r#"
@@ -177,7 +180,7 @@ fn problems_of_spin_feed_with(old: &str, new: &str) -> Vec<String> {
     assert!(feed.contains(old), "nothing to replace");
     let root = Application::parse("spin.toml", SPIN_ROOT).unwrap();
     let feed = Application::parse("functions/feed/spin.toml", &feed.replace(old, new)).unwrap();
-    application::lint(&root, &[feed], &[("retry_ms".to_owned(), "2000")])
+    application::lint(&root, &[feed], &[("retry_ms".to_owned(), "2000"), ("page_max_events".to_owned(), "1000")], &["retry_ms"])
 }
 
 #[test]
@@ -186,7 +189,7 @@ fn the_applications_of_this_repository_are_right() {
     let settings = SETTINGS.iter().filter(|setting| setting.name != "BASE_PATH").map(|setting| (setting.name.to_lowercase(), setting.default));
     let (root, functions) = Application::read_all(&Project::here()).unwrap();
     assert!(!functions.is_empty(), "no function has an application");
-    assert_eq!(application::lint(&root, &functions, &settings.collect::<Vec<_>>()), Vec::<String>::new());
+    assert_eq!(application::lint(&root, &functions, &settings.collect::<Vec<_>>(), &application::DECLARED), Vec::<String>::new());
 }
 
 #[test]
@@ -203,6 +206,9 @@ fn each_fault_of_an_application_is_found() {
         ("component = \"feed\"", "component = \"chat\"", "the route /feed/... leads to chat, which is no component"),
         ("\"2000\"", "\"1000\"", "the default of retry_ms is 1000, not 2000"),
         ("retry_ms = { default", "retry = { default", "the variable retry_ms is missing"),
+        ("retry_ms = { default = \"2000\" }", "retry_ms = { default = \"2000\" }\npage_max_events = { default = \"9\" }", "the default of page_max_events is 9, not 1000"),
+        ("retry_ms = { default = \"2000\" }", "retry_ms = { default = \"2000\" }\npages = { default = \"1\" }", "the variable pages is no setting"),
+        ("retry_ms = { default = \"2000\" }", "retry_ms = { default = \"2000\" }\npage_max_events = { default = \"1000\" }", "feed is not given all variables under their own names"),
         ("{{ retry_ms }}", "500", "feed is not given all variables under their own names"),
         ("[\"default\"]", "[]", "feed lacks sqlite_databases = [\"default\"]"),
         ("tidewire-feed", "my-feed", "the name is my-feed, not tidewire-feed"),
@@ -214,4 +220,21 @@ fn each_fault_of_an_application_is_found() {
         let problem = format!("functions/feed/spin.toml: {problem}");
         assert!(problems_of_spin_feed_with(old, new).contains(&problem), "{problem}");
     }
+}
+
+#[test]
+fn a_setting_that_no_manifest_declares_can_be_set() {
+    let root = Project::here().root().to_path_buf();
+    let (manifest, state) = (root.join("spin.toml"), std::env::temp_dir().join(format!("tidewire-manifest-{}", std::process::id())));
+    fs::create_dir_all(&state).unwrap();
+    assert_eq!(declaring(&manifest, &["open_access=true".into()], &state).unwrap(), manifest);
+    let copy = fs::read_to_string(declaring(&manifest, &["open_access=true".into(), "retry_ms=500".into()], &state).unwrap()).unwrap();
+    let (copy, ours): (toml::Table, toml::Table) = (toml::from_str(&copy).unwrap(), toml::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap());
+    assert_eq!(copy["variables"]["retry_ms"]["default"].as_str(), Some(""));
+    let source = |manifest: &toml::Table| manifest["component"]["feed"]["profile"]["debug"]["source"].as_str().unwrap().to_owned();
+    assert_eq!(source(&copy), root.join(source(&ours)).display().to_string());
+    for (id, component) in copy["component"].as_table().unwrap() {
+        assert_eq!(component.get("variables").map(|given| given["retry_ms"].as_str()), (id != "gallery").then_some(Some("{{ retry_ms }}")), "{id}");
+    }
+    fs::remove_dir_all(&state).unwrap();
 }

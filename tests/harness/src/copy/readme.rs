@@ -16,9 +16,9 @@ const PLACE: &str = "`shared/` beside `functions/`";
 /// What templates say of both platforms, and what is true of a copy for Workers and of one for Spin.
 const SENTENCES: [(&str, &str, &str); 3] = [
     (
-        "Variables go under `[vars]` in `wrangler.toml`, or stand in `spin.toml` in lower case.",
+        "Variables go under `[vars]` in `wrangler.toml`, or, in lower case, into `spin.toml` ([two lines](vendor/core/SETTINGS.md#how-to-set-one)).",
         "Variables go under `[vars]` in `wrangler.toml`.",
-        "Variables stand in `spin.toml` in lower case.",
+        "Variables go, in lower case, into `spin.toml` ([two lines](vendor/core/SETTINGS.md#how-to-set-one)).",
     ),
     (
         "`OPEN_ACCESS=\"true\"` in `.dev.vars` (`spin up --variable open_access=true`)",
