@@ -7,6 +7,7 @@ import { eventually } from "../harness/eventually.ts";
 import { offers } from "../harness/platform.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { describeOwnServer, freshName, useOwnServer, useServer } from "../harness/suite.ts";
+import { freshKey, mint, ticketKeys } from "../harness/ticket.ts";
 
 const browser = useBrowser();
 
@@ -376,5 +377,36 @@ describeOwnServer("the chat page on a server of its own", () => {
     await bo.sees("before", "one", "two");
     await ann.sees("before", "one", "two");
     await eventually("they see each other again", async () => (await ann.people()).includes("Bo") && (await bo.people()).includes("Ann"));
+  });
+});
+
+describeOwnServer("the chat page with a ticket", () => {
+  const key = freshKey();
+  const server = useOwnServer("chat-page", { OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(key) });
+
+  test("who has one is its subject in the room and beside each message, also after a reload", async () => {
+    const name = `room-${freshName()}`;
+    const withTicket = (sub: string) => async (page: Page) => {
+      const value = mint(key, { aud: "chat", ch: name, rights: ["read", "publish", "presence"], sub });
+      await page.context().addCookies([{ name: "tidewire-ticket", value, url: server.url, httpOnly: true }]);
+    };
+    const ann = await Person.enter(`${server.url}/chat/#${name}`, "Ann", withTicket("ann"));
+    const bo = await Person.enter(`${server.url}/chat/#${name}`, "Bo", withTicket("bo"));
+    await eventually("each is there once", async () => (await ann.people()).join() === "Ann (you),Bo" && (await bo.people()).join() === "Bo (you),Ann");
+    await ann.page.fill('[data-role="text"]', "Hello");
+    await eventually("Bo sees Ann type", async () => (await bo.page.innerText('[data-role="typing"]')) === "Ann is typing…");
+    expect(await ann.page.innerText('[data-role="typing"]')).toBe("");
+    await ann.page.press('[data-role="text"]', "Enter");
+    await bo.sees("Hello");
+    expect(await bo.row("Hello").getAttribute("data-author")).toBe("ann");
+    expect(await bo.row("Hello").getAttribute("data-verified")).toBe("true");
+    await ann.page.reload();
+    await ann.isLive();
+    await ann.sees("Hello");
+    expect(await ann.row("Hello").getAttribute("data-is-mine")).toBe("true");
+    await eventually("Ann is back, once", async () => (await bo.people()).join() === "Bo (you),Ann");
+    await ann.delete("Hello");
+    await bo.sees("Message deleted");
+    for (const person of [ann, bo]) person.isClean();
   });
 });

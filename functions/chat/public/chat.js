@@ -30,12 +30,14 @@ const roomUrl = new URL(`./${encodeURIComponent(roomName)}`, document.baseURI);
 const ME = "tidewire-chat me";
 const any = (list) => list[Math.floor(Math.random() * list.length)];
 const me = JSON.parse(sessionStorage.getItem(ME)) ?? { id: randomId(), name: `${any(ADJECTIVES)} ${any(ANIMALS)}`, color: any(COLORS) };
+/** By this mark in our state we find ourselves among those present. */
+const tab = randomId();
 let typingTimer;
 
 function introduce(change = {}) {
   Object.assign(me, change);
   sessionStorage.setItem(ME, JSON.stringify(me));
-  room.present({ name: me.name, color: me.color, ...(typingTimer && { typing: true }) });
+  room.present({ tab, name: me.name, color: me.color, ...(typingTimer && { typing: true }) });
 }
 
 function setTyping(isTyping) {
@@ -52,6 +54,9 @@ const people = new Map();
 function members(changed, isSnapshot) {
   if (isSnapshot) people.clear();
   for (const { id, state } of changed) state ? people.set(id, state) : people.delete(id);
+  // Whoever has a ticket or a token is present as its subject, whatever the page says.
+  const mine = people.has(me.id) ? undefined : [...people].find(([, state]) => state.tab === tab)?.[0];
+  if (mine) become(mine);
 
   const others = [...people].filter(([id]) => id !== me.id).sort(([, a], [, b]) => nameOf(a).localeCompare(nameOf(b)));
   const self = people.has(me.id) ? [[me.id, people.get(me.id)]] : [];
@@ -69,6 +74,12 @@ function members(changed, isSnapshot) {
   const typing = others.filter(([, state]) => state.typing).map(([, state]) => nameOf(state));
   role("typing").textContent =
     typing.length > 2 ? "Several people are typing…" : typing.length ? `${typing.join(" and ")} ${typing.length > 1 ? "are" : "is"} typing…` : "";
+}
+
+function become(id) {
+  me.id = room.member = id;
+  sessionStorage.setItem(ME, JSON.stringify(me));
+  for (const row of log.querySelectorAll("li")) if (row.dataset.author === id) row.dataset.isMine = "true";
 }
 
 const nameOf = ({ name }) => String(name ?? "").slice(0, 40).trim() || "Somebody";
@@ -114,7 +125,9 @@ function erased(target, offset) {
 function newRow({ id, from = {}, text = "", at }) {
   const row = /** @type {any} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));
   const part = (name) => row.querySelector(name);
-  Object.assign(row.dataset, { from: from.id ?? "", at: at ?? "", ...(from.id === me.id && { isMine: true }) });
+  // A stranger may write under the id of somebody who is verified: that is another author.
+  const author = { author: from.id ?? "", from: (from.id ?? "") + (from.verified ? " verified" : ""), ...(from.verified && { verified: true }) };
+  Object.assign(row.dataset, { ...author, at: at ?? "", ...(from.id === me.id && { isMine: true }) });
   part("b").textContent = nameOf(from);
   part(".avatar").textContent = [...new Intl.Segmenter().segment(nameOf(from))][0].segment.toUpperCase();
   part(".text").textContent = text;
@@ -159,7 +172,7 @@ const composer = role("composer");
 const draft = role("text");
 
 function send(text) {
-  outboxed(outbox.add({ type: "message", id: randomId(), from: { ...me }, text, at: Date.now() }));
+  outboxed(outbox.add({ type: "message", id: randomId(), from: { id: me.id, name: me.name, color: me.color }, text, at: Date.now() }));
 }
 
 function outboxed(entry) {

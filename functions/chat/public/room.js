@@ -39,7 +39,8 @@ export class Room {
   offset = "-1";
   #url;
   #presenceUrl;
-  #member;
+  /** Our id among those present. */
+  member;
   #page;
   #backoff = new Backoff();
   #refusedUpgrades = hasWebSocket ? 0 : MAX_REFUSED_UPGRADES;
@@ -51,7 +52,7 @@ export class Room {
   constructor(url, member, page) {
     this.#url = url;
     this.#presenceUrl = new URL(`-/presence/${url.pathname.split("/").at(-1)}`, new URL(".", url));
-    this.#member = member;
+    this.member = member;
     this.#page = page;
   }
 
@@ -103,7 +104,7 @@ export class Room {
       if (frame.type === "hello") {
         ackBytes = frame.ackBytes ?? Infinity;
         this.#refusedUpgrades = 0;
-        this.#live("WebSocket", () => socket.send(JSON.stringify({ type: "presence", id: this.#member, state: this.#state })));
+        this.#live("WebSocket", () => socket.send(JSON.stringify({ type: "presence", id: this.member, state: this.#state })));
       } else if (frame.type === "events") frame.events.forEach((event) => this.#event(event.data, event.offset));
       else if (frame.type === "presence") this.#members(frame);
       else if (frame.type === "gap") this.#gap(frame);
@@ -151,7 +152,7 @@ export class Room {
     const renewals = setInterval(renew, RENEW_MS);
     wakes.addEventListener("wake", renew);
     // Otherwise the others would see a closed tab until its lease is over. A socket needs no such farewell.
-    const leave = () => navigator.sendBeacon(this.#presenceUrl, JSON.stringify({ id: this.#member, state: null }));
+    const leave = () => navigator.sendBeacon(this.#presenceUrl, JSON.stringify({ id: this.member, state: null }));
     addEventListener("pagehide", leave);
 
     source.onopen = () => {
@@ -177,7 +178,7 @@ export class Room {
 
   /** Joins, changes the state or renews the lease, by HTTP; answers who is here. */
   async #post() {
-    const body = JSON.stringify({ id: this.#member, state: this.#state });
+    const body = JSON.stringify({ id: this.member, state: this.#state });
     return (await request(this.#presenceUrl, { method: "POST", body })).body.members ?? [];
   }
 
@@ -213,7 +214,7 @@ export class Room {
   #members({ snapshot = false, members }) {
     this.#page.members(members, snapshot);
     // Gone in the eyes of the server, by a lease that ran out while this machine slept or a tab with a copy of our id: say that we are here.
-    if (members.some(({ id, state }) => id === this.#member && !state)) this.#announce?.();
+    if (members.some(({ id, state }) => id === this.member && !state)) this.#announce?.();
   }
 
   #from() {
