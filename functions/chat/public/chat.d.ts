@@ -1,11 +1,11 @@
 // The types of src/message.rs, for TypeScript: change both together.
 
 /**
- * An event of a room. Members that are not named here are refused: what is stored is all checked.
+ * An event of a room. Unknown members are refused, so that every stored byte is checked.
  */
 export type RoomEvent = { "type": "message", 
 /**
- * The page's own, by which it knows its message again.
+ * The id that the page chose, by which it recognises its own message.
  */
 id: string, from: Person, text: string, 
 /**

@@ -1,23 +1,23 @@
-//! What an event of a room looks like.
+//! The events of a room.
 //!
 //! `public/chat.d.ts` says the same to the page: change both together.
 
 use serde::{Deserialize, Serialize};
 
-/// An event of a room. Members that are not named here are refused: what is stored is all checked.
+/// An event of a room. Unknown members are refused, so that every stored byte is checked.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum RoomEvent {
     /// `{"type":"message","id":"m1","from":{"id":"p1","name":"Ann","color":"#2f855a"},"text":"Hello","at":1790000000000}`
     Message {
-        /// The page's own, by which it knows its message again.
+        /// The id that the page chose, by which it recognises its own message.
         id: String,
         from: Person,
         text: String,
         /// When it was written, by the writer's clock: milliseconds since 1970.
         at: u64,
     },
-    /// What is left of a message that was deleted: `{"type":"deleted","offset":"…"}`.
+    /// The tombstone of a deleted message: `{"type":"deleted","offset":"…"}`.
     Deleted { offset: String },
 }
 

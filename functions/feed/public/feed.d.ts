@@ -5,7 +5,7 @@
  */
 export type Sample = { 
 /**
- * When it was taken, in milliseconds since 1970. Without it the page cannot tell how long it took.
+ * When it was taken, in milliseconds since 1970. Without it the page cannot show the delay.
  */
 at?: number, 
 /**

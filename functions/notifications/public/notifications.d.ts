@@ -1,11 +1,11 @@
 // The types of src/message.rs, for TypeScript: change both together.
 
 /**
- * An event of a user's channel. Members that are not named here are refused: what is stored is all checked.
+ * An event of a user's channel. Unknown members are refused, so that every stored byte is checked.
  */
 export type InboxEvent = { "type": "notification", 
 /**
- * The publisher's own: with a later `at` it replaces the earlier one of this id and is unread again, else it is the same one, sent twice.
+ * The id that the publisher chose. A later `at` with the same id replaces the notification and makes it unread again; the same `at` is a repetition.
  */
 id: string, title: string, 
 /**
@@ -13,10 +13,10 @@ id: string, title: string,
  */
 body: string, 
 /**
- * What it leads to: `https://…`, `http://…` or a path of this site.
+ * The target of the notification: `https://…`, `http://…` or a path of this site.
  */
 url?: string, 
 /**
- * When it came about, by the publisher's clock: milliseconds since 1970.
+ * When it happened, by the publisher's clock: milliseconds since 1970.
  */
 at: number, } | { "type": "read", offset: string, } | { "type": "read-all", upTo: string, };

@@ -6,7 +6,7 @@
  */
 export type JobState = { type: Kind, 
 /**
- * What it is, for people.
+ * The name of the job, for people.
  */
 label: string, 
 /**
@@ -14,31 +14,31 @@ label: string,
  */
 value: number, 
 /**
- * How much there is to do, if that is known.
+ * The total, if it is known.
  */
 max?: number, 
 /**
- * What is counted: `bytes`, `frames`; may be empty.
+ * The unit of the count: `bytes`, `frames`; may be empty.
  */
 unit: string, 
 /**
- * When it was so, in milliseconds since 1970, by the clock of who publishes.
+ * When this state was reached, in milliseconds since 1970, by the publisher's clock.
  */
 at: number, 
 /**
- * Why it failed, for programs: of an upload the code of an error, as `body-incomplete`.
+ * Why it failed, for programs: for an upload the code of an error, such as `body-incomplete`.
  */
 reason?: string, 
 /**
- * The same for people.
+ * Why it failed, for people.
  */
 detail?: string, 
 /**
- * Of an upload that is done, in hexadecimal digits.
+ * For an upload that is done, in hexadecimal digits.
  */
 sha256?: string, };
 
 /**
- * How far it is. The last two are the last event of their channel.
+ * The phase of the job. The last two are the last event of their channel.
  */
 export type Kind = "progress" | "done" | "failed";

@@ -1,4 +1,4 @@
-//! What an event of a job or an upload looks like.
+//! The events of a job or an upload.
 //!
 //! `public/progress.d.ts` says the same to the page and to any publisher in TypeScript: change both together.
 
@@ -10,29 +10,29 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct JobState {
     pub r#type: Kind,
-    /// What it is, for people.
+    /// The name of the job, for people.
     pub label: String,
     /// How much is done.
     pub value: u64,
-    /// How much there is to do, if that is known.
+    /// The total, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<u64>,
-    /// What is counted: `bytes`, `frames`; may be empty.
+    /// The unit of the count: `bytes`, `frames`; may be empty.
     pub unit: String,
-    /// When it was so, in milliseconds since 1970, by the clock of who publishes.
+    /// When this state was reached, in milliseconds since 1970, by the publisher's clock.
     pub at: u64,
-    /// Why it failed, for programs: of an upload the code of an error, as `body-incomplete`.
+    /// Why it failed, for programs: for an upload the code of an error, such as `body-incomplete`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The same for people.
+    /// Why it failed, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Of an upload that is done, in hexadecimal digits.
+    /// For an upload that is done, in hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 
-/// How far it is. The last two are the last event of their channel.
+/// The phase of the job. The last two are the last event of their channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {

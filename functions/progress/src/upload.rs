@@ -1,6 +1,6 @@
-//! An upload: its body is counted as it arrives, and the channel told.
+//! An upload: its body is counted as it arrives, and the count is published to the channel.
 //!
-//! The upload makes its channel and finishes it, so that there is one upload in a channel, and one end.
+//! The upload creates its channel and finishes it, so that each channel has one upload, and one end.
 
 use std::pin::Pin;
 
@@ -11,21 +11,21 @@ use tidewire_core::{Append, Change, ContentType, Create, Error, ErrorKind, Reply
 use crate::message::{JobState, Kind};
 use crate::{INTERVAL_MS, MAX_TEXT_CHARS, sink};
 
-/// How often the last event is sent before it is given up. Nobody else tells how it ended.
+/// How often the last event is sent before the upload gives up. No other code publishes the end.
 const TRIES: usize = 3;
 
-/// An object of a bucket that is written piece by piece.
-// Nothing in here is sent to another thread.
+/// An object in a bucket that is written in pieces.
+// Nothing here is sent to another thread.
 #[allow(async_fn_in_trait)]
 pub trait Object {
     async fn write(&mut self, chunk: &[u8]) -> Result<()>;
-    /// All was written: keep it.
+    /// The object is complete: keep it.
     async fn finish(&mut self) -> Result<()>;
-    /// Leave nothing behind.
+    /// The upload failed: leave nothing behind.
     async fn abort(&mut self);
 }
 
-/// What carries an operation to the channel and brings its answer.
+/// Carries operations to the channel and returns the answers.
 pub type Channel<'a> = &'a dyn Fn(Change, Vec<u8>) -> LocalBoxFuture<'a, Reply>;
 
 /// A body as it arrives.
@@ -44,7 +44,7 @@ pub struct Body<'a> {
 ///
 /// # Errors
 ///
-/// What stands in the last event as the reason, too, unless the channel is another's: it was there before, or was finished meanwhile.
+/// The error whose code the last event has as its reason. If the channel existed before or another client finished it, there is no such event.
 pub async fn upload(
     routed: &Routed,
     chunks: Chunks,
@@ -59,7 +59,7 @@ pub async fn upload(
     let state = JobState { r#type: Kind::Progress, label, value: 0, max: routed.length, unit: "bytes".into(), at, reason: None, detail: None, sha256: None };
     let create = |closed| Change::Create(Create { content_type: Some(ContentType::json()), closed, ..Create::default() });
     if routed.length.is_some_and(|length| length > max_bytes) {
-        // The channel tells, too: a client that is still writing may see no more than a broken connection.
+        // The last event reports the error as well: a client that is still writing may see only a broken connection.
         let error = too_large(max_bytes);
         channel(create(true), event(&state.failed(&error))).await;
         return Err(error);
@@ -79,10 +79,10 @@ pub async fn upload(
 }
 
 impl Body<'_> {
-    /// The next chunk, once it is counted and the channel told, if it is time; `None` at the end.
+    /// The next chunk, after it is counted and, if it is time, the count is published; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         let Some(chunk) = self.chunks.next().await.transpose()? else {
-            // Not every server in front tells a client that left from one that is done.
+            // Not every server in front distinguishes a client that left from one that is done.
             return match self.state.max {
                 Some(max) if self.state.value < max => Err(Error::new(ErrorKind::BodyIncomplete, "the body is shorter than its Content-Length")),
                 _ => Ok(None),
@@ -95,7 +95,7 @@ impl Body<'_> {
         let now_ms = (self.now_ms)();
         if now_ms >= self.state.at + INTERVAL_MS {
             self.state.at = now_ms;
-            // A state that did not get through is made up for by the next.
+            // If one state does not arrive, the next makes up for it.
             if self.append(false).await.status().as_u16() == 409 {
                 return Err(Error::new(ErrorKind::ChannelClosed, "another client closed the channel, which ends the upload"));
             }
@@ -122,7 +122,7 @@ impl Body<'_> {
             reply = self.append(true).await;
         }
         outcome?;
-        // 409: an attempt whose answer was lost had finished the channel.
+        // 409: an earlier attempt, whose answer was lost, has finished the channel.
         if reply.status().is_success() || reply.status().as_u16() == 409 { Ok(json(event(&self.state))) } else { Ok(reply) }
     }
 

@@ -6,7 +6,7 @@
 export type Board = { [key in string]: Component };
 
 /**
- * How a component is.
+ * The state of one component.
  */
 export type Component = { state: Condition, 
 /**
@@ -14,7 +14,7 @@ export type Component = { state: Condition,
  */
 note: string, 
 /**
- * Since when, in milliseconds since 1970.
+ * Since when it is in this state, in milliseconds since 1970.
  */
 since: number, };
 

@@ -1,4 +1,4 @@
-//! What a value of the status looks like.
+//! The value of the status.
 //!
 //! `public/status.d.ts` says the same to the page and to whoever sets it in TypeScript: change both together.
 
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Board(pub BTreeMap<String, Component>);
 
-/// How a component is.
+/// The state of one component.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Component {
     pub state: Condition,
     /// For people; may be empty.
     pub note: String,
-    /// Since when, in milliseconds since 1970.
+    /// Since when it is in this state, in milliseconds since 1970.
     pub since: u64,
 }
 

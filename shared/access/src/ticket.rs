@@ -12,7 +12,7 @@ use tidewire_core::{Error, ErrorKind, Result, Right, Rights, Ticket};
 use crate::credential::invalid;
 use crate::{jwt, signature};
 
-/// How long a ticket lasts at most, in seconds; a longer one is refused. Who holds one is not asked again until it ends.
+/// How long a ticket lasts at most, in seconds; a longer one is refused. A ticket is not checked with its issuer again, so it must be short-lived.
 const MAX_TICKET_S: u64 = 3_600;
 
 /// Shortest key, in bytes: RFC 7518 demands at least this, and HS256 gains nothing from a longer key.

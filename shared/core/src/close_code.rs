@@ -1,16 +1,16 @@
 //! Why a connection ends, as a WebSocket close code.
 //!
-//! 1000 to 1015 are those of RFC 6455, section 7.4.1. 3000 to 4999 are free for libraries and applications (section 7.4.2): from 3500 on a client of ours stops,
-//! below it reconnects. A stream has no close code on the wire; the log gives its end one all the same.
+//! RFC 6455 defines 1000 to 1015 (section 7.4.1). 3000 to 4999 are free for libraries and applications (section 7.4.2): from 3500 on our client stops,
+//! below 3500 it reconnects. A stream has no close code on the wire; the log uses the code for its end too.
 
 /// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseCode {
     /// 1000: the channel is finished, or a long poll has its answer.
     Finished,
-    /// 1001: the client goes away, as a page that is left.
+    /// 1001: the client goes away, like a page that a user leaves.
     GoingAway,
-    /// 1003: a binary frame, of which we take none.
+    /// 1003: a binary frame, which the server does not accept.
     BinaryFrame,
     /// 1005: the client closed without a code. Never sent.
     NoCode,
@@ -18,7 +18,7 @@ pub enum CloseCode {
     ConnectionLost,
     /// 1009: a frame is too large.
     FrameTooLarge,
-    /// 1013: a fault of the server, or as many readers or requests as it takes; try again.
+    /// 1013: a fault of the server, or too many readers or requests; retry.
     TryAgain,
     /// 1015: TLS failed. Never sent.
     TlsFailed,
@@ -34,7 +34,7 @@ pub enum CloseCode {
     AccessDenied,
     /// 4000, for the log alone: the client of a stream left.
     ReaderLeft,
-    /// 4001, for the log alone: a stream reached its age or its number of frames, and the client comes back.
+    /// 4001, for the log alone: a stream reached its age or its number of frames, and the client reconnects.
     StreamRenewed,
 }
 
@@ -79,12 +79,12 @@ impl CloseCode {
         }
     }
 
-    /// The close code of this number; `None` for one that a client made up.
+    /// The close code of this number; `None` for a number that a client chose.
     pub fn of(number: u16) -> Option<CloseCode> {
         CloseCode::ALL.into_iter().find(|code| code.number() == number)
     }
 
-    /// How the log names it.
+    /// Its name in the log.
     pub fn meaning(self) -> &'static str {
         match self {
             CloseCode::Finished => "finished",
@@ -101,7 +101,7 @@ impl CloseCode {
         }
     }
 
-    /// The number with which a close of this number is answered: the same, unless it says on the receiving side what happened and may not be sent.
+    /// The number that answers a close of this number: the same, unless it describes an event on the receiving side and must not be sent.
     pub fn answer(number: u16) -> u16 {
         match CloseCode::of(number) {
             Some(CloseCode::NoCode | CloseCode::ConnectionLost | CloseCode::TlsFailed) => CloseCode::Finished.number(),

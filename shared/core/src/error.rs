@@ -224,7 +224,7 @@ impl Error {
         status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
     }
 
-    /// Close code for a WebSocket that cannot go on: from 3500 on the client stops (`PROTOCOL.md`).
+    /// Close code for a WebSocket that must end: from 3500 on the client must not reconnect (`PROTOCOL.md`).
     pub fn close_code(&self) -> CloseCode {
         match self.kind {
             ErrorKind::BodyTooLarge => CloseCode::FrameTooLarge,

@@ -1,4 +1,4 @@
-//! The decisions of Tidewire: channels, offsets, and every byte that goes on a wire.
+//! The decisions of Tidewire: channels, offsets, and every byte of the wire.
 //!
 //! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what it read and the time, and
 //! carries out the result. `PROTOCOL.md` beside this crate describes the wire.

@@ -53,7 +53,7 @@ impl Trace {
     pub fn ended(&self, from: Offset, to: Offset, code: u16, now_ms: u64) -> String {
         let Trace { request, function, transport, channel, .. } = self;
         let (from, to) = (from.to_string(), to.to_string());
-        // A client may have chosen the code, so the log has our words alone.
+        // A client may have chosen the code, so the log uses only our words for it.
         let reason = CloseCode::of(code).map_or("other", CloseCode::meaning);
         json!({
             "event": "end", "request": request, "function": function, "transport": transport, "channel": channel,

@@ -15,24 +15,24 @@ use crate::complain::complain;
 use crate::store::{Store, Stored};
 use crate::watch::Watch;
 
-/// What a long poll waited for.
+/// How a long poll ended its wait.
 pub(crate) enum News {
-    /// The answer, from memory: what one look brought is news to all that wait.
+    /// The answer, from memory: one read of the store answers all waiting long polls.
     Reply(Reply),
-    /// Something that only the store can tell.
+    /// The answer needs the store.
     InStore,
-    /// The time is up.
+    /// The deadline passed.
     None,
 }
 
-/// A reader at a position. Its state is its own: nothing another request does wakes it.
+/// A reader at a position. No other request changes its state or wakes it.
 pub(crate) struct Reader {
     store: Store,
     watch: Rc<Watch>,
     settings: Rc<Settings>,
     framing: Framing,
     life: StreamLife,
-    /// For the line at its end.
+    /// For the log line at its end.
     trace: Trace,
     began: Offset,
     /// Stands for the channel until its first publish.
@@ -40,16 +40,16 @@ pub(crate) struct Reader {
     epoch: u64,
     after: u64,
     cursor: u64,
-    /// What is to be said before anything else.
+    /// The frames to send before anything else.
     opening: Option<String>,
-    /// Whether the present state was told, even if it holds nothing new.
+    /// Whether the current state was sent, even if there was nothing new.
     has_reported: bool,
-    /// Those present as it was told of them last.
+    /// The members as last sent to it.
     told: Option<Rc<Vec<Member>>>,
 }
 
 impl Reader {
-    /// A reader of the channel as it was `stored` at the watch's last look; `absent` stands for it when it was not.
+    /// A reader of the channel as it was `stored` at the watch's last read; `absent` stands for a channel that did not exist.
     pub(crate) fn new(
         store: Store,
         watch: Rc<Watch>,
@@ -61,7 +61,7 @@ impl Reader {
     ) -> Reader {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
-        // A reader is let in after a look, which knows of the members.
+        // A reader is admitted after a look, which has read the members.
         let told = watch.present().filter(|_| store.has_presence() && framing.carries_presence());
         let members = told.as_ref().map(|members| members.as_slice());
         let opening = opening(&subscribe, channel, members, settings.retry_ms, entropy(), None).concat();
@@ -87,7 +87,7 @@ impl Reader {
         }
     }
 
-    /// Waits until something came after the position, the channel ended or became another, or the time or the right to read is over.
+    /// Waits for an event after the position, for the channel's end or replacement, for the deadline, or for the end of the right to read.
     pub(crate) async fn wait_for_news(&self) -> News {
         let deadline = elapsed() + Duration::from_millis(self.settings.long_poll_ms);
         loop {
@@ -123,8 +123,8 @@ impl Reader {
                 Turn::Over => return None,
             }
             let news = self.news().await.unwrap_or_else(|cause| {
-                // The reader resumes where it is, on a fresh stream.
-                complain(Some(&self.store.hash()), format!("a stream ends: {cause}"));
+                // The reader resumes where it is, on a new stream.
+                complain(Some(&self.store.hash()), format!("a stream ended: {cause}"));
                 self.life.end(CloseCode::TryAgain);
                 String::new()
             });
@@ -142,11 +142,11 @@ impl Reader {
         }
     }
 
-    /// What is new after the position, and the position moved past it; empty when nothing is.
+    /// The news after the position, which moves past it; empty without any.
     async fn news(&mut self) -> Result<String, Error> {
         let channel = self.watch.stored().map(|stored| stored.channel);
         if self.epoch != 0 && channel.as_ref().is_none_or(|channel| channel.epoch != self.epoch) {
-            // Deleted, or made anew: a fresh stream tells what that means.
+            // Deleted, or created again: a new stream finds out which.
             self.life.end(CloseCode::ChannelDeleted);
             return Ok(String::new());
         }
@@ -170,7 +170,7 @@ impl Reader {
         Ok(String::new())
     }
 
-    /// Who came, changed or left since it was told last; first of all everyone.
+    /// The members that joined, changed or left since the last frame; at first all members.
     fn presence_news(&mut self) -> Option<String> {
         let present = self.watch.present().filter(|_| self.store.has_presence() && self.framing.carries_presence())?;
         let told = self.told.replace(Rc::clone(&present));
@@ -181,7 +181,7 @@ impl Reader {
         }
     }
 
-    /// A page of history from the store; empty where there is none, and the next tick comes first.
+    /// A page of history from the store; empty without any, and the next tick follows.
     async fn catch_up(&mut self) -> Result<String, Error> {
         let (look, page) = self.store.look(self.after, self.watch.limit()).await?;
         let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
@@ -210,7 +210,7 @@ impl Reader {
         }
     }
 
-    /// The first cursor answers the one that the client sent; later ones only tell the time.
+    /// The first cursor answers the one that the client sent; later ones depend only on the time.
     fn cursor(&mut self) -> u64 {
         std::mem::replace(&mut self.cursor, 0).max(next_cursor(now_ms(), None, 0))
     }

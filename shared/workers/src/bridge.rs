@@ -1,7 +1,7 @@
 //! An SSE stream that the Worker holds, fed by a hibernating WebSocket to the channel's object.
 //!
-//! A stream that the object wrote itself would keep it awake, and billed, for as long as anyone listens. The object encodes; the Worker passes
-//! text through without looking at it, adds heartbeats, and lets back-pressure reach the object while the reader catches up.
+//! If the object wrote the stream itself, it would stay awake, and billed, as long as anyone listens. The object encodes; the Worker passes
+//! text through without reading it, adds heartbeats, and lets back-pressure reach the object while the reader catches up.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ extern "C" {
     fn encode(this: &TextEncoder, text: &JsString) -> Uint8Array;
 }
 
-/// Answers with a stream of what the object sends, for as long as the grant allows.
+/// Answers with a stream of the object's frames, for as long as the grant allows.
 pub(crate) fn hold(socket: WebSocket, framing: Framing, kept: &Kept, grant: &Grant, settings: &Settings) -> Result<Response> {
     let head = respond(event_stream_head(framing, &kept.content_type))?;
     let bridge = Bridge::open(socket, framing, grant.clone(), settings)?;
@@ -44,7 +44,7 @@ pub(crate) fn hold(socket: WebSocket, framing: Framing, kept: &Kept, grant: &Gra
     Ok(Response::from_body(ResponseBody::Stream(body.unchecked_into()))?.with_headers(head.headers().clone()))
 }
 
-/// Text that arrived and is not written out yet.
+/// Text that arrived and is not yet written.
 #[derive(Default)]
 struct Queue {
     texts: VecDeque<JsString>,
@@ -75,7 +75,7 @@ impl Bridge {
                 let mut queue = queue.borrow_mut();
                 queue.length += u64::from(text.length());
                 queue.texts.push_back(text);
-                // One text always fits: it is a page that was asked for. What passes the limit is live, and the reader too slow for it.
+                // One text always fits: it is a requested page. Text above the limit is live, and the reader is too slow for it.
                 if queue.length > limit && queue.texts.len() > 1 {
                     queue.texts.clear();
                     queue.has_ended = true;
@@ -96,15 +96,15 @@ impl Bridge {
         target.add_event_listener_with_callback("message", on_message.as_ref().unchecked_ref())?;
         target.add_event_listener_with_callback("close", on_end.as_ref().unchecked_ref())?;
         target.add_event_listener_with_callback("error", on_end.as_ref().unchecked_ref())?;
-        // Listeners first: from here on messages arrive.
+        // Listeners first: accepting starts the delivery of messages.
         socket.accept()?;
         Ok(Bridge { socket, queue, encoder: TextEncoder::new(), life: StreamLife::new(framing, grant, settings, now_ms()), on_message, on_end })
     }
 
-    /// The next chunk, polled only when the reader has taken the last one; `None` ends the stream, between two frames.
+    /// The next chunk, polled only when the reader has read the last one; `None` ends the stream, between two frames.
     async fn next(&mut self) -> Option<JsValue> {
         loop {
-            // Of a revocation the object knows, and closes the socket.
+            // The object knows the revocations, and closes the socket.
             let for_ms = match self.life.next(&[], now_ms()) {
                 Turn::Listen { for_ms } => for_ms,
                 Turn::Last(text) => return Some(self.encode(&text.into())),
@@ -113,13 +113,13 @@ impl Bridge {
             let text = match select(Box::pin(self.arrival()), Delay::from(Duration::from_millis(for_ms))).await {
                 Either::Left((text, _)) => text?,
                 Either::Right(_) => match self.life.heartbeat(now_ms()) {
-                    // It also shows a reader that left: the write fails and drops this stream.
+                    // It also reveals a reader that left: the write fails and drops this stream.
                     Some(heartbeat) => return Some(self.encode(&heartbeat.into())),
                     None => continue,
                 },
             };
             if text == MORE {
-                // All before it is written out.
+                // Everything before it is written.
                 self.socket.send_with_str(NEXT_PAGE).ok()?;
                 continue;
             }
@@ -158,7 +158,7 @@ impl Queue {
 }
 
 impl Drop for Bridge {
-    /// The reader left, or the stream ended: the object forgets the socket. A socket that is closed already refuses, which is as good.
+    /// The reader left, or the stream ended: the object forgets the socket. A socket that is closed already refuses, which is fine.
     fn drop(&mut self) {
         let target: &EventTarget = self.socket.as_ref().as_ref();
         let _ = target.remove_event_listener_with_callback("message", self.on_message.as_ref().unchecked_ref());

@@ -7,7 +7,7 @@ pub(crate) fn now_ms() -> u64 {
     Date::now().as_millis()
 }
 
-/// Chance for what only has to differ: cache keys and reconnection times.
+/// A random number for values that must only differ: cache keys and reconnection times.
 pub(crate) fn entropy() -> u32 {
     (js_sys::Math::random() * f64::from(u32::MAX)) as u32
 }

@@ -1,6 +1,6 @@
-//! What the Worker and the channel's object tell each other.
+//! The messages between the Worker and the channel's object.
 //!
-//! The Worker parses a request once and hands it over in a header of a request that it makes itself: nothing a client sends arrives there.
+//! The Worker parses a request once and passes it on in a header of a request that it makes itself: no header of the client arrives there.
 
 use serde::{Deserialize, Serialize};
 use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Settings, Trace};
@@ -20,12 +20,12 @@ const BINDING: &str = "tidewire-binding";
 const TASK: &str = "tidewire-task";
 const SUBPROTOCOL: &str = "sec-websocket-protocol";
 
-/// From the object to the Worker that holds a stream: more history is there, ask for it when this is written out.
+/// From the object to the Worker that holds a stream: more history exists; ask for it when this is written.
 pub(crate) const MORE: &str = "+";
-/// From the Worker to the object: the next page, please.
+/// From the Worker to the object: asks for the next page.
 pub(crate) const NEXT_PAGE: &str = "next";
 
-/// The stub of one channel, with what to hand to it.
+/// The stub of one channel, with the facts to pass on.
 pub(crate) struct Handover<'a> {
     pub(crate) env: &'a Env,
     pub(crate) binding: &'a str,
@@ -34,7 +34,7 @@ pub(crate) struct Handover<'a> {
 }
 
 impl Handover<'_> {
-    /// Hands a request to its channel and returns the object's answer; with `trace` the object logs what it refuses and how the connection ends.
+    /// Passes a request to its channel and returns the object's answer; with `trace` the object logs refusals and the end of the connection.
     pub(crate) async fn send(&self, request: &ChannelRequest, body: Vec<u8>, trace: Option<&Trace>) -> Result<Response> {
         let headers = Headers::new();
         headers.set(REQUEST, &ascii(&serde_json::to_string(&(&request.operation, &request.grant, trace))?))?;
@@ -51,7 +51,7 @@ impl Handover<'_> {
             let bytes: JsValue = js_sys::Uint8Array::from(body.as_slice()).into();
             init.with_method(Method::Post).with_body(Some(bytes));
         }
-        // The object looks at the handed-over operation only; the address is never resolved.
+        // The object reads only the operation in the header; the address is never resolved.
         let request_to_object = worker::Request::new_with_init("https://channel.invalid/", &init)?;
         self.stub(request.channel.as_str())?.fetch_with_request(request_to_object).await
     }
@@ -75,52 +75,52 @@ impl Handover<'_> {
     }
 }
 
-/// JSON as ASCII: what else a header holds, such as the subject of a token, the platform may read as something else.
+/// JSON as ASCII: the platform may read other characters in a header, such as those of a token's subject, differently.
 fn ascii(json: &str) -> String {
     let mut units = [0; 2];
     json.chars().fold(String::with_capacity(json.len()), |mut out, character| {
         match character {
             ' '..='~' => out.push(character),
-            // Only within strings, where JSON has it so.
+            // Only within strings, where JSON allows the escape.
             _ => character.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
         }
         out
     })
 }
 
-/// What objects do for the tenant that they belong to.
+/// The tasks of objects for their tenant.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
-    /// To the tenant's own object: a channel is about to be made.
+    /// To the tenant's own object: a channel is about to be created.
     Register(String),
-    /// To the tenant's own object: have channels vanish.
+    /// To the tenant's own object: erase channels.
     Erase,
-    /// To a channel: remove everything, whatever it is.
+    /// To a channel: remove everything, whatever its state.
     Vanish,
 }
 
-/// Name of the object that knows a tenant's channels, given the beginning of their names. No channel's name begins with `-`.
+/// Name of the object that lists a tenant's channels, given the prefix of their names. No channel's name begins with `-`.
 pub(crate) fn tenant_object(beginning: &str) -> String {
     format!("-tenant:{beginning}")
 }
 
-/// The task of a request that is none for the channel.
+/// The task, if this request is internal.
 pub(crate) fn task(headers: &Headers) -> Result<Option<Task>> {
     headers.get(TASK)?.map(|text| serde_json::from_str(&text).map_err(Error::from)).transpose()
 }
 
-/// Name of the binding by which the object is called, for it to call others.
+/// Name of the binding by which the object is called, so that it can call others.
 pub(crate) fn binding(headers: &Headers) -> Result<String> {
     Ok(headers.get(BINDING)?.unwrap_or_default())
 }
 
-/// The operation that the Worker handed over, what its client may do, and what the log is to say of it.
+/// The operation from the Worker, the grant of its client, and the facts for the log.
 pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Grant, Option<Trace>)> {
     let text = headers.get(REQUEST)?.ok_or_else(|| Error::RustError("a request without an operation: this object is called by its Worker only".into()))?;
     Ok(serde_json::from_str(&text)?)
 }
 
-/// What the Worker needs to know of a reader that the object keeps.
+/// The facts that the Worker needs about a reader that the object keeps.
 pub(crate) struct Kept {
     pub(crate) content_type: ContentType,
     pub(crate) offset: Offset,

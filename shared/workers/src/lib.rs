@@ -1,6 +1,6 @@
 //! Tidewire on Cloudflare Workers.
 //!
-//! A request meets the Worker first ([`serve`]): it is parsed, checked and, for SSE and long poll, held there. Each channel is a
+//! A request reaches the Worker first ([`serve`]), which parses and checks it and, for SSE and long poll, holds it. Each channel is a
 //! Durable Object ([`channel_object!`]) with the log in its SQLite and hibernating WebSockets for its readers, so that a quiet channel
 //! sleeps however many listen. Empty on other targets than `wasm32-unknown-unknown`.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -31,13 +31,13 @@ pub use serve::{serve, serve_assets, serve_routes};
 
 /// Declares a function's Durable Object class: one instance is one channel.
 ///
-/// Wants `worker` and `worker::wasm_bindgen` in scope.
+/// Needs `worker` and `worker::wasm_bindgen` in scope.
 ///
 /// ```ignore
 /// channel_object!(FeedChannel, Feed);
 /// ```
 ///
-/// Give each function a class of its own, and never rename it once released: name and migration decide where the data is.
+/// Give each function its own class, and never rename it after a release: name and migration decide where the data is.
 #[macro_export]
 macro_rules! channel_object {
     ($class:ident, $function:ty) => {

@@ -1,6 +1,6 @@
 //! A long poll that the Worker holds.
 //!
-//! The object has no news and sleeps; its socket brings the answer when there is some. Nothing else of the channel is in this invocation, so no
+//! An object without news sleeps; its socket delivers the answer later. This invocation holds nothing else of the channel, so no
 //! request ever wakes another's.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::clock::now_ms;
 use crate::handover::Kept;
 use crate::respond::{refuse, respond};
 
-/// Waits for news at the position at which the wait began; 204 at the deadline, or when the right to read ends.
+/// Waits for news at the position where the wait began; 204 at the deadline, or when the right to read ends.
 pub(crate) async fn wait(socket: WebSocket, kept: &Kept, grant: &Grant, settings: &Settings) -> Result<Response> {
     let right_ms = grant.until_ms.map_or(u64::MAX, |until_ms| until_ms.saturating_sub(now_ms()));
     let deadline = Duration::from_millis(settings.long_poll_ms.min(right_ms));
@@ -27,7 +27,7 @@ pub(crate) async fn wait(socket: WebSocket, kept: &Kept, grant: &Grant, settings
             _ => None,
         }
     };
-    // Closed already when the object ended it.
+    // Already closed if the object ended it.
     let _ = socket.close(Some(CloseCode::Finished.number()), Some("poll-ended"));
     match news.map(|text| news_reply(&text, &kept.content_type, kept.cursor)) {
         Some(Ok(reply)) => respond(reply),

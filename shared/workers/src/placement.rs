@@ -1,7 +1,7 @@
-//! Where objects live, decided in one place.
+//! The placement of objects, decided in one place.
 //!
-//! An object stays where it was first called, and one of a jurisdiction is another than that of the same name without: decide before the first launch, since what
-//! was stored before is not found afterwards.
+//! An object stays where it was first called. An object in a jurisdiction differs from the object of the same name without one: decide before the first launch, because
+//! data stored before is unreachable afterwards.
 
 use tidewire_core::Settings;
 use wasm_bindgen::prelude::*;

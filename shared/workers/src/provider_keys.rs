@@ -23,10 +23,10 @@ struct Known {
     keys: Option<Rc<JwkSet>>,
 }
 
-/// How often a request looks whether the answer that another waits for has come. It cannot be woken: the platform lets no request use another's I/O.
+/// How often a request checks whether another request has received the keys. It cannot be woken: the platform lets no request use another's I/O.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The keys, as [`KeyCache`] says: asked for once by one request, while the others wait or use what is there.
+/// The keys, as [`KeyCache`] plans: one request fetches them, while the others wait or use the present keys.
 pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkSet>, Error> {
     loop {
         let began_ms = now_ms();
@@ -66,7 +66,7 @@ async fn ask(url: &str) -> Result<JwkSet> {
 
 async fn fetch(url: &str, signal: &worker::AbortSignal) -> Result<JwkSet> {
     let mut init = RequestInit::new();
-    // What it is sent on to is not what the setting says.
+    // The target of a redirect is not the address in the setting.
     init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
     let mut response = Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(signal).await?;
     if response.status_code() != 200 {

@@ -1,4 +1,4 @@
-//! The readers of one channel: hibernating WebSockets, each a client's or a Worker's that holds a stream for one.
+//! The readers of one channel: hibernating WebSockets, each of a client or of a Worker that holds a stream for a client.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -11,25 +11,25 @@ use worker::{Result, State, WebSocket};
 
 use crate::window::{self, Window};
 
-/// What survives sleep with a socket. Written on connect and on a change of phase, never per event; far below the platform's 16,384 bytes.
+/// The state that survives sleep with a socket. Written on connect and on a change of phase, never per event; far below the platform's 16,384 bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reader {
     pub(crate) framing: Framing,
-    /// Position after which it is catching up; `None` once it is live.
+    /// Position after which it is catching up; `None` if it is live.
     pub(crate) after: Option<u64>,
-    /// What its client may do, and until when.
+    /// The rights of its client, and when they end.
     pub(crate) grant: Grant,
-    /// Who is present by it.
+    /// The member of this socket.
     pub(crate) member: Option<Held>,
-    /// Whether it acknowledges what it gets.
+    /// Whether it acknowledges.
     pub(crate) is_windowed: bool,
-    /// Whether its next page waits for that.
+    /// Whether its next page waits for an acknowledgement.
     pub(crate) is_waiting: bool,
-    /// For the line at its end, and where it began.
+    /// For the log line at its end, with its start position.
     pub(crate) trace: Option<(Trace, Offset)>,
 }
 
-/// A member, and when it last said so, in milliseconds since 1970.
+/// A member, and when it last renewed its lease, in milliseconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Held {
     id: String,
@@ -69,25 +69,25 @@ fn last_ping_ms(state: &State, socket: &WebSocket) -> Option<u64> {
 pub(crate) struct Readers {
     live: HashMap<Framing, Set>,
     catching_up: Set,
-    /// Who is present by which socket.
+    /// The member of each socket.
     members: RefCell<BTreeMap<String, WebSocket>>,
-    /// When the right of a client's socket ends next, in milliseconds since 1970; `u64::MAX` when none does. May be early: a socket may have closed before.
+    /// When the right of a client's socket ends next, in milliseconds since 1970; `u64::MAX` without any. May be early: a socket may have closed before.
     next_end_ms: Cell<u64>,
     pub(crate) window: Window,
 }
 
 impl Readers {
-    /// Most readers of a channel. The platform takes 32,768 and panics at one more; the rest is left to requests that are under way.
+    /// Most readers of a channel. The platform accepts 32,768 and panics at one more; the rest is reserved for requests in progress.
     pub(crate) const MAX: u32 = 32_000;
 
-    /// Rebuilds the sets from the sockets that survived sleep, and returns those that were in mid-catch-up.
+    /// Rebuilds the sets from the sockets that survived sleep, and returns those that were catching up.
     pub(crate) fn restore(state: &State) -> (Readers, Vec<(WebSocket, Reader)>) {
         let live = Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect();
         let next_end_ms = Cell::new(u64::MAX);
         let readers = Readers { live, catching_up: Set::default(), members: RefCell::default(), next_end_ms, window: Window::new() };
         let mut behind = Vec::new();
         for socket in state.get_websockets() {
-            // Without an attachment it was never one of ours.
+            // A socket without an attachment was never a reader.
             let Some(reader) = Readers::get(&socket) else { continue };
             readers.note_end(&reader);
             if let Some(member) = &reader.member {
@@ -106,7 +106,7 @@ impl Readers {
         (readers, behind)
     }
 
-    /// Takes note of when the reader's right ends. Who holds a stream for a client ends it by itself.
+    /// Records when the reader's right ends. A Worker that holds a stream for a client ends it by itself.
     pub(crate) fn note_end(&self, reader: &Reader) {
         if let (Framing::TidewireV1, Some(until_ms)) = (reader.framing, reader.grant.until_ms) {
             self.next_end_ms.set(self.next_end_ms.get().min(until_ms));
@@ -118,7 +118,7 @@ impl Readers {
         self.next_end_ms.get()
     }
 
-    /// Clients' sockets whose right has ended at this time. Looks at every socket: for the alarm, not for an event.
+    /// Clients' sockets whose right has ended at this time. Checks every socket: for the alarm, not for an event.
     pub(crate) fn ended(&self, state: &State, by_ms: u64) -> Vec<WebSocket> {
         self.next_end_ms.set(u64::MAX);
         let sockets = state.get_websockets().into_iter();
@@ -134,12 +134,12 @@ impl Readers {
             .collect()
     }
 
-    /// What is known of a socket.
+    /// The attachment of a socket.
     pub(crate) fn get(socket: &WebSocket) -> Option<Reader> {
         socket.deserialize_attachment().ok().flatten()
     }
 
-    /// Notes a reader's phase, in its attachment and in the sets.
+    /// Records a reader's phase, in its attachment and in the sets.
     pub(crate) fn set(&self, socket: &WebSocket, reader: &Reader) -> Result<()> {
         socket.serialize_attachment(reader)?;
         if reader.after.is_some() {
@@ -164,7 +164,7 @@ impl Readers {
         self.catching_up.size() + self.live.values().map(Set::size).sum::<u32>()
     }
 
-    /// How many there are of each framing. Looks at each that is catching up.
+    /// The number of readers of each framing. Checks each reader that is catching up.
     pub(crate) fn by_framing(&self) -> HashMap<Framing, u64> {
         let mut counts: HashMap<_, _> = self.live.iter().map(|(framing, sockets)| (*framing, u64::from(sockets.size()))).collect();
         for reader in self.catching_up().filter_map(|socket| Readers::get(&socket)) {
@@ -177,7 +177,7 @@ impl Readers {
         self.catching_up.values().into_iter().flatten().map(|socket| WebSocket::from(socket.unchecked_into::<web_sys::WebSocket>()))
     }
 
-    /// Live readers of one framing; `None` when there are none, so that nothing is encoded for them.
+    /// Live readers of one framing; `None` without any, so that nothing is encoded for them.
     pub(crate) fn live(&self, framing: Framing) -> Option<&Set> {
         self.live.get(&framing).filter(|sockets| sockets.size() > 0)
     }
@@ -186,7 +186,7 @@ impl Readers {
         send_to_all(sockets, text);
     }
 
-    /// Sends a batch that ends with event `seq`. Those that have more than `limit` characters still to acknowledge do not get it and are returned.
+    /// Sends a batch that ends with event `seq`. Readers with more than `limit` unacknowledged characters do not get it and are returned.
     pub(crate) fn send_in_window(&self, sockets: &Set, text: &str, seq: u64, limit: u64) -> impl Iterator<Item = WebSocket> + use<> {
         self.window.send(sockets, text, seq as f64, limit as f64).into_iter().flat_map(window::sockets)
     }
@@ -203,7 +203,7 @@ impl Readers {
         self.members.borrow_mut().clear();
     }
 
-    /// Sends to every reader of a framing, also to those that are catching up: what has no offset they would not find in the log.
+    /// Sends to every reader of a framing, including those that are catching up: a frame without an offset is not in the log.
     pub(crate) fn send_to_everyone(&self, framing: Framing, text: &str) {
         if let Some(sockets) = self.live(framing) {
             send_to_all(sockets, text);
@@ -217,13 +217,13 @@ impl Readers {
         send_to_all(&behind, text);
     }
 
-    /// Who is present by a socket.
+    /// The member of a socket.
     pub(crate) fn member(socket: &WebSocket) -> Option<Member> {
         let Held { id, state, .. } = Readers::get(socket)?.member?;
         Some(Member { id, state: Some(state) })
     }
 
-    /// Notes that a member is present by this socket, and by no other.
+    /// Sets the member of this socket, and removes it from any other.
     pub(crate) fn hold(&self, socket: &WebSocket, member: &Member, now_ms: u64) -> Result<()> {
         if !self.is_held_by(&member.id, socket) {
             self.release(&member.id);
@@ -235,7 +235,7 @@ impl Readers {
         Ok(())
     }
 
-    /// Whether a member is present by this socket.
+    /// Whether a socket has a member.
     pub(crate) fn is_held_by(&self, id: &str, socket: &WebSocket) -> bool {
         self.members.borrow().get(id).is_some_and(|holder| Object::is(holder.as_ref(), socket.as_ref()))
     }
@@ -244,7 +244,7 @@ impl Readers {
     pub(crate) fn release(&self, id: &str) {
         let Some(socket) = self.members.borrow_mut().remove(id) else { return };
         if let Some(reader) = Readers::get(&socket) {
-            // A socket that has closed meanwhile keeps what is of no use any more.
+            // A socket that has closed in the meantime keeps its attachment, which nobody reads any more.
             let _ = socket.serialize_attachment(&Reader { member: None, ..reader });
         }
     }

@@ -1,10 +1,10 @@
-//! An upgrade that is refused.
+//! The refusal of an upgrade.
 
 use tidewire_core::fields::list;
 use tidewire_core::{Error, SUBPROTOCOL, error_frame};
 use worker::{Headers, Response, Result, WebSocketPair};
 
-/// Accepts, says what was wrong, and closes: a browser cannot read the status of a failed upgrade.
+/// Accepts, sends the error, and closes: a browser cannot read the status of a failed upgrade.
 pub(crate) fn refuse_upgrade(error: &Error, offers_subprotocol: bool) -> Result<Response> {
     let pair = WebSocketPair::new()?;
     pair.server.accept()?;

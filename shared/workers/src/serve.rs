@@ -1,4 +1,4 @@
-//! The Worker: what happens to a request before and around its channel.
+//! The Worker: the way of a request before and around its channel.
 
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ pub async fn serve<F: Function>(request: Request, env: &Env, binding: &str, base
     serve_routes::<F>(request, env, binding, base, async |_| Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))).await
 }
 
-/// The same for a function that has [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
+/// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
 pub async fn serve_routes<F: Function>(
     mut request: Request,
     env: &Env,
@@ -51,14 +51,14 @@ pub async fn serve_routes<F: Function>(
 /// Serves files below `base`: the gallery. `policy` is the `Content-Security-Policy` of its pages.
 pub fn serve_assets(request: &Request, base: &str, assets: &[Asset], policy: &str) -> Result<Response> {
     let path = request.path();
-    // What is not below it is no file: none has this name.
+    // A path outside of it is not a file: no asset has this name.
     match file(assets, path.strip_prefix(base).unwrap_or("/"), &request.inner().method(), policy) {
         Ok(reply) => respond(reply),
         Err(error) => refuse(&error),
     }
 }
 
-/// Where a function is served, and by which binding its channels are reached.
+/// The path of a function, and the binding of its channels.
 #[derive(Clone, Copy)]
 struct Served<'a> {
     env: &'a Env,
@@ -78,7 +78,7 @@ async fn answer<F: Function>(
     let settings = Rc::new(settings(env, base)?);
     let handover = Handover { env, binding, settings: &settings, offers_subprotocol };
     let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
-    // The SDK's own reading makes a GET of every method that it does not know.
+    // The SDK's own method turns every unknown method into GET.
     let method = request.inner().method();
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let head = RequestHead { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
@@ -103,21 +103,21 @@ async fn answer<F: Function>(
     }
 }
 
-/// Who asks, if not too often.
+/// Identifies the client and checks its rate.
 async fn admitted<F: Function>(env: &Env, head: &RequestHead<'_>, settings: &Settings) -> Result<Identity, Error> {
     let identity = identify(F::NAME, head, settings).await?;
     admit(env, &identity, head).await?;
     Ok(identity)
 }
 
-/// Cloudflare's own id of the request, or one of ours where there is none.
+/// Cloudflare's own id of the request, or a random one without it.
 fn request_id(head: &RequestHead<'_>) -> u64 {
     let ray = (head.headers)("cf-ray");
     let ray = ray.as_deref().and_then(|ray| ray.split('-').next()).and_then(|ray| u64::from_str_radix(ray, 16).ok());
     ray.unwrap_or_else(|| u64::from(entropy()) << 32 | u64::from(entropy()))
 }
 
-/// The body of a publish, read no further than it may be long.
+/// The body of a publish, read at most up to its limit.
 async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     if !asked.operation.has_body() || request.inner().body().is_none() {
@@ -136,10 +136,10 @@ async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings
 
 async fn hand_over(asked: ChannelRequest, body: Vec<u8>, trace: Option<&Trace>, handover: &Handover<'_>) -> Result<Response> {
     let response = handover.send(&asked, body, trace).await?;
-    // Without a socket it is an answer already: history, an error, the end.
+    // Without a socket it is a complete answer: history, an error, the end.
     let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation) else { return Ok(response) };
     if read.transport == Transport::WebSocket {
-        // From here on client and object talk directly; the Worker is out of it.
+        // From here on client and object talk directly, without the Worker.
         return Ok(response);
     }
     let kept = Kept::read(response.headers())?;

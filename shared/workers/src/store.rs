@@ -9,11 +9,11 @@ use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
 use crate::clock::now_ms;
 
-/// Version of the tables below; a store of a newer one is refused, not guessed at.
+/// Version of the tables below; a store of a newer version is refused, because this code cannot know its form.
 const SCHEMA_VERSION: u64 = 2;
 
-/// One row of `channel`, and one row of `events` for each event kept. The newest event tells tail and total, the oldest what was dropped, so an append
-/// writes its events and nothing else; `channel` is written when something else changes, or when no event is left to tell.
+/// One row of `channel`, and one row of `events` for each event kept. The newest event gives tail and total, the oldest gives the dropped bytes. So an append
+/// writes only its events; `channel` is written when something else changes, or when no event is left.
 const SCHEMA: &str = "
 CREATE TABLE channel (
     schema_version INTEGER NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE events (
     producer TEXT
 );";
 
-/// One row for each publisher of whom something must be known, made with the first of them. Not subject to retention: a late repetition must still be known.
+/// One row for each publisher that must be remembered, created with the first of them. Not subject to retention: a late repetition must be recognised.
 const PRODUCERS: &str = "
 CREATE TABLE producers (
     id TEXT PRIMARY KEY,
@@ -45,11 +45,11 @@ CREATE TABLE producers (
     busy_until_ms INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID";
 
-/// Carries out a `Forgetting`. One without a time is not known to be idle.
+/// Carries out a `Forgetting`. A producer without a time may still be active.
 const FORGET: &str = "DELETE FROM producers WHERE busy_until_ms BETWEEN 1 AND ?1 OR busy_until_ms BETWEEN 1 AND ?2
     AND id IN (SELECT id FROM producers ORDER BY busy_until_ms DESC LIMIT -1 OFFSET ?3)";
 
-/// From version 1 to 2, which leaves the rows where they are.
+/// From version 1 to 2; the rows stay where they are.
 const UPGRADE: &str = "
 ALTER TABLE channel ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE channel ADD COLUMN ttl_s INTEGER;
@@ -59,9 +59,9 @@ ALTER TABLE events ADD COLUMN producer TEXT;
 UPDATE channel SET schema_version = 2";
 const UPGRADE_PRODUCERS: &str = "ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
 
-/// Longest time to an alarm. The platform's clock ends in the year 2262; an alarm that rings early is set again.
+/// Longest time until an alarm. The platform's clock ends in the year 2262; an alarm that is early is set again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
-/// Members that came over HTTP, made with the first of them.
+/// Members that joined over HTTP; the first of them creates the table.
 const PRESENCE: &str = "
 CREATE TABLE IF NOT EXISTS presence (
     id TEXT PRIMARY KEY,
@@ -69,13 +69,13 @@ CREATE TABLE IF NOT EXISTS presence (
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID";
 
-/// Who has no access any more, made with the first of them: whose it is as JSON, and until when that is kept.
+/// Revocations; the first of them creates the table: the revoked ticket or user as JSON, and until when the row is kept.
 const REVOCATIONS: &str = "
 CREATE TABLE IF NOT EXISTS revocations (
     of TEXT PRIMARY KEY,
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID";
-/// Of the object that knows a tenant's channels, and that is itself none.
+/// Table of the tenant's registry object, which is not a channel itself.
 const TENANT: &str = "CREATE TABLE IF NOT EXISTS tenant (name TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID";
 
 #[wasm_bindgen]
@@ -85,13 +85,13 @@ extern "C" {
     fn transaction_sync(this: &Transactional, work: &mut dyn FnMut() -> Result<(), JsValue>) -> Result<JsValue, JsValue>;
 }
 
-/// The store of one channel. Synchronous, as the platform's SQLite is: between two calls nothing else runs.
+/// The store of one channel. Synchronous, like the platform's SQLite: between two calls nothing else runs.
 pub(crate) struct Store {
     storage: Storage,
     sql: SqlStorage,
     has_tables: Cell<bool>,
     has_producers: Cell<bool>,
-    /// Unknown until somebody asks who is present.
+    /// Unknown until the members are first read.
     has_presence: Cell<Option<bool>>,
     has_revocations: Cell<bool>,
 }
@@ -103,7 +103,7 @@ impl Store {
         Store { sql, storage, has_tables, has_producers, has_presence: Cell::new(None), has_revocations }
     }
 
-    /// The channel, or `None` when there is none. Reads a handful of rows and, but for an upgrade, writes none: a look at an unknown name must cost nothing.
+    /// The channel, or `None` without one. Reads a handful of rows and, except for an upgrade, writes none: a request for an unknown name must cost nothing.
     pub(crate) fn load(&self) -> Result<Option<Channel>> {
         self.has_tables.set(self.has_table("channel")?);
         self.has_revocations.set(self.has_table("revocations")?);
@@ -154,7 +154,7 @@ impl Store {
             if !self.has_tables.get() {
                 self.sql.exec(SCHEMA, None)?;
             } else if commit.is_new {
-                // An expired channel whose alarm has not rung yet.
+                // An expired channel whose alarm has not run yet.
                 self.sql.exec("DELETE FROM events", None)?;
                 if self.has_producers.get() {
                     self.sql.exec("DELETE FROM producers", None)?;
@@ -189,19 +189,19 @@ impl Store {
         Ok(())
     }
 
-    /// Notes when the channel was read or written, which its sliding TTL counts from.
+    /// Stores when the channel was read or written, from which its sliding TTL counts.
     pub(crate) fn touch(&self, channel: &Channel) -> Result<()> {
         let [_, _, touched_at_ms] = Expiry::columns(channel.expiry);
         self.sql.exec("UPDATE channel SET touched_at_ms = ?", vec![optional(touched_at_ms)])?;
         Ok(())
     }
 
-    /// Has the object woken. Called in the turn that writes something, it is stored with it or not at all.
+    /// Sets the object's alarm. Called in the turn that writes something, it is stored with it or not at all.
     pub(crate) async fn wake_at(&self, at_ms: u64) -> Result<()> {
         self.storage.set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms())).min(LONGEST_SLEEP)).await
     }
 
-    /// What is known of a producer.
+    /// The state of a producer.
     pub(crate) fn producer(&self, id: &str) -> Result<Option<ProducerState>> {
         if !self.has_producers.get() {
             return Ok(None);
@@ -218,7 +218,7 @@ impl Store {
         Ok(Some(Authored { data: bytes(row.next())?, producer: optional_text(row.next()) }))
     }
 
-    /// Members that came over HTTP.
+    /// Members that joined over HTTP.
     pub(crate) fn leases(&self) -> Result<Vec<Lease>> {
         if !self.has_presence()? {
             return Ok(Vec::new());
@@ -249,7 +249,7 @@ impl Store {
         Ok(())
     }
 
-    /// Who has no access any more; those included for whom that is over.
+    /// Revocations, including expired ones.
     pub(crate) fn revocations(&self) -> Result<Vec<Revocation>> {
         if !self.has_revocations.get() {
             return Ok(Vec::new());
@@ -273,7 +273,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the revocations that are over.
+    /// Removes expired revocations.
     pub(crate) fn prune_revocations(&self, now_ms: u64) -> Result<()> {
         if self.has_revocations.get() {
             self.sql.exec("DELETE FROM revocations WHERE until_ms <= ?", vec![number(now_ms)])?;
@@ -291,7 +291,7 @@ impl Store {
         Ok(self.first("SELECT 1 FROM sqlite_master WHERE name = ?", vec![name.into()])?.is_some())
     }
 
-    /// Drops what retention does not keep and returns the channel after it.
+    /// Drops the events that retention does not keep and returns the channel after it.
     pub(crate) fn retain(&self, channel: &Channel, retention: &Retention, now_ms: u64) -> Result<Channel> {
         let oldest = self.sql.exec("SELECT seq, at_ms, total FROM events ORDER BY seq", None)?;
         let mut fault = None;
@@ -328,7 +328,7 @@ impl Store {
         Page::take(after, limit, events)
     }
 
-    /// Notes a channel of the tenant whose object this is, under a new mark each time.
+    /// Registers a channel of the tenant whose object this is, under a new mark each time.
     pub(crate) fn register(&self, name: &str) -> Result<()> {
         self.sql.exec(TENANT, None)?;
         // Marks cross JavaScript exactly.
@@ -350,7 +350,7 @@ impl Store {
             .collect()
     }
 
-    /// Forgets a channel of the tenant, unless it was registered anew since.
+    /// Forgets a channel of the tenant, unless it was registered again since.
     pub(crate) fn forget_registered(&self, name: &str, mark: u64) -> Result<()> {
         if self.has_table("tenant")? {
             self.sql.exec("DELETE FROM tenant WHERE name = ? AND mark = ?", vec![name.into(), number(mark)])?;
@@ -358,12 +358,12 @@ impl Store {
         Ok(())
     }
 
-    /// Whether what is stored is of no use where there is no channel: one that has expired, or nothing that is still in force.
+    /// Whether the stored rows are useless without a channel: those of an expired channel, or no rows that are still in force.
     pub(crate) fn is_over(&self) -> Result<bool> {
         Ok(self.has_tables.get() || self.leases()?.is_empty() && self.revocations()?.is_empty())
     }
 
-    /// Removes everything, so that nothing is left to pay for; with `keeps_revocations` all but them: whose access was revoked stays out of a channel that is made anew.
+    /// Removes everything, so that nothing is left to pay for. With `keeps_revocations` it keeps them: creating a channel again does not restore access.
     pub(crate) async fn delete(&self, keeps_revocations: bool) -> Result<()> {
         self.has_tables.set(false);
         self.has_producers.set(false);

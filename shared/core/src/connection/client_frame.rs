@@ -1,4 +1,4 @@
-//! All that a frame of a WebSocket client does: to the channel, to the connection, and what answers it.
+//! The effects of a frame of a WebSocket client: on the channel, on the connection, and the answer.
 
 use serde_json::value::RawValue;
 
@@ -14,28 +14,28 @@ use crate::wire::{ClientFrame, Framing, ack_frame, error_frame};
 
 /// The channel, as the frames of one connection reach it. Nothing else may happen to the channel between two calls.
 pub trait Connection {
-    /// Whether the client still has access: its time may be over, or its access revoked.
+    /// Checks that the client still has access: its credential may have expired, or its access may be revoked.
     ///
     /// # Errors
     ///
     /// As [`Grant::check_access`].
     fn access(&mut self) -> Result<()>;
 
-    /// The channel, whose sliding TTL begins again; `None` where there is none.
+    /// The channel, whose sliding TTL starts again; `None` if it does not exist.
     ///
     /// # Errors
     ///
     /// Those of the store.
     fn channel(&mut self) -> Result<Option<Channel>>;
 
-    /// The tallies, with what the channel knows of each.
+    /// The tallies, each with the state that the channel has of it.
     ///
     /// # Errors
     ///
     /// Those of the store.
     fn known(&mut self, tallies: Vec<Tally>) -> Result<Vec<Tally>>;
 
-    /// When it is. Asked after [`channel`](Connection::channel), which may find that the channel has expired.
+    /// The time. Read after [`channel`](Connection::channel), which may find that the channel has expired.
     fn moment(&mut self) -> Moment;
 
     /// Stores, then sends to every reader, this one included.
@@ -45,7 +45,7 @@ pub trait Connection {
     /// Those of the store; nothing was written then.
     fn commit(&mut self, commit: Commit) -> Result<()>;
 
-    /// Takes what the client says of itself for as long as its connection lasts, and tells the readers.
+    /// Applies the client's presence, which lasts as long as its connection, and notifies the readers.
     ///
     /// # Errors
     ///
@@ -53,16 +53,16 @@ pub trait Connection {
     fn announce(&mut self, presence: Presence, said: Member) -> Result<()>;
 }
 
-/// What follows a frame, in this order.
+/// The effects of a frame, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameOutcome {
-    /// The client has everything up to here.
+    /// The client has received everything up to here.
     pub acknowledged: Option<Offset>,
     /// Frames for the client.
     pub frames: Vec<String>,
     /// Whether a publish was refused, to be counted.
     pub is_refusal: bool,
-    /// Close code and reason with which the connection ends. What the client sent after the frame is not carried out: it could not be acknowledged.
+    /// Close code and reason with which the connection ends. Later frames of the client are not carried out: the server could not acknowledge them.
     pub end: Option<(CloseCode, &'static str)>,
 }
 
@@ -73,7 +73,7 @@ impl FrameOutcome {
         FrameOutcome { frames: vec![error_frame(None, &error)], end: Some((CloseCode::BinaryFrame, error.close_reason())), ..FrameOutcome::default() }
     }
 
-    /// Client and server disagree about the protocol: going on would only hide it.
+    /// Client and server disagree about the protocol: continuing would only hide it.
     fn disagreement(error: &Error) -> FrameOutcome {
         FrameOutcome { frames: vec![error_frame(None, error)], end: Some((error.close_code(), error.close_reason())), ..FrameOutcome::default() }
     }
@@ -85,7 +85,7 @@ impl FrameOutcome {
 
 /// Carries out a text frame of at most `max_bytes` bytes (`MAX_BODY_BYTES`), with the rights of the connection.
 ///
-/// A client that has access no more is still answered, then its connection ends: the frame may have come before the alarm or after a revocation.
+/// A client that has lost its access still gets an answer, then its connection ends: the frame may have come before the alarm or after a revocation.
 pub fn client_frame(text: &str, grant: &Grant, max_bytes: u64, policy: &Policy, connection: &mut dyn Connection) -> FrameOutcome {
     if text.len() as u64 > max_bytes {
         let why = format!("a frame must have at most {max_bytes} bytes, this one has {}", text.len());
@@ -107,7 +107,7 @@ pub fn client_frame(text: &str, grant: &Grant, max_bytes: u64, policy: &Policy, 
         }
         ClientFrame::Presence { id, state } => {
             let said = access.clone().and_then(|()| grant.demand(Right::Presence)).and_then(|()| Member::new(id, &state, grant, policy.max_json_depth));
-            // Who is present is told to every reader, so what went well has no answer of its own.
+            // Every reader gets the change of presence, so a success has no separate answer.
             said.and_then(|said| connection.announce(policy.presence()?, said))
                 .map_or_else(|error| FrameOutcome::answer(error_frame(None, &error)), |()| FrameOutcome::default())
         }
@@ -120,7 +120,7 @@ pub fn client_frame(text: &str, grant: &Grant, max_bytes: u64, policy: &Policy, 
     outcome
 }
 
-/// Stores an event and returns the channel's tail, which is also the answer to one that was stored before.
+/// Stores an event and returns the channel's tail, which is also the answer to a repeated publish.
 fn publish(data: &RawValue, producer: Option<&Producer>, grant: &Grant, policy: &Policy, connection: &mut dyn Connection) -> Result<Offset> {
     grant.demand(Right::Publish)?;
     let channel = connection.channel()?;

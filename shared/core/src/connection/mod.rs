@@ -1,4 +1,4 @@
-//! One connection: what it is sent first, how long it lives, what the frames of its client do.
+//! One connection: its first frames, its life, and the effects of its client's frames.
 
 mod client_frame;
 mod opening;

@@ -1,13 +1,13 @@
-//! What a reader is sent first, and in which order.
+//! The first frames for a reader, and their order.
 
 use crate::channel::{Channel, Gap, Page};
 use crate::decide::Subscribe;
 use crate::presence::Member;
 use crate::wire::{Closing, Framing};
 
-/// Frames of a new reader, before its first page: the greeting, the gap where what it asked for is gone, then all members.
+/// Frames for a new reader, before its first page: the greeting, a gap if the requested events are gone, then all members.
 ///
-/// `present` are the members, sorted by id; `None` where the function tells no presence. `retry_ms`, `entropy` and `ack_bytes` are those of
+/// `present` are the members, sorted by id; `None` if the function has no presence. `retry_ms`, `entropy` and `ack_bytes` are those of
 /// [`Framing::greeting`]. Empty for a framing that has none of them.
 pub fn opening(subscribe: &Subscribe, channel: &Channel, present: Option<&[Member]>, retry_ms: u64, entropy: u32, ack_bytes: Option<u64>) -> Vec<String> {
     let Subscribe { framing, after, gap, cursor } = *subscribe;
@@ -20,9 +20,9 @@ pub fn opening(subscribe: &Subscribe, channel: &Channel, present: Option<&[Membe
 /// One page for one reader, and what follows it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// Sent before the page, where retention passed the reader.
+    /// Sent before the page, if retention passed the reader.
     pub gap: Option<String>,
-    /// The page; empty where the framing says nothing of it.
+    /// The page; empty if the framing has no form for it.
     pub batch: String,
     /// What follows.
     pub then: Then,
@@ -33,20 +33,20 @@ pub struct Delivery {
 pub enum Then {
     /// Another page: there is more in the store.
     NextPage,
-    /// New events as they come: the reader has all that there is.
+    /// New events as they arrive: the reader has everything so far.
     Live,
-    /// The end: the channel is finished and the reader has all of it.
+    /// The end: the channel is finished and the reader has every event.
     End(Closing),
 }
 
 impl Delivery {
-    /// The page of a channel for a reader of this framing; `gap` is that of the position at which the page was read.
+    /// The page of a channel for a reader of this framing; `gap` belongs to the position at which the page was read.
     pub fn new(framing: Framing, channel: &Channel, gap: Option<Gap>, page: &Page, cursor: u64) -> Delivery {
         let gap = gap.and_then(|gap| framing.gap(gap, cursor));
         Delivery { gap, batch: framing.batch(channel, page.after, &page.events, cursor), then: Then::at(framing, channel, page.end()) }
     }
 
-    /// All that is sent, in order.
+    /// All frames, in order.
     pub fn frames(self) -> impl Iterator<Item = String> {
         let closing = match self.then {
             Then::End(closing) => closing.frame,

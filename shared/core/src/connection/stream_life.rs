@@ -1,13 +1,13 @@
 //! The life of one SSE stream: how long it lasts, when it sends a heartbeat, and why it ends.
 //!
-//! An adapter holds the stream and asks [`StreamLife::next`] before each chunk. Only the adapter waits, and only it knows what is new.
+//! An adapter holds the stream and asks [`StreamLife::next`] before each chunk. Only the adapter waits, and only it knows the new events.
 
 use crate::access::{Grant, Revocation};
 use crate::close_code::CloseCode;
 use crate::settings::Settings;
 use crate::wire::{Framing, sse};
 
-/// What is left of a stream.
+/// The remaining life of a stream.
 #[derive(Clone, Debug)]
 pub struct StreamLife {
     framing: Framing,
@@ -22,12 +22,12 @@ pub struct StreamLife {
     end: Option<CloseCode>,
 }
 
-/// What a stream does next.
+/// The next step of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Send what is new, or wait for it. If nothing comes within so many milliseconds, send the [heartbeat](StreamLife::heartbeat), if it is due, and ask again.
+    /// Send new events, or wait for them. If none arrives within this many milliseconds, send the [heartbeat](StreamLife::heartbeat), if it is due, and ask again.
     Listen {
-        /// How long to wait at most.
+        /// The longest wait.
         for_ms: u64,
     },
     /// Send this as the last chunk.
@@ -53,7 +53,7 @@ impl StreamLife {
 
     /// What to do now. `revocations` are those that the adapter knows; where others end a revoked reader, it passes none.
     ///
-    /// The last chunk says why the client has no access any more, or that it may come back at once; a framing that can say neither just ends.
+    /// The last chunk says why the client lost its access, or that it may reconnect at once; a stream whose framing has no such frame just ends.
     pub fn next(&mut self, revocations: &[Revocation], now_ms: u64) -> Turn {
         if self.end.is_some() {
             return Turn::Over;
@@ -68,13 +68,13 @@ impl StreamLife {
         self.framing.farewell(&self.grant, revocations, now_ms).map_or(Turn::Over, Turn::Last)
     }
 
-    /// Notes that a frame is sent now.
+    /// Records that a frame is sent now.
     pub fn sent(&mut self, now_ms: u64) {
         self.frames_left = self.frames_left.saturating_sub(1);
         self.sent_ms = now_ms;
     }
 
-    /// The heartbeat, which is sent now, where nothing was sent for `HEARTBEAT_MS`. It is no frame.
+    /// The heartbeat to send now, if nothing was sent for `HEARTBEAT_MS`. It does not count as a frame.
     pub fn heartbeat(&mut self, now_ms: u64) -> Option<&'static str> {
         (self.silence_left_ms(now_ms) == 0).then(|| {
             self.sent_ms = now_ms;
@@ -82,7 +82,7 @@ impl StreamLife {
         })
     }
 
-    /// Ends the stream after what is sent now, for this reason. The first reason counts.
+    /// Ends the stream after the current chunk, for this reason. The first reason counts.
     pub fn end(&mut self, code: CloseCode) {
         self.end.get_or_insert(code);
     }
@@ -102,7 +102,7 @@ impl StreamLife {
         self.end.unwrap_or(CloseCode::ReaderLeft)
     }
 
-    /// Should the clock have been set back, age and silence count from the time that it shows now: a stream must not be silent for as long as the clock jumped.
+    /// If the clock was set back, age and silence count from its present time: a stream must not be silent for as long as the clock jumped.
     fn admit_clock(&mut self, now_ms: u64) {
         self.began_ms = self.began_ms.min(now_ms);
         self.sent_ms = self.sent_ms.min(now_ms);

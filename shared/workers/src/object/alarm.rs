@@ -1,6 +1,6 @@
-//! The object's one alarm: what ends by itself ends at it, and what is stored of it goes.
+//! The object's one alarm: it ends everything that is due, and removes an ended channel from the store.
 //!
-//! Set to what ends first. A channel that is read or written meanwhile has another end: an alarm that followed each of them would be a write each.
+//! Set to the earliest end. A channel that is read or written in the meantime ends later: moving the alarm with each of them would cost a write each.
 
 use tidewire_core::{CloseCode, ErrorKind, Framing};
 use worker::Result;
@@ -9,23 +9,23 @@ use super::{Answer, Inner};
 use crate::clock::now_ms;
 use crate::respond::internal;
 
-/// Rights that end so soon after an alarm end with it: one alarm for many, and nobody stays longer than allowed.
+/// Rights that end this soon after an alarm end with it: one alarm for many rights, and no client stays longer than allowed.
 const ENDS_TOGETHER_MS: u64 = 5_000;
 
 impl Inner {
-    /// The alarm removes what is stored of an expired channel. Set anew by whoever meets it, since the platform gives an alarm up that has failed often enough.
+    /// The alarm removes an expired channel from the store. Any request that finds the expired channel sets the alarm again: the platform stops retrying one that keeps failing.
     pub(super) async fn ring_for_expired(&self) -> Result<()> {
-        // A store that cannot be read is told of where it is read next.
+        // The next read of an unreadable store reports it.
         let is_there = self.channel().is_ok() && std::mem::take(&mut self.memory.borrow_mut().has_expired);
         if is_there { self.wake_at(0).await } else { Ok(()) }
     }
 
-    /// As [`wake_in_time`](Inner::wake_in_time), where a client's right ends at all: others cost no alarm.
+    /// Like [`wake_in_time`](Inner::wake_in_time), but only if the client's right ends at all: other rights cost no alarm.
     pub(super) async fn wake_for_readers(&self) -> Answer<()> {
         if self.readers.next_end_ms() == u64::MAX { Ok(()) } else { self.wake_in_time().await }
     }
 
-    /// Has the object woken when something ends. It has one alarm, which is set to what ends first; whoever comes later and ends later costs nothing.
+    /// Sets the alarm for the next thing that ends. The object has one alarm; a later reader whose right ends later costs nothing.
     pub(super) async fn wake_in_time(&self) -> Answer<()> {
         let at_ms = {
             let memory = self.memory.borrow();
@@ -62,11 +62,11 @@ impl Inner {
         self.store.prune_revocations(now_ms).map_err(|cause| internal(&cause))
     }
 
-    /// Removes all that is stored. Revocations stay in force: a channel that is made anew is no way back.
+    /// Removes the whole store. Revocations stay in force: creating a channel again does not restore access.
     pub(super) async fn clear(&self) -> Answer<()> {
         let keeps_revocations = !self.memory.borrow().revocations.is_empty();
         if !keeps_revocations {
-            // It goes with the rest.
+            // It is removed with the rest.
             self.alarm_ms.set(u64::MAX);
         }
         self.store.delete(keeps_revocations).await.map_err(|cause| {

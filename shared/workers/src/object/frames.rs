@@ -75,7 +75,7 @@ impl Inner {
         self.state.wait_until(async move {
             if let Err(error) = inner.wake_in_time().await {
                 // Whoever meets the expired channel sets it again.
-                worker::console_error!("{}", fault(None, format!("the end of a channel is not set: {error}")));
+                worker::console_error!("{}", fault(None, format!("the alarm for the end of a channel was not set: {error}")));
             }
         });
     }

@@ -1,7 +1,7 @@
-//! Who is in the channel.
+//! The presence of the channel.
 //!
-//! A member of a socket is in the socket's attachment and survives sleep with it; pings renew its lease without waking the object. One that came over HTTP is a row. Leases that ran
-//! out are found by whoever asks next: a timer would keep the object awake.
+//! The member of a socket is in the socket's attachment and survives sleep with it; pings renew its lease without waking the object. A member that joined over HTTP is a row. The
+//! next request finds expired leases: a timer would keep the object awake.
 
 use tidewire_core::{Framing, Member, Presence, members_at};
 use worker::WebSocket;
@@ -12,7 +12,7 @@ use crate::readers::Readers;
 use crate::respond::internal;
 
 impl Inner {
-    /// Those present. Who is so no more is forgotten and the readers are told.
+    /// The members. Expired members are removed and announced.
     pub(super) fn members(&self, presence: Presence) -> Answer<Vec<Member>> {
         let now_ms = now_ms();
         let mut leases = self.readers.leases(&self.state, presence.lease_ms);
@@ -25,11 +25,11 @@ impl Inner {
         Ok(members_at(&leases, now_ms))
     }
 
-    /// Takes what a client says of itself, over its socket or by HTTP, and returns those present then. Whoever speaks last for an id has it: a page that comes back is
-    /// faster than the end of its old socket.
+    /// Applies a client's update, over its socket or by HTTP, and returns the members. The latest connection that sends an id owns it: a page may reconnect before
+    /// its old socket ends.
     pub(super) fn announce(&self, presence: Presence, said: Member, socket: Option<&WebSocket>) -> Answer<Vec<Member>> {
         if let Some(before) = socket.and_then(Readers::member).filter(|before| before.id != said.id) {
-            // A socket is one member: under another id it is another one.
+            // A socket is one member: a new id replaces its member.
             self.announce(presence, before.gone(), None)?;
         }
         let mut members = self.members(presence)?;
@@ -52,7 +52,7 @@ impl Inner {
         Ok(members)
     }
 
-    /// The member of a socket that closed leaves, unless it came back on another one.
+    /// The member of a closed socket leaves, unless it reconnected on another one.
     pub(super) fn leave(&self, socket: &WebSocket) {
         if let Some(member) = Readers::member(socket)
             && self.readers.is_held_by(&member.id, socket)
