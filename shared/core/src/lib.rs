@@ -62,7 +62,7 @@ pub use presence::{Lease, Member, Presence, members_at, presence_changes, presen
 // The bytes that clients get.
 pub use crate::http::{ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, into_parts, json, problem};
 pub use error::{Error, ErrorKind, Result};
-pub use wire::{ClientFrame, Closing, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head, news_reply, next_cursor, sse};
+pub use wire::{ClientFrame, End, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head, news_reply, next_cursor, sse};
 
 // One connection, from its first frame to its end.
 pub use close_code::CloseCode;

@@ -307,9 +307,9 @@ fn framing() {
                 let (after, events) = events(batch);
                 Some(framing.batch(&channel, after, &events, number(&given["cursor"])))
             } else {
-                let closing = framing.closing(&channel);
-                assert_eq!(serde_json::json!({"code": closing.code.number(), "reason": closing.reason}), given["closing"]);
-                Some(closing.frame)
+                let end = framing.end(&channel);
+                assert_eq!(serde_json::json!({"code": end.code.number(), "reason": end.reason}), given["closing"]);
+                Some(end.frame)
             };
             assert_eq!(sent.as_deref(), case["expected"][name].as_str(), "{} in {name}", case["id"]);
         }

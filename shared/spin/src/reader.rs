@@ -62,7 +62,7 @@ impl Reader {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
         // A reader is admitted after a look, which has read the members.
-        let told = watch.present().filter(|_| store.has_presence() && framing.carries_presence());
+        let told = watch.members().filter(|_| store.has_presence() && framing.carries_presence());
         let members = told.as_ref().map(|members| members.as_slice());
         let opening = opening(&subscribe, channel, members, settings.retry_ms, entropy(), None).concat();
         count(&store, |activity| {
@@ -172,7 +172,7 @@ impl Reader {
 
     /// The members that joined, changed or left since the last frame; at first all members.
     fn presence_news(&mut self) -> Option<String> {
-        let present = self.watch.present().filter(|_| self.store.has_presence() && self.framing.carries_presence())?;
+        let present = self.watch.members().filter(|_| self.store.has_presence() && self.framing.carries_presence())?;
         let told = self.told.replace(Rc::clone(&present));
         match told {
             None => self.framing.presence(&present, true),
@@ -205,8 +205,8 @@ impl Reader {
 
     fn moved(&mut self, to: u64, channel: &Channel) {
         self.after = to;
-        if let Then::End(closing) = Then::at(self.framing, channel, to) {
-            self.life.end(closing.code);
+        if let Then::End(end) = Then::at(self.framing, channel, to) {
+            self.life.end(end.code);
         }
     }
 

@@ -185,7 +185,7 @@ impl Watch {
     }
 
     /// The members, once a look has read them.
-    pub(crate) fn present(&self) -> Option<Rc<Vec<Member>>> {
+    pub(crate) fn members(&self) -> Option<Rc<Vec<Member>>> {
         let presence = self.presence.borrow();
         presence.version.is_some().then(|| Rc::clone(&presence.present))
     }

@@ -20,7 +20,7 @@ use web_sys::{EventTarget, MessageEvent};
 use worker::{Delay, Response, ResponseBody, Result, WebSocket};
 
 use crate::clock::now_ms;
-use crate::handover::{Kept, MORE, NEXT_PAGE};
+use crate::handover::{MORE, NEXT_PAGE, Subscribed};
 use crate::respond::respond;
 
 #[wasm_bindgen]
@@ -33,8 +33,8 @@ extern "C" {
 }
 
 /// Answers with a stream of the object's frames, for as long as the grant allows.
-pub(crate) fn hold(socket: WebSocket, framing: Framing, kept: &Kept, grant: &Grant, settings: &Settings) -> Result<Response> {
-    let head = respond(event_stream_head(framing, &kept.content_type))?;
+pub(crate) fn stream(socket: WebSocket, framing: Framing, subscribed: &Subscribed, grant: &Grant, settings: &Settings) -> Result<Response> {
+    let head = respond(event_stream_head(framing, &subscribed.content_type))?;
     let bridge = Bridge::open(socket, framing, grant.clone(), settings)?;
     let chunks = unfold(bridge, async |mut bridge| {
         let chunk = bridge.next().await?;

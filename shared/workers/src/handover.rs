@@ -121,13 +121,13 @@ pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Grant, Option<T
 }
 
 /// The facts that the Worker needs about a reader that the object keeps.
-pub(crate) struct Kept {
+pub(crate) struct Subscribed {
     pub(crate) content_type: ContentType,
     pub(crate) offset: Offset,
     pub(crate) cursor: u64,
 }
 
-impl Kept {
+impl Subscribed {
     pub(crate) fn write(&self) -> Result<Headers> {
         let headers = Headers::new();
         headers.set(CONTENT_TYPE, self.content_type.as_str())?;
@@ -136,10 +136,10 @@ impl Kept {
         Ok(headers)
     }
 
-    pub(crate) fn read(headers: &Headers) -> Result<Kept> {
+    pub(crate) fn read(headers: &Headers) -> Result<Subscribed> {
         let get = |name| Ok::<_, Error>(headers.get(name)?.unwrap_or_default());
         let missing = || Error::RustError("the object's answer to an upgrade lacks a header".into());
-        Ok(Kept {
+        Ok(Subscribed {
             content_type: ContentType::parse(&get(CONTENT_TYPE)?).ok_or_else(missing)?,
             offset: get(OFFSET)?.parse().map_err(|_| missing())?,
             cursor: get(CURSOR)?.parse().map_err(|_| missing())?,

@@ -11,11 +11,11 @@ use tidewire_core::{CloseCode, Grant, Settings, news_reply, timed_out};
 use worker::{Delay, Response, Result, WebSocket, WebsocketEvent};
 
 use crate::clock::now_ms;
-use crate::handover::Kept;
+use crate::handover::Subscribed;
 use crate::respond::{refuse, respond};
 
 /// Waits for news at the position where the wait began; 204 at the deadline, or when the right to read ends.
-pub(crate) async fn wait(socket: WebSocket, kept: &Kept, grant: &Grant, settings: &Settings) -> Result<Response> {
+pub(crate) async fn wait(socket: WebSocket, subscribed: &Subscribed, grant: &Grant, settings: &Settings) -> Result<Response> {
     let right_ms = grant.until_ms.map_or(u64::MAX, |until_ms| until_ms.saturating_sub(now_ms()));
     let deadline = Duration::from_millis(settings.long_poll_ms.min(right_ms));
     let news = {
@@ -29,9 +29,9 @@ pub(crate) async fn wait(socket: WebSocket, kept: &Kept, grant: &Grant, settings
     };
     // Already closed if the object ended it.
     let _ = socket.close(Some(CloseCode::Finished.number()), Some("poll-ended"));
-    match news.map(|text| news_reply(&text, &kept.content_type, kept.cursor)) {
+    match news.map(|text| news_reply(&text, &subscribed.content_type, subscribed.cursor)) {
         Some(Ok(reply)) => respond(reply),
         Some(Err(error)) => refuse(&error),
-        None => respond(timed_out(kept.offset, kept.cursor)),
+        None => respond(timed_out(subscribed.offset, subscribed.cursor)),
     }
 }

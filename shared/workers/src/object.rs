@@ -107,7 +107,7 @@ impl<F: Function> ChannelObject<F> {
         let (operation, grant, trace) = operation(request.headers())?;
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
-        self.inner.ring_for_expired().await?;
+        self.inner.set_alarm_for_expired().await?;
         // The last wait before the decision: from here on nothing comes between.
         self.inner.register(&operation, &grant, &binding(request.headers())?).await?;
         let answer = match self.inner.touched_by(&operation, &grant) {
@@ -119,7 +119,7 @@ impl<F: Function> ChannelObject<F> {
                         self.inner.page(plan.after, plan.limit(self.inner.policy.page)).map(|(channel, page)| plan.reply(&channel, &page))
                     }
                     Ok(ReadDecision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, trace.clone(), offers_subprotocol) {
-                        Ok(response) => match self.inner.wake_for_readers().await {
+                        Ok(response) => match self.inner.set_alarm_for_readers().await {
                             Ok(()) => return Ok(response),
                             Err(error) => Err(error),
                         },
@@ -161,7 +161,7 @@ impl<F: Function> ChannelObject<F> {
     pub async fn alarm(&self) -> Result<Response> {
         self.inner.alarm_ms.set(u64::MAX);
         // The platform rings again when it failed.
-        self.inner.ring().await.map_err(|error| worker::Error::RustError(error.to_string()))?;
+        self.inner.on_alarm().await.map_err(|error| worker::Error::RustError(error.to_string()))?;
         Response::empty()
     }
 
@@ -262,7 +262,7 @@ impl Inner {
     }
 
     /// Whether a client still has access.
-    fn admit(&self, grant: &Grant) -> Answer<()> {
+    fn check_access(&self, grant: &Grant) -> Answer<()> {
         if grant.until_ms.is_none() {
             return Ok(());
         }
@@ -281,12 +281,12 @@ impl Inner {
             }
         }
         self.memory.borrow_mut().revocations.push(revocation);
-        self.wake_in_time().await
+        self.set_alarm().await
     }
 
     /// The channel for an operation of a client that still has access; a sliding TTL begins again where the operation says so.
     fn touched_by(&self, operation: &Operation, grant: &Grant) -> Answer<Option<Channel>> {
-        self.admit(grant)?;
+        self.check_access(grant)?;
         if operation.slides() { self.touched() } else { self.channel() }
     }
 
@@ -297,7 +297,7 @@ impl Inner {
             ChangeDecision::Write(write) => write,
             ChangeDecision::Erase(plan) => {
                 let event = self.store.event(plan.seq).map_err(|cause| internal(&cause))?;
-                plan.decide(&self.present()?, event, self.moment())?
+                plan.decide(&self.existing()?, event, self.moment())?
             }
         };
         match write {
@@ -306,7 +306,7 @@ impl Inner {
                 let is_new = commit.is_new;
                 self.commit(*commit)?;
                 if is_new {
-                    self.wake_in_time().await?;
+                    self.set_alarm().await?;
                 }
                 Ok(reply)
             }
@@ -349,11 +349,11 @@ impl Inner {
             } else if !batch.is_empty() {
                 Readers::send(sockets, &batch);
             }
-            if let Then::End(closing) = then {
-                if !closing.frame.is_empty() {
-                    Readers::send(sockets, &closing.frame);
+            if let Then::End(end) = then {
+                if !end.frame.is_empty() {
+                    Readers::send(sockets, &end.frame);
                 }
-                Readers::close(sockets, closing.code, closing.reason);
+                Readers::close(sockets, end.code, end.reason);
             }
         }
         // A long poll has its answer.
@@ -374,7 +374,7 @@ impl Inner {
     }
 
     fn page(&self, after: u64, limit: PageLimit) -> Answer<(Channel, Page)> {
-        let channel = self.present()?;
+        let channel = self.existing()?;
         let page = self.read(&channel, after, limit)?;
         Ok((channel, page))
     }
@@ -388,7 +388,7 @@ impl Inner {
     }
 
     /// The channel, or what stands for it until its first publish.
-    fn present(&self) -> Answer<Channel> {
+    fn existing(&self) -> Answer<Channel> {
         let channel = self.channel()?;
         channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
     }

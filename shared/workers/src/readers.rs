@@ -224,7 +224,7 @@ impl Readers {
     }
 
     /// Sets the member of this socket, and removes it from any other.
-    pub(crate) fn hold(&self, socket: &WebSocket, member: &Member, now_ms: u64) -> Result<()> {
+    pub(crate) fn set_member(&self, socket: &WebSocket, member: &Member, now_ms: u64) -> Result<()> {
         if !self.is_held_by(&member.id, socket) {
             self.release(&member.id);
         }

@@ -12,7 +12,7 @@ use crate::respond::internal;
 const REQUEST_RATE: &str = "REQUEST_RATE";
 
 /// Admits a request of an identity: its subject, else its ticket, else the address that it comes from. Everything is admitted without the binding, and while the limiter fails.
-pub(crate) async fn admit(env: &Env, identity: &Identity, head: &RequestHead<'_>) -> Result<(), Error> {
+pub(crate) async fn check_request_rate(env: &Env, identity: &Identity, head: &RequestHead<'_>) -> Result<(), Error> {
     let Ok(limiter) = env.rate_limiter(REQUEST_RATE) else { return Ok(()) };
     let key = match identity {
         Identity::Anonymous => None,

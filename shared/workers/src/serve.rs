@@ -12,11 +12,11 @@ use worker::{Env, Request, Response, Result};
 
 use crate::bridge;
 use crate::clock::{entropy, now_ms};
-use crate::handover::{Handover, Kept, SWITCHING_PROTOCOLS, Task, tenant_object};
+use crate::handover::{Handover, SWITCHING_PROTOCOLS, Subscribed, Task, tenant_object};
 use crate::identity::identify;
 use crate::long_poll;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
-use crate::request_rate::admit;
+use crate::request_rate::check_request_rate;
 use crate::respond::{internal, refuse, respond, with_headers};
 use crate::route::{Call, carry_out};
 use crate::settings::settings;
@@ -106,7 +106,7 @@ async fn answer<F: Function>(
 /// Identifies the client and checks its rate.
 async fn admitted<F: Function>(env: &Env, head: &RequestHead<'_>, settings: &Settings) -> Result<Identity, Error> {
     let identity = identify(F::NAME, head, settings).await?;
-    admit(env, &identity, head).await?;
+    check_request_rate(env, &identity, head).await?;
     Ok(identity)
 }
 
@@ -142,11 +142,11 @@ async fn hand_over(asked: ChannelRequest, body: Vec<u8>, trace: Option<&Trace>, 
         // From here on client and object talk directly, without the Worker.
         return Ok(response);
     }
-    let kept = Kept::read(response.headers())?;
+    let subscribed = Subscribed::read(response.headers())?;
     let socket = response.websocket().ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))?;
     match read.transport {
-        Transport::EventSource => bridge::hold(socket, Framing::EventSource, &kept, &asked.grant, handover.settings),
-        Transport::DurableSse => bridge::hold(socket, Framing::DurableSse, &kept, &asked.grant, handover.settings),
-        _ => long_poll::wait(socket, &kept, &asked.grant, handover.settings).await,
+        Transport::EventSource => bridge::stream(socket, Framing::EventSource, &subscribed, &asked.grant, handover.settings),
+        Transport::DurableSse => bridge::stream(socket, Framing::DurableSse, &subscribed, &asked.grant, handover.settings),
+        _ => long_poll::wait(socket, &subscribed, &asked.grant, handover.settings).await,
     }
 }

@@ -197,7 +197,7 @@ impl Store {
     }
 
     /// Sets the object's alarm. Called in the turn that writes something, it is stored with it or not at all.
-    pub(crate) async fn wake_at(&self, at_ms: u64) -> Result<()> {
+    pub(crate) async fn set_alarm_at(&self, at_ms: u64) -> Result<()> {
         self.storage.set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms())).min(LONGEST_SLEEP)).await
     }
 

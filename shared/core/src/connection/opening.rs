@@ -3,7 +3,7 @@
 use crate::channel::{Channel, Gap, Page};
 use crate::decide::Subscribe;
 use crate::presence::Member;
-use crate::wire::{Closing, Framing};
+use crate::wire::{End, Framing};
 
 /// Frames for a new reader, before its first page: the greeting, a gap if the requested events are gone, then all members.
 ///
@@ -36,7 +36,7 @@ pub enum Then {
     /// New events as they arrive: the reader has everything so far.
     Live,
     /// The end: the channel is finished and the reader has every event.
-    End(Closing),
+    End(End),
 }
 
 impl Delivery {
@@ -48,11 +48,11 @@ impl Delivery {
 
     /// All frames, in order.
     pub fn frames(self) -> impl Iterator<Item = String> {
-        let closing = match self.then {
-            Then::End(closing) => closing.frame,
+        let end = match self.then {
+            Then::End(end) => end.frame,
             Then::NextPage | Then::Live => String::new(),
         };
-        self.gap.into_iter().chain([self.batch, closing]).filter(|frame| !frame.is_empty())
+        self.gap.into_iter().chain([self.batch, end]).filter(|frame| !frame.is_empty())
     }
 }
 
@@ -62,7 +62,7 @@ impl Then {
         match (seq >= channel.tail, channel.closed) {
             (false, _) => Then::NextPage,
             (true, false) => Then::Live,
-            (true, true) => Then::End(framing.closing(channel)),
+            (true, true) => Then::End(framing.end(channel)),
         }
     }
 }

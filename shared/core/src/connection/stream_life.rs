@@ -65,7 +65,7 @@ impl StreamLife {
             return Turn::Listen { for_ms: wait_ms.min(self.silence_left_ms(now_ms)) };
         }
         self.end = Some(access.map_or_else(|error| error.close_code(), |()| CloseCode::StreamRenewed));
-        self.framing.farewell(&self.grant, revocations, now_ms).map_or(Turn::Over, Turn::Last)
+        self.framing.last_chunk(&self.grant, revocations, now_ms).map_or(Turn::Over, Turn::Last)
     }
 
     /// Records that a frame is sent now.

@@ -31,7 +31,7 @@ pub enum Framing {
 
 /// The end of a finished channel for one reader.
 #[derive(Clone, Debug)]
-pub struct Closing {
+pub struct End {
     /// Last frame; empty if the last batch announced the end already.
     pub frame: String,
     /// WebSocket close code.
@@ -144,9 +144,9 @@ impl Framing {
     }
 
     /// The end, sent after the batch that reached the tail of a closed channel.
-    pub fn closing(self, channel: &Channel) -> Closing {
+    pub fn end(self, channel: &Channel) -> End {
         let frame = if self == Framing::TidewireV1 { frame::closed(channel.tail_offset()) } else { String::new() };
-        Closing { frame, code: CloseCode::Finished, reason: "channel-closed" }
+        End { frame, code: CloseCode::Finished, reason: "channel-closed" }
     }
 
     /// Says with which close code the server ends the connection: before the close itself, which may take seconds, and where SSE has none. `None` for a framing
@@ -164,7 +164,7 @@ impl Framing {
     }
 
     /// The last chunk of a stream that the server ends: why the client lost its access, else when to reconnect. `None` if the framing has no such frame.
-    pub fn farewell(self, grant: &Grant, revocations: &[Revocation], now_ms: u64) -> Option<String> {
+    pub fn last_chunk(self, grant: &Grant, revocations: &[Revocation], now_ms: u64) -> Option<String> {
         match grant.check_access(revocations, now_ms) {
             Err(error) => self.close(error.close_code(), error.close_reason()),
             Ok(()) => {
@@ -247,9 +247,9 @@ mod tests {
     #[test]
     fn a_stream_that_is_ended_says_when_to_come_back_or_why_not() {
         let grant = Grant { until_ms: Some(10), ..Grant::default() };
-        assert_eq!(Framing::EventSource.farewell(&grant, &[], 9).unwrap(), "retry:100\n\n");
-        assert!(Framing::EventSource.farewell(&grant, &[], 10).unwrap().contains("credential-expired"));
-        assert_eq!(Framing::DurableSse.farewell(&grant, &[], 10), None);
+        assert_eq!(Framing::EventSource.last_chunk(&grant, &[], 9).unwrap(), "retry:100\n\n");
+        assert!(Framing::EventSource.last_chunk(&grant, &[], 10).unwrap().contains("credential-expired"));
+        assert_eq!(Framing::DurableSse.last_chunk(&grant, &[], 10), None);
     }
 
     #[test]

@@ -10,6 +10,6 @@ pub mod sse;
 
 pub use cursor::next_cursor;
 pub use frame::{ClientFrame, SUBPROTOCOL, ack_frame, error_frame};
-pub use framing::{Closing, Framing, event_stream_head};
+pub use framing::{End, Framing, event_stream_head};
 pub use news::news_reply;
 pub use page_reply::PagePlan;

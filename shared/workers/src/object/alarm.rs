@@ -14,19 +14,19 @@ const ENDS_TOGETHER_MS: u64 = 5_000;
 
 impl Inner {
     /// The alarm removes an expired channel from the store. Any request that finds the expired channel sets the alarm again: the platform stops retrying one that keeps failing.
-    pub(super) async fn ring_for_expired(&self) -> Result<()> {
+    pub(super) async fn set_alarm_for_expired(&self) -> Result<()> {
         // The next read of an unreadable store reports it.
         let is_there = self.channel().is_ok() && std::mem::take(&mut self.memory.borrow_mut().has_expired);
-        if is_there { self.wake_at(0).await } else { Ok(()) }
+        if is_there { self.set_alarm_at(0).await } else { Ok(()) }
     }
 
-    /// Like [`wake_in_time`](Inner::wake_in_time), but only if the client's right ends at all: other rights cost no alarm.
-    pub(super) async fn wake_for_readers(&self) -> Answer<()> {
-        if self.readers.next_end_ms() == u64::MAX { Ok(()) } else { self.wake_in_time().await }
+    /// Like [`set_alarm`](Inner::set_alarm), but only if the client's right ends at all: other rights cost no alarm.
+    pub(super) async fn set_alarm_for_readers(&self) -> Answer<()> {
+        if self.readers.next_end_ms() == u64::MAX { Ok(()) } else { self.set_alarm().await }
     }
 
     /// Sets the alarm for the next thing that ends. The object has one alarm; a later reader whose right ends later costs nothing.
-    pub(super) async fn wake_in_time(&self) -> Answer<()> {
+    pub(super) async fn set_alarm(&self) -> Answer<()> {
         let at_ms = {
             let memory = self.memory.borrow();
             let channel_ms = memory.channel.as_ref().and_then(|channel| channel.expiry).map(|expiry| expiry.ends_at_ms());
@@ -36,15 +36,15 @@ impl Inner {
         if at_ms >= self.alarm_ms.get() {
             return Ok(());
         }
-        self.wake_at(at_ms).await.map_err(|cause| internal(&cause))
+        self.set_alarm_at(at_ms).await.map_err(|cause| internal(&cause))
     }
 
-    async fn wake_at(&self, at_ms: u64) -> Result<()> {
+    async fn set_alarm_at(&self, at_ms: u64) -> Result<()> {
         self.alarm_ms.set(at_ms);
-        self.store.wake_at(at_ms).await
+        self.store.set_alarm_at(at_ms).await
     }
 
-    pub(super) async fn ring(&self) -> Answer<()> {
+    pub(super) async fn on_alarm(&self) -> Answer<()> {
         let now_ms = now_ms();
         for socket in self.readers.ended(&self.state, now_ms + ENDS_TOGETHER_MS) {
             self.end(&socket, Framing::TidewireV1, CloseCode::CredentialExpired, ErrorKind::CredentialExpired.code());
@@ -54,7 +54,7 @@ impl Inner {
         if channel.is_none() && self.store.is_over().map_err(|cause| internal(&cause))? {
             self.clear().await?;
         }
-        self.wake_in_time().await
+        self.set_alarm().await
     }
 
     pub(super) fn prune_revocations(&self, now_ms: u64) -> Answer<()> {

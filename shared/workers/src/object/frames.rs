@@ -17,7 +17,7 @@ struct Client<'a> {
 
 impl Connection for Client<'_> {
     fn access(&mut self) -> Result<()> {
-        self.inner.admit(&self.reader.grant)
+        self.inner.check_access(&self.reader.grant)
     }
 
     fn channel(&mut self) -> Result<Option<Channel>> {
@@ -73,7 +73,7 @@ impl Inner {
     fn set_end_later(self: &Rc<Self>) {
         let inner = Rc::clone(self);
         self.state.wait_until(async move {
-            if let Err(error) = inner.wake_in_time().await {
+            if let Err(error) = inner.set_alarm().await {
                 // Whoever meets the expired channel sets it again.
                 worker::console_error!("{}", fault(None, format!("the alarm for the end of a channel was not set: {error}")));
             }

@@ -39,7 +39,7 @@ impl Inner {
             (None, _) => self.forget(&said.id)?,
             (Some(_), Some(socket)) => {
                 self.store.remove_member(&said.id).map_err(|cause| internal(&cause))?;
-                self.readers.hold(socket, &said, now_ms).map_err(|cause| internal(&cause))?;
+                self.readers.set_member(socket, &said, now_ms).map_err(|cause| internal(&cause))?;
             }
             (Some(state), None) => {
                 self.readers.release(&said.id);

@@ -8,7 +8,7 @@ use worker::{Delay, Headers, Response, Result, WebSocket, WebSocketPair};
 
 use super::{Answer, Inner};
 use crate::clock::entropy;
-use crate::handover::{Kept, MORE};
+use crate::handover::{MORE, Subscribed};
 use crate::readers::{Reader, Readers};
 use crate::refusal::upgraded;
 use crate::respond::internal;
@@ -21,7 +21,7 @@ impl Inner {
         if u64::from(self.readers.count()) >= self.policy.max_readers {
             return Err(Error::too_many_readers(self.policy.max_readers));
         }
-        let channel = self.present()?;
+        let channel = self.existing()?;
         let members = match self.policy.presence {
             Some(presence) if subscribe.framing.carries_presence() => Some(self.members(presence)?),
             _ => None,
@@ -52,7 +52,7 @@ impl Inner {
         let headers = match framing {
             // This answer goes to the client as it is.
             Framing::TidewireV1 => Headers::new(),
-            _ => Kept { content_type: channel.content_type.clone(), offset: channel.offset(after), cursor }.write()?,
+            _ => Subscribed { content_type: channel.content_type.clone(), offset: channel.offset(after), cursor }.write()?,
         };
         upgraded(pair.client, offers_subprotocol, headers)
     }
@@ -78,7 +78,7 @@ impl Inner {
             // With what is not acknowledged yet, and what framing adds, it fits the window.
             limit.max_bytes = limit.max_bytes.min(self.settings.socket_window_bytes / 2);
         }
-        let read = self.present().and_then(|channel| {
+        let read = self.existing().and_then(|channel| {
             // Retention may have passed the reader since its last page.
             let position = channel.position(Start::After(channel.offset(after)));
             let page = self.read(&channel, position.after, limit)?;
@@ -108,12 +108,12 @@ impl Inner {
                 self.go_on(socket, reader)
             }
             Then::Live => self.readers.set(socket, &reader),
-            Then::End(closing) => {
-                if !closing.frame.is_empty() {
-                    socket.send_with_str(closing.frame)?;
+            Then::End(end) => {
+                if !end.frame.is_empty() {
+                    socket.send_with_str(end.frame)?;
                 }
                 self.readers.remove(socket);
-                socket.close(Some(closing.code.number()), Some(closing.reason))
+                socket.close(Some(end.code.number()), Some(end.reason))
             }
         }
     }
