@@ -6,12 +6,12 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 
-const LIMIT_BYTES = 6 * 1024;
+const LIMIT_BYTES = 6.5 * 1024;
 
-/** What pages without a build step load. It is made here, so that it is never another client than the one in the sources. */
-const MODULE = fileURLToPath(new URL("../../functions/gateway/public/client.js", import.meta.url));
+/** What every function serves to its page, which has no build step. It is made here, so that it is never another client than the one in the sources. */
+const MODULE = fileURLToPath(new URL("../../shared/core/client/client.js", import.meta.url));
 
-test("the client is at most 6 KB, minified and gzipped, and needs nothing else", async () => {
+test("the client is at most 6.5 KB, minified and gzipped, and needs nothing else", async () => {
   const { outputFiles, metafile } = await build({
     entryPoints: [fileURLToPath(new URL("../../shared/client/src/index.ts", import.meta.url))],
     bundle: true,
@@ -28,5 +28,5 @@ test("the client is at most 6 KB, minified and gzipped, and needs nothing else",
   expect(size).toBeLessThanOrEqual(LIMIT_BYTES);
   expect(Object.keys(metafile.inputs).filter((input) => !input.includes("client/src/"))).toEqual([]);
   if (process.env.UPDATE_EXPECT) writeFileSync(MODULE, outputFiles[0]!.contents);
-  expect(readFileSync(MODULE, "utf8") === outputFiles[0]!.text, "functions/gateway/public/client.js is stale: run `UPDATE_EXPECT=1 cargo harness test --suite client/size`").toBe(true);
+  expect(readFileSync(MODULE, "utf8") === outputFiles[0]!.text, "shared/core/client/client.js is stale: run `UPDATE_EXPECT=1 cargo harness test --suite client/size`").toBe(true);
 });

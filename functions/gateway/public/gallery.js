@@ -1,14 +1,14 @@
 // @ts-check
 // The cards: those that can be seen are live, at most three of them at once, the rest show their last state.
 
-import { MINIATURES } from "./miniatures.js";
+import { CARDS } from "./cards/cards.js";
 import { isPlugRunning } from "./plug.js";
 import { SLOTS, takeSlot } from "./slots.js";
 
 const CLOSE_MS = 100; // until a connection that was ended is gone
 const AGAIN_MS = 2_000; // another tab may have given streams back
 
-const cards = MINIATURES.map(draw);
+const cards = CARDS.map(draw);
 /** How much of each card can be seen. */
 const visible = new Map();
 /** The cards that are live, and what ends each. */

@@ -5,6 +5,7 @@ import { publisher } from "./client.js";
 import { ChannelLane, NaiveSocketLane, NaiveSseLane } from "./lanes.js";
 import * as line from "./line.js";
 import { hasWebSocket } from "./platform.js";
+import { NAMES, number, paintLane } from "./rows.js";
 import { SLOTS, takeSlot } from "./slots.js";
 
 const EVERY_MS = 200;
@@ -13,9 +14,6 @@ const MOST_WAITING = 100; // publishes under way; a server that is away is not b
 const PAUSE_MS = 5_000; // of the network, and of reading
 const OPEN_MS = 4_000; // the first event is not sent before all lanes are open, but does not wait for ever
 const LINGER_MS = 2_500; // what is under way still arrives after the last event
-const LATE_MS = 1_500; // more than a short poll explains
-
-const NAMES = { websocket: "WebSocket", sse: "SSE", "long-poll": "Long poll", poll: "Short poll" };
 
 const name = `demo-plug-${Array.from(crypto.getRandomValues(new Uint32Array(3)), (part) => part.toString(36)).join("")}`;
 const channelUrl = new URL(`feed/${name}`, document.baseURI);
@@ -153,61 +151,13 @@ function repaint() {
   frame ||= requestAnimationFrame(paint);
 }
 
-const number = (value) => value.toLocaleString("en", { maximumFractionDigits: value < 10 && !Number.isInteger(value) ? 2 : 0 });
-
 function paint() {
   frame = 0;
   role("start").textContent = plug.isRunning ? "Pause" : plug.sent ? "Go on" : "Start";
   for (const button of ["cut", "change", "stall"]) role(button).disabled = !slots.length || Boolean(plug.pulled);
   role("plug").dataset.pulled = plug.pulled;
   role("sent").textContent = number(plug.sent);
-  for (const lane of lanes) paintLane(lane, rows.get(lane));
-}
-
-function paintLane(lane, row) {
-  const per = (sum) => (lane.events ? number(sum / lane.events) : "–");
-  const values = {
-    received: number(lane.received),
-    lost: lane.received ? number(lane.lost) : "–",
-    doubled: lane.received ? number(lane.doubled) : "–",
-    latency: lane.latencyMs === undefined ? "–" : `${number(lane.latencyMs)} ms`,
-    requests: per(lane.meter.requests),
-    bytes: per(lane.meter.bytes),
-  };
-  for (const [name, value] of Object.entries(values)) row.querySelector(`[data-value="${name}"]`).textContent = value;
-  row.querySelector("b").textContent = lane.name || NAMES[lane.transport];
-  row.querySelector("small").textContent = row.dataset.state = lane.state;
-  for (const name of ["lost", "doubled"]) row.querySelector(`[data-value="${name}"]`).toggleAttribute("data-is-bad", lane[name] > 0);
-  paintTape(lane, row.querySelector("canvas"));
-}
-
-/** The newest events of all, a cell for each. */
-function paintTape(lane, canvas) {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const scale = devicePixelRatio;
-  if (canvas.width !== width * scale) Object.assign(canvas, { width: width * scale, height: height * scale });
-  const brush = canvas.getContext("2d");
-  const style = getComputedStyle(canvas);
-  const color = (name) => style.getPropertyValue(`--${name}`);
-  brush.setTransform(scale, 0, 0, scale, 0, 0);
-  brush.clearRect(0, 0, width, height);
-  const step = 5;
-  const cells = Math.floor(width / step);
-  const first = Math.max(1, plug.sent - cells + 1);
-  for (let n = first; n < first + cells; n++) {
-    const arrival = lane.arrivals[n];
-    const isLost = !arrival && n < lane.newest;
-    const kind = isLost ? "lost" : !arrival ? "open" : arrival.times > 1 ? "doubled" : arrival.lateMs > LATE_MS ? "late" : "on-time";
-    // Not by color alone: what is lost is low, what came late is not quite as high.
-    const part = { lost: 0.28, open: 0.1, late: 0.72 }[kind] ?? 1;
-    brush.fillStyle = color(kind);
-    if (isLost) {
-      brush.globalAlpha = 0.2;
-      brush.fillRect((n - first) * step, 0, step - 1, height);
-      brush.globalAlpha = 1;
-    }
-    brush.fillRect((n - first) * step, height * (1 - part), step - 1, height * part);
-  }
+  for (const lane of lanes) paintLane(lane, rows.get(lane), plug.sent);
 }
 
 function say(words = plug.isRunning ? "Five events a second. Now pull the plug." : "") {

@@ -2,11 +2,11 @@
 
 import { readPage, type Content } from "./content.ts";
 import { lost } from "./error.ts";
-import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+import type { Outcome, Reader } from "./reader.ts";
 import { wait } from "./wait.ts";
-import { within } from "./watchdog.ts";
+import { ANSWER_MS, patient, within } from "./watchdog.ts";
 
-/** Longest wait for the answer to a long poll: twice the time that servers hold it. */
+/** Longest wait for the answer to a long poll to begin: twice the time that servers hold it. */
 const LONG_POLL_MS = 60_000;
 
 /** The facts of an answer beside its events. */
@@ -41,13 +41,13 @@ async function readPages(reader: Reader, next: (page: Page) => Promise<Page>): P
 
 /** Asks for the channel's content type and tail, without reading events. */
 export function takeTail(reader: Reader): Promise<Content> {
-  return withAnswer(reader, { offset: "now" }, OPEN_MS, async (answer) => {
+  return withAnswer(reader, { offset: "now" }, ANSWER_MS, async (answer) => {
     reader.resolveNow(nextOffset(answer));
     return reader.learn(answer);
   });
 }
 
-function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = OPEN_MS): Promise<Page> {
+function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = ANSWER_MS): Promise<Page> {
   return withAnswer(reader, query, limitMs, async (answer) => {
     const end = nextOffset(answer);
     // The whole body first: half a page does not move the position.
@@ -62,7 +62,7 @@ function takePage(reader: Reader, query: Record<string, string> = {}, limitMs = 
 }
 
 function withAnswer<T>(reader: Reader, query: Record<string, string>, limitMs: number, use: (answer: Response) => Promise<T>): Promise<T> {
-  return within(limitMs, reader.signal, async (signal) => use(await reader.get(query, signal)));
+  return within(limitMs, reader.signal, async (signal, heard) => use(patient(await reader.get(query, signal), heard)));
 }
 
 function nextOffset(answer: Response): string {

@@ -3,7 +3,7 @@
 import { Backoff, type BackoffOptions } from "./backoff.ts";
 import { bytesOf, encode } from "./content.ts";
 import { asError, TidewireError } from "./error.ts";
-import { address, request, type RequestOptions } from "./request.ts";
+import { address, exchange, type RequestOptions } from "./request.ts";
 import { unlessAborted, wait } from "./wait.ts";
 import { within } from "./watchdog.ts";
 
@@ -23,6 +23,8 @@ export interface PublishOptions extends RequestOptions {
   attempts?: number;
   /** Waits between attempts. */
   backoff?: BackoffOptions;
+  /** Whether the request continues when the page is closed (`false`). A browser allows at most 64 KiB of such requests at a time. */
+  keepalive?: boolean;
   /** Aborts the publish. */
   signal?: AbortSignal;
 }
@@ -56,16 +58,16 @@ class Producer {
   }
 
   async #send(contentType: string, body: BodyInit, options: PublishOptions, signal: AbortSignal): Promise<string> {
-    const { attempts = 6 } = options;
+    const { attempts = 6, keepalive = false } = options;
     const backoff = new Backoff(options.backoff);
     for (let attempt = 1; ; attempt += 1) {
       try {
         signal.throwIfAborted();
         const headers = { "content-type": contentType, "producer-id": this.#id, "producer-epoch": `${this.#epoch}`, "producer-seq": `${this.#seq}` };
         const offset = await within(ANSWER_MS, signal, async (signal) => {
-          let answer = await request(this.#url, { method: "POST", headers, body, signal }, options);
+          let answer = await exchange(this.#url, { method: "POST", headers, body, signal, keepalive }, options);
           // Durable Streams returns no offset for a repetition.
-          if (answer.headers.has("producer-seq") && !answer.headers.has(OFFSET)) answer = await request(this.#url, { method: "HEAD", signal }, options);
+          if (answer.headers.has("producer-seq") && !answer.headers.has(OFFSET)) answer = await exchange(this.#url, { method: "HEAD", signal }, options);
           return answer.headers.get(OFFSET);
         });
         if (offset === null) throw new TidewireError("connection-lost", 0, "the answer is not a channel's: it names no offset", { retryable: false });

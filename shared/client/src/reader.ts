@@ -3,7 +3,8 @@
 import { contentOf, type Content } from "./content.ts";
 import { TidewireError } from "./error.ts";
 import type { Gap, Presence } from "./event.ts";
-import { request, type Credential, type RequestOptions } from "./request.ts";
+import { exchange, type Credential, type RequestOptions } from "./request.ts";
+import type { ClientFrame } from "./wire.ts";
 
 /** How a connection ended without an error: the channel is finished, or the client reconnects. */
 export type Outcome = "finished" | "again";
@@ -26,9 +27,6 @@ export interface Sink {
   mayClimb(): boolean;
 }
 
-/** Time for a connection to open, and for a page to arrive, in milliseconds. */
-export const OPEN_MS = 10_000;
-
 /** One subscription's position, and its path from a transport to its sink. */
 export class Reader {
   readonly sink: Sink;
@@ -46,6 +44,8 @@ export class Reader {
   isStale = false;
   /** For transports that cannot send a header. */
   readonly ticket: Credential | undefined;
+  /** Sends a frame, while there is a WebSocket that is open. */
+  send: ((frame: ClientFrame | "ping") => void) | undefined;
 
   constructor(url: URL, position: string, sink: Sink, signal: AbortSignal, pollMs: number, options: RequestOptions) {
     this.#url = url;
@@ -76,7 +76,7 @@ export class Reader {
   async get(query: Record<string, string>, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
     try {
       // Never from a cache on this side: at the tail the answer at this address changes soon.
-      return await request(this.address(query), { signal, headers, cache: "no-store" }, this.#options);
+      return await exchange(this.address(query), { signal, headers, cache: "no-store" }, this.#options);
     } catch (error) {
       if (!(error instanceof TidewireError && error.status === 410)) throw error;
       const earliest = error.earliest ?? "-1";

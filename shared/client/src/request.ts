@@ -1,9 +1,10 @@
 // One HTTP request, with the application's credential and headers.
 
-import { errorFrom, TidewireError } from "./error.ts";
+import { asError, errorFrom, TidewireError } from "./error.ts";
 import { unlessAborted } from "./wait.ts";
+import { ANSWER_MS, patient, within } from "./watchdog.ts";
 
-/** Returns a token or a ticket; a new one if the last was refused or has expired. */
+/** Returns a token or a ticket; a new one if the last was refused or has expired. An empty one is not sent: a cookie carries it. */
 export type Credential = (wasRefused: boolean) => string | Promise<string>;
 
 /** Options of every request. */
@@ -21,12 +22,46 @@ export interface RequestOptions {
   headers?: Record<string, string> | undefined;
 }
 
-/** Returns a successful answer; otherwise throws the server's error. */
-export async function request(url: URL, init: RequestInit & { headers?: Record<string, string>; signal: AbortSignal }, options: RequestOptions): Promise<Response> {
+/**
+ * One request of the application's own to a function, with its credential, as a page of who is present. The answer is a success, or a 304 to
+ * a condition, and has come whole.
+ *
+ * `limitMs` is for the answer to begin (10,000); then each piece of it has 10 s.
+ *
+ * @throws TidewireError for what the server refuses, or when there is no answer; the signal's reason when it aborts; TypeError when the
+ * address is none of a function.
+ */
+export async function request(url: string | URL, init: AppRequest = {}, options: RequestOptions = {}): Promise<Response> {
+  const { limitMs = ANSWER_MS, signal = new AbortController().signal, ...rest } = init;
+  const target = address(url);
+  try {
+    return await within(limitMs, signal, async (inner, heard) => {
+      const answer = patient(await exchange(target, { ...rest, signal: inner }, options), heard);
+      const body = await answer.blob();
+      // A 204 and a 304 may have none.
+      return new Response(body.size ? body : null, answer);
+    });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw asError(cause);
+  }
+}
+
+/** What a {@link request} is made of. */
+export interface AppRequest extends RequestInit {
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** Time for the answer to begin, in milliseconds. */
+  limitMs?: number;
+}
+
+/** Returns a successful answer or a 304; otherwise throws the server's error. */
+export async function exchange(url: URL, init: RequestInit & { headers?: Record<string, string>; signal: AbortSignal }, options: RequestOptions): Promise<Response> {
   const token = options.token ?? options.ticket;
   const send = async (wasRefused: boolean) => {
     const headers: Record<string, string> = { ...options.headers, ...init.headers };
-    if (token) headers.authorization = `Bearer ${await ask(token, wasRefused, init.signal)}`;
+    const credential = token && (await ask(token, wasRefused, init.signal));
+    if (credential) headers.authorization = `Bearer ${credential}`;
     return fetch(url, { ...init, headers });
   };
   let answer = await send(false);
@@ -34,7 +69,7 @@ export async function request(url: URL, init: RequestInit & { headers?: Record<s
     answer.body?.cancel().catch(() => {});
     answer = await send(true);
   }
-  if (answer.ok) return answer;
+  if (answer.ok || answer.status === 304) return answer;
   throw await errorFrom(answer);
 }
 

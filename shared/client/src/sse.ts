@@ -4,9 +4,9 @@ import { parseData, type Content } from "./content.ts";
 import { forGood, TidewireError } from "./error.ts";
 import type { Presence } from "./event.ts";
 import { takeTail } from "./poll.ts";
-import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+import type { Outcome, Reader } from "./reader.ts";
 import { SseParser, type SseEvent } from "./sse-parser.ts";
-import { Watchdog } from "./watchdog.ts";
+import { ANSWER_MS, Watchdog } from "./watchdog.ts";
 
 /** Silence after which a stream counts as dead: three heartbeats. */
 const SILENCE_MS = 45_000;
@@ -24,7 +24,7 @@ export async function readSse(reader: Reader): Promise<Outcome> {
   const isKnown = reader.content !== undefined && reader.position !== "now";
   const content = isKnown ? reader.content! : await takeTail(reader);
   const watchdog = new Watchdog(reader.signal);
-  watchdog.within(OPEN_MS);
+  watchdog.within(ANSWER_MS);
   try {
     const answer = await open(reader, watchdog.signal);
     if (answer.status === 204) return "finished";

@@ -12,6 +12,7 @@ import { address, type RequestOptions } from "./request.ts";
 import { readSse } from "./sse.ts";
 import { wait } from "./wait.ts";
 import { readWebSocket } from "./websocket.ts";
+import type { ClientFrame } from "./wire.ts";
 
 /** Options of a subscription. */
 export interface SubscribeOptions<T = unknown> extends RequestOptions {
@@ -113,6 +114,12 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
   /** Where the subscription is. */
   get state(): State {
     return this.#state;
+  }
+
+  /** Sends a frame of `tidewire.v1`, as of who is present, or the `ping` that renews that, while a WebSocket is open. Returns whether there was one. */
+  send(frame: ClientFrame | "ping"): boolean {
+    this.#reader.send?.(frame);
+    return this.#reader.send !== undefined;
   }
 
   /** Ends the subscription; nothing more is delivered. */

@@ -19,12 +19,33 @@ export function wait(ms: number, signal: AbortSignal, wakes = false): Promise<vo
       resolve();
     };
     const timer = setTimeout(done, Math.min(ms, MAX_MS));
-    const once = { signal: listening.signal };
-    signal.addEventListener("abort", done, once);
-    if (!wakes || !globalThis.document) return;
-    globalThis.addEventListener("online", done, once);
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && done(), once);
+    signal.addEventListener("abort", done, { signal: listening.signal });
+    if (wakes) onWake(done, listening.signal);
   });
+}
+
+/** Calls `then` after `ms`, or when a browser wakes after that time: a machine that sleeps stops the timers. Returns what calls it off. */
+export function alarm(ms: number, then: () => void): () => void {
+  const listening = new AbortController();
+  const until = Date.now() + ms;
+  const cancel = () => {
+    clearTimeout(timer);
+    listening.abort();
+  };
+  const ring = () => {
+    cancel();
+    then();
+  };
+  const timer = setTimeout(ring, Math.min(ms, MAX_MS));
+  onWake(() => Date.now() > until && ring(), listening.signal);
+  return cancel;
+}
+
+/** A browser has its network back, or shows the page again. */
+function onWake(wake: () => void, signal: AbortSignal): void {
+  // Not in Node.
+  globalThis.addEventListener?.("online", wake, { signal });
+  globalThis.document?.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake(), { signal });
 }
 
 /** Settles like `promise`, or with the reason of `signal` if that aborts first. */

@@ -1,18 +1,20 @@
 // A limit on silence.
 
 import { TidewireError } from "./error.ts";
+import { alarm } from "./wait.ts";
+
+/** Time for an answer to begin, and then for each piece of its body, in milliseconds. */
+export const ANSWER_MS = 10_000;
 
 /** Aborts its `signal` when its parent does, or after too long a silence. */
 export class Watchdog {
   readonly #controller = new AbortController();
-  readonly #parent: AbortSignal;
-  readonly #bark = () => this.#controller.abort(this.#parent.reason);
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel = () => {};
 
   constructor(parent: AbortSignal) {
-    this.#parent = parent;
-    if (parent.aborted) this.#bark();
-    parent.addEventListener("abort", this.#bark);
+    const bark = () => this.#controller.abort(parent.reason);
+    if (parent.aborted) bark();
+    parent.addEventListener("abort", bark, { signal: this.signal });
   }
 
   /** For the watched `fetch`. */
@@ -23,29 +25,41 @@ export class Watchdog {
   /** Data arrived: the next must arrive within `ms`. */
   within(ms: number): void {
     this.pause();
-    this.#timer = setTimeout(() => this.#controller.abort(new TidewireError("timeout", 0, `nothing was heard for ${ms} ms`)), ms);
+    this.#cancel = alarm(ms, () => this.#controller.abort(new TidewireError("timeout", 0, `nothing was heard for ${ms} ms`)));
   }
 
   /** Nothing is expected for now. */
   pause(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 
   /** Ends the watch, and with it a body that is still open. */
   stop(): void {
     this.pause();
-    this.#parent.removeEventListener("abort", this.#bark);
     this.#controller.abort();
   }
 }
 
-/** The result of `use`; its signal aborts with `parent`, or after `ms`. */
-export async function within<T>(ms: number, parent: AbortSignal, use: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** What `use` gives. The signal that it is given aborts with `parent`, or after `ms`; from each call of `heard` on, after {@link ANSWER_MS}. */
+export async function within<T>(ms: number, parent: AbortSignal, use: (signal: AbortSignal, heard: () => void) => Promise<T>): Promise<T> {
   const watchdog = new Watchdog(parent);
   watchdog.within(ms);
   try {
-    return await use(watchdog.signal);
+    return await use(watchdog.signal, () => watchdog.within(ANSWER_MS));
   } finally {
     watchdog.stop();
   }
+}
+
+/** The answer, whose body tells `heard` of each of its pieces: a long one comes over a slow line, too. */
+export function patient(answer: Response, heard: () => void): Response {
+  const pieces = new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, out) {
+      heard();
+      out.enqueue(piece);
+    },
+  });
+  heard();
+  // Chromium gives a 204 and a 304 a body, and lets nobody else give them one.
+  return answer.body && answer.status < 204 ? new Response(answer.body.pipeThrough(pieces), answer) : answer;
 }

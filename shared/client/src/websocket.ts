@@ -2,10 +2,11 @@
 
 import { fromBase64 } from "./content.ts";
 import { asError, forGood, lost, TidewireError } from "./error.ts";
-import { OPEN_MS, type Outcome, type Reader } from "./reader.ts";
+import type { Outcome, Reader } from "./reader.ts";
 import { ask } from "./request.ts";
-import { within } from "./watchdog.ts";
-import type { ServerFrame } from "./wire.ts";
+import { alarm } from "./wait.ts";
+import { ANSWER_MS, within } from "./watchdog.ts";
+import type { ClientFrame, ServerFrame } from "./wire.ts";
 
 /** Silence after which the client sends a ping: below the 30 s and more after which proxies cut a connection. */
 const PING_MS = 25_000;
@@ -17,7 +18,7 @@ const PONG_MS = 10_000;
 export async function readWebSocket(reader: Reader): Promise<Outcome> {
   const { ticket, signal } = reader;
   if (!ticket) return connect(reader);
-  const open = async (wasRefused: boolean) => connect(reader, await within(OPEN_MS, signal, (signal) => ask(ticket, wasRefused, signal)));
+  const open = async (wasRefused: boolean) => connect(reader, await within(ANSWER_MS, signal, (signal) => ask(ticket, wasRefused, signal)));
   try {
     return await open(false);
   } catch (error) {
@@ -28,7 +29,7 @@ export async function readWebSocket(reader: Reader): Promise<Outcome> {
 
 function connect(reader: Reader, ticket?: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const url = reader.address(ticket === undefined ? {} : { ticket });
+    const url = reader.address(ticket ? { ticket } : {});
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
     let isBase64 = false;
@@ -36,10 +37,11 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
     let ackBytes = Infinity;
     let unacknowledged = 0;
     let refusal: TidewireError | undefined;
-    let timer: ReturnType<typeof setTimeout>;
+    let cancel = () => {};
 
     const end = (how: Outcome | TidewireError) => {
-      clearTimeout(timer);
+      cancel();
+      reader.send = undefined;
       reader.signal.removeEventListener("abort", leave);
       // A socket that is closing may still deliver frames: they belong to the next one.
       socket.onmessage = socket.onclose = socket.onerror = null;
@@ -49,11 +51,12 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
     };
     const leave = () => end("again");
     const expect = (ms: number, otherwise: () => void) => {
-      clearTimeout(timer);
-      timer = setTimeout(otherwise, ms);
+      cancel();
+      cancel = alarm(ms, otherwise);
     };
+    const send = (frame: ClientFrame | "ping") => socket.send(frame === "ping" ? frame : JSON.stringify(frame));
     const ping = () => {
-      socket.send("ping");
+      send("ping");
       expect(PONG_MS, () => end(lost("no answer to a ping")));
     };
 
@@ -63,6 +66,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
         ackBytes = frame.ackBytes ?? Infinity;
         // Any other position stays until its events arrive: `hello` may be past a gap that is still to come.
         reader.resolveNow(frame.offset);
+        reader.send = send;
         reader.sink.opened();
       } else if (frame.type === "events") {
         for (const { offset, data } of frame.events) {
@@ -71,7 +75,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
         }
         if (unacknowledged >= ackBytes) {
           unacknowledged = 0;
-          socket.send(JSON.stringify({ type: "ack", offset: reader.position }));
+          send({ type: "ack", offset: reader.position });
         }
         if (reader.sink.isFull()) end("again");
       } else if (frame.type === "presence") {
@@ -89,7 +93,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
     };
 
     reader.signal.addEventListener("abort", leave);
-    expect(OPEN_MS, () => end(lost("the WebSocket did not open")));
+    expect(ANSWER_MS, () => end(lost("the WebSocket did not open")));
     socket.onmessage = ({ data }) => {
       expect(PING_MS, ping);
       unacknowledged += (data as string).length;

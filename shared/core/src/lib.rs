@@ -37,7 +37,7 @@ pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
 pub use request::{
-    Append, Change, ChannelRequest, Create, Operation, Precondition, Read, Routed, Target, Tenant, Transport, UnauthorizedRequest, file, route,
+    Append, CLIENT, Change, ChannelRequest, Create, Operation, Precondition, Read, Routed, Target, Tenant, Transport, UnauthorizedRequest, file, route,
     without_websocket,
 };
 

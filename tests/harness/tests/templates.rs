@@ -105,7 +105,7 @@ fn every_template_stands_wherever_they_are_listed() {
             ("functions/gateway/Cargo.toml", format!("tidewire-{name} = {{ path = \"../{name}\", default-features = false }}")),
             ("functions/gateway/Cargo.toml", "debug-js-glue = false".to_owned()),
             ("functions/gateway/src/workers.rs", format!("{name}::fetch(")),
-            ("functions/gateway/public/miniatures.js", format!("name: \"{name}\"")),
+            ("functions/gateway/public/cards/cards.js", format!("import {{ card as {name} }} from")),
             ("spin.toml", format!("{route}\ncomponent = \"{name}\"")),
         ];
         let own = fs::read_to_string(folder.join("Cargo.toml")).unwrap();

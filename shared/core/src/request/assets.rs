@@ -1,4 +1,4 @@
-//! The files that a function serves from memory, and the inspector that every function has.
+//! The files that a function serves from memory, and the inspector and the client that every function has.
 
 use http::{StatusCode, header};
 
@@ -16,6 +16,9 @@ pub(crate) const INSPECTOR: &[Asset] = &[
     Asset { path: "-/inspector.css", content_type: "text/css; charset=utf-8", body: include_str!("../../inspector/inspector.css") },
     Asset { path: "-/inspector.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../inspector/inspector.js") },
 ];
+
+/// The client for pages, which every function serves: `shared/client` in one file.
+pub const CLIENT: Asset = Asset { path: "-/client.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../client/client.js") };
 
 /// A file of a function, or of the gallery: the page and its files; `path` is the part after the base path. `page_policy` is the content policy of pages,
 /// as [`Function::PAGE_POLICY`].

@@ -8,7 +8,7 @@ mod route;
 mod tenant;
 mod transport;
 
-pub use assets::{file, without_websocket};
+pub use assets::{CLIENT, file, without_websocket};
 pub use change::{Append, Change, Create};
 pub use operation::{ChannelRequest, Operation, Read};
 pub use precondition::Precondition;

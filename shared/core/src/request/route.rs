@@ -179,6 +179,7 @@ impl<'a> Address<'a> {
             "revoke" => Address::Revocations(name),
             "stats" => Address::Stats(name),
             "tenant" => Address::Tenant(name),
+            _ if rest == assets::CLIENT.path => Address::File(&[assets::CLIENT], PAGE_POLICY),
             _ if beside.starts_with("inspector") => Address::File(assets::INSPECTOR, PAGE_POLICY),
             _ => Address::File(F::ASSETS, F::PAGE_POLICY),
         }
@@ -480,6 +481,13 @@ mod tests {
             assert_eq!(replied("GET", &format!("/a/notes/-/inspector{path}")).headers()[header::CONTENT_TYPE], kind);
         }
         assert_eq!(at("GET", "/a/notes/-/inspector/room", "", &[]).unwrap_err().kind(), ErrorKind::RouteNotFound);
+    }
+
+    #[test]
+    fn every_function_has_the_client() {
+        let reply = replied("GET", "/a/notes/-/client.js");
+        assert_eq!((reply.status(), reply.body().as_slice()), (StatusCode::OK, assets::CLIENT.body.as_bytes()));
+        assert_eq!(at("GET", "/a/notes/-/client.js/room", "", &[]).unwrap_err().kind(), ErrorKind::RouteNotFound);
     }
 
     #[test]

@@ -1,1 +1,0 @@
-export * from "../../../shared/client/src/index.ts";

@@ -1,0 +1,28 @@
+// Tickets from the application's own backend.
+
+import { errorFrom } from "./error.ts";
+import type { RequestOptions } from "./request.ts";
+
+/**
+ * The `ticket` of a page whose backend answers a POST to `url` with a fresh ticket as text, or sets one as the cookie `tidewire-ticket` and answers
+ * nothing. It is asked when the first ticket is needed, and when one was refused or has run out; what it refuses ends what needed the ticket.
+ * Without `url` there is no ticket.
+ *
+ * ```ts
+ * subscribe("/chat/team-1", ticketFrom("/ticket"));
+ * ```
+ */
+export function ticketFrom(url?: string | URL): RequestOptions {
+  let kept: string | undefined;
+  if (!url) return {};
+  return {
+    async ticket(wasRefused) {
+      if (kept === undefined || wasRefused) {
+        const answer = await fetch(url, { method: "POST" });
+        if (!answer.ok) throw await errorFrom(answer);
+        kept = (await answer.text()).trim();
+      }
+      return kept;
+    },
+  };
+}
