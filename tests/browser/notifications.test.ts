@@ -253,7 +253,7 @@ describeOwnServer("the notifications page on a server of its own", () => {
     const closed = async (page: Page) => {
       await page.route(/demo-test-[^/]*offset=/, (route) => {
         const isStream = route.request().headers().accept === "text/event-stream";
-        return route.fulfill(isStream ? { status: 204 } : { status: 200, headers: { "stream-closed": "true" }, json: [] });
+        return route.fulfill(isStream ? { status: 204 } : { status: 200, headers: { "stream-closed": "true", "stream-next-offset": "-1" }, json: [] });
       });
     };
     const finished = new Tab(await browser.open(url, closed));
@@ -278,9 +278,9 @@ describeOwnServer("the notifications page of a user with a ticket", () => {
     let isLoggedIn = true;
     const { page } = await browser.open("about:blank");
     // What a copier changes, and the backend that it names: tickets of a few seconds.
-    await page.route("**/-/notifications.js", async (route) => {
+    await page.route("**/-/access.js", async (route) => {
       const script = await (await route.fetch()).text();
-      await route.fulfill({ contentType: "text/javascript", body: script.replace('TICKET_URL = ""', 'TICKET_URL = "/login"') });
+      await route.fulfill({ contentType: "text/javascript", body: script.replace('ticketFrom("")', 'ticketFrom("/login")') });
     });
     await page.route("**/login", async (route) => {
       if (!isLoggedIn) return route.fulfill({ status: 401 });

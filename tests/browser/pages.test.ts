@@ -19,30 +19,33 @@ async function olderBrowser(page: Page): Promise<void> {
 }
 
 /** Pages that read by `fetch`: how each begins, a body in three pieces, and what shows that it came. */
-const SLOW: { template: string; press: string; body: [string, string, string]; shows: (page: Page) => Promise<boolean> }[] = [
+const SLOW: { template: string; press: string; type: string; body: [string, string, string]; shows: (page: Page) => Promise<boolean> }[] = [
   {
     template: "feed",
     press: '[data-transport="poll"]',
+    type: "application/json",
     body: ['[{"values":{"a":1}}', ',{"values":', '{"a":2}}]'],
     shows: async (page) => (await page.innerText('[data-role="events"]')) === "2",
   },
   {
     template: "devices",
     press: '[data-role="device"]',
+    type: "text/plain",
     body: ["id", " o", "n"],
     shows: async (page) => (await page.locator("[data-lit]").count()) === 1,
   },
   {
     template: "status",
     press: '[data-role="poll"]',
+    type: "application/json",
     body: ['[{"API":', '{"state":', '"down"}}]'],
     shows: async (page) => /1 down/i.test(await page.innerText('[data-role="summary"]')),
   },
 ];
 
 /** The channel answers each GET at once, with a body that the test writes: `say` to the newest. */
-async function answerByHand(page: Page, name: string): Promise<void> {
-  await page.addInitScript((name) => {
+async function answerByHand(page: Page, name: string, type: string): Promise<void> {
+  await page.addInitScript(([name, type]) => {
     const hand = { requests: 0, say: (_: string, __: boolean) => {} };
     Object.assign(window, { hand });
     const fetchAnyway = fetch;
@@ -58,9 +61,9 @@ async function answerByHand(page: Page, name: string): Promise<void> {
           };
         },
       });
-      return Promise.resolve(new Response(body, { headers: { "Stream-Next-Offset": "000000000001_00000000000002", "Stream-Up-To-Date": "true" } }));
+      return Promise.resolve(new Response(body, { headers: { "Content-Type": type, "Stream-Next-Offset": "000000000001_00000000000002", "Stream-Up-To-Date": "true" } }));
     };
-  }, name);
+  }, [name, type] as const);
 }
 
 type Hand = { hand: { requests: number; say: (text: string, isEnd: boolean) => void } };
@@ -68,12 +71,12 @@ type Hand = { hand: { requests: number; say: (text: string, isEnd: boolean) => v
 describeOwnServer("the page of", () => {
   const server = useOwnServer("pages", { RETRY_MS: "200" });
 
-  test.each(SLOW)("$template takes a body that comes slowly, and gives up one that stands still", async ({ template, press, body, shows }) => {
+  test.each(SLOW)("$template takes a body that comes slowly, and gives up one that stands still", async ({ template, press, type, body, shows }) => {
     const name = freshName();
     const { page } = await browser.open(`${server.url}/${template}/?channel=${name}`, async (page) => {
       await page.clock.install();
       await olderBrowser(page);
-      await answerByHand(page, name);
+      await answerByHand(page, name, type);
     });
     const requests = () => page.evaluate(() => (window as unknown as Hand).hand.requests);
     const say = (text: string, isEnd: boolean) => page.evaluate(([text, isEnd]) => (window as unknown as Hand).hand.say(text, isEnd), [text, isEnd] as const);

@@ -12,6 +12,8 @@ export interface Tabs {
   second: Page;
   /** Address of the channel, which no proxy cuts. */
   channel: string;
+  /** Where the channel is closed: for who publishes there beside the tabs. */
+  ticket?: () => string;
 }
 
 export interface Job {

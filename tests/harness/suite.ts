@@ -46,15 +46,15 @@ export function freshName(): string {
 }
 
 /** Publishes one event and returns its offset. */
-export async function publish(channel: string, data: unknown): Promise<string> {
-  return publishAll(channel, [data]);
+export async function publish(channel: string, data: unknown, ticket?: string): Promise<string> {
+  return publishAll(channel, [data], ticket);
 }
 
 /** Publishes a batch and returns the offset of its last event. */
-export async function publishAll(channel: string, batch: unknown[]): Promise<string> {
+export async function publishAll(channel: string, batch: unknown[], ticket?: string): Promise<string> {
   const answer = await fetch(channel, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...(ticket && { authorization: `Bearer ${ticket}` }) },
     body: JSON.stringify(batch),
   });
   expect(answer.status, await answer.text()).toBe(204);

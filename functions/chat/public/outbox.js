@@ -2,9 +2,17 @@
 // What this tab has written and the room has not yet acknowledged.
 //
 // Published by POST with the three Producer headers, whichever transport reads: on every platform the answer says for sure what
-// became of a message, and a message that is sent again under its number is stored once. One at a time, so order is kept.
+// became of a message, and a message that is sent again under its number is stored once. One at a time, so order is kept. By hand and not by the
+// client's `publish`, because the numbers outlive a reload.
 
-import { Backoff, Refused, randomId, request } from "./request.js";
+import { access } from "./access.js";
+import { request } from "./client.js";
+
+const BACKOFF_MS = 500; // the first wait is up to this, the next up to twice as much
+const MAX_BACKOFF_MS = 10_000;
+
+/** An id that nobody else has. `crypto.randomUUID` is missing where a phone opens a laptop's page by plain HTTP. */
+export const randomId = () => crypto.getRandomValues(new Uint8Array(16)).reduce((id, byte) => id + byte.toString(16).padStart(2, "0"), "");
 
 export class Outbox {
   /** `{message, number, failure}`: `number` once it was sent, `failure` once it was refused. */
@@ -14,7 +22,8 @@ export class Outbox {
   #producer;
   #changed;
   #isSending = false;
-  #backoff = new Backoff();
+  #failures = 0;
+  #endWait = () => {};
 
   /** `changed(entry)` is called when an entry was acknowledged or refused. */
   constructor(url, changed) {
@@ -40,7 +49,8 @@ export class Outbox {
 
   /** The room is there again: does not wait longer for the next attempt. */
   retry() {
-    this.#backoff.reset();
+    this.#failures = 0;
+    this.#endWait();
   }
 
   /** Takes a refused entry back. */
@@ -53,7 +63,7 @@ export class Outbox {
   erase(offset) {
     const url = new URL(this.#url);
     url.search = String(new URLSearchParams({ offset }));
-    return request(url, { method: "DELETE", headers: { "Producer-Id": this.#producer.id } });
+    return request(url, { method: "DELETE", headers: { "producer-id": this.#producer.id } }, access);
   }
 
   async #send() {
@@ -67,37 +77,43 @@ export class Outbox {
     const { id, epoch, seq } = this.#producer;
     entry.number ??= { epoch, seq };
     this.#save();
+    const headers = {
+      "content-type": "application/json",
+      "producer-id": id,
+      "producer-epoch": String(entry.number.epoch),
+      "producer-seq": String(entry.number.seq),
+    };
     try {
-      await request(this.#url, {
-        method: "POST",
-        headers: {
-          "Content-Type": "application/json",
-          "Producer-Id": id,
-          "Producer-Epoch": entry.number.epoch,
-          "Producer-Seq": entry.number.seq,
-        },
-        body: JSON.stringify(entry.message),
-      });
+      await request(this.#url, { method: "POST", headers, body: JSON.stringify(entry.message) }, access);
     } catch (error) {
-      // Perhaps only the answer was lost: the number stays.
-      if (!(error instanceof Refused)) return this.#backoff.wait(error.retryAfterMs);
+      // Perhaps only the answer was lost: the number stays. Who writes too fast is told so instead.
+      if (error.retryable && error.status !== 429) return this.#wait(error.retryAfterMs);
       // A refused publish takes no number.
       entry.number = undefined;
       // The room was made anew, or another tab has our id.
-      if (error.code === "producer-gap" || error.code === "producer-fenced") return this.#nextEpoch(error.headers.get("Producer-Epoch"));
-      entry.failure = error.message;
+      if (error.code === "producer-gap" || error.code === "producer-fenced") return this.#nextEpoch();
+      entry.failure = error.detail;
       this.#save();
       return this.#changed(entry);
     }
-    this.#backoff.reset();
+    this.#failures = 0;
     if (entry.number.epoch === epoch) this.#producer.seq = entry.number.seq + 1;
     this.remove(entry);
     this.#changed(entry);
   }
 
-  #nextEpoch(known = 0) {
-    this.#producer.epoch = Math.max(this.#producer.epoch, known) + 1;
-    this.#producer.seq = 0;
+  /** Full jitter, so that a thousand pages do not come back in the same moment. `retry` ends it early. */
+  #wait(atLeastMs = 0) {
+    const ms = Math.max(atLeastMs, Math.random() * Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.#failures++));
+    return new Promise((done) => {
+      this.#endWait = () => done(undefined);
+      setTimeout(done, ms);
+    });
+  }
+
+  /** One that no other tab with a copy of our id has had. */
+  #nextEpoch() {
+    this.#producer = { ...this.#producer, epoch: Math.max(this.#producer.epoch + 1, Date.now()), seq: 0 };
   }
 
   #save() {

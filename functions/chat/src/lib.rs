@@ -37,9 +37,12 @@ impl Function for Chat {
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/chat.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/chat.css") },
+        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
         Asset { path: "-/chat.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/chat.js") },
+        Asset { path: "-/messages.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/messages.js") },
         Asset { path: "-/outbox.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/outbox.js") },
-        Asset { path: "-/request.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/request.js") },
+        Asset { path: "-/page.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/page.js") },
+        Asset { path: "-/people.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/people.js") },
         Asset { path: "-/room.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/room.js") },
     ];
 

@@ -25,7 +25,10 @@ impl Function for Devices {
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/devices.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/devices.css") },
+        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
+        Asset { path: "-/channels.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/channels.js") },
         Asset { path: "-/devices.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/devices.js") },
+        Asset { path: "-/lamp.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/lamp.js") },
     ];
 
     fn policy(settings: &Settings) -> Policy {

@@ -23,7 +23,10 @@ impl Function for Feed {
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/feed.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/feed.css") },
+        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
+        Asset { path: "-/charts.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/charts.js") },
         Asset { path: "-/feed.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/feed.js") },
+        Asset { path: "-/reader.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/reader.js") },
     ];
 
     fn policy(settings: &Settings) -> Policy {

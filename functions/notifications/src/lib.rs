@@ -35,9 +35,12 @@ impl Function for Notifications {
     const NAME: &'static str = "notifications";
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
+        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
         Asset { path: "-/inbox.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/inbox.js") },
-        Asset { path: "-/notifications.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/notifications.css") },
+        Asset { path: "-/list.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/list.js") },
         Asset { path: "-/notifications.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/notifications.js") },
+        Asset { path: "-/page.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/page.js") },
+        Asset { path: "-/notifications.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/notifications.css") },
     ];
 
     fn policy(settings: &Settings) -> Policy {

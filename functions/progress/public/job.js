@@ -1,5 +1,6 @@
 // @ts-check
-// A job that says how far it is. Needs nothing but `fetch`: the same file serves a page and a Node backend.
+// A job that says how far it is. Needs nothing but `fetch`: the same file serves a page and a Node backend. A page gives the client's `request` to
+// send with, which shows its ticket.
 
 /** @typedef {import("./progress.d.ts").JobState} JobState */
 
@@ -7,14 +8,22 @@ const INTERVAL_MS = 250; // the server takes four a second
 const TIMEOUT_MS = 10_000; // of one request
 const MAX_WAIT_MS = 10_000; // between attempts to say how it ended
 
-/** The server said no: asking again is of no use. */
-export class Refused extends Error {}
+/** The server did not take what was sent. `retryable` says whether it may take it later. */
+export class SendError extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+    this.detail = detail;
+    this.retryable = status === 408 || status === 429 || status >= 500;
+  }
+}
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export class Job {
   #url;
   #headers;
+  #request;
   /** @type {JobState} */
   #state;
   #isNew = false;
@@ -23,11 +32,14 @@ export class Job {
 
   /**
    * @param {string | URL} url the channel, which nobody used before
-   * @param {{label: string, max?: number, unit?: string, headers?: Record<string, string>}} job `headers` carry a credential
+   * @param {{label: string, max?: number, unit?: string, headers?: Record<string, string>,
+   *   send?: (url: string | URL, init: {method: string, headers: Record<string, string>, body: string}) => Promise<unknown>}} job
+   *   `headers` carry a credential; `send` throws what has the members of a {@link SendError}
    */
-  constructor(url, { label, max, unit = "", headers = {} }) {
+  constructor(url, { label, max, unit = "", headers = {}, send = sendByFetch }) {
     this.#url = url;
     this.#headers = headers;
+    this.#request = send;
     this.#state = { type: "progress", label, value: 0, max, unit, at: Date.now() };
   }
 
@@ -72,30 +84,32 @@ export class Job {
       try {
         return await this.#send("POST", { "Stream-Closed": "true" });
       } catch (error) {
-        if (error instanceof Refused) throw error;
+        if (error.retryable === false) throw error;
         await sleep(waitMs * Math.random());
       }
     }
   }
 
-  async #send(method, headers = {}) {
+  async #send(method, extra = {}) {
     this.#state.at = Date.now();
-    const response = await fetch(this.#url, {
-      method,
-      headers: { "Content-Type": "application/json", ...this.#headers, ...headers },
-      body: JSON.stringify(this.#state),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    const text = await response.text();
-    // Finished already: by an attempt whose answer was lost, or by another.
-    if (response.ok || (method === "POST" && response.status === 409)) return;
-    if (response.status === 408 || response.status === 429 || response.status >= 500) throw new Error(`status ${response.status}`);
-    throw new Refused(detail(text) ?? `The server answered ${response.status}.`);
+    const headers = { "content-type": "application/json", ...this.#headers, ...extra };
+    try {
+      await this.#request(this.#url, { method, headers, body: JSON.stringify(this.#state) });
+    } catch (error) {
+      // Finished already: by an attempt whose answer was lost, or by another.
+      if (!(method === "POST" && error.status === 409)) throw error;
+    }
   }
 }
 
+async function sendByFetch(url, init) {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const text = await response.text();
+  if (!response.ok) throw new SendError(response.status, detail(text) ?? `The server answered ${response.status}.`);
+}
+
 /** What a problem says, for people. */
-export function detail(text) {
+function detail(text) {
   try {
     const { title, detail } = JSON.parse(text);
     return detail ?? title;

@@ -37,8 +37,12 @@ impl Function for Progress {
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/progress.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/progress.css") },
-        Asset { path: "-/progress.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/progress.js") },
+        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
+        Asset { path: "-/figures.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/figures.js") },
         Asset { path: "-/job.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/job.js") },
+        Asset { path: "-/progress.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/progress.js") },
+        Asset { path: "-/start.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/start.js") },
+        Asset { path: "-/watch.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/watch.js") },
     ];
     // The channel is made and finished by it, as by who runs a job.
     const ROUTES: &'static [Route] = &[Route { name: "upload", method: "PUT", rights: &[Right::Publish, Right::Manage] }];

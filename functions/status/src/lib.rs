@@ -19,6 +19,8 @@ impl Function for Status {
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/status.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/status.css") },
+        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
+        Asset { path: "-/board.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/board.js") },
         Asset { path: "-/status.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/status.js") },
     ];
 

@@ -16,8 +16,8 @@ const SERIES = ["cpu_percent", "memory_percent", "load_1m", "net_received_kb_s",
 export const job: Job = {
   path: (channel) => `feed/?channel=${channel}`,
 
-  async act({ channel }, round) {
-    await publish(channel, { at: Date.now(), values: { round } });
+  async act({ channel, ticket }, round) {
+    await publish(channel, { at: Date.now(), values: { round } }, ticket?.());
     return (tab) =>
       eventually(`${round} samples`, async () => {
         const { events, gaps } = await feedOf(tab);

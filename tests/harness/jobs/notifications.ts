@@ -10,8 +10,8 @@ const notification = (id: string, title: string, body = "", minutes = 0) => ({ t
 export const job: Job = {
   path: (channel) => `notifications/?channel=${channel}`,
 
-  async act({ channel }, round) {
-    await publish(channel, notification(`n${round}`, `number ${round}`));
+  async act({ channel, ticket }, round) {
+    await publish(channel, notification(`n${round}`, `number ${round}`), ticket?.());
     const expected = Array.from({ length: round }, (_, index) => `number ${round - index}`);
     return (tab) => expect.poll(() => titles(tab), { timeout: 60_000 }).toEqual(expected);
   },

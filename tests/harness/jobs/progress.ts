@@ -10,16 +10,16 @@ const valueOf = (page: Page) => page.evaluate(() => (window as unknown as { tide
 const shows = (page: Page, value: number) => eventually(`${value} of ${MAX}`, async () => (await valueOf(page)) === value, 60_000);
 
 /** The first of it makes the channel. */
-async function report(channel: string, value: number): Promise<void> {
+async function report(channel: string, value: number, ticket?: string): Promise<void> {
   const state: JobState = { type: "progress", label: "Render hall 3, take 2", value, max: MAX, unit: "frames", at: Date.now() };
-  await publish(channel, state);
+  await publish(channel, state, ticket);
 }
 
 export const job: Job = {
   path: (channel) => `progress/?channel=${channel}`,
 
-  async act({ channel }, round) {
-    await report(channel, round * 100);
+  async act({ channel, ticket }, round) {
+    await report(channel, round * 100, ticket?.());
     return (tab) => shows(tab, round * 100);
   },
 

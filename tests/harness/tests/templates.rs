@@ -1,5 +1,6 @@
 //! Every template has what is expected of one, and stands everywhere where templates are listed.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use tidewire_harness::copy::template::Template;
@@ -89,6 +90,34 @@ fn every_template_is_tested_alone_beside_the_others_and_in_a_browser() {
         missing.extend(wanted.into_iter().filter(|file| !file.is_file()));
     }
     assert_eq!(missing, Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn every_page_is_made_of_short_modules_over_the_one_client() {
+    let project = Project::here();
+    let mut problems = Vec::new();
+    let mut access = BTreeSet::new();
+    for Template { name, folder } in Template::all(&project).unwrap() {
+        let Ok(files) = fs::read_dir(folder.join("public")) else { continue };
+        for file in files.map(|file| file.unwrap().path()).filter(|file| file.extension().is_some_and(|extension| extension == "js")) {
+            let script = fs::read_to_string(&file).unwrap();
+            let module = format!("{name}/{}", file.file_name().unwrap().to_string_lossy());
+            if script.lines().count() > 200 {
+                problems.push(format!("{module} has more than 200 lines"));
+            }
+            for raw in ["new WebSocket", "new EventSource", "fetch("].into_iter().filter(|raw| script.contains(raw)) {
+                // It serves a Node backend as well.
+                if module != "progress/job.js" {
+                    problems.push(format!("{module}: {raw} beside the client"));
+                }
+            }
+            if module.ends_with("/access.js") {
+                access.insert(script);
+            }
+        }
+    }
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(access.len(), 1, "each page gives its ticket in the same line");
 }
 
 #[test]

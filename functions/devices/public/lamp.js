@@ -1,0 +1,57 @@
+// @ts-check
+// A device: a lamp that does the commands that come while it is on, and answers each.
+
+import { access } from "./access.js";
+import { answersUrl, commandsUrl, LONG_POLLS, notify, role, words } from "./channels.js";
+import { publish, subscribe } from "./client.js";
+
+const STATES = { live: "asking", waiting: "reconnecting", finished: "refused", failed: "refused" };
+
+/** Does a command and answers; what it throws is a failure of the command. */
+const abilities = {
+  on: () => light(true),
+  off: () => light(false),
+  async blink(times) {
+    const count = Math.min(5, Number(times) || 1);
+    for (let flash = 0; flash < count * 2; flash++) {
+      light(flash % 2 === 0);
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    return `${count} times`;
+  },
+};
+
+let power;
+
+/** Switches the device on or off. It begins with what comes from now on: a lamp that was off does not catch up. */
+export async function turn() {
+  const isOn = !power;
+  role("device").ariaChecked = isOn;
+  power?.close();
+  power = undefined;
+  show(isOn ? "connecting" : "off");
+  if (!isOn) return;
+  power = subscribe(commandsUrl, { ...access, ...LONG_POLLS, offset: "now", onState: (state) => STATES[state] && show(STATES[state]) });
+  try {
+    for await (const { data } of power) await obey(String(data));
+  } catch ({ detail }) {
+    notify(detail);
+  }
+}
+
+async function obey(line) {
+  const [id, name, argument] = words(line, 2);
+  const ability = Object.hasOwn(abilities, name) && abilities[name];
+  const answer = ability ? `${id} done ${(await ability(argument)) ?? ""}` : `${id} failed unknown command`;
+  // Without it the command counts as timed out.
+  await publish(answersUrl, answer, { ...access, contentType: "text/plain" }).catch(() => {});
+}
+
+function show(state) {
+  role("state").textContent = role("state").dataset.state = state;
+}
+
+function light(isLit) {
+  role("lamp").toggleAttribute("data-lit", isLit);
+  role("lamp").ariaLabel = `The lamp is ${isLit ? "on" : "off"}`;
+}
