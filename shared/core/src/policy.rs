@@ -137,6 +137,12 @@ impl Policy {
         }
     }
 
+    /// The same, within what the platform can: as many readers, and events of so many bytes, at most.
+    #[must_use]
+    pub fn within(self, max_readers: u64, max_event_bytes: u64) -> Policy {
+        Policy { max_readers: self.max_readers.min(max_readers), max_event_bytes: self.max_event_bytes.min(max_event_bytes), ..self }
+    }
+
     /// The expiry of a channel that is about to be created.
     ///
     /// # Errors

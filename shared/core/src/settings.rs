@@ -85,6 +85,14 @@ settings! {
     "JURISDICTION" jurisdiction: String = "", "jurisdiction", "Workers only: `eu`, `us` or `fedramp`; channels are stored and run only there. A change makes existing channels unreachable: decide before the first launch.";
 }
 
+impl Settings {
+    /// After how many characters a reader acknowledges: at most a quarter of its window. With longer strides one that keeps up would be closed for an
+    /// acknowledgement that it does not owe yet.
+    pub fn ack_bytes(&self) -> u64 {
+        self.socket_ack_bytes.min(self.socket_window_bytes / 4)
+    }
+}
+
 const REGIONS: [&str; 9] = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"];
 const JURISDICTIONS: [&str; 3] = ["eu", "us", "fedramp"];
 
@@ -198,6 +206,12 @@ fn parse<T: Value>(name: &str, unit: &str, text: &str) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_acknowledges_at_least_four_times_a_window() {
+        let settings = |ack, window| Settings { socket_ack_bytes: ack, socket_window_bytes: window, ..Settings::default() };
+        assert_eq!([settings(100, 1_000).ack_bytes(), settings(900, 1_000).ack_bytes()], [100, 250]);
+    }
 
     #[test]
     fn reads_its_own_defaults() {

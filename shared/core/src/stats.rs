@@ -9,8 +9,10 @@ use http::header;
 use serde_json::{Map, Value};
 
 use crate::channel::{Channel, Offset};
+use crate::error::{Error, ErrorKind};
 use crate::http::headers::set;
 use crate::http::{Reply, json};
+use crate::request::Change;
 use crate::wire::Framing;
 
 /// The owner of readers and counters.
@@ -33,6 +35,14 @@ pub struct Activity {
     pub gaps: u64,
     /// Publishes that the channel refused. Publishes refused earlier, such as those without a right, do not reach it.
     pub refusals: u64,
+}
+
+impl Activity {
+    /// Counts a request that was refused, a change or none: an append as a refusal, a reader whose offset is gone as a gap.
+    pub fn count_refused(&mut self, change: Option<&Change>, error: &Error) {
+        self.refusals += u64::from(matches!(change, Some(Change::Append(_))));
+        self.gaps += u64::from(error.kind() == ErrorKind::OffsetGone);
+    }
 }
 
 /// The figures of a channel, and their wanted format.

@@ -5,12 +5,15 @@
 //! tick; the first to wake reads the store for all of them. Empty on other targets than WASI.
 #![cfg(target_os = "wasi")]
 
+mod access;
 mod activity;
+mod change;
 mod clock;
 mod complain;
 mod database;
 mod identity;
 mod provider_keys;
+mod read;
 mod reader;
 mod respond;
 mod route;

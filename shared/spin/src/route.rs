@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures_util::Stream;
 use tidewire_core::{Change, Error, Grant, Policy, Reply, Routed, Settings, problem};
 
-use crate::serve::carry_out;
+use crate::change::carry_out;
 use crate::store::Store;
 
 /// A request at one of a function's own routes. Its rights were checked.

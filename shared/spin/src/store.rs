@@ -92,8 +92,12 @@ impl Store {
 
     /// The name of the channel in the log.
     pub(crate) fn hash(&self) -> String {
-        let (function, channel) = self.name.split_once('/').unwrap_or_default();
+        let (function, channel) = self.function_and_channel();
         hash(function, channel)
+    }
+
+    pub(crate) fn function_and_channel(&self) -> (&str, &str) {
+        self.name.split_once('/').unwrap_or_default()
     }
 
     pub(crate) fn has_presence(&self) -> bool {
@@ -161,21 +165,21 @@ impl Store {
         Ok((transaction, look))
     }
 
-    /// The tallies of the channel's publishers.
-    pub(crate) async fn known(&self, look: &Look, tallies: Vec<Tally>) -> Result<Vec<Tally>, Error> {
-        let connection = shared().await?;
-        self.known_on(&connection, look, tallies).await
-    }
-
-    pub(crate) async fn known_on(&self, connection: &Connection, look: &Look, mut tallies: Vec<Tally>) -> Result<Vec<Tally>, Error> {
+    /// The tallies of the channel's publishers, in one statement.
+    pub(crate) async fn known(&self, connection: &Connection, look: &Look, mut tallies: Vec<Tally>) -> Result<Vec<Tally>, Error> {
         let Some(stored) = &look.stored else { return Ok(tallies) };
-        for tally in &mut tallies {
-            let values = vec![number(stored.id), Value::Text(tally.id.clone())];
-            let rows = execute(connection, "SELECT epoch, seq, busy_until_ms FROM producers WHERE channel = ? AND id = ?", values).await?;
-            let Some(row) = rows.into_iter().next() else { continue };
-            let [epoch, seq, busy_until_ms] = row.as_slice() else { return Err(damaged("producer")) };
+        if tallies.is_empty() {
+            return Ok(tallies);
+        }
+        let places = vec!["?"; tallies.len()].join(", ");
+        let statement = format!("SELECT id, epoch, seq, busy_until_ms FROM producers WHERE channel = ? AND id IN ({places})");
+        let ids = tallies.iter().map(|tally| Value::Text(tally.id.clone()));
+        for row in execute(connection, &statement, [number(stored.id)].into_iter().chain(ids).collect()).await? {
+            let [Value::Text(id), epoch, seq, busy_until_ms] = row.as_slice() else { return Err(damaged("producer")) };
             let (Some(epoch), Some(seq), Some(busy_until_ms)) = (integer(epoch), integer(seq), integer(busy_until_ms)) else { return Err(damaged("producer")) };
-            tally.known = Some(ProducerState { epoch, seq, busy_until_ms });
+            for tally in tallies.iter_mut().filter(|tally| tally.id == *id) {
+                tally.known = Some(ProducerState { epoch, seq, busy_until_ms });
+            }
         }
         Ok(tallies)
     }
@@ -230,11 +234,10 @@ impl Store {
     }
 
     /// Stores when the channel was read or written, from which its sliding TTL counts. A channel that has expired in the meantime stays expired.
-    pub(crate) async fn touch(&self, id: u64, channel: &Channel) -> Result<(), Error> {
+    pub(crate) async fn touch(&self, connection: &Connection, id: u64, channel: &Channel) -> Result<(), Error> {
         let [_, _, Some(touched_at_ms)] = Expiry::columns(channel.expiry) else { return Ok(()) };
-        let connection = shared().await?;
         let statement = "UPDATE channels SET touched_at_ms = ?1 WHERE id = ?2 AND touched_at_ms + ttl_s * 1000 > ?1";
-        execute(&connection, statement, vec![number(touched_at_ms), number(id)]).await?;
+        execute(connection, statement, vec![number(touched_at_ms), number(id)]).await?;
         Ok(())
     }
 
@@ -292,9 +295,13 @@ impl Store {
 
     /// The revocations of the channel that are in force.
     pub(crate) async fn revocations(&self) -> Result<Vec<Revocation>, Error> {
-        let connection = shared().await?;
+        self.revocations_on(&*shared().await?).await
+    }
+
+    /// The same on the connection that holds the lock, or on any other.
+    pub(crate) async fn revocations_on(&self, connection: &Connection) -> Result<Vec<Revocation>, Error> {
         let statement = "SELECT of, until_ms FROM revocations WHERE channel = ? AND until_ms > ?";
-        let rows = execute(&connection, statement, vec![Value::Text(self.name.clone()), number(now_ms())]).await?;
+        let rows = execute(connection, statement, vec![Value::Text(self.name.clone()), number(now_ms())]).await?;
         let revocation = |row: Row| match row.as_slice() {
             [Value::Text(of), until_ms] => Revocation::from_columns(of, integer(until_ms)?),
             _ => None,

@@ -77,16 +77,12 @@ impl<F: Function> ChannelObject<F> {
             state.set_websocket_auto_response(&pair);
         }
         // With settings that do not parse the Worker answers 500 and asks no object; sockets that were here before go on with the defaults.
-        let mut settings = settings(env, None).unwrap_or_default();
-        // With longer strides than that a reader that keeps up would be closed for an acknowledgement that it does not owe yet.
-        settings.socket_ack_bytes = settings.socket_ack_bytes.min(settings.socket_window_bytes / 4);
+        let settings = settings(env, None).unwrap_or_default();
         let (readers, behind) = Readers::restore(&state);
         let store = Store::new(state.storage());
         // A name of ours, and so one that parses; without one it is no channel under `demo-`.
         let name = state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
-        let mut policy = policy_of::<F>(name.as_ref(), &settings);
-        policy.max_readers = policy.max_readers.min(Readers::MAX.into());
-        policy.max_event_bytes = policy.max_event_bytes.min(MAX_EVENT_BYTES);
+        let policy = policy_of::<F>(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
         let (alarm_ms, vanished, activity) = (Cell::new(u64::MAX), Cell::default(), RefCell::default());
         let inner =
             Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms, env: env.clone(), name, vanished, activity });
@@ -144,7 +140,7 @@ impl<F: Function> ChannelObject<F> {
             },
         };
         if let Err(error) = &answer {
-            self.inner.count_refused(&operation, error);
+            self.inner.activity.borrow_mut().count_refused(operation.change(), error);
         }
         if let (Err(error), Some(trace)) = (&answer, &trace) {
             worker::console_log!("{}", trace.refused(error, now_ms()));
@@ -247,12 +243,6 @@ impl Inner {
 
     fn activity(&self) -> Activity {
         Activity { readers: self.readers.by_framing(), ..self.activity.borrow().clone() }
-    }
-
-    fn count_refused(&self, operation: &Operation, error: &Error) {
-        let mut activity = self.activity.borrow_mut();
-        activity.refusals += u64::from(matches!(operation, Operation::Change(Change::Append(_))));
-        activity.gaps += u64::from(error.kind() == ErrorKind::OffsetGone);
     }
 
     /// A Worker says so when a stream's queue was full. Of a client's own socket the object decides, and has counted it.

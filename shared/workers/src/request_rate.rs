@@ -14,12 +14,7 @@ const REQUEST_RATE: &str = "REQUEST_RATE";
 /// Admits a request of an identity: its subject, else its ticket, else the address that it comes from. Everything is admitted without the binding, and while the limiter fails.
 pub(crate) async fn check_request_rate(env: &Env, identity: &Identity, head: &RequestHead<'_>) -> Result<(), Error> {
     let Ok(limiter) = env.rate_limiter(REQUEST_RATE) else { return Ok(()) };
-    let key = match identity {
-        Identity::Anonymous => None,
-        Identity::Ticket(ticket) => ticket.subject.as_ref().or(ticket.id.as_ref()).map(|id| format!("id:{id}")),
-        Identity::Token(token) => Some(format!("id:{}", token.subject)),
-    };
-    let key = key.unwrap_or_else(|| format!("ip:{}", (head.headers)("cf-connecting-ip").unwrap_or_default()));
+    let key = identity.rate_key(&(head.headers)("cf-connecting-ip").unwrap_or_default());
     match limiter.limit(key).await {
         Ok(outcome) if !outcome.success => Err(Error::too_many_requests()),
         Ok(_) => Ok(()),

@@ -52,6 +52,16 @@ impl Identity {
         }
     }
 
+    /// The key of a limit of requests: requests with the same key count together. It names the subject, else the ticket, else the address.
+    pub fn rate_key(&self, address: &str) -> String {
+        let id = match self {
+            Identity::Anonymous => None,
+            Identity::Ticket(ticket) => ticket.subject.as_ref().or(ticket.id.as_ref()),
+            Identity::Token(token) => Some(&token.subject),
+        };
+        id.map_or_else(|| format!("ip:{address}"), |id| format!("id:{id}"))
+    }
+
     /// The expiry, in milliseconds since 1970; `None` for an anonymous client.
     pub fn expires_ms(&self) -> Option<u64> {
         match self {
@@ -100,6 +110,16 @@ mod tests {
     fn a_ticket_covers_its_channel_or_all_that_begin_alike() {
         assert!(granted("room", "room") && granted("team:*", "team:a") && granted("*", "room"));
         assert!(!granted("room", "rooms") && !granted("team:*", "team2:a") && !granted("team:*", "other") && !granted("", "room"));
+    }
+
+    #[test]
+    fn requests_of_a_subject_count_together_else_those_of_a_ticket_else_those_of_an_address() {
+        let ticket = |id: Option<&str>, subject: Option<&str>| {
+            Identity::Ticket(Ticket { id: id.map(Into::into), subject: subject.map(Into::into), channels: "*".into(), rights: Rights::NONE, expires_ms: 0 })
+        };
+        let token = Identity::Token(Token { subject: "ann".into(), claims: Map::new(), expires_ms: 0 });
+        let keys = [Identity::Anonymous, ticket(None, None), ticket(Some("t"), None), ticket(Some("t"), Some("ann")), token].map(|who| who.rate_key("::1"));
+        assert_eq!(keys, ["ip:::1", "ip:::1", "id:t", "id:ann", "id:ann"]);
     }
 
     #[test]

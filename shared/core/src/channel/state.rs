@@ -50,6 +50,9 @@ pub struct Gap {
     pub earliest: Offset,
 }
 
+/// Appends between two cuts of retention, and between two searches for tallies to forget.
+const APPENDS_PER_TIDYING: u64 = 64;
+
 impl Channel {
     /// A new, empty channel.
     pub fn new(epoch: u64, content_type: ContentType) -> Channel {
@@ -75,6 +78,11 @@ impl Channel {
     pub fn slid(&self, now_ms: u64) -> Option<Channel> {
         let expiry = self.expiry.filter(|_| !self.is_expired(now_ms))?.slid(now_ms)?;
         Some(Channel { expiry: Some(expiry), ..self.clone() })
+    }
+
+    /// Whether the append of this many events, after which this is the channel, also tidies up. It does so now and then: tidying costs as much as many appends.
+    pub fn is_due(&self, appended: u64) -> bool {
+        self.tail / APPENDS_PER_TIDYING != self.tail.saturating_sub(appended) / APPENDS_PER_TIDYING
     }
 
     /// The offset after the event of this number.
@@ -154,6 +162,13 @@ mod tests {
         let gap = Gap { requested: Offset::ABSENT, earliest: Offset { epoch: 70, seq: 3 } };
         assert_eq!(after(&cut), Position { after: 3, gap: Some(gap) });
         assert_eq!(cut.position(Start::Beginning).gap, None);
+    }
+
+    #[test]
+    fn tidies_up_now_and_then() {
+        let is_due = |tail, appended| Channel { tail, ..Channel::new(1, ContentType::json()) }.is_due(appended);
+        assert!(is_due(64, 1) && is_due(70, 10) && is_due(128, 64));
+        assert!(!is_due(63, 1) && !is_due(65, 1) && !is_due(70, 6));
     }
 
     #[test]

@@ -83,8 +83,6 @@ pub struct Forgetting {
     pub most: u64,
 }
 
-/// After this many events the channel looks for tallies to forget, because the search reads them all.
-const EVENTS_PER_LOOK: u64 = 64;
 /// A producer that was away longer must begin a new epoch.
 pub(crate) const IDLE_MS: u64 = 7 * 86_400_000;
 /// How long a client may retry, however many others publish.
@@ -95,8 +93,12 @@ pub(crate) const MOST: u64 = 10_000;
 impl Forgetting {
     /// The tallies to forget with an append of this many events, if the channel, as it is after them, is due for a search.
     pub(crate) fn due(channel: &Channel, events: u64, now_ms: u64) -> Option<Forgetting> {
-        let is_due = channel.tail / EVENTS_PER_LOOK != (channel.tail - events) / EVENTS_PER_LOOK;
-        is_due.then(|| Forgetting { idle_before_ms: now_ms.saturating_sub(IDLE_MS), crowded_before_ms: now_ms.saturating_sub(RETRYING_MS), most: MOST })
+        // The search reads them all.
+        channel.is_due(events).then(|| Forgetting {
+            idle_before_ms: now_ms.saturating_sub(IDLE_MS),
+            crowded_before_ms: now_ms.saturating_sub(RETRYING_MS),
+            most: MOST,
+        })
     }
 }
 

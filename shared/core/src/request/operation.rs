@@ -77,6 +77,23 @@ impl Operation {
         matches!(self, Operation::Change(Change::Append(_)) | Operation::Read(_))
     }
 
+    /// The change that it is, if it is one.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Operation::Change(change) => Some(change),
+            _ => None,
+        }
+    }
+
+    /// Whether it may make the channel, itself or by what the client sends over its connection.
+    pub fn creates(&self, grant: &Grant) -> bool {
+        match self {
+            Operation::Change(change) => matches!(change, Change::Create(_) | Change::Append(_)),
+            Operation::Read(read) => read.transport == Transport::WebSocket && grant.rights.allow(Right::Publish),
+            _ => false,
+        }
+    }
+
     /// The rights that it demands, all of them.
     pub fn rights(&self) -> &'static [Right] {
         match self {
@@ -219,6 +236,7 @@ fn closed(head: &RequestHead<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Rights;
 
     fn parsed(method: &str, query: &str, headers: &[(&str, &str)]) -> Result<Operation> {
         let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
@@ -301,6 +319,14 @@ mod tests {
             let Ok(Operation::Change(Change::Append(append))) = parsed("POST", "", &[("stream-closed", value)]) else { panic!("no append") };
             assert_eq!(append.closed, expected, "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_channel_is_made_by_who_writes_or_may_write_over_the_connection() {
+        let creates = |method: &str, headers: &[(&str, &str)], rights| parsed(method, "", headers).unwrap().creates(&Grant { rights, ..Grant::default() });
+        let upgrade = [("upgrade", "websocket")];
+        assert!(creates("PUT", &[], Rights::NONE) && creates("POST", &[], Rights::NONE) && creates("GET", &upgrade, Rights::ALL));
+        assert!(!creates("GET", &[], Rights::ALL) && !creates("GET", &upgrade, Right::Read.into()) && !creates("DELETE", &[], Rights::ALL));
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Inner {
         // Whoever has read nothing of a channel that did not exist has acknowledged none of its events.
         let seq = if offset == Offset::ABSENT { 0 } else { offset.seq };
         let pending = self.readers.window.acknowledge(socket.as_ref(), seq as f64);
-        if reader.is_waiting && pending < self.settings.socket_ack_bytes as f64 {
+        if reader.is_waiting && pending < self.settings.ack_bytes() as f64 {
             self.catch_up(socket);
         }
     }

@@ -27,7 +27,7 @@ impl Inner {
             _ => None,
         };
         let is_windowed = subscribe.framing == Framing::TidewireV1 && offers_subprotocol;
-        let ack_bytes = is_windowed.then_some(self.settings.socket_ack_bytes);
+        let ack_bytes = is_windowed.then_some(self.settings.ack_bytes());
         let opening = opening(&subscribe, &channel, members.as_deref(), self.settings.retry_ms, entropy(), ack_bytes);
         // A long poll is a request: its answer is its end.
         let trace = trace.filter(|_| subscribe.framing != Framing::News).map(|trace| (trace, channel.offset(subscribe.after)));
@@ -103,7 +103,7 @@ impl Inner {
         match then {
             Then::NextPage => {
                 reader.after = Some(page.end());
-                reader.is_waiting = pending >= self.settings.socket_ack_bytes as f64;
+                reader.is_waiting = pending >= self.settings.ack_bytes() as f64;
                 self.readers.set(socket, &reader)?;
                 self.go_on(socket, reader)
             }

@@ -4,7 +4,7 @@
 //! name is there: what is not known to it does not exist.
 
 use futures_util::future::try_join_all;
-use tidewire_core::{Change, Grant, Operation, Right, Transport};
+use tidewire_core::{Grant, Operation};
 use worker::{Response, Result};
 
 use super::Inner;
@@ -18,12 +18,7 @@ impl Inner {
     ///
     /// Such a connection is ended where the channel vanishes, so what it makes later is known as well.
     pub(super) async fn register(&self, operation: &Operation, grant: &Grant, binding: &str) -> Result<()> {
-        let makes = match operation {
-            Operation::Change(Change::Create(_) | Change::Append(_)) => true,
-            Operation::Read(read) => read.transport == Transport::WebSocket && grant.rights.allow(Right::Publish),
-            _ => false,
-        };
-        let tenant = self.name.as_ref().filter(|_| makes).and_then(|name| Some((name, name.tenant()?)));
+        let tenant = self.name.as_ref().filter(|_| operation.creates(grant)).and_then(|name| Some((name, name.tenant()?)));
         // A store that cannot be read is told of where it is read next.
         let Some((name, tenant)) = tenant.filter(|_| matches!(self.channel(), Ok(None))) else { return Ok(()) };
         loop {
