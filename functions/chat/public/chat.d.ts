@@ -14,7 +14,7 @@ id: string, from: Person, text: string,
 at: number, } | { "type": "deleted", offset: string, };
 
 /**
- * Who wrote it. Every reader sees the id, which is the same as among those present; the `Producer-Id` of a page is another one and its secret.
+ * The author. Every reader sees the id, which is the author's id in presence too; the `Producer-Id` of a page is another id and secret.
  */
 export type Person = { 
 /**

@@ -22,11 +22,11 @@ const MAX_TEXT_CHARS: usize = 2_000;
 const MAX_NAME_CHARS: usize = 40;
 /// Longest id that a page gives a message or a person, in bytes.
 const MAX_ID_BYTES: usize = 64;
-/// Messages kept of a room, unless the setting `RETENTION_MAX_EVENTS` is lower.
+/// Messages kept in a room, unless the setting `RETENTION_MAX_EVENTS` is lower.
 const HISTORY_MESSAGES: u64 = 1_000;
-/// How often one person may send, at once or spread; of those without a ticket, one page.
+/// How often one person may send, at once or spread; for clients without a ticket, how often one page may.
 const RATE: Rate = Rate { events: 10, per_ms: 10_000 };
-/// How often all those without a ticket may send together: nobody can read faster.
+/// How often all clients without a ticket may send together: nobody can read faster.
 const ANONYMOUS_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 
 /// The chat.
@@ -59,7 +59,7 @@ impl Function for Chat {
         policy
     }
 
-    // Change this first: whom the provider knows is in every room, and moderates where the claim `role` says so. A ticket grants what it says.
+    // Change this first: any signed-in user may join every room; the claim `role` makes a moderator. A ticket grants the rights that it names.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         let member = Right::Read | Right::Publish | Right::Presence;
         match identity {
@@ -72,13 +72,13 @@ impl Function for Chat {
     }
 }
 
-/// What is left of a message that was deleted. No page can send it: `check` takes only messages.
+/// The tombstone of a deleted message. No page can send it: `check` accepts only messages.
 fn tombstone(offset: Offset) -> Vec<u8> {
     // A type and a string: serializing them cannot fail.
     serde_json::to_vec(&RoomEvent::Deleted { offset: offset.to_string() }).unwrap_or_default()
 }
 
-/// The rules for a message, the same over WebSocket and HTTP. Whoever has a credential with a subject writes as that subject, whatever the page says.
+/// The rules for a message, the same over WebSocket and HTTP. A client whose credential has a subject writes as that subject, whatever the page says.
 fn check<'a>(event: &'a [u8], grant: &Grant, _now_ms: u64) -> Result<Cow<'a, [u8]>> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
     let mut message = serde_json::from_slice(event).map_err(|error| refused(format!("the event is not a message: {error}")))?;

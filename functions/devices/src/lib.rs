@@ -1,6 +1,6 @@
-//! Commands for devices that can only ask: one long-polls its channel, does what comes, and says how it went in a second channel.
+//! Commands for devices that can only send requests: a device long-polls its channel, carries out each command, and reports in a second channel.
 //!
-//! Both hold lines of text, so that a shell is enough. `{device}`: `ID COMMAND`; `{device}:done`: `ID done` or `ID failed`, and perhaps a note.
+//! Both hold lines of text, so that a shell is enough. `{device}`: `ID COMMAND`; `{device}:done`: `ID done` or `ID failed`, with an optional note.
 //! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
 use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, PageLimit, Policy, Retention, Right, Rights, Settings};
@@ -10,11 +10,11 @@ mod spin;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub mod workers;
 
-/// Longest command and longest answer, in bytes with its id; 413 above.
+/// Longest command and longest answer, in bytes with the id; a longer one gets 413.
 const MAX_BYTES: u64 = 4_096;
 
-/// Seconds within which a command is done or never: older ones are dropped, so that a device that was away does not open the door at night.
-/// The page says `timed out` after as long.
+/// Seconds for which a command is valid: older ones are dropped, so that a device that was offline does not open the door at night.
+/// The page shows `timed out` after the same time.
 const TIMEOUT_S: u64 = 30;
 
 /// The devices.
@@ -36,14 +36,14 @@ impl Function for Devices {
         Policy {
             max_event_bytes: MAX_BYTES,
             retention: Retention { max_age_ms: TIMEOUT_S * 1000, ..policy.retention },
-            // One command in one answer: nothing to take apart, and the offset of each is known.
+            // One command in one answer: nothing to split, and the offset of each command is known.
             page: PageLimit { max_events: 1, ..policy.page },
             ..policy
         }
     }
 
-    // Change this first: a token is a device's, and its subject the device: it reads its channel and publishes to the one that ends in `:done`. Who commands
-    // it does the reverse, by ticket.
+    // Change this first: a token belongs to a device, which is its subject: it reads its channel and publishes to the one that ends in `:done`. A sender of
+    // commands does the reverse, by ticket.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,

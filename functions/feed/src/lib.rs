@@ -1,4 +1,4 @@
-//! Live dashboards and feeds: anyone who may publishes samples, everyone who may watches them.
+//! Live dashboards and feeds: authorized publishers send samples, authorized readers watch them.
 //!
 //! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
@@ -19,7 +19,7 @@ pub struct Feed;
 
 impl Function for Feed {
     const NAME: &'static str = "feed";
-    // What an event looks like is between publishers and page (`message.rs`): any JSON is taken.
+    // Publishers and page agree on the form of an event (`message.rs`): the server accepts any JSON.
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/feed.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/feed.css") },
@@ -33,7 +33,7 @@ impl Function for Feed {
         Policy { latest: Some(series), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) }
     }
 
-    // Change this first: whom the provider knows may watch; what publishes has a ticket.
+    // Change this first: users with a token may read; publishers use a ticket.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,
@@ -44,7 +44,7 @@ impl Function for Feed {
     }
 }
 
-/// What `view=latest` keeps the newest event of. Whatever is no sample belongs to no series.
+/// The keys for `view=latest`, which keeps the newest event of each. An event that is not a sample has no key.
 fn series(event: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
     struct Series {

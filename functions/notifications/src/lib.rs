@@ -1,4 +1,4 @@
-//! Notifications: one channel for each user. What was read is an event there too, so that every tab and device hears of it.
+//! Notifications: one channel for each user. A read mark is an event too, so that every tab and device receives it.
 //!
 //! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
@@ -21,11 +21,11 @@ const MAX_BODY_CHARS: usize = 2_000;
 /// Longest id and longest address, in bytes.
 const MAX_ID_BYTES: usize = 64;
 const MAX_URL_BYTES: usize = 2_048;
-/// Latest time that a date of JavaScript can have, in milliseconds since 1970.
+/// Latest time of a JavaScript date, in milliseconds since 1970.
 const MAX_AT_MS: u64 = 8_640_000_000_000_000;
-/// Notifications and read marks kept for a user. A mark comes after what it marks, so what is kept as unread is unread.
+/// Notifications and read marks kept for a user. A mark comes after its notification, so a notification that is kept as unread is unread.
 const HISTORY_EVENTS: u64 = 500;
-/// Days that they are kept, whatever `RETENTION_MAX_AGE_S` says: who comes back from a holiday wants to catch up.
+/// Days that they are kept, whatever `RETENTION_MAX_AGE_S` is: a user who returns from a holiday wants to catch up.
 const HISTORY_DAYS: u64 = 30;
 
 /// The notifications.
@@ -49,7 +49,7 @@ impl Function for Notifications {
         Policy { retention: Retention { max_events, max_age_ms: HISTORY_DAYS * 24 * 60 * 60 * 1000, ..policy.retention }, ..policy }
     }
 
-    // Change this first. A user has the channel `user-` and the subject of the token, and publishes there what was read; a backend has a ticket for `user-*`.
+    // Change this first. A user has the channel `user-` and the subject of the token, and publishes read marks there; a backend has a ticket for `user-*`.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Right::Read | Right::Publish,
@@ -79,7 +79,7 @@ fn check(event: &[u8]) -> Result<()> {
     if body.chars().count() > MAX_BODY_CHARS {
         return Err(refused(format!("a body must have at most {MAX_BODY_CHARS} characters")));
     }
-    // A page makes a link of it: `javascript:` would run there.
+    // A page makes a link of it: a `javascript:` URL would run there.
     if url.is_some_and(|url| url.len() > MAX_URL_BYTES || !["https://", "http://", "/"].iter().any(|start| url.starts_with(start))) {
         return Err(refused(format!("a url must begin with https://, http:// or / and have at most {MAX_URL_BYTES} bytes")));
     }

@@ -1,4 +1,4 @@
-//! Progress: jobs and uploads that are watched by any number of readers, and end.
+//! Progress: jobs and uploads that any number of readers watch, and that end.
 //!
 //! This file holds the choices; `upload.rs` counts an upload, the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
@@ -17,14 +17,14 @@ pub mod upload;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub mod workers;
 
-/// Events kept of a channel. Each is the whole state, so the newest alone would do: with a few more a late reader can tell the speed, and one that was
-/// cut off goes on without a gap.
+/// Events kept in a channel. Each is the whole state, so the newest alone would do. With a few more a late reader can compute the speed, and a reader
+/// that was disconnected resumes without a gap.
 const KEPT_EVENTS: u64 = 20;
-/// How often a job may publish, at once or spread. How it ended is stored in any case: the append that finishes the channel is not counted.
+/// How often a job may publish, at once or spread. The result is always stored: the rate does not count the append that finishes the channel.
 const RATE: Rate = Rate { events: 4, per_ms: 1_000 };
-/// Time between two events of an upload, in milliseconds: within the rate.
+/// Time between two events of an upload, in milliseconds; it stays within the rate.
 const INTERVAL_MS: u64 = 250;
-/// Seconds after its last event or read at which a channel is removed; a job may ask for less, as `Stream-TTL`.
+/// Seconds after its last event or read at which a channel is removed; a job may set a shorter time, as `Stream-TTL`.
 const LIFE_S: u32 = 86_400;
 /// Longest text in an event, in characters.
 const MAX_TEXT_CHARS: usize = 200;
@@ -44,7 +44,7 @@ impl Function for Progress {
         Asset { path: "-/start.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/start.js") },
         Asset { path: "-/watch.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/watch.js") },
     ];
-    // The channel is made and finished by it, as by who runs a job.
+    // An upload creates and finishes the channel, like the client that runs a job.
     const ROUTES: &'static [Route] = &[Route { name: "upload", method: "PUT", rights: &[Right::Publish, Right::Manage] }];
 
     fn policy(settings: &Settings) -> Policy {
@@ -58,7 +58,7 @@ impl Function for Progress {
         }
     }
 
-    // Change this first: whom the provider knows may watch any job. Who runs one or uploads has a ticket with all three rights.
+    // Change this first: any signed-in user may watch any job. A client that runs a job or uploads has a ticket with all three rights.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Right::Read | Right::Publish | Right::Manage,
@@ -69,8 +69,8 @@ impl Function for Progress {
     }
 }
 
-/// Where an upload goes. Takes the body chunk by chunk, never whole, and returns its SHA-256 as hexadecimal digits; `object` is one of the R2 bucket, on
-/// Workers that have one. Whatever is slow in here slows the client down; an error ends the upload and stands in its last event.
+/// The destination of an upload. Reads the body chunk by chunk, never whole, and returns its SHA-256 as hexadecimal digits; `object` is in the R2 bucket, on
+/// Workers with a bucket. If this code is slow, the client is slowed down; an error ends the upload and appears in its last event.
 async fn sink(body: &mut Body<'_>, mut object: Option<&mut impl Object>) -> Result<String> {
     let mut hash = Sha256::new();
     while let Some(chunk) = body.next().await? {
@@ -85,7 +85,7 @@ async fn sink(body: &mut Body<'_>, mut object: Option<&mut impl Object>) -> Resu
     Ok(format!("{:x}", hash.finalize()))
 }
 
-/// The rules for an event, the same on every transport and for our own.
+/// The rules for an event, the same on every transport and for the upload's own events.
 fn check(event: &[u8]) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
     let event: JobState = serde_json::from_slice(event).map_err(|error| refused(format!("the event is not the state of a job: {error}")))?;

@@ -15,7 +15,7 @@ pub struct Status;
 
 impl Function for Status {
     const NAME: &'static str = "status";
-    // What a value looks like is between who sets it and the page (`message.rs`): any JSON is taken.
+    // The writer and the page agree on the form of a value (`message.rs`): the server accepts any JSON.
     const ASSETS: &'static [Asset] = &[
         Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
         Asset { path: "-/status.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/status.css") },
@@ -27,20 +27,20 @@ impl Function for Status {
     fn policy(settings: &Settings) -> Policy {
         let policy = Policy::new(Creation::OnPublish(ContentType::json()), settings);
         Policy {
-            // Only the newest value counts, and it counts however old it is.
+            // Only the newest value counts, however old it is.
             retention: Retention { max_events: 1, max_age_ms: u64::MAX, ..policy.retention },
             max_batch_events: 1,
             polling: Polling {
-                // Pages that are open follow when this changes. Each one asks 17,280 times a day at 5 s, 2,880 times at 30 s.
+                // Open pages follow a change of this number. Each page polls 17,280 times a day at 5 s, 2,880 times at 30 s.
                 retry_after_s: Some(5),
-                // `Some(5)` lets every cache on the way answer for 5 s. Only if everyone may read every channel: a cache does not ask `authorize`.
+                // `Some(5)` lets every cache answer for 5 s. Only if everyone may read every channel: a cache does not call `authorize`.
                 public_max_age_s: None,
             },
             ..policy
         }
     }
 
-    // Change this first: whom the provider knows may look; what sets has a ticket.
+    // Change this first: users with a token may read; writers use a ticket.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,

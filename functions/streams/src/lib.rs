@@ -18,11 +18,11 @@ impl Function for Streams {
     const CHANNEL_NAMES: NameShape = NameShape::Path;
 
     fn policy(settings: &Settings) -> Policy {
-        // The protocol's clients append chunks up to what one request takes.
+        // The protocol's clients append chunks as large as a request may be.
         Policy { max_event_bytes: settings.max_body_bytes, ..Policy::new(Creation::OnPut, settings) }
     }
 
-    // Change this first: the streams below `{subject}/` are those of the token's subject; a ticket grants what it says.
+    // Change this first: the subject of a token owns the streams below `{subject}/`; a ticket grants the rights that it names.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Rights::ALL,

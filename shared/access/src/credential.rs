@@ -4,7 +4,7 @@ use form_urlencoded::parse;
 use tidewire_core::fields::cookies;
 use tidewire_core::{Error, ErrorKind, RequestHead, Result};
 
-/// Longest credential, in bytes, 401 above: the tokens of providers have one to four thousand. Looked at before anything is decoded.
+/// Longest credential, in bytes; a longer one gets 401. Tokens of providers have one to four thousand bytes. Checked before anything is decoded.
 const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
 
 /// Query parameter of a ticket.
@@ -36,7 +36,7 @@ impl Credential {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CredentialInvalid`] for what cannot be one and for two that differ, [`ErrorKind::ParameterRepeated`].
+    /// [`ErrorKind::CredentialInvalid`] for a malformed credential and for two different ones, [`ErrorKind::ParameterRepeated`].
     pub(crate) fn find(head: &RequestHead<'_>) -> Result<Option<Credential>> {
         let mut found: Option<Credential> = None;
         for (text, carrier) in [(bearer(head), Carrier::Bearer), (query(head)?, Carrier::Query), (cookie(head)?, Carrier::Cookie)] {

@@ -1,4 +1,4 @@
-//! What a function's own code is given at its own routes: the body as it arrives, and its channel to publish to.
+//! The arguments of a function's own route: the body as it arrives, and the channel to publish to.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -10,11 +10,11 @@ use tidewire_core::{Change, Error, Grant, Policy, Reply, Routed, Settings, probl
 use crate::change::carry_out;
 use crate::store::Store;
 
-/// A request at one of a function's own routes. Its rights were checked.
+/// A request at one of a function's own routes. Its rights are checked.
 pub struct Call {
-    /// What is asked.
+    /// The request.
     pub routed: Routed,
-    /// The body, chunk by chunk; the next is taken from the client when this one is done with. Ends with [`ErrorKind::BodyIncomplete`](tidewire_core::ErrorKind::BodyIncomplete) when the client leaves.
+    /// The body, chunk by chunk; the next chunk is read from the client when this one is done. Ends with [`ErrorKind::BodyIncomplete`](tidewire_core::ErrorKind::BodyIncomplete) if the client leaves.
     pub body: Body,
     /// The channel, to publish to.
     pub channel: Publisher,
@@ -25,7 +25,7 @@ pub struct Call {
 /// The body of a [`Call`].
 pub type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Error>>>>;
 
-/// One channel, as its function's own code asks it.
+/// One channel, for the function's own code.
 pub struct Publisher {
     store: Store,
     policy: Policy,
@@ -40,7 +40,7 @@ impl Publisher {
     }
 
     /// Has the channel carry out a change, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
-    /// revoked the channel alone knows, so it is asked with the first operation; what has begun goes on when the client's right ends.
+    /// channel knows the revocations, so it checks them with the first operation; an operation that has begun continues when the client's right ends.
     pub async fn send(&self, change: Change, body: Vec<u8>) -> Reply {
         let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
         let grant = Grant { until_ms, ..self.grant.clone() };

@@ -1,4 +1,4 @@
-//! What happens to a request on Spin.
+//! The way of a request on Spin.
 
 use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
@@ -23,8 +23,8 @@ use crate::settings::settings;
 use crate::store::Store;
 use crate::tenant::erase;
 
-/// How much more of a body that is too large is read, and dropped, before it is refused: the platform closes the connection with the answer, and a client
-/// that is still writing then sees a broken pipe in place of 413.
+/// How many more bytes of a too large body are read, and dropped, before it is refused: the platform closes the connection with the answer, and a client
+/// that is still writing would see a broken pipe instead of 413.
 const HEARD_OUT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
@@ -32,7 +32,7 @@ pub async fn serve<F: Function>(request: Request) -> Answer {
     serve_routes::<F>(request, async |_| Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))).await
 }
 
-/// The same for a function that has [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
+/// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
 pub async fn serve_routes<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Result<Reply, Error>) -> Answer {
     let (mut headers, mut trace) = (Vec::new(), None);
     let outgoing = answer::<F>(request, &mut headers, &mut trace, own).await.unwrap_or_else(|error| {
@@ -58,7 +58,7 @@ async fn answer<F: Function>(
 ) -> Result<Outgoing, Error> {
     let (parts, body) = request.into_parts();
     let settings = settings(&base(&parts.headers)).await?;
-    // Of several values of a header the platform would take the first; joined, they are seen for what they are. HTTP/2 takes cookies apart (RFC 9113, section 8.2.3).
+    // The platform would take the first of several values of a header; joined, all are visible. HTTP/2 splits cookies (RFC 9113, section 8.2.3).
     let header = |name: &str| {
         let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         (!values.is_empty()).then(|| values.join(if name == "cookie" { "; " } else { ", " }))
@@ -149,7 +149,7 @@ fn broke_off(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"))
 }
 
-/// What Spin tells of a request. It stands behind what the client itself sent under the name.
+/// A header that Spin itself sets. It comes after any header of this name from the client.
 fn told<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get_all(name).iter().next_back().and_then(|value| str::from_utf8(value.as_bytes()).ok())
 }

@@ -121,7 +121,7 @@ impl Watch {
         })
     }
 
-    /// Returns once a look that began at this moment or later has completed, whoever made it: it includes everything acknowledged before. Requests that ask at the same time share
+    /// Returns once a look that began at this moment or later has completed, no matter which request made it: it includes everything acknowledged before. Requests that ask at the same time share
     /// one look.
     pub(crate) async fn look_since(&self, moment: Duration) -> Result<(), Error> {
         while self.looked.get().is_none_or(|looked| looked < moment) {
@@ -157,7 +157,7 @@ impl Watch {
         self.known.borrow().recent.iter().find(|batch| (batch.page.after..batch.page.end()).contains(&after)).map(Rc::clone)
     }
 
-    /// Sleeps until the next tick and returns once a look that began then or later has completed, whoever made it. A look that takes longer than the interval is not awaited.
+    /// Sleeps until the next tick and returns once a look that began then or later has completed, no matter which request made it. A look that takes longer than the interval is not awaited.
     pub(crate) async fn tick(&self, interval: Duration) {
         let tick = next_tick(interval).await;
         while self.tried.get().is_none_or(|tried| tried < tick) && elapsed() < tick + interval {

@@ -26,9 +26,9 @@ use crate::respond::{internal, refuse, respond};
 use crate::settings::settings;
 use crate::store::Store;
 
-/// One channel: its log, its readers. Made by [`channel_object!`](crate::channel_object) and called by nothing else.
+/// One channel: its log, its readers. Only [`channel_object!`](crate::channel_object) creates and calls it.
 ///
-/// Sleeps whenever no request is under way, however many readers it has; memory is rebuilt from SQLite and the sockets' attachments.
+/// Sleeps whenever no request is active, however many readers it has; memory is rebuilt from SQLite and the sockets' attachments.
 pub struct ChannelObject<F> {
     inner: Rc<Inner>,
     function: PhantomData<F>,
@@ -41,29 +41,29 @@ struct Inner {
     store: Store,
     readers: Readers,
     memory: RefCell<Memory>,
-    /// When the object is woken next, as far as is known, in milliseconds since 1970; `u64::MAX` when it is not known.
+    /// When the object wakes next, as far as known, in milliseconds since 1970; `u64::MAX` if unknown.
     alarm_ms: Cell<u64>,
     env: Env,
     name: Option<ChannelName>,
-    /// How often the channel vanished with its tenant while it was in memory.
+    /// How often the channel was erased with its tenant while it was in memory.
     vanished: Cell<u64>,
-    /// But for the readers, of whom [`Readers`] knows.
+    /// Except for the readers, which [`Readers`] holds.
     activity: RefCell<Activity>,
 }
 
-/// What was read of the store, until something goes wrong with it.
+/// The cached state of the store, until an operation on the store fails.
 #[derive(Default)]
 struct Memory {
     is_loaded: bool,
     channel: Option<Channel>,
-    /// Whether the store still has a channel that has expired.
+    /// Whether the store still has an expired channel.
     has_expired: bool,
-    /// Epoch of the channel that was deleted last, so that the next is above it even within a millisecond.
+    /// Epoch of the channel that was deleted last, so that the next epoch is higher even within a millisecond.
     last_epoch: u64,
     revocations: Vec<Revocation>,
 }
 
-/// Longest event whatever the settings say, in bytes: the platform's row of 2 MB, less the other columns. Longer ones are refused with 413 like those above the setting.
+/// Longest event whatever the settings are, in bytes: the platform's row of 2 MB, less the other columns. Longer events are refused with 413, like those above the setting.
 const MAX_EVENT_BYTES: u64 = 2_000_000 - 1_024;
 
 type Answer<T> = std::result::Result<T, Error>;
@@ -72,7 +72,7 @@ impl<F: Function> ChannelObject<F> {
     /// The object of class `class`, which is logged: each construction is a wake from sleep or a first head.
     pub fn new(class: &str, state: State, env: &Env) -> Self {
         worker::console_log!(r#"{{"event":"wake","class":"{class}"}}"#);
-        // Answered by the platform: the object sleeps through it.
+        // The platform answers it: the object sleeps through it.
         if let Ok(pair) = WebSocketRequestResponsePair::new("ping", "pong") {
             state.set_websocket_auto_response(&pair);
         }
@@ -80,14 +80,14 @@ impl<F: Function> ChannelObject<F> {
         let settings = settings(env, None).unwrap_or_default();
         let (readers, behind) = Readers::restore(&state);
         let store = Store::new(state.storage());
-        // A name of ours, and so one that parses; without one it is no channel under `demo-`.
+        // The name is ours and therefore parses; without a name the channel is not under `demo-`.
         let name = state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
         let policy = policy_of::<F>(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
         let (alarm_ms, vanished, activity) = (Cell::new(u64::MAX), Cell::default(), RefCell::default());
         let inner =
             Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms, env: env.clone(), name, vanished, activity });
         for (socket, reader) in behind {
-            // A Worker that was told of more asks by itself.
+            // A Worker that was notified of more history asks by itself.
             if reader.framing == Framing::TidewireV1 && inner.go_on(&socket, reader).is_err() {
                 inner.readers.remove(&socket);
             }
@@ -95,7 +95,7 @@ impl<F: Function> ChannelObject<F> {
         ChannelObject { inner, function: PhantomData }
     }
 
-    /// Carries out what the Worker handed over.
+    /// Carries out the Worker's operation.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
         if let Some(task) = task(request.headers())? {
             return self.inner.carry_out(task, &binding(request.headers())?).await;
@@ -104,7 +104,7 @@ impl<F: Function> ChannelObject<F> {
         let offers_subprotocol = offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         self.inner.set_alarm_for_expired().await?;
-        // The last wait before the decision: from here on nothing comes between.
+        // The last wait before the decision: after it nothing can come between.
         self.inner.register(&operation, &grant, &binding(request.headers())?).await?;
         let answer = match self.inner.touched_by(&operation, &grant) {
             Err(error) => Err(error),
@@ -152,18 +152,18 @@ impl<F: Function> ChannelObject<F> {
         }
     }
 
-    /// Ends what has come to its end: readers' rights, revocations, the channel itself. One that was read or written meanwhile has another end: an alarm that
-    /// followed each of them would be a write each.
+    /// Ends everything that is due: readers' rights, revocations, the channel itself. A channel that was read or written in the meantime ends later: moving the
+    /// alarm with each of them would cost a write each.
     pub async fn alarm(&self) -> Result<Response> {
         self.inner.alarm_ms.set(u64::MAX);
-        // The platform rings again when it failed.
+        // The platform calls the alarm again if it failed.
         self.inner.on_alarm().await.map_err(|error| worker::Error::RustError(error.to_string()))?;
         Response::empty()
     }
 
     /// A frame of a client, or a Worker's request for the next page.
     pub fn websocket_message(&self, socket: &WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
-        // What follows a bad frame, a revocation or the end is not carried out: it could not be acknowledged.
+        // Frames after an invalid frame, a revocation or the end are not carried out: the server could not acknowledge them.
         let Some(reader) = Readers::get(socket).filter(|_| !is_closing(socket)) else { return Ok(()) };
         match message {
             WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &reader, &text),
@@ -198,7 +198,7 @@ impl Inner {
         Moment { now_ms: now_ms(), entropy: entropy(), last_epoch: self.memory.borrow().last_epoch }
     }
 
-    /// The channel as the store has it, without what retention no longer keeps; `None` also when it has expired.
+    /// The channel in the store, without the events that retention drops; `None` also if it has expired.
     fn channel(&self) -> Answer<Option<Channel>> {
         let mut memory = self.memory.borrow_mut();
         if !memory.is_loaded {
@@ -221,7 +221,7 @@ impl Inner {
         Ok(memory.channel.clone())
     }
 
-    /// The channel, whose sliding TTL begins again with what is about to be done.
+    /// The channel, whose sliding TTL starts again with the operation that follows.
     fn touched(&self) -> Answer<Option<Channel>> {
         let channel = self.channel()?;
         let Some(slid) = channel.as_ref().and_then(|channel| channel.slid(now_ms())) else { return Ok(channel) };
@@ -230,14 +230,14 @@ impl Inner {
         Ok(Some(slid))
     }
 
-    /// The line of a reader that is gone. It had all up to the tail, unless it was catching up.
+    /// The log line of a reader that left. It received all events up to the tail, unless it was catching up.
     fn log_end(&self, socket: &WebSocket, code: u16) {
         let Some(mut reader) = Readers::get(socket) else { return };
         let Some((trace, from)) = reader.trace.take() else { return };
         let channel = self.channel().ok().flatten();
         let to = channel.map_or(from, |channel| channel.offset(reader.after.unwrap_or(channel.tail)));
         worker::console_log!("{}", trace.ended(from, to, code, now_ms()));
-        // An error and a close may both tell of one end. What is closed may take no attachment any more, and is told of once then.
+        // An error and a close may both report one end. A closed socket may accept no attachment any more; then its end is reported once more at most.
         let _ = socket.serialize_attachment(&reader);
     }
 
@@ -251,7 +251,7 @@ impl Inner {
         self.activity.borrow_mut().drops += u64::from(is_held);
     }
 
-    /// Whether a client still has access.
+    /// Checks that a client still has access.
     fn check_access(&self, grant: &Grant) -> Answer<()> {
         if grant.until_ms.is_none() {
             return Ok(());
@@ -260,7 +260,7 @@ impl Inner {
         grant.check_access(&self.memory.borrow().revocations, now_ms())
     }
 
-    /// Keeps a revocation and ends the connections that it concerns.
+    /// Stores a revocation and ends the connections that it affects.
     async fn revoke(&self, revocation: Revocation) -> Answer<()> {
         let now_ms = now_ms();
         self.prune_revocations(now_ms)?;
@@ -304,7 +304,7 @@ impl Inner {
         }
     }
 
-    /// What the channel knows of who publishes.
+    /// The tallies of the channel's publishers.
     fn known(&self, mut tallies: Vec<Tally>) -> Answer<Vec<Tally>> {
         for tally in &mut tallies {
             tally.known = self.store.producer(&tally.id).map_err(|cause| internal(&cause))?;
@@ -312,10 +312,10 @@ impl Inner {
         Ok(tallies)
     }
 
-    /// Stores, then wakes. The platform's output gate holds every send and every answer back until the write is durable.
+    /// Stores, then notifies. The platform's output gate holds every send and every answer back until the write is durable.
     fn commit(&self, commit: Commit) -> Answer<Channel> {
         if let Err(cause) = self.store.commit(&commit) {
-            // Nothing was written; what memory holds may be why.
+            // Nothing was written; the cached state may be the reason.
             self.memory.borrow_mut().is_loaded = false;
             return Err(internal(&cause));
         }
@@ -369,7 +369,7 @@ impl Inner {
         Ok((channel, page))
     }
 
-    /// A page, without touching the store when the position is the tail.
+    /// A page, without reading the store if the position is the tail.
     fn read(&self, channel: &Channel, after: u64, limit: PageLimit) -> Answer<Page> {
         if after >= channel.tail {
             return Ok(Page { after, events: Vec::new() });
@@ -377,7 +377,7 @@ impl Inner {
         self.store.page(after, limit).map_err(|cause| internal(&cause))
     }
 
-    /// The channel, or what stands for it until its first publish.
+    /// The channel, or its stand-in until the first publish.
     fn existing(&self) -> Answer<Channel> {
         let channel = self.channel()?;
         channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))

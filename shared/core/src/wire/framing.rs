@@ -149,8 +149,8 @@ impl Framing {
         End { frame, code: CloseCode::Finished, reason: "channel-closed" }
     }
 
-    /// Says with which close code the server ends the connection: before the close itself, which may take seconds, and where SSE has none. `None` for a framing
-    /// that cannot say it; its client finds out by its next request.
+    /// Announces the close code with which the server ends the connection: before the close itself, which may take seconds, and for SSE, which has no close code. `None` for a framing
+    /// without such a frame; its client finds out by its next request.
     pub fn close(self, code: CloseCode, reason: &'static str) -> Option<String> {
         match self {
             Framing::TidewireV1 => Some(frame::close_frame(code.number(), reason)),

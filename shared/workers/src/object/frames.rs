@@ -54,7 +54,7 @@ impl Inner {
         self.follow(socket, reader, outcome);
     }
 
-    /// Does what follows a frame. The client may have left meanwhile: it finds its event in the log.
+    /// Does what follows a frame. The client may have left in the meantime: it finds its event in the log.
     pub(super) fn follow(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, outcome: FrameOutcome) {
         self.activity.borrow_mut().refusals += u64::from(outcome.is_refusal);
         if let Some(offset) = outcome.acknowledged {
@@ -74,15 +74,15 @@ impl Inner {
         let inner = Rc::clone(self);
         self.state.wait_until(async move {
             if let Err(error) = inner.set_alarm().await {
-                // Whoever meets the expired channel sets it again.
+                // The next request for the expired channel sets it again.
                 worker::console_error!("{}", fault(None, format!("the alarm for the end of a channel was not set: {error}")));
             }
         });
     }
 
-    /// The reader has everything up to an offset, or says so: it is its own window.
+    /// The reader has everything up to an offset, or claims so: the window is its own.
     fn acknowledge(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, offset: Offset) {
-        // Whoever has read nothing of a channel that did not exist has acknowledged none of its events.
+        // A reader that found no channel has read nothing, so it has acknowledged none of its events.
         let seq = if offset == Offset::ABSENT { 0 } else { offset.seq };
         let pending = self.readers.window.acknowledge(socket.as_ref(), seq as f64);
         if reader.is_waiting && pending < self.settings.ack_bytes() as f64 {

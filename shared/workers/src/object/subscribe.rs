@@ -13,7 +13,7 @@ use crate::readers::{Reader, Readers};
 use crate::refusal::upgraded;
 use crate::respond::internal;
 
-/// How long a reader that catches up may take to acknowledge. Only while it lasts the object stays awake for it.
+/// How long a reader that catches up may take to acknowledge. The object stays awake for it only during this time.
 const ACK_WAIT: Duration = Duration::from_secs(10);
 
 impl Inner {
@@ -50,23 +50,23 @@ impl Inner {
         self.readers.note_end(&reader);
         self.send_page(&pair.server, reader, cursor)?;
         let headers = match framing {
-            // This answer goes to the client as it is.
+            // This answer goes to the client unchanged.
             Framing::TidewireV1 => Headers::new(),
             _ => Subscribed { content_type: channel.content_type.clone(), offset: channel.offset(after), cursor }.write()?,
         };
         upgraded(pair.client, offers_subprotocol, headers)
     }
 
-    /// The next page of a reader that is catching up, wherever it is.
+    /// The next page for a reader that catches up, wherever it is.
     pub(super) fn catch_up(self: &Rc<Self>, socket: &WebSocket) {
         let Some(reader) = Readers::get(socket).filter(|reader| reader.after.is_some()) else { return };
         if self.send_page(socket, reader, self.cursor()).is_err() {
-            // It left in mid-catch-up.
+            // It left while it caught up.
             self.readers.remove(socket);
         }
     }
 
-    /// Sends one page. The page that reaches the tail and the switch to live are one turn, so nothing can fall between them.
+    /// Sends one page. The page that reaches the tail and the switch to live are one turn, so no event can fall between them.
     fn send_page(self: &Rc<Self>, socket: &WebSocket, mut reader: Reader, cursor: u64) -> Result<()> {
         let framing = reader.framing;
         reader.is_waiting = false;
@@ -75,7 +75,7 @@ impl Inner {
         };
         let mut limit = self.policy.page;
         if reader.is_windowed {
-            // With what is not acknowledged yet, and what framing adds, it fits the window.
+            // Together with the unacknowledged frames and the overhead of framing it fits the window.
             limit.max_bytes = limit.max_bytes.min(self.settings.socket_window_bytes / 2);
         }
         let read = self.existing().and_then(|channel| {
@@ -118,8 +118,8 @@ impl Inner {
         }
     }
 
-    /// How a reader that is behind comes to its next page: a Worker asks for it when it has written this one out; a client, which cannot be
-    /// asked, gets it in a later turn, so that others have theirs between, or once it has acknowledged what it got.
+    /// How a reader that is behind gets its next page: a Worker asks for it when it has written this one; a client, which cannot be
+    /// asked, gets it in a later turn, so that other readers get theirs in between, or once it has acknowledged.
     pub(super) fn go_on(self: &Rc<Self>, socket: &WebSocket, reader: Reader) -> Result<()> {
         if reader.framing != Framing::TidewireV1 {
             return socket.send_with_str(MORE);
@@ -130,7 +130,7 @@ impl Inner {
                 Delay::from(Duration::ZERO).await;
                 return inner.catch_up(&socket);
             }
-            // One that never acknowledges gets on as well: it has what was sent, and resumes.
+            // A reader that never acknowledges also makes progress: it has received these frames, and resumes.
             Delay::from(ACK_WAIT).await;
             if Readers::get(&socket).is_some_and(|now| now.is_waiting && now.after == reader.after) {
                 inner.close_slow(&socket);
@@ -139,13 +139,13 @@ impl Inner {
         Ok(())
     }
 
-    /// Closes a reader that is slower than its channel. What it was sent still reaches it; from there it resumes.
+    /// Closes a reader that is slower than its channel. Frames already sent still reach it; it resumes from there.
     pub(super) fn close_slow(&self, socket: &WebSocket) {
         self.activity.borrow_mut().drops += 1;
         self.end(socket, Framing::TidewireV1, CloseCode::Slow, "slow");
     }
 
-    /// Ends one reader, and tells it why where its framing can.
+    /// Ends one reader, and sends it the reason if its framing can.
     pub(super) fn end(&self, socket: &WebSocket, framing: Framing, code: CloseCode, reason: &'static str) {
         self.readers.remove(socket);
         // It may have left already.

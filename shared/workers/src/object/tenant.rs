@@ -1,7 +1,7 @@
 //! The channels of a tenant.
 //!
-//! Objects cannot be listed from inside. So each tenant has an object of its own, of its channels' class, that knows their names, and a channel is made only once its
-//! name is there: what is not known to it does not exist.
+//! Objects cannot be listed from inside. So each tenant has its own object, of its channels' class, that lists their names. A channel is created only after its
+//! name is listed, so the list is complete.
 
 use futures_util::future::try_join_all;
 use tidewire_core::{Grant, Operation};
@@ -10,13 +10,13 @@ use worker::{Response, Result};
 use super::Inner;
 use crate::handover::{Handover, Task, tenant_object};
 
-/// Most channels that vanish with one request: an invocation on the Free plan may make 50 of its own.
+/// Most channels that one request erases: an invocation on the Free plan may make 50 requests.
 const CHANNELS: u64 = 40;
 
 impl Inner {
-    /// Has the tenant know of the channel, before anything makes it: a request, or a connection that may publish.
+    /// Registers the channel with its tenant, before a request, or a connection that may publish, can create it.
     ///
-    /// Such a connection is ended where the channel vanishes, so what it makes later is known as well.
+    /// Such a connection ends when the channel is erased, so a channel that it creates is registered as well.
     pub(super) async fn register(&self, operation: &Operation, grant: &Grant, binding: &str) -> Result<()> {
         let tenant = self.name.as_ref().filter(|_| operation.creates(grant)).and_then(|name| Some((name, name.tenant()?)));
         // A store that cannot be read is told of where it is read next.
@@ -25,14 +25,14 @@ impl Inner {
             let vanished = self.vanished.get();
             let task = Task::Register(name.as_str().into());
             self.handover(binding).task(&tenant_object(&format!("{tenant}:")), &task).await?;
-            // Where it vanished meanwhile, the tenant has forgotten it.
+            // If it was erased in the meantime, the tenant has forgotten it.
             if vanished == self.vanished.get() {
                 return Ok(());
             }
         }
     }
 
-    /// Carries out what the tenant's object, or one of its channels, is told. 204, or 202 when there is more to erase.
+    /// Carries out a task of the tenant's object or of one of its channels. 204, or 202 if more is left to erase.
     pub(super) async fn carry_out(&self, task: Task, binding: &str) -> Result<Response> {
         let mut status = 204;
         match task {
