@@ -37,7 +37,7 @@ pub(crate) async fn read_channel(store: Store, read: &Read, grant: &Grant, trace
         match decide_read(&read, look.channel(), policy, moment(&look))? {
             ReadDecision::Reply(reply) => return Ok(respond(reply)),
             ReadDecision::Page(plan) => {
-                // A neighbour's look may have landed since, of a channel that was made anew.
+                // A neighbour's look may have landed since, of a channel that was deleted and created again.
                 let same = watch.as_ref().filter(|watch| watch.stored().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id));
                 let batch = same.and_then(|watch| watch.recent(plan.after));
                 if let (Some(channel), Some(batch)) = (look.channel(), batch)
@@ -52,7 +52,7 @@ pub(crate) async fn read_channel(store: Store, read: &Read, grant: &Grant, trace
                 };
                 let is_same = seen.stored.as_ref().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id);
                 let channel = seen.channel().cloned().or_else(|| policy.absent()).ok_or_else(|| internal("a page without a channel"))?;
-                // Cut, deleted or made anew between the two looks: decide again.
+                // Cut, deleted or created again between the two looks: decide again.
                 if is_same && page.follows(&channel) {
                     return Ok(respond(plan.reply(&channel, &page)));
                 }

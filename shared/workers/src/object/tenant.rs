@@ -19,7 +19,7 @@ impl Inner {
     /// Such a connection ends when the channel is erased, so a channel that it creates is registered as well.
     pub(super) async fn register(&self, operation: &Operation, grant: &Grant, binding: &str) -> Result<()> {
         let tenant = self.name.as_ref().filter(|_| operation.creates(grant)).and_then(|name| Some((name, name.tenant()?)));
-        // A store that cannot be read is told of where it is read next.
+        // A fault of the store is reported by the operation that reads it next.
         let Some((name, tenant)) = tenant.filter(|_| matches!(self.channel(), Ok(None))) else { return Ok(()) };
         loop {
             let vanished = self.vanished.get();
