@@ -14,7 +14,8 @@ id: string, from: Person, text: string,
 at: number, } | { "type": "deleted", offset: string, };
 
 /**
- * The author. Every reader sees the id, which is the author's id in presence too; the `Producer-Id` of a page is another id and secret.
+ * The author. Every reader sees the id, which is the author's id in presence too; the
+ * `Producer-Id` of a page is another id and secret.
  */
 export type Person = { 
 /**

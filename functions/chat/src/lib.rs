@@ -1,11 +1,13 @@
 //! Rooms: history, who is here, who is typing.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and
+//! `spin.rs`.
 
 use std::borrow::Cow;
 
 use tidewire_core::{
-    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Grant, Identity, Offset, Policy, Presence, Rate, Result, Right, Rights, Settings,
+    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Grant, Identity, Offset,
+    Policy, Presence, Rate, Result, Right, Rights, Settings,
 };
 
 use crate::message::RoomEvent;
@@ -24,7 +26,8 @@ const MAX_NAME_CHARS: usize = 40;
 const MAX_ID_BYTES: usize = 64;
 /// Messages kept in a room, unless the setting `RETENTION_MAX_EVENTS` is lower.
 const HISTORY_MESSAGES: u64 = 1_000;
-/// How often one person may send, at once or spread; for clients without a ticket, how often one page may.
+/// How often one person may send, at once or spread; for clients without a ticket, how often one
+/// page may.
 const RATE: Rate = Rate { events: 10, per_ms: 10_000 };
 /// How often all clients without a ticket may send together: nobody can read faster.
 const ANONYMOUS_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
@@ -35,15 +38,51 @@ pub struct Chat;
 impl Function for Chat {
     const NAME: &'static str = "chat";
     const ASSETS: &'static [Asset] = &[
-        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
-        Asset { path: "-/chat.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/chat.css") },
-        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
-        Asset { path: "-/chat.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/chat.js") },
-        Asset { path: "-/messages.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/messages.js") },
-        Asset { path: "-/outbox.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/outbox.js") },
-        Asset { path: "-/page.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/page.js") },
-        Asset { path: "-/people.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/people.js") },
-        Asset { path: "-/room.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/room.js") },
+        Asset {
+            path: "",
+            content_type: "text/html; charset=utf-8",
+            body: include_str!("../public/index.html"),
+        },
+        Asset {
+            path: "-/chat.css",
+            content_type: "text/css; charset=utf-8",
+            body: include_str!("../public/chat.css"),
+        },
+        Asset {
+            path: "-/access.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/access.js"),
+        },
+        Asset {
+            path: "-/chat.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/chat.js"),
+        },
+        Asset {
+            path: "-/messages.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/messages.js"),
+        },
+        Asset {
+            path: "-/outbox.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/outbox.js"),
+        },
+        Asset {
+            path: "-/page.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/page.js"),
+        },
+        Asset {
+            path: "-/people.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/people.js"),
+        },
+        Asset {
+            path: "-/room.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/room.js"),
+        },
     ];
 
     fn policy(settings: &Settings) -> Policy {
@@ -59,12 +98,17 @@ impl Function for Chat {
         policy
     }
 
-    // Change this first: any signed-in user may join every room; the claim `role` makes a moderator. A ticket grants the rights that it names.
+    // Change this first: any signed-in user may join every room; the claim `role` makes a
+    // moderator. A ticket grants the rights that it names.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         let member = Right::Read | Right::Publish | Right::Presence;
         match identity {
             _ if settings.open_access || channel.is_demo() => member,
-            Identity::Token(token) if token.claims.get("role").is_some_and(|role| role == "moderator") => member | Right::Manage,
+            Identity::Token(token)
+                if token.claims.get("role").is_some_and(|role| role == "moderator") =>
+            {
+                member | Right::Manage
+            }
             Identity::Token(_) => member,
             Identity::Ticket(ticket) => ticket.granted(channel),
             Identity::Anonymous => Rights::NONE,
@@ -78,10 +122,12 @@ fn tombstone(offset: Offset) -> Vec<u8> {
     serde_json::to_vec(&RoomEvent::Deleted { offset: offset.to_string() }).unwrap_or_default()
 }
 
-/// The rules for a message, the same over WebSocket and HTTP. A client whose credential has a subject writes as that subject, whatever the page says.
+/// The rules for a message, the same over WebSocket and HTTP. A client whose credential has a
+/// subject writes as that subject, whatever the page says.
 fn check<'a>(event: &'a [u8], grant: &Grant, _now_ms: u64) -> Result<Cow<'a, [u8]>> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
-    let mut message = serde_json::from_slice(event).map_err(|error| refused(format!("the event is not a message: {error}")))?;
+    let mut message = serde_json::from_slice(event)
+        .map_err(|error| refused(format!("the event is not a message: {error}")))?;
     let RoomEvent::Message { id, from, text, .. } = &mut message else {
         return Err(refused("an event must have the type `message`: to delete a message, send DELETE to its own address".into()));
     };
@@ -98,7 +144,9 @@ fn check<'a>(event: &'a [u8], grant: &Grant, _now_ms: u64) -> Result<Cow<'a, [u8
         return Err(refused("a color must have the form #rrggbb".into()));
     }
     match &grant.subject {
-        None if from.verified.is_some() => Err(refused("only a credential with a subject makes an author verified".into())),
+        None if from.verified.is_some() => {
+            Err(refused("only a credential with a subject makes an author verified".into()))
+        }
         None => Ok(event.into()),
         Some(subject) => {
             from.id.clone_from(subject);
@@ -110,7 +158,9 @@ fn check<'a>(event: &'a [u8], grant: &Grant, _now_ms: u64) -> Result<Cow<'a, [u8
 }
 
 fn is_color(text: &str) -> bool {
-    text.strip_prefix('#').is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    text.strip_prefix('#').is_some_and(|digits| {
+        digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
 }
 
 #[cfg(test)]
@@ -119,7 +169,9 @@ mod tests {
 
     fn checked(name: &str, color: &str, text: &str) -> Option<ErrorKind> {
         let text = serde_json::to_string(text).expect("text is JSON");
-        let event = format!(r#"{{"type":"message","id":"m","from":{{"id":"p","name":"{name}","color":"{color}"}},"text":{text},"at":1}}"#);
+        let event = format!(
+            r#"{{"type":"message","id":"m","from":{{"id":"p","name":"{name}","color":"{color}"}},"text":{text},"at":1}}"#
+        );
         check(event.as_bytes(), &Grant::default(), 0).err().map(|error| error.kind())
     }
 
@@ -149,7 +201,11 @@ mod tests {
     #[test]
     fn refuses_what_is_no_message() {
         let message = r##"{"type":"message","id":"m","from":{"id":"p","name":"A","color":"#000000"},"text":"x","at":1}"##;
-        let check = |event: &str| check(event.as_bytes(), &Grant::default(), 0).map(Cow::into_owned).map_err(|error| error.kind());
+        let check = |event: &str| {
+            check(event.as_bytes(), &Grant::default(), 0)
+                .map(Cow::into_owned)
+                .map_err(|error| error.kind())
+        };
         assert_eq!(check(message), Ok(message.into()));
         for (part, other) in [
             ("\"message\"", "\"deleted\""),
@@ -161,18 +217,29 @@ mod tests {
             ("\"id\":\"m\"", "\"id\":\"\""),
             ("\"id\":\"p\",", "\"id\":\"p\",\"verified\":true,"),
         ] {
-            assert_eq!(check(&message.replace(part, other)), Err(ErrorKind::EventRefused), "{other}");
+            assert_eq!(
+                check(&message.replace(part, other)),
+                Err(ErrorKind::EventRefused),
+                "{other}"
+            );
         }
         assert!(check("[]").is_err() && check("1").is_err());
     }
 
     #[test]
     fn an_author_with_a_subject_is_the_subject_and_verified() {
-        let message = |from: &str| format!(r##"{{"type":"message","id":"m","from":{{"id":"{from}","name":"A","color":"#000000"}},"text":"x","at":1}}"##);
+        let message = |from: &str| {
+            format!(
+                r##"{{"type":"message","id":"m","from":{{"id":"{from}","name":"A","color":"#000000"}},"text":"x","at":1}}"##
+            )
+        };
         let ann = Grant { subject: Some("ann".into()), ..Grant::default() };
         let expected = message("ann").replace("#000000\"", "#000000\",\"verified\":true");
         for said in [message("ben"), message("ann"), expected.clone()] {
-            assert_eq!(check(said.as_bytes(), &ann, 0).map(Cow::into_owned).map_err(|error| error.kind()), Ok(expected.clone().into_bytes()));
+            assert_eq!(
+                check(said.as_bytes(), &ann, 0).map(Cow::into_owned).map_err(|error| error.kind()),
+                Ok(expected.clone().into_bytes())
+            );
         }
     }
 }

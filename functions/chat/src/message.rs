@@ -21,7 +21,8 @@ pub(crate) enum RoomEvent {
     Deleted { offset: String },
 }
 
-/// The author. Every reader sees the id, which is the author's id in presence too; the `Producer-Id` of a page is another id and secret.
+/// The author. Every reader sees the id, which is the author's id in presence too; the
+/// `Producer-Id` of a page is another id and secret.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Person {

@@ -1,12 +1,15 @@
 //! Live dashboards and feeds: authorized publishers send samples, authorized readers watch them.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and
+//! `spin.rs`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Right, Rights, Settings};
+use tidewire_core::{
+    Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Right, Rights, Settings,
+};
 
 pub mod message;
 #[cfg(target_os = "wasi")]
@@ -19,18 +22,46 @@ pub struct Feed;
 
 impl Function for Feed {
     const NAME: &'static str = "feed";
-    // Publishers and page agree on the form of an event (`message.rs`): the server accepts any JSON.
+    // Publishers and page agree on the form of an event (`message.rs`): the server accepts any
+    // JSON.
     const ASSETS: &'static [Asset] = &[
-        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
-        Asset { path: "-/feed.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/feed.css") },
-        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
-        Asset { path: "-/charts.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/charts.js") },
-        Asset { path: "-/feed.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/feed.js") },
-        Asset { path: "-/reader.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/reader.js") },
+        Asset {
+            path: "",
+            content_type: "text/html; charset=utf-8",
+            body: include_str!("../public/index.html"),
+        },
+        Asset {
+            path: "-/feed.css",
+            content_type: "text/css; charset=utf-8",
+            body: include_str!("../public/feed.css"),
+        },
+        Asset {
+            path: "-/access.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/access.js"),
+        },
+        Asset {
+            path: "-/charts.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/charts.js"),
+        },
+        Asset {
+            path: "-/feed.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/feed.js"),
+        },
+        Asset {
+            path: "-/reader.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/reader.js"),
+        },
     ];
 
     fn policy(settings: &Settings) -> Policy {
-        Policy { latest: Some(series), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) }
+        Policy {
+            latest: Some(series),
+            ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        }
     }
 
     // Change this first: users with a token may read; publishers use a ticket.
@@ -44,11 +75,13 @@ impl Function for Feed {
     }
 }
 
-/// The keys for `view=latest`, which keeps the newest event of each. An event that is not a sample has no key.
+/// The keys for `view=latest`, which keeps the newest event of each. An event that is not a sample
+/// has no key.
 fn series(event: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
     struct Series {
         values: BTreeMap<String, IgnoredAny>,
     }
-    serde_json::from_slice(event).map_or_else(|_| Vec::new(), |Series { values }| values.into_keys().collect())
+    serde_json::from_slice(event)
+        .map_or_else(|_| Vec::new(), |Series { values }| values.into_keys().collect())
 }

@@ -1,6 +1,7 @@
 //! The events of the feed.
 //!
-//! `public/feed.d.ts` says the same to the page and to any publisher in TypeScript: change both together.
+//! `public/feed.d.ts` says the same to the page and to any publisher in TypeScript: change both
+//! together.
 
 use std::collections::BTreeMap;
 

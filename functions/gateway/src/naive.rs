@@ -1,6 +1,8 @@
-//! What everyone writes first: a broadcast, and an SSE loop. **Do not copy this**: "pull the plug" on the gallery's page compares it with a channel.
+//! What everyone writes first: a broadcast, and an SSE loop. **Do not copy this**: "pull the plug"
+//! on the gallery's page compares it with a channel.
 //!
-//! There is no log and no offset, so a reader that is away when an event is sent never gets it. There is no access control; the rooms hold nothing that needs it.
+//! There is no log and no offset, so a reader that is away when an event is sent never gets it.
+//! There is no access control; the rooms hold nothing that needs it.
 
 #[cfg(target_os = "wasi")]
 pub mod spin;
@@ -11,7 +13,8 @@ pub mod workers;
 const MAX_EVENT_BYTES: usize = 256;
 
 /// The headers of each answer: no cache keeps it, and no browser guesses another type.
-const HEADERS: [(&str, &str); 2] = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
+const HEADERS: [(&str, &str); 2] =
+    [("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
 
 /// The room that a path names, as `/-/naive/demo-plug-1`.
 pub fn room(path: &str) -> Option<&str> {

@@ -1,4 +1,5 @@
-//! The gallery on Spin. There the manifest's routes choose the function, and each function is its own component.
+//! The gallery on Spin. There the manifest's routes choose the function, and each function is its
+//! own component.
 
 use spin_sdk::http::Request;
 use spin_sdk::http_service;

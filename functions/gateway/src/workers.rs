@@ -1,4 +1,5 @@
-//! The gateway on Cloudflare Workers. It names every function's module, so that their Durable Object classes are exported.
+//! The gateway on Cloudflare Workers. It names every function's module, so that their Durable
+//! Object classes are exported.
 
 use tidewire_chat::workers as chat;
 use tidewire_core::PAGE_POLICY;
@@ -29,7 +30,10 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         "notifications" => notifications::fetch(request, &env, at).await,
         "progress" => progress::fetch(request, &env, at).await,
         "status" => status::fetch(request, &env, at).await,
-        "v1" => streams::fetch(request, &env, Some(&format!("{}{STREAMS}", base.trim_end_matches('/')))).await,
+        "v1" => {
+            streams::fetch(request, &env, Some(&format!("{}{STREAMS}", base.trim_end_matches('/'))))
+                .await
+        }
         _ => match naive::room(&path) {
             Some(room) => naive::workers::fetch(request, &env, room).await,
             None => serve_assets(&request, &base, GALLERY, PAGE_POLICY),

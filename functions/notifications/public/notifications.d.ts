@@ -5,7 +5,8 @@
  */
 export type InboxEvent = { "type": "notification", 
 /**
- * The id that the publisher chose. A later `at` with the same id replaces the notification and makes it unread again; the same `at` is a repetition.
+ * The id that the publisher chose. A later `at` with the same id replaces the notification
+ * and makes it unread again; the same `at` is a repetition.
  */
 id: string, title: string, 
 /**

@@ -1,9 +1,12 @@
-//! Notifications: one channel for each user. A read mark is an event too, so that every tab and device receives it.
+//! Notifications: one channel for each user. A read mark is an event too, so that every tab and
+//! device receives it.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and
+//! `spin.rs`.
 
 use tidewire_core::{
-    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Offset, Policy, Result, Retention, Right, Rights, Settings,
+    Asset, ChannelName, ContentType, Creation, Error, ErrorKind, Function, Identity, Offset,
+    Policy, Result, Retention, Right, Rights, Settings,
 };
 
 use crate::message::InboxEvent;
@@ -23,9 +26,11 @@ const MAX_ID_BYTES: usize = 64;
 const MAX_URL_BYTES: usize = 2_048;
 /// Latest time of a JavaScript date, in milliseconds since 1970.
 const MAX_AT_MS: u64 = 8_640_000_000_000_000;
-/// Notifications and read marks kept for a user. A mark comes after its notification, so a notification that is kept as unread is unread.
+/// Notifications and read marks kept for a user. A mark comes after its notification, so a
+/// notification that is kept as unread is unread.
 const HISTORY_EVENTS: u64 = 500;
-/// Days that they are kept, whatever `RETENTION_MAX_AGE_S` is: a user who returns from a holiday wants to catch up.
+/// Days that they are kept, whatever `RETENTION_MAX_AGE_S` is: a user who returns from a holiday
+/// wants to catch up.
 const HISTORY_DAYS: u64 = 30;
 
 /// The notifications.
@@ -34,26 +39,69 @@ pub struct Notifications;
 impl Function for Notifications {
     const NAME: &'static str = "notifications";
     const ASSETS: &'static [Asset] = &[
-        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
-        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
-        Asset { path: "-/inbox.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/inbox.js") },
-        Asset { path: "-/list.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/list.js") },
-        Asset { path: "-/notifications.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/notifications.js") },
-        Asset { path: "-/page.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/page.js") },
-        Asset { path: "-/notifications.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/notifications.css") },
+        Asset {
+            path: "",
+            content_type: "text/html; charset=utf-8",
+            body: include_str!("../public/index.html"),
+        },
+        Asset {
+            path: "-/access.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/access.js"),
+        },
+        Asset {
+            path: "-/inbox.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/inbox.js"),
+        },
+        Asset {
+            path: "-/list.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/list.js"),
+        },
+        Asset {
+            path: "-/notifications.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/notifications.js"),
+        },
+        Asset {
+            path: "-/page.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/page.js"),
+        },
+        Asset {
+            path: "-/notifications.css",
+            content_type: "text/css; charset=utf-8",
+            body: include_str!("../public/notifications.css"),
+        },
     ];
 
     fn policy(settings: &Settings) -> Policy {
-        let policy = Policy { check: |event, _, _| check(event).map(|()| event.into()), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) };
+        let policy = Policy {
+            check: |event, _, _| check(event).map(|()| event.into()),
+            ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        };
         let max_events = policy.retention.max_events.min(HISTORY_EVENTS);
-        Policy { retention: Retention { max_events, max_age_ms: HISTORY_DAYS * 24 * 60 * 60 * 1000, ..policy.retention }, ..policy }
+        Policy {
+            retention: Retention {
+                max_events,
+                max_age_ms: HISTORY_DAYS * 24 * 60 * 60 * 1000,
+                ..policy.retention
+            },
+            ..policy
+        }
     }
 
-    // Change this first. A user has the channel `user-` and the subject of the token, and publishes read marks there; a backend has a ticket for `user-*`.
+    // Change this first. A user has the channel `user-` and the subject of the token, and publishes
+    // read marks there; a backend has a ticket for `user-*`.
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
         match identity {
             _ if settings.open_access || channel.is_demo() => Right::Read | Right::Publish,
-            Identity::Token(token) if channel.as_str().strip_prefix("user-") == Some(&token.subject) => Right::Read | Right::Publish,
+            Identity::Token(token)
+                if channel.as_str().strip_prefix("user-") == Some(&token.subject) =>
+            {
+                Right::Read | Right::Publish
+            }
             Identity::Ticket(ticket) => ticket.granted(channel),
             Identity::Token(_) | Identity::Anonymous => Rights::NONE,
         }
@@ -63,11 +111,16 @@ impl Function for Notifications {
 /// The rules for an event, the same on every transport.
 fn check(event: &[u8]) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
-    let event = serde_json::from_slice(event).map_err(|error| refused(format!("the event is neither a notification nor a read mark: {error}")))?;
+    let event = serde_json::from_slice(event).map_err(|error| {
+        refused(format!("the event is neither a notification nor a read mark: {error}"))
+    })?;
     let (id, title, body, url, at) = match event {
         InboxEvent::Notification { id, title, body, url, at } => (id, title, body, url, at),
         InboxEvent::Read { offset } | InboxEvent::ReadAll { up_to: offset } => {
-            return offset.parse::<Offset>().map(|_| ()).map_err(|error| refused(error.detail().into()));
+            return offset
+                .parse::<Offset>()
+                .map(|_| ())
+                .map_err(|error| refused(error.detail().into()));
         }
     };
     if !(1..=MAX_ID_BYTES).contains(&id.len()) {
@@ -80,8 +133,13 @@ fn check(event: &[u8]) -> Result<()> {
         return Err(refused(format!("a body must have at most {MAX_BODY_CHARS} characters")));
     }
     // A page makes a link of it: a `javascript:` URL would run there.
-    if url.is_some_and(|url| url.len() > MAX_URL_BYTES || !["https://", "http://", "/"].iter().any(|start| url.starts_with(start))) {
-        return Err(refused(format!("a url must begin with https://, http:// or / and have at most {MAX_URL_BYTES} bytes")));
+    if url.is_some_and(|url| {
+        url.len() > MAX_URL_BYTES
+            || !["https://", "http://", "/"].iter().any(|start| url.starts_with(start))
+    }) {
+        return Err(refused(format!(
+            "a url must begin with https://, http:// or / and have at most {MAX_URL_BYTES} bytes"
+        )));
     }
     if at > MAX_AT_MS {
         return Err(refused(format!("at must be at most {MAX_AT_MS}")));
@@ -95,7 +153,8 @@ mod tests {
 
     use super::*;
 
-    const NOTIFICATION: &str = r#"{"type":"notification","id":"n","title":"T","body":"","url":"/a","at":1}"#;
+    const NOTIFICATION: &str =
+        r#"{"type":"notification","id":"n","title":"T","body":"","url":"/a","at":1}"#;
 
     fn is_refused(event: &str) -> bool {
         check(event.as_bytes()).is_err_and(|error| error.kind() == ErrorKind::EventRefused)
@@ -104,7 +163,11 @@ mod tests {
     #[test]
     fn takes_notifications_and_what_was_read() {
         let offset = "01a3185c5000_00000000000002";
-        for event in [NOTIFICATION.into(), format!(r#"{{"type":"read","offset":"{offset}"}}"#), format!(r#"{{"type":"read-all","upTo":"{offset}"}}"#)] {
+        for event in [
+            NOTIFICATION.into(),
+            format!(r#"{{"type":"read","offset":"{offset}"}}"#),
+            format!(r#"{{"type":"read-all","upTo":"{offset}"}}"#),
+        ] {
             assert!(check(event.as_bytes()).is_ok(), "{event}");
         }
         for (part, other) in [
@@ -157,21 +220,43 @@ mod tests {
 
     #[test]
     fn a_user_has_one_channel_and_a_backend_those_of_its_ticket() {
-        let token = Identity::Token(Token { subject: "7".into(), claims: Default::default(), expires_ms: 1 });
+        let token = Identity::Token(Token {
+            subject: "7".into(),
+            claims: Default::default(),
+            expires_ms: 1,
+        });
         let publish = Right::Publish.into();
-        let ticket = Identity::Ticket(Ticket { id: None, subject: Some("7".into()), channels: "user-1*".into(), rights: publish, expires_ms: 1 });
+        let ticket = Identity::Ticket(Ticket {
+            id: None,
+            subject: Some("7".into()),
+            channels: "user-1*".into(),
+            rights: publish,
+            expires_ms: 1,
+        });
         let rights = |identity: &Identity, channel: &str| {
-            Notifications::authorize(identity, &ChannelName::from_path(channel, NameShape::Segment).unwrap(), &Settings::default())
+            Notifications::authorize(
+                identity,
+                &ChannelName::from_path(channel, NameShape::Segment).unwrap(),
+                &Settings::default(),
+            )
         };
         assert_eq!(rights(&token, "user-7"), publish | Right::Read);
         assert_eq!(rights(&ticket, "user-17"), publish);
-        for (identity, channel) in [(&token, "user-77"), (&token, "7"), (&ticket, "user-7"), (&Identity::Anonymous, "user-7")] {
+        for (identity, channel) in [
+            (&token, "user-77"),
+            (&token, "7"),
+            (&ticket, "user-7"),
+            (&Identity::Anonymous, "user-7"),
+        ] {
             assert_eq!(rights(identity, channel), Rights::NONE, "{channel}");
         }
     }
 
     #[test]
     fn the_page_keeps_as_much() {
-        assert!(include_str!("../public/inbox.js").contains(&format!("const MAX_NOTIFICATIONS = {HISTORY_EVENTS};")));
+        assert!(
+            include_str!("../public/inbox.js")
+                .contains(&format!("const MAX_NOTIFICATIONS = {HISTORY_EVENTS};"))
+        );
     }
 }

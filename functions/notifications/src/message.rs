@@ -1,6 +1,7 @@
 //! The events of a user's channel.
 //!
-//! `public/notifications.d.ts` says the same to the page and to publishers in TypeScript: change both together.
+//! `public/notifications.d.ts` says the same to the page and to publishers in TypeScript: change
+//! both together.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum InboxEvent {
-    /// `{"type":"notification","id":"order-17","title":"Your order has been sent","body":"","url":"/orders/17","at":1790000000000}`
+    /// `{"type":"notification","id":"order-17","title":"Your order has been
+    /// sent","body":"","url":"/orders/17","at":1790000000000}`
     Notification {
-        /// The id that the publisher chose. A later `at` with the same id replaces the notification and makes it unread again; the same `at` is a repetition.
+        /// The id that the publisher chose. A later `at` with the same id replaces the notification
+        /// and makes it unread again; the same `at` is a repetition.
         id: String,
         title: String,
         /// May be empty.
@@ -23,7 +26,8 @@ pub(crate) enum InboxEvent {
     },
     /// The notification at this offset was read: `{"type":"read","offset":"…"}`.
     Read { offset: String },
-    /// All notifications up to and including this offset were read: `{"type":"read-all","upTo":"…"}`.
+    /// All notifications up to and including this offset were read:
+    /// `{"type":"read-all","upTo":"…"}`.
     ReadAll {
         #[serde(rename = "upTo")]
         up_to: String,

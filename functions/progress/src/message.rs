@@ -1,6 +1,7 @@
 //! The events of a job or an upload.
 //!
-//! `public/progress.d.ts` says the same to the page and to any publisher in TypeScript: change both together.
+//! `public/progress.d.ts` says the same to the page and to any publisher in TypeScript: change both
+//! together.
 
 use serde::{Deserialize, Serialize};
 

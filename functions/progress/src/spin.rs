@@ -15,7 +15,15 @@ use crate::upload::{Object, upload};
 #[http_service]
 async fn handle(request: Request) -> Answer {
     serve_routes::<Progress>(request, async |Call { routed, body, channel, settings }| {
-        upload(&routed, body, &|change, body| channel.send(change, body).boxed_local(), now_ms, settings.upload_max_bytes, None::<Infallible>).await
+        upload(
+            &routed,
+            body,
+            &|change, body| channel.send(change, body).boxed_local(),
+            now_ms,
+            settings.upload_max_bytes,
+            None::<Infallible>,
+        )
+        .await
     })
     .await
 }

@@ -1,12 +1,15 @@
 //! An upload: its body is counted as it arrives, and the count is published to the channel.
 //!
-//! The upload creates its channel and finishes it, so that each channel has one upload, and one end.
+//! The upload creates its channel and finishes it, so that each channel has one upload, and one
+//! end.
 
 use std::pin::Pin;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
-use tidewire_core::{Append, Change, ContentType, Create, Error, ErrorKind, Reply, Result, Routed, json};
+use tidewire_core::{
+    Append, Change, ContentType, Create, Error, ErrorKind, Reply, Result, Routed, json,
+};
 
 use crate::message::{JobState, Kind};
 use crate::{INTERVAL_MS, MAX_TEXT_CHARS, sink};
@@ -44,7 +47,8 @@ pub struct Body<'a> {
 ///
 /// # Errors
 ///
-/// The error whose code the last event has as its reason. If the channel existed before or another client finished it, there is no such event.
+/// The error whose code the last event has as its reason. If the channel existed before or another
+/// client finished it, there is no such event.
 pub async fn upload(
     routed: &Routed,
     chunks: Chunks,
@@ -56,10 +60,27 @@ pub async fn upload(
     let label = routed.parameter("name").unwrap_or_else(|| routed.channel.to_string());
     let label = label.chars().take(MAX_TEXT_CHARS).collect();
     let at = now_ms();
-    let state = JobState { r#type: Kind::Progress, label, value: 0, max: routed.length, unit: "bytes".into(), at, reason: None, detail: None, sha256: None };
-    let create = |closed| Change::Create(Create { content_type: Some(ContentType::json()), closed, ..Create::default() });
+    let state = JobState {
+        r#type: Kind::Progress,
+        label,
+        value: 0,
+        max: routed.length,
+        unit: "bytes".into(),
+        at,
+        reason: None,
+        detail: None,
+        sha256: None,
+    };
+    let create = |closed| {
+        Change::Create(Create {
+            content_type: Some(ContentType::json()),
+            closed,
+            ..Create::default()
+        })
+    };
     if routed.length.is_some_and(|length| length > max_bytes) {
-        // The last event reports the error as well: a client that is still writing may see only a broken connection.
+        // The last event reports the error as well: a client that is still writing may see only a
+        // broken connection.
         let error = too_large(max_bytes);
         channel(create(true), event(&state.failed(&error))).await;
         return Err(error);
@@ -67,7 +88,12 @@ pub async fn upload(
     let made = channel(create(false), event(&state)).await;
     match made.status().as_u16() {
         201 => {}
-        200 | 409 => return Err(Error::new(ErrorKind::ConfigurationMismatch, "the channel exists: send the upload to a new channel")),
+        200 | 409 => {
+            return Err(Error::new(
+                ErrorKind::ConfigurationMismatch,
+                "the channel exists: send the upload to a new channel",
+            ));
+        }
         _ => return Ok(made),
     }
     let mut body = Body { chunks, channel, now_ms, max_bytes, state };
@@ -79,12 +105,16 @@ pub async fn upload(
 }
 
 impl Body<'_> {
-    /// The next chunk, after it is counted and, if it is time, the count is published; `None` at the end.
+    /// The next chunk, after it is counted and, if it is time, the count is published; `None` at
+    /// the end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         let Some(chunk) = self.chunks.next().await.transpose()? else {
             // Not every server in front distinguishes a client that left from one that is done.
             return match self.state.max {
-                Some(max) if self.state.value < max => Err(Error::new(ErrorKind::BodyIncomplete, "the body is shorter than its Content-Length")),
+                Some(max) if self.state.value < max => Err(Error::new(
+                    ErrorKind::BodyIncomplete,
+                    "the body is shorter than its Content-Length",
+                )),
                 _ => Ok(None),
             };
         };
@@ -97,7 +127,10 @@ impl Body<'_> {
             self.state.at = now_ms;
             // If one state does not arrive, the next makes up for it.
             if self.append(false).await.status().as_u16() == 409 {
-                return Err(Error::new(ErrorKind::ChannelClosed, "another client closed the channel, which ends the upload"));
+                return Err(Error::new(
+                    ErrorKind::ChannelClosed,
+                    "another client closed the channel, which ends the upload",
+                ));
             }
         }
         Ok(Some(chunk))
@@ -123,11 +156,16 @@ impl Body<'_> {
         }
         outcome?;
         // 409: an earlier attempt, whose answer was lost, has finished the channel.
-        if reply.status().is_success() || reply.status().as_u16() == 409 { Ok(json(event(&self.state))) } else { Ok(reply) }
+        if reply.status().is_success() || reply.status().as_u16() == 409 {
+            Ok(json(event(&self.state)))
+        } else {
+            Ok(reply)
+        }
     }
 
     async fn append(&self, closed: bool) -> Reply {
-        let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
+        let append =
+            Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
         (self.channel)(Change::Append(append), event(&self.state)).await
     }
 }
@@ -135,7 +173,12 @@ impl Body<'_> {
 impl JobState {
     fn failed(&self, error: &Error) -> JobState {
         let detail = error.detail().chars().take(MAX_TEXT_CHARS).collect();
-        JobState { r#type: Kind::Failed, reason: Some(error.kind().code().into()), detail: Some(detail), ..self.clone() }
+        JobState {
+            r#type: Kind::Failed,
+            reason: Some(error.kind().code().into()),
+            detail: Some(detail),
+            ..self.clone()
+        }
     }
 }
 
@@ -188,45 +231,72 @@ mod tests {
 
     fn routed(length: Option<&str>) -> Routed {
         let headers = |name: &str| length.filter(|_| name == "content-length").map(Into::into);
-        let head = RequestHead { method: "PUT", url: "", path: "/-/upload/demo-a", query: "name=a.bin", headers: &headers };
+        let head = RequestHead {
+            method: "PUT",
+            url: "",
+            path: "/-/upload/demo-a",
+            query: "name=a.bin",
+            headers: &headers,
+        };
         match route::<Progress>(&head, &Settings::default()).unwrap() {
             Target::Route(routed) => routed,
             other => panic!("{other:?}"),
         }
     }
 
-    /// Uploads; the channel answers with these statuses, then with 204. Returns the outcome and what the channel was sent.
-    fn uploaded(chunks: Vec<Result<Vec<u8>>>, length: Option<&str>, statuses: &[u16], kept: &mut Kept) -> (Result<Reply>, Vec<(bool, JobState)>) {
+    /// Uploads; the channel answers with these statuses, then with 204. Returns the outcome and
+    /// what the channel was sent.
+    fn uploaded(
+        chunks: Vec<Result<Vec<u8>>>,
+        length: Option<&str>,
+        statuses: &[u16],
+        kept: &mut Kept,
+    ) -> (Result<Reply>, Vec<(bool, JobState)>) {
         let sent = RefCell::new(Vec::new());
         let channel = |change: Change, body: Vec<u8>| {
-            let is_last = matches!(change, Change::Append(Append { closed: true, .. }) | Change::Create(Create { closed: true, .. }));
+            let is_last = matches!(
+                change,
+                Change::Append(Append { closed: true, .. })
+                    | Change::Create(Create { closed: true, .. })
+            );
             let mut reply = Reply::default();
-            *reply.status_mut() = statuses.get(sent.borrow().len()).copied().unwrap_or(204).try_into().unwrap();
+            *reply.status_mut() =
+                statuses.get(sent.borrow().len()).copied().unwrap_or(204).try_into().unwrap();
             crate::check(&body).unwrap();
             sent.borrow_mut().push((is_last, serde_json::from_slice(&body).unwrap()));
             async { reply }.boxed_local()
         };
         let chunks = Box::pin(stream::iter(chunks).inspect(|_| NOW_MS.set(NOW_MS.get() + 100)));
-        let outcome = upload(&routed(length), chunks, &channel, || NOW_MS.get(), 100, Some(kept)).now_or_never().unwrap();
+        let outcome = upload(&routed(length), chunks, &channel, || NOW_MS.get(), 100, Some(kept))
+            .now_or_never()
+            .unwrap();
         (outcome, sent.into_inner())
     }
 
     #[test]
     fn tells_at_most_every_250_ms_and_how_it_ended() {
         let mut kept = Kept::default();
-        let (outcome, sent) = uploaded((0..10).map(|_| Ok(vec![7; 10])).collect(), Some("100"), &[201], &mut kept);
+        let (outcome, sent) =
+            uploaded((0..10).map(|_| Ok(vec![7; 10])).collect(), Some("100"), &[201], &mut kept);
         let values: Vec<_> = sent.iter().map(|(is_last, state)| (*is_last, state.value)).collect();
         assert_eq!(values, [(false, 0), (false, 30), (false, 60), (false, 90), (true, 100)]);
         let last = &sent.last().unwrap().1;
         assert_eq!(outcome.unwrap().body(), &event(last));
-        assert_eq!((last.label.as_str(), last.max, last.sha256.as_ref().map(String::len)), ("a.bin", Some(100), Some(64)));
+        assert_eq!(
+            (last.label.as_str(), last.max, last.sha256.as_ref().map(String::len)),
+            ("a.bin", Some(100), Some(64))
+        );
         assert!(kept.is_finished && !kept.is_aborted && kept.bytes == [7; 100]);
     }
 
     #[test]
     fn a_body_that_breaks_off_leaves_nothing_behind() {
         for (chunks, length, reason) in [
-            (vec![Ok(vec![7; 10]), Err(Error::new(ErrorKind::BodyIncomplete, "x"))], Some("20"), "body-incomplete"),
+            (
+                vec![Ok(vec![7; 10]), Err(Error::new(ErrorKind::BodyIncomplete, "x"))],
+                Some("20"),
+                "body-incomplete",
+            ),
             (vec![Ok(vec![7; 10])], Some("20"), "body-incomplete"),
             (vec![Ok(vec![7; 101])], None, "body-too-large"),
         ] {
@@ -234,18 +304,24 @@ mod tests {
             let (outcome, sent) = uploaded(chunks, length, &[201], &mut kept);
             assert_eq!(outcome.unwrap_err().kind().code(), reason);
             let (is_last, state) = sent.last().unwrap();
-            assert_eq!((*is_last, state.r#type, state.reason.as_deref()), (true, Kind::Failed, Some(reason)));
+            assert_eq!(
+                (*is_last, state.r#type, state.reason.as_deref()),
+                (true, Kind::Failed, Some(reason))
+            );
             assert!(kept.is_aborted && !kept.is_finished);
         }
     }
 
     #[test]
     fn how_it_ended_is_sent_again_until_it_is_stored() {
-        let (outcome, sent) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 204], &mut Kept::default());
+        let (outcome, sent) =
+            uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 204], &mut Kept::default());
         assert_eq!((outcome.unwrap().status().as_u16(), sent.len()), (200, 4));
-        let (outcome, _) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 409], &mut Kept::default());
+        let (outcome, _) =
+            uploaded(vec![Ok(vec![7])], None, &[201, 500, 409], &mut Kept::default());
         assert_eq!(outcome.unwrap().status().as_u16(), 200);
-        let (outcome, _) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 500], &mut Kept::default());
+        let (outcome, _) =
+            uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 500], &mut Kept::default());
         assert_eq!(outcome.unwrap().status().as_u16(), 500);
     }
 
@@ -270,7 +346,8 @@ mod tests {
     #[test]
     fn whoever_finishes_the_channel_ends_the_upload_and_a_lost_state_does_not() {
         let chunks = || (0..9).map(|_| Ok(vec![7])).collect();
-        let (outcome, sent) = uploaded(chunks(), None, &[201, 500, 429, 204, 204], &mut Kept::default());
+        let (outcome, sent) =
+            uploaded(chunks(), None, &[201, 500, 429, 204, 204], &mut Kept::default());
         assert!(outcome.is_ok() && sent.len() == 5);
         let mut kept = Kept::default();
         let (outcome, sent) = uploaded(chunks(), None, &[201, 204, 409], &mut kept);

@@ -4,7 +4,9 @@ use futures_util::FutureExt;
 use tidewire_core::{Error, ErrorKind};
 use tidewire_workers::{Call, channel_object, serve_routes};
 // `channel_object!` below needs `wasm_bindgen`.
-use worker::{Bucket, Date, Env, MultipartUpload, Request, Response, Result, UploadedPart, wasm_bindgen};
+use worker::{
+    Bucket, Date, Env, MultipartUpload, Request, Response, Result, UploadedPart, wasm_bindgen,
+};
 
 use crate::Progress;
 use crate::upload::{Object, upload};
@@ -14,13 +16,34 @@ channel_object!(ProgressChannel, Progress);
 /// Serves progress below `base`, or below the setting `BASE_PATH`.
 pub async fn fetch(request: Request, env: &Env, base: Option<&str>) -> Result<Response> {
     let bucket = env.bucket("PROGRESS_UPLOADS").ok();
-    serve_routes::<Progress>(request, env, "PROGRESS_CHANNEL", base, async move |Call { routed, body, channel, settings }| {
-        // Uploads of strangers to a demo channel are only hashed and counted: the bucket costs money.
-        let bucket = bucket.filter(|_| !routed.channel.is_demo());
-        let object = bucket.map(|bucket| R2Object { bucket, key: routed.channel.to_string(), upload: None, parts: Vec::new(), rest: Vec::new() });
-        let now_ms = || Date::now().as_millis();
-        upload(&routed, body, &|change, body| channel.send(change, body).boxed_local(), now_ms, settings.upload_max_bytes, object).await
-    })
+    serve_routes::<Progress>(
+        request,
+        env,
+        "PROGRESS_CHANNEL",
+        base,
+        async move |Call { routed, body, channel, settings }| {
+            // Uploads of strangers to a demo channel are only hashed and counted: the bucket costs
+            // money.
+            let bucket = bucket.filter(|_| !routed.channel.is_demo());
+            let object = bucket.map(|bucket| R2Object {
+                bucket,
+                key: routed.channel.to_string(),
+                upload: None,
+                parts: Vec::new(),
+                rest: Vec::new(),
+            });
+            let now_ms = || Date::now().as_millis();
+            upload(
+                &routed,
+                body,
+                &|change, body| channel.send(change, body).boxed_local(),
+                now_ms,
+                settings.upload_max_bytes,
+                object,
+            )
+            .await
+        },
+    )
     .await
 }
 
@@ -30,8 +53,8 @@ async fn main(request: Request, env: Env, _: worker::Context) -> Result<Response
     fetch(request, &env, None).await
 }
 
-/// Size of the parts of an object, in bytes: R2 demands equal parts except the last, of at least 5 MiB, and at most 10,000 of them. Memory holds one
-/// part.
+/// Size of the parts of an object, in bytes: R2 demands equal parts except the last, of at least 5
+/// MiB, and at most 10,000 of them. Memory holds one part.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 
 /// An object in R2, named like the channel.

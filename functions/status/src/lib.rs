@@ -1,8 +1,13 @@
-//! A status that changes rarely: set by `POST`, read by short polling, unchanged for the price of a 304.
+//! A status that changes rarely: set by `POST`, read by short polling, unchanged for the price of a
+//! 304.
 //!
-//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
+//! This file holds the choices; the rules are in `tidewire-core`, the platforms in `workers.rs` and
+//! `spin.rs`.
 
-use tidewire_core::{Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Polling, Retention, Right, Rights, Settings};
+use tidewire_core::{
+    Asset, ChannelName, ContentType, Creation, Function, Identity, Policy, Polling, Retention,
+    Right, Rights, Settings,
+};
 
 pub mod message;
 #[cfg(target_os = "wasi")]
@@ -15,13 +20,34 @@ pub struct Status;
 
 impl Function for Status {
     const NAME: &'static str = "status";
-    // The writer and the page agree on the form of a value (`message.rs`): the server accepts any JSON.
+    // The writer and the page agree on the form of a value (`message.rs`): the server accepts any
+    // JSON.
     const ASSETS: &'static [Asset] = &[
-        Asset { path: "", content_type: "text/html; charset=utf-8", body: include_str!("../public/index.html") },
-        Asset { path: "-/status.css", content_type: "text/css; charset=utf-8", body: include_str!("../public/status.css") },
-        Asset { path: "-/access.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/access.js") },
-        Asset { path: "-/board.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/board.js") },
-        Asset { path: "-/status.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../public/status.js") },
+        Asset {
+            path: "",
+            content_type: "text/html; charset=utf-8",
+            body: include_str!("../public/index.html"),
+        },
+        Asset {
+            path: "-/status.css",
+            content_type: "text/css; charset=utf-8",
+            body: include_str!("../public/status.css"),
+        },
+        Asset {
+            path: "-/access.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/access.js"),
+        },
+        Asset {
+            path: "-/board.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/board.js"),
+        },
+        Asset {
+            path: "-/status.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/status.js"),
+        },
     ];
 
     fn policy(settings: &Settings) -> Policy {
@@ -31,9 +57,11 @@ impl Function for Status {
             retention: Retention { max_events: 1, max_age_ms: u64::MAX, ..policy.retention },
             max_batch_events: 1,
             polling: Polling {
-                // Open pages follow a change of this number. Each page polls 17,280 times a day at 5 s, 2,880 times at 30 s.
+                // Open pages follow a change of this number. Each page polls 17,280 times a day at
+                // 5 s, 2,880 times at 30 s.
                 retry_after_s: Some(5),
-                // `Some(5)` lets every cache answer for 5 s. Only if everyone may read every channel: a cache does not call `authorize`.
+                // `Some(5)` lets every cache answer for 5 s. Only if everyone may read every
+                // channel: a cache does not call `authorize`.
                 public_max_age_s: None,
             },
             ..policy

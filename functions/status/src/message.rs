@@ -1,6 +1,7 @@
 //! The value of the status.
 //!
-//! `public/status.d.ts` has the same types for the page and for writers in TypeScript: change both together.
+//! `public/status.d.ts` has the same types for the page and for writers in TypeScript: change both
+//! together.
 
 use std::collections::BTreeMap;
 

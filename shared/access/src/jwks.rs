@@ -1,12 +1,15 @@
 //! The keys of a provider, from its JWKS.
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 use serde_json::Value;
 use tidewire_core::{Error, ErrorKind, Result};
 
-/// Longest JWKS that is read, in bytes; a longer one counts as unavailable. The sets of well-known providers have 1 to 20 thousand bytes.
+/// Longest JWKS that is read, in bytes; a longer one counts as unavailable. The sets of well-known
+/// providers have 1 to 20 thousand bytes.
 pub const MAX_SET_BYTES: usize = 256 * 1024;
 
 /// Most keys of a set; later ones are ignored.
@@ -26,7 +29,8 @@ pub(crate) struct ProviderKey {
 }
 
 impl JwkSet {
-    /// Reads a JWKS. A key for another use, of another algorithm, too weak or unknown is skipped, since providers publish many kinds.
+    /// Reads a JWKS. A key for another use, of another algorithm, too weak or unknown is skipped,
+    /// since providers publish many kinds.
     ///
     /// # Errors
     ///
@@ -36,7 +40,9 @@ impl JwkSet {
         struct Set {
             keys: Vec<Value>,
         }
-        let set: Set = serde_json::from_slice(json).map_err(|_| Error::new(ErrorKind::KeysUnavailable, "the document at JWKS_URL is not a JWKS"))?;
+        let set: Set = serde_json::from_slice(json).map_err(|_| {
+            Error::new(ErrorKind::KeysUnavailable, "the document at JWKS_URL is not a JWKS")
+        })?;
         Ok(JwkSet(set.keys.into_iter().take(MAX_KEYS).filter_map(ProviderKey::read).collect()))
     }
 
@@ -45,10 +51,16 @@ impl JwkSet {
         self.candidates(id).next().is_some()
     }
 
-    /// The keys of this name: a provider may give two keys the same name. A token without `kid` belongs to the only key of its set.
-    pub(crate) fn candidates<'a>(&'a self, id: Option<&'a str>) -> impl Iterator<Item = &'a ProviderKey> {
+    /// The keys of this name: a provider may give two keys the same name. A token without `kid`
+    /// belongs to the only key of its set.
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        id: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a ProviderKey> {
         let is_only = self.0.len() == 1;
-        self.0.iter().filter(move |key| if id.is_some() { key.id.as_deref() == id } else { is_only })
+        self.0
+            .iter()
+            .filter(move |key| if id.is_some() { key.id.as_deref() == id } else { is_only })
     }
 }
 
@@ -57,15 +69,26 @@ impl ProviderKey {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let common = &jwk.common;
         if common.public_key_use.as_ref().is_some_and(|usage| *usage != PublicKeyUse::Signature)
-            || common.key_operations.as_ref().is_some_and(|operations| !operations.contains(&KeyOperations::Verify))
+            || common
+                .key_operations
+                .as_ref()
+                .is_some_and(|operations| !operations.contains(&KeyOperations::Verify))
         {
             return None;
         }
         // A provider may omit `alg`: for these kinds of keys only one algorithm is in use.
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => Algorithm::RS256,
-            AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P256 => Algorithm::ES256,
-            AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+            AlgorithmParameters::EllipticCurve(parameters)
+                if parameters.curve == EllipticCurve::P256 =>
+            {
+                Algorithm::ES256
+            }
+            AlgorithmParameters::OctetKeyPair(parameters)
+                if parameters.curve == EllipticCurve::Ed25519 =>
+            {
+                Algorithm::EdDSA
+            }
             // A published secret is not secret.
             _ => return None,
         };

@@ -2,11 +2,13 @@
 
 use crate::JwkSet;
 
-/// How long keys are used before they are fetched again, in milliseconds: a withdrawn key stays trusted for this long.
+/// How long keys are used before they are fetched again, in milliseconds: a withdrawn key stays
+/// trusted for this long.
 const FRESH_MS: u64 = 10 * 60_000;
 /// How long they are used while the provider does not answer, in milliseconds.
 const KEPT_MS: u64 = 24 * 3_600_000;
-/// Least time between two fetches, in milliseconds. Tokens with an unknown `kid` cause at most one fetch in this time.
+/// Least time between two fetches, in milliseconds. Tokens with an unknown `kid` cause at most one
+/// fetch in this time.
 const FLOOR_MS: u64 = 30_000;
 /// The same while there are no keys at all, without which no token works.
 const FLOOR_WITHOUT_KEYS_MS: u64 = 5_000;
@@ -14,7 +16,8 @@ const FLOOR_WITHOUT_KEYS_MS: u64 = 5_000;
 /// Longest wait for an answer, in milliseconds; then the provider counts as unavailable.
 pub const ASK_MS: u64 = 5_000;
 
-/// The state of a provider's keys, without the keys: an adapter keeps both where all its requests find them.
+/// The state of a provider's keys, without the keys: an adapter keeps both where all its requests
+/// find them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeyCache {
     /// When the keys arrived, in milliseconds since 1970.
@@ -83,7 +86,11 @@ mod tests {
     }
 
     fn plan(fetched_ms: Option<u64>, asked_ms: Option<u64>, id: &str) -> Plan {
-        KeyCache { fetched_ms, asked_ms, is_asking: false }.plan(fetched_ms.map(|_| keys()).as_ref(), Some(id), NOW)
+        KeyCache { fetched_ms, asked_ms, is_asking: false }.plan(
+            fetched_ms.map(|_| keys()).as_ref(),
+            Some(id),
+            NOW,
+        )
     }
 
     #[test]
@@ -115,9 +122,15 @@ mod tests {
     fn one_asks_while_the_others_use_what_they_can_or_wait() {
         let mut cache = KeyCache::default();
         cache.begin(NOW);
-        assert_eq!((cache.plan(None, Some("a"), NOW), cache.plan(Some(&keys()), Some("a"), NOW)), (Plan::Wait, Plan::Wait));
+        assert_eq!(
+            (cache.plan(None, Some("a"), NOW), cache.plan(Some(&keys()), Some("a"), NOW)),
+            (Plan::Wait, Plan::Wait)
+        );
         cache.fetched_ms = Some(NOW);
-        assert_eq!((cache.plan(Some(&keys()), Some("a"), NOW), cache.plan(Some(&keys()), Some("b"), NOW)), (Plan::Use, Plan::Wait));
+        assert_eq!(
+            (cache.plan(Some(&keys()), Some("a"), NOW), cache.plan(Some(&keys()), Some("b"), NOW)),
+            (Plan::Use, Plan::Wait)
+        );
         cache.fetched_ms = None;
         assert_eq!(cache.plan(None, Some("a"), NOW + ASK_MS), Plan::Ask);
         cache.end(false, NOW + 1);

@@ -1,7 +1,9 @@
 //! Authentication: the identity behind a request.
 //!
-//! [`Access::identify`] finds the credential of a request and verifies it: one of our own short-lived tickets at once, a token of the users' provider as soon as
-//! the adapter has the provider's keys ([`KeyCache`] says when to ask for them). Pure: no I/O, no clock, no randomness. No error and no `Debug` shows a credential or a key.
+//! [`Access::identify`] finds the credential of a request and verifies it: one of our own
+//! short-lived tickets at once, a token of the users' provider as soon as the adapter has the
+//! provider's keys ([`KeyCache`] says when to ask for them). Pure: no I/O, no clock, no randomness.
+//! No error and no `Debug` shows a credential or a key.
 
 mod access;
 mod credential;

@@ -1,4 +1,5 @@
-//! The verified signature algorithms, each by the crate that implements it; and the signature of our own tickets.
+//! The verified signature algorithms, each by the crate that implements it; and the signature of
+//! our own tickets.
 
 use std::sync::Once;
 
@@ -10,7 +11,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-static PROVIDER: CryptoProvider = CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: signer,
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
 
 /// Must run before the first token is read or made: without it jsonwebtoken panics.
 pub(crate) fn install() {
@@ -35,12 +40,14 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
             let key = RsaPublicKey::new(BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
             Check::Rs256(key.map_err(|_| ErrorKind::InvalidKeyFormat)?)
         }
-        (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
-            Check::Es256(p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| ErrorKind::InvalidEcdsaKey)?)
-        }
-        (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) => {
-            Check::EdDsa(ed25519_dalek::VerifyingKey::try_from(point.as_slice()).map_err(|_| ErrorKind::InvalidEddsaKey)?)
-        }
+        (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => Check::Es256(
+            p256::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                .map_err(|_| ErrorKind::InvalidEcdsaKey)?,
+        ),
+        (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) => Check::EdDsa(
+            ed25519_dalek::VerifyingKey::try_from(point.as_slice())
+                .map_err(|_| ErrorKind::InvalidEddsaKey)?,
+        ),
         _ => return Err(ErrorKind::UnsupportedAlgorithm.into()),
     };
     Ok(Box::new(check))
@@ -75,10 +82,18 @@ impl Verifier<Vec<u8>> for Check {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
         match self {
             // Compares in constant time.
-            Check::Hs256(mac) => mac.clone().chain_update(message).verify_slice(signature).map_err(|_| Error::new()),
-            Check::Rs256(key) => key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature).map_err(|_| Error::new()),
-            Check::Es256(key) => key.verify(message, &p256::ecdsa::Signature::from_slice(signature)?),
-            Check::EdDsa(key) => key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature)?),
+            Check::Hs256(mac) => {
+                mac.clone().chain_update(message).verify_slice(signature).map_err(|_| Error::new())
+            }
+            Check::Rs256(key) => key
+                .verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
+                .map_err(|_| Error::new()),
+            Check::Es256(key) => {
+                key.verify(message, &p256::ecdsa::Signature::from_slice(signature)?)
+            }
+            Check::EdDsa(key) => {
+                key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature)?)
+            }
         }
     }
 }

@@ -12,16 +12,24 @@ use tidewire_core::{Error, ErrorKind, Result, Right, Rights, Ticket};
 use crate::credential::invalid;
 use crate::{jwt, signature};
 
-/// How long a ticket lasts at most, in seconds; a longer one is refused. A ticket is not checked with its issuer again, so it must be short-lived.
+/// How long a ticket lasts at most, in seconds; a longer one is refused. A ticket is not checked
+/// with its issuer again, so it must be short-lived.
 const MAX_TICKET_S: u64 = 3_600;
 
-/// Shortest key, in bytes: RFC 7518 demands at least this, and HS256 gains nothing from a longer key.
+/// Shortest key, in bytes: RFC 7518 demands at least this, and HS256 gains nothing from a longer
+/// key.
 const MIN_KEY_BYTES: usize = 32;
 
 /// The names of rights in a ticket.
-const RIGHTS: [(&str, Right); 4] = [("read", Right::Read), ("publish", Right::Publish), ("presence", Right::Presence), ("manage", Right::Manage)];
+const RIGHTS: [(&str, Right); 4] = [
+    ("read", Right::Read),
+    ("publish", Right::Publish),
+    ("presence", Right::Presence),
+    ("manage", Right::Manage),
+];
 
-/// The keys of tickets by their names: the first key signs, all keys verify, so that a key can be replaced while its tickets are still in use.
+/// The keys of tickets by their names: the first key signs, all keys verify, so that a key can be
+/// replaced while its tickets are still in use.
 #[derive(Default)]
 pub struct TicketKeys(Vec<TicketKey>);
 
@@ -44,20 +52,35 @@ struct Claims {
 }
 
 impl TicketKeys {
-    /// Reads the setting `TICKET_KEYS`: `kid:base64url`, several separated by commas. The empty text is no key, and then no ticket is valid.
+    /// Reads the setting `TICKET_KEYS`: `kid:base64url`, several separated by commas. The empty
+    /// text is no key, and then no ticket is valid.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Internal`], naming the position of the wrong key, never the key.
     pub fn parse(text: &str) -> Result<TicketKeys> {
         let mut keys: Vec<TicketKey> = Vec::new();
-        for (index, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
-            let wrong = |why: &str| Error::new(ErrorKind::Internal, format!("key {} of TICKET_KEYS {why}; `tidewire keys` makes one", index + 1));
-            let (id, secret) = part.split_once(':').ok_or_else(|| wrong("is not of the form kid:base64url"))?;
-            if !(1..=64).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-                return Err(wrong("has an invalid kid: it must be 1 to 64 letters, digits and - _ ."));
+        for (index, part) in
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate()
+        {
+            let wrong = |why: &str| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("key {} of TICKET_KEYS {why}; `tidewire keys` makes one", index + 1),
+                )
+            };
+            let (id, secret) =
+                part.split_once(':').ok_or_else(|| wrong("is not of the form kid:base64url"))?;
+            if !(1..=64).contains(&id.len())
+                || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            {
+                return Err(wrong(
+                    "has an invalid kid: it must be 1 to 64 letters, digits and - _ .",
+                ));
             }
-            let secret = URL_SAFE_NO_PAD.decode(secret.trim_end_matches('=')).map_err(|_| wrong("is not base64url"))?;
+            let secret = URL_SAFE_NO_PAD
+                .decode(secret.trim_end_matches('='))
+                .map_err(|_| wrong("is not base64url"))?;
             if secret.len() < MIN_KEY_BYTES {
                 return Err(wrong(&format!("must have at least {MIN_KEY_BYTES} bytes")));
             }
@@ -81,8 +104,15 @@ impl TicketKeys {
     /// [`ErrorKind::Internal`] without a key.
     pub fn mint(&self, ticket: &Ticket, function: &str) -> Result<String> {
         signature::install();
-        let key = self.0.first().ok_or_else(|| Error::new(ErrorKind::Internal, "TICKET_KEYS has no key"))?;
-        let rights = RIGHTS.iter().filter(|(_, right)| ticket.rights.allow(*right)).map(|(name, _)| (*name).into()).collect();
+        let key = self
+            .0
+            .first()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "TICKET_KEYS has no key"))?;
+        let rights = RIGHTS
+            .iter()
+            .filter(|(_, right)| ticket.rights.allow(*right))
+            .map(|(name, _)| (*name).into())
+            .collect();
         let claims = Claims {
             exp: ticket.expires_ms / 1_000,
             ch: ticket.channels.clone(),
@@ -92,33 +122,58 @@ impl TicketKeys {
             aud: function.into(),
         };
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::HS256) };
-        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key.secret))
-            .map_err(|cause| Error::new(ErrorKind::Internal, format!("the ticket cannot be signed: {cause}")))
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key.secret)).map_err(
+            |cause| {
+                Error::new(ErrorKind::Internal, format!("the ticket cannot be signed: {cause}"))
+            },
+        )
     }
 
     /// Verifies a ticket for this function.
-    pub(crate) fn verify(&self, text: &str, header: &Header, function: &str, now_ms: u64) -> Result<Ticket> {
-        let key = self
-            .0
-            .iter()
-            .find(|key| header.kid.as_ref() == Some(&key.id))
-            .ok_or_else(|| invalid("the `kid` of the ticket is unknown: no key of TICKET_KEYS has it"))?;
-        let claims = jwt::claims(text, &DecodingKey::from_secret(&key.secret), Algorithm::HS256, |expected| {
-            expected.set_audience(&[function]);
-            expected.set_required_spec_claims(&["aud"]);
-        })?;
+    pub(crate) fn verify(
+        &self,
+        text: &str,
+        header: &Header,
+        function: &str,
+        now_ms: u64,
+    ) -> Result<Ticket> {
+        let key =
+            self.0.iter().find(|key| header.kid.as_ref() == Some(&key.id)).ok_or_else(|| {
+                invalid("the `kid` of the ticket is unknown: no key of TICKET_KEYS has it")
+            })?;
+        let claims = jwt::claims(
+            text,
+            &DecodingKey::from_secret(&key.secret),
+            Algorithm::HS256,
+            |expected| {
+                expected.set_audience(&[function]);
+                expected.set_required_spec_claims(&["aud"]);
+            },
+        )?;
         let expires_ms = jwt::expires_ms(&claims, now_ms)?;
         if expires_ms > now_ms.saturating_add(MAX_TICKET_S * 1_000 + jwt::LEEWAY_MS) {
-            return Err(invalid(format!("`exp` of the ticket is too far ahead: a ticket must expire within {MAX_TICKET_S} s")));
+            return Err(invalid(format!(
+                "`exp` of the ticket is too far ahead: a ticket must expire within {MAX_TICKET_S} s"
+            )));
         }
-        let named = claims.get("rights").and_then(Value::as_array).ok_or_else(|| invalid("`rights` of the ticket must be a list"))?;
+        let named = claims
+            .get("rights")
+            .and_then(Value::as_array)
+            .ok_or_else(|| invalid("`rights` of the ticket must be a list"))?;
         let rights = named.iter().try_fold(Rights::NONE, |rights, name| {
             let known = RIGHTS.iter().find(|(known, _)| name.as_str() == Some(known));
             let (_, right) = known.ok_or_else(|| invalid("`rights` of the ticket names an unknown right: use read, publish, presence and manage"))?;
             Ok(rights | *right)
         })?;
-        let channels = jwt::text(&claims, "ch")?.ok_or_else(|| invalid("the ticket has no `ch`: send the channel that it is for"))?;
-        Ok(Ticket { id: jwt::text(&claims, "jti")?, subject: jwt::text(&claims, "sub")?, channels, rights, expires_ms })
+        let channels = jwt::text(&claims, "ch")?
+            .ok_or_else(|| invalid("the ticket has no `ch`: send the channel that it is for"))?;
+        Ok(Ticket {
+            id: jwt::text(&claims, "jti")?,
+            subject: jwt::text(&claims, "sub")?,
+            channels,
+            rights,
+            expires_ms,
+        })
     }
 }
 
@@ -145,16 +200,24 @@ mod tests {
         TicketKeys::parse(&format!("k2:{},k1:{}", secret(2), secret(1))).unwrap()
     }
 
-    /// A ticket as a backend would make it, with these claims in place of its own; `null` takes one away.
+    /// A ticket as a backend would make it, with these claims in place of its own; `null` takes one
+    /// away.
     fn signed(header: &Value, changes: &Value, byte: u8) -> String {
-        let mut claims = json!({"aud": "chat", "exp": NOW_S + 60, "ch": "room", "rights": ["read"]});
+        let mut claims =
+            json!({"aud": "chat", "exp": NOW_S + 60, "ch": "room", "rights": ["read"]});
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
         }
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        let message = [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
+        let message =
+            [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
         signature::install();
-        let tag = jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(&[byte; MIN_KEY_BYTES]), Algorithm::HS256).unwrap();
+        let tag = jsonwebtoken::crypto::sign(
+            message.as_bytes(),
+            &EncodingKey::from_secret(&[byte; MIN_KEY_BYTES]),
+            Algorithm::HS256,
+        )
+        .unwrap();
         format!("{message}.{tag}")
     }
 
@@ -163,16 +226,25 @@ mod tests {
     }
 
     fn of(changes: &Value) -> Result<Ticket, ErrorKind> {
-        verified(&signed(&json!({"alg": "HS256", "kid": "k1"}), changes, 1)).map_err(|error| error.kind())
+        verified(&signed(&json!({"alg": "HS256", "kid": "k1"}), changes, 1))
+            .map_err(|error| error.kind())
     }
 
     #[test]
     fn a_ticket_says_what_it_grants() {
         let rights = Right::Read | Right::Manage;
-        let ticket = Ticket { id: Some("t1".into()), subject: Some("ann".into()), channels: "team:*".into(), rights, expires_ms: NOW_MS + 3_600_000 };
+        let ticket = Ticket {
+            id: Some("t1".into()),
+            subject: Some("ann".into()),
+            channels: "team:*".into(),
+            rights,
+            expires_ms: NOW_MS + 3_600_000,
+        };
         assert_eq!(verified(&keys().mint(&ticket, "chat").unwrap()).unwrap(), ticket);
         assert_eq!(of(&json!({"rights": []})).unwrap().rights, Rights::NONE);
-        assert!(of(&json!({"aud": ["feed", "chat"], "iat": 1, "nbf": NOW_S + 29, "more": {}})).is_ok());
+        assert!(
+            of(&json!({"aud": ["feed", "chat"], "iat": 1, "nbf": NOW_S + 29, "more": {}})).is_ok()
+        );
     }
 
     #[test]
@@ -218,7 +290,12 @@ mod tests {
     #[test]
     fn times_may_have_a_fraction() {
         let soon = NOW_S as f64 + 300.5;
-        assert_eq!(of(&json!({"exp": soon, "nbf": NOW_S as f64 - 0.25, "iat": NOW_S as f64 - 0.5})).unwrap().expires_ms, NOW_MS + 300_500);
+        assert_eq!(
+            of(&json!({"exp": soon, "nbf": NOW_S as f64 - 0.25, "iat": NOW_S as f64 - 0.5}))
+                .unwrap()
+                .expires_ms,
+            NOW_MS + 300_500
+        );
         assert_eq!(of(&json!({"exp": (NOW_S + 300) as f64})).unwrap().expires_ms, NOW_MS + 300_000);
         assert_eq!(of(&json!({"exp": NOW_S as f64 - 0.5})), Err(ErrorKind::CredentialExpired));
         assert_eq!(of(&json!({"exp": NOW_S as f64 + 0.5})).unwrap().expires_ms, NOW_MS + 500);
@@ -242,8 +319,12 @@ mod tests {
             (json!({"rights": [1]}), "`rights`", "unknown right"),
             (json!({"jti": 7}), "`jti`", "must be a string"),
         ] {
-            let error = verified(&signed(&json!({"alg": "HS256", "kid": "k1"}), &changes, 1)).unwrap_err();
-            assert!(error.detail().contains(claim) && error.detail().contains(reason), "{changes}: {error}");
+            let error =
+                verified(&signed(&json!({"alg": "HS256", "kid": "k1"}), &changes, 1)).unwrap_err();
+            assert!(
+                error.detail().contains(claim) && error.detail().contains(reason),
+                "{changes}: {error}"
+            );
         }
     }
 
@@ -256,10 +337,24 @@ mod tests {
     #[test]
     fn a_ticket_that_was_changed_is_refused() {
         let ticket = signed(&json!({"alg": "HS256", "kid": "k1"}), &json!({}), 1);
-        let [header, _, tag] = ticket.split('.').collect::<Vec<_>>()[..] else { panic!("{ticket}") };
-        let all = URL_SAFE_NO_PAD.encode(json!({"aud": "chat", "exp": NOW_S + 60, "ch": "*", "rights": ["manage"]}).to_string());
-        for changed in [format!("{header}.{all}.{tag}"), format!("{header}.{all}."), format!("{ticket}."), format!("{ticket}A"), ticket.replace(tag, "")] {
-            assert_eq!(verified(&changed).unwrap_err().kind(), ErrorKind::CredentialInvalid, "{changed}");
+        let [header, _, tag] = ticket.split('.').collect::<Vec<_>>()[..] else {
+            panic!("{ticket}")
+        };
+        let all = URL_SAFE_NO_PAD.encode(
+            json!({"aud": "chat", "exp": NOW_S + 60, "ch": "*", "rights": ["manage"]}).to_string(),
+        );
+        for changed in [
+            format!("{header}.{all}.{tag}"),
+            format!("{header}.{all}."),
+            format!("{ticket}."),
+            format!("{ticket}A"),
+            ticket.replace(tag, ""),
+        ] {
+            assert_eq!(
+                verified(&changed).unwrap_err().kind(),
+                ErrorKind::CredentialInvalid,
+                "{changed}"
+            );
         }
     }
 
@@ -271,7 +366,10 @@ mod tests {
             (format!("k1:{short}"), "key 1 of TICKET_KEYS must have at least 32 bytes"),
             (format!("k1:{good},k 2:{good}"), "key 2 of TICKET_KEYS has an invalid kid"),
             (format!("k1:{good},:{good}"), "key 2 of TICKET_KEYS has an invalid kid"),
-            (format!("k1:{good},k1:{good}"), "key 2 of TICKET_KEYS repeats the kid of an earlier key"),
+            (
+                format!("k1:{good},k1:{good}"),
+                "key 2 of TICKET_KEYS repeats the kid of an earlier key",
+            ),
             (format!("k1:{good}+/"), "key 1 of TICKET_KEYS is not base64url"),
         ] {
             let error = TicketKeys::parse(&text).unwrap_err();

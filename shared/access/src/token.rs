@@ -26,11 +26,18 @@ impl UnverifiedToken {
     ///
     /// # Errors
     ///
-    /// [`CredentialInvalid`](tidewire_core::ErrorKind::CredentialInvalid) or [`CredentialExpired`](tidewire_core::ErrorKind::CredentialExpired).
+    /// [`CredentialInvalid`](tidewire_core::ErrorKind::CredentialInvalid) or
+    /// [`CredentialExpired`](tidewire_core::ErrorKind::CredentialExpired).
     pub fn verify(&self, keys: &JwkSet, now_ms: u64) -> Result<Token> {
-        let mut refused = invalid("the `kid` and algorithm of the token are unknown: no key at JWKS_URL has both");
+        let mut refused = invalid(
+            "the `kid` and algorithm of the token are unknown: no key at JWKS_URL has both",
+        );
         // Few providers have two keys of one name; more candidates would only cost CPU.
-        for candidate in keys.candidates(self.key()).filter(|candidate| candidate.algorithm == self.algorithm).take(2) {
+        for candidate in keys
+            .candidates(self.key())
+            .filter(|candidate| candidate.algorithm == self.algorithm)
+            .take(2)
+        {
             let claims = jwt::claims(&self.text, &candidate.key, candidate.algorithm, |expected| {
                 expected.set_issuer(&[&self.issuer]);
                 expected.set_required_spec_claims(&["iss", "sub"]);
@@ -131,15 +138,24 @@ mod tests {
         match algorithm {
             "RS256" => {
                 use rsa::signature::{SignatureEncoding, Signer};
-                rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new(keys.rsa.clone()).sign(message).to_vec()
+                rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new(keys.rsa.clone())
+                    .sign(message)
+                    .to_vec()
             }
-            "ES256" => Signer::<p256::ecdsa::Signature>::sign(&keys.ec, message).to_bytes().to_vec(),
+            "ES256" => {
+                Signer::<p256::ecdsa::Signature>::sign(&keys.ec, message).to_bytes().to_vec()
+            }
             "EdDSA" => keys.ed.sign(message).to_bytes().to_vec(),
             // With what an attacker has: the public key as if it were a secret.
             "HS256" => {
                 use hmac::Mac;
                 let secret = rsa_key()["n"].as_str().unwrap().to_owned();
-                hmac::Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(message).finalize().into_bytes().to_vec()
+                hmac::Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes())
+                    .unwrap()
+                    .chain_update(message)
+                    .finalize()
+                    .into_bytes()
+                    .to_vec()
             }
             _ => Vec::new(),
         }
@@ -147,7 +163,8 @@ mod tests {
 
     /// A token with these claims in place of its own; `null` takes one away.
     fn signed(header: &Value, changes: &Value) -> String {
-        let claims = json!({"iss": ISSUER, "aud": "app", "sub": "ann", "exp": NOW_S + 60, "iat": NOW_S});
+        let claims =
+            json!({"iss": ISSUER, "aud": "app", "sub": "ann", "exp": NOW_S + 60, "iat": NOW_S});
         let mut claims = with(claims, changes.clone());
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let message = [header, &claims].map(|part| base64(part.to_string())).join(".");
@@ -157,7 +174,13 @@ mod tests {
 
     fn verified(text: &str, audience: &str, keys: &JwkSet) -> Result<Token> {
         let header = jwt::header(text)?;
-        let token = UnverifiedToken { text: text.into(), key: header.kid, algorithm: header.alg, issuer: ISSUER.into(), audience: audience.into() };
+        let token = UnverifiedToken {
+            text: text.into(),
+            key: header.kid,
+            algorithm: header.alg,
+            issuer: ISSUER.into(),
+            audience: audience.into(),
+        };
         token.verify(keys, NOW_MS)
     }
 
@@ -168,30 +191,47 @@ mod tests {
     /// What each provider publishes, and what stands before its tokens' claims.
     fn providers() -> Vec<(&'static str, Vec<Value>, Value)> {
         let chain = json!({"x5c": ["MIIC"], "x5t": "dGh1bWI"});
-        let other = |more: Value| with(json!({"kty": "RSA", "n": base64([255; 256]), "e": "AQAB"}), more);
+        let other =
+            |more: Value| with(json!({"kty": "RSA", "n": base64([255; 256]), "e": "AQAB"}), more);
         vec![
             (
                 "Auth0",
                 vec![
-                    with(with(rsa_key(), chain.clone()), json!({"alg": "RS256", "use": "sig", "kid": "a0"})),
+                    with(
+                        with(rsa_key(), chain.clone()),
+                        json!({"alg": "RS256", "use": "sig", "kid": "a0"}),
+                    ),
                     other(json!({"alg": "RS256", "use": "sig", "kid": "a1"})),
                 ],
                 json!({"alg": "RS256", "typ": "JWT", "kid": "a0"}),
             ),
-            ("Okta", vec![with(rsa_key(), json!({"alg": "RS256", "use": "sig", "kid": "o_-k"}))], json!({"kid": "o_-k", "alg": "RS256"})),
+            (
+                "Okta",
+                vec![with(rsa_key(), json!({"alg": "RS256", "use": "sig", "kid": "o_-k"}))],
+                json!({"kid": "o_-k", "alg": "RS256"}),
+            ),
             (
                 "Google",
-                vec![other(json!({"alg": "RS256", "use": "sig", "kid": "g1"})), with(rsa_key(), json!({"use": "sig", "alg": "RS256", "kid": "g2"}))],
+                vec![
+                    other(json!({"alg": "RS256", "use": "sig", "kid": "g1"})),
+                    with(rsa_key(), json!({"use": "sig", "alg": "RS256", "kid": "g2"})),
+                ],
                 json!({"alg": "RS256", "kid": "g2", "typ": "JWT"}),
             ),
             (
                 "Entra, without alg",
-                vec![with(with(rsa_key(), chain), json!({"use": "sig", "kid": "e", "issuer": ISSUER, "cloud_instance_name": "x"}))],
+                vec![with(
+                    with(rsa_key(), chain),
+                    json!({"use": "sig", "kid": "e", "issuer": ISSUER, "cloud_instance_name": "x"}),
+                )],
                 json!({"typ": "JWT", "alg": "RS256", "x5t": "e", "kid": "e"}),
             ),
             (
                 "Cognito",
-                vec![with(rsa_key(), json!({"alg": "RS256", "use": "sig", "kid": "c+/="})), other(json!({"alg": "RS256", "use": "sig", "kid": "d"}))],
+                vec![
+                    with(rsa_key(), json!({"alg": "RS256", "use": "sig", "kid": "c+/="})),
+                    other(json!({"alg": "RS256", "use": "sig", "kid": "d"})),
+                ],
                 json!({"kid": "c+/=", "alg": "RS256"}),
             ),
             (
@@ -201,12 +241,18 @@ mod tests {
             ),
             (
                 "Supabase",
-                vec![with(ec_key(), json!({"alg": "ES256", "ext": true, "key_ops": ["verify"], "use": "sig", "kid": "s"}))],
+                vec![with(
+                    ec_key(),
+                    json!({"alg": "ES256", "ext": true, "key_ops": ["verify"], "use": "sig", "kid": "s"}),
+                )],
                 json!({"alg": "ES256", "kid": "s", "typ": "JWT"}),
             ),
             (
                 "Cloudflare Access",
-                vec![with(rsa_key(), json!({"kid": "f1", "alg": "RS256", "use": "sig"})), other(json!({"kid": "f2", "alg": "RS256", "use": "sig"}))],
+                vec![
+                    with(rsa_key(), json!({"kid": "f1", "alg": "RS256", "use": "sig"})),
+                    other(json!({"kid": "f2", "alg": "RS256", "use": "sig"})),
+                ],
                 json!({"alg": "RS256", "kid": "f1", "typ": "JWT"}),
             ),
             (
@@ -227,8 +273,13 @@ mod tests {
     #[test]
     fn takes_the_tokens_of_well_known_providers() {
         for (name, keys, header) in providers() {
-            let token = verified(&signed(&header, &json!({"role": "editor"})), "app", &set(&keys)).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!((token.subject.as_str(), token.expires_ms), ("ann", NOW_MS + 60_000), "{name}");
+            let token = verified(&signed(&header, &json!({"role": "editor"})), "app", &set(&keys))
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(
+                (token.subject.as_str(), token.expires_ms),
+                ("ann", NOW_MS + 60_000),
+                "{name}"
+            );
             assert_eq!(token.claims["role"], "editor", "{name}");
         }
     }
@@ -237,20 +288,37 @@ mod tests {
     fn the_algorithm_is_that_of_the_key() {
         let key = with(rsa_key(), json!({"kid": "k", "alg": "RS256"}));
         for algorithm in ["none", "HS256", "ES256", "EdDSA", "RS384", "PS256", "rs256", ""] {
-            let refused = refused(&json!({"alg": algorithm, "kid": "k"}), &json!({}), std::slice::from_ref(&key));
+            let refused = refused(
+                &json!({"alg": algorithm, "kid": "k"}),
+                &json!({}),
+                std::slice::from_ref(&key),
+            );
             assert_eq!(refused, Some(ErrorKind::CredentialInvalid), "{algorithm}");
         }
         // Signed rightly, with a key that is meant for something else.
-        for more in [json!({"use": "enc"}), json!({"key_ops": ["encrypt"]}), json!({"alg": "PS256"}), json!({"alg": "RSA-OAEP"}), json!({"kid": "other"})] {
+        for more in [
+            json!({"use": "enc"}),
+            json!({"key_ops": ["encrypt"]}),
+            json!({"alg": "PS256"}),
+            json!({"alg": "RSA-OAEP"}),
+            json!({"kid": "other"}),
+        ] {
             let key = with(key.clone(), more.clone());
-            assert_eq!(refused(&json!({"alg": "RS256", "kid": "k"}), &json!({}), &[key]), Some(ErrorKind::CredentialInvalid), "{more}");
+            assert_eq!(
+                refused(&json!({"alg": "RS256", "kid": "k"}), &json!({}), &[key]),
+                Some(ErrorKind::CredentialInvalid),
+                "{more}"
+            );
         }
     }
 
     #[test]
     fn a_key_that_comes_with_the_token_is_not_looked_at() {
         let header = json!({"alg": "ES256", "kid": "k", "jwk": ec_key(), "jku": "https://attacker.example/jwks.json"});
-        assert_eq!(refused(&header, &json!({}), &[with(rsa_key(), json!({"kid": "k"}))]), Some(ErrorKind::CredentialInvalid));
+        assert_eq!(
+            refused(&header, &json!({}), &[with(rsa_key(), json!({"kid": "k"}))]),
+            Some(ErrorKind::CredentialInvalid)
+        );
     }
 
     #[test]
@@ -262,7 +330,8 @@ mod tests {
 
     #[test]
     fn claims_that_are_missing_or_wrong_are_refused() {
-        let (header, key) = (json!({"alg": "ES256", "kid": "k"}), with(ec_key(), json!({"kid": "k"})));
+        let (header, key) =
+            (json!({"alg": "ES256", "kid": "k"}), with(ec_key(), json!({"kid": "k"})));
         for changes in [
             json!({"aud": "other"}),
             json!({"aud": ["other"]}),
@@ -277,32 +346,57 @@ mod tests {
             json!({"nbf": NOW_S + 31}),
             json!({"nbf": "x"}),
         ] {
-            assert_eq!(refused(&header, &changes, std::slice::from_ref(&key)), Some(ErrorKind::CredentialInvalid), "{changes}");
+            assert_eq!(
+                refused(&header, &changes, std::slice::from_ref(&key)),
+                Some(ErrorKind::CredentialInvalid),
+                "{changes}"
+            );
         }
         for exp in [json!(NOW_S), json!(NOW_S as f64 - 0.5), json!(0)] {
-            assert_eq!(refused(&header, &json!({"exp": exp}), std::slice::from_ref(&key)), Some(ErrorKind::CredentialExpired), "{exp}");
+            assert_eq!(
+                refused(&header, &json!({"exp": exp}), std::slice::from_ref(&key)),
+                Some(ErrorKind::CredentialExpired),
+                "{exp}"
+            );
         }
-        for changes in [json!({"exp": NOW_S + 1}), json!({"aud": ["x", "app"]}), json!({"nbf": NOW_S + 29}), json!({"exp": NOW_S as f64 + 0.5})] {
+        for changes in [
+            json!({"exp": NOW_S + 1}),
+            json!({"aud": ["x", "app"]}),
+            json!({"nbf": NOW_S + 29}),
+            json!({"exp": NOW_S as f64 + 0.5}),
+        ] {
             assert_eq!(refused(&header, &changes, std::slice::from_ref(&key)), None, "{changes}");
         }
     }
 
     #[test]
     fn without_an_audience_a_token_for_one_is_refused() {
-        let (header, keys) = (json!({"alg": "ES256", "kid": "k"}), set(&[with(ec_key(), json!({"kid": "k"}))]));
+        let (header, keys) =
+            (json!({"alg": "ES256", "kid": "k"}), set(&[with(ec_key(), json!({"kid": "k"}))]));
         assert!(verified(&signed(&header, &json!({"aud": null})), "", &keys).is_ok());
         assert!(verified(&signed(&header, &json!({})), "", &keys).is_err());
     }
 
     #[test]
     fn a_token_that_was_changed_is_refused() {
-        for (header, key) in [(json!({"alg": "RS256"}), rsa_key()), (json!({"alg": "ES256"}), ec_key()), (json!({"alg": "EdDSA"}), ed_key())] {
+        for (header, key) in [
+            (json!({"alg": "RS256"}), rsa_key()),
+            (json!({"alg": "ES256"}), ec_key()),
+            (json!({"alg": "EdDSA"}), ed_key()),
+        ] {
             let token = signed(&header, &json!({}));
             assert!(verified(&token, "app", &set(std::slice::from_ref(&key))).is_ok());
             let other = signed(&header, &json!({"sub": "root"}));
-            let [head, claims, tag] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
+            let [head, claims, tag] = token.split('.').collect::<Vec<_>>()[..] else {
+                panic!("{token}")
+            };
             let changed = other.split('.').nth(1).unwrap();
-            for text in [format!("{head}.{changed}.{tag}"), format!("{head}.{claims}."), format!("{head}.{claims}"), format!("{head}.{claims}.{tag}.{tag}")] {
+            for text in [
+                format!("{head}.{changed}.{tag}"),
+                format!("{head}.{claims}."),
+                format!("{head}.{claims}"),
+                format!("{head}.{claims}.{tag}.{tag}"),
+            ] {
                 let refused = verified(&text, "app", &set(std::slice::from_ref(&key))).unwrap_err();
                 assert_eq!(refused.kind(), ErrorKind::CredentialInvalid, "{text}");
             }
@@ -312,7 +406,11 @@ mod tests {
     #[test]
     fn what_is_no_set_is_said_so() {
         for json in ["", "[]", "{}", "{\"keys\":{}}", "<html>"] {
-            assert_eq!(JwkSet::parse(json.as_bytes()).err().map(|error| error.kind()), Some(ErrorKind::KeysUnavailable), "{json}");
+            assert_eq!(
+                JwkSet::parse(json.as_bytes()).err().map(|error| error.kind()),
+                Some(ErrorKind::KeysUnavailable),
+                "{json}"
+            );
         }
         assert!(!set(&[]).knows(None));
     }

@@ -1,7 +1,8 @@
 //! Why a connection ends, as a WebSocket close code.
 //!
-//! RFC 6455 defines 1000 to 1015 (section 7.4.1). 3000 to 4999 are free for libraries and applications (section 7.4.2): from 3500 on our client stops,
-//! below 3500 it reconnects. A stream has no close code on the wire; the log uses the code for its end too.
+//! RFC 6455 defines 1000 to 1015 (section 7.4.1). 3000 to 4999 are free for libraries and
+//! applications (section 7.4.2): from 3500 on our client stops, below 3500 it reconnects. A stream
+//! has no close code on the wire; the log uses the code for its end too.
 
 /// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,8 @@ pub enum CloseCode {
     AccessDenied,
     /// 4000, for the log alone: the client of a stream left.
     ReaderLeft,
-    /// 4001, for the log alone: a stream reached its age or its number of frames, and the client reconnects.
+    /// 4001, for the log alone: a stream reached its age or its number of frames, and the client
+    /// reconnects.
     StreamRenewed,
 }
 
@@ -89,7 +91,9 @@ impl CloseCode {
         match self {
             CloseCode::Finished => "finished",
             CloseCode::GoingAway | CloseCode::NoCode | CloseCode::ReaderLeft => "left",
-            CloseCode::BinaryFrame | CloseCode::FrameTooLarge | CloseCode::Refused => "frame-refused",
+            CloseCode::BinaryFrame | CloseCode::FrameTooLarge | CloseCode::Refused => {
+                "frame-refused"
+            }
             CloseCode::ConnectionLost => "connection-lost",
             CloseCode::TryAgain => "overloaded",
             CloseCode::TlsFailed => "other",
@@ -101,10 +105,13 @@ impl CloseCode {
         }
     }
 
-    /// The number that answers a close of this number: the same, unless it describes an event on the receiving side and must not be sent.
+    /// The number that answers a close of this number: the same, unless it describes an event on
+    /// the receiving side and must not be sent.
     pub fn answer(number: u16) -> u16 {
         match CloseCode::of(number) {
-            Some(CloseCode::NoCode | CloseCode::ConnectionLost | CloseCode::TlsFailed) => CloseCode::Finished.number(),
+            Some(CloseCode::NoCode | CloseCode::ConnectionLost | CloseCode::TlsFailed) => {
+                CloseCode::Finished.number()
+            }
             _ => number,
         }
     }
@@ -125,7 +132,8 @@ mod tests {
     #[test]
     fn each_that_is_sent_stands_in_the_protocol() {
         let protocol = include_str!("../PROTOCOL.md");
-        let is_sent = |code: &CloseCode| !matches!(code.number(), 1001 | 1005 | 1006 | 1015 | 4000..);
+        let is_sent =
+            |code: &CloseCode| !matches!(code.number(), 1001 | 1005 | 1006 | 1015 | 4000..);
         for code in CloseCode::ALL.iter().filter(|code| is_sent(code)) {
             assert!(protocol.contains(&format!("\n| {} |", code.number())), "{code:?}");
         }

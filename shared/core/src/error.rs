@@ -1,6 +1,7 @@
 //! The one error type: a kind to match on, and a sentence that says what is wrong.
 //!
-//! Over HTTP it becomes problem details (RFC 9457), over WebSocket an `error` frame and, if the connection must end, a close code.
+//! Over HTTP it becomes problem details (RFC 9457), over WebSocket an `error` frame and, if the
+//! connection must end, a close code.
 
 use std::fmt;
 
@@ -146,7 +147,13 @@ kinds! {
 impl Error {
     /// An error of a kind; `detail` says what is wrong, then what to send.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Error {
-        Error { kind, detail: detail.into(), earliest: None, retry_after_ms: None, headers: Vec::new() }
+        Error {
+            kind,
+            detail: detail.into(),
+            earliest: None,
+            retry_after_ms: None,
+            headers: Vec::new(),
+        }
     }
 
     /// [`ErrorKind::OffsetGone`], with the offset to resume from.
@@ -157,22 +164,32 @@ impl Error {
 
     /// [`ErrorKind::ChannelClosed`], with the final offset.
     pub fn closed(tail: impl fmt::Display) -> Error {
-        let error = Error::new(ErrorKind::ChannelClosed, "the channel is closed: nothing can be appended");
+        let error =
+            Error::new(ErrorKind::ChannelClosed, "the channel is closed: nothing can be appended");
         error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
     }
 
     /// [`ErrorKind::MethodNotAllowed`], with the allowed methods of the address.
     pub(crate) fn method_not_allowed(method: &str, allow: &str) -> Error {
         let shown: String = method.chars().take(20).collect();
-        Error::new(ErrorKind::MethodNotAllowed, format!("method {shown:?} is not allowed at this address: use {allow}")).with_header("allow", allow)
+        Error::new(
+            ErrorKind::MethodNotAllowed,
+            format!("method {shown:?} is not allowed at this address: use {allow}"),
+        )
+        .with_header("allow", allow)
     }
 
     /// [`ErrorKind::TooManyReaders`]. Nobody knows when a reader leaves, so the wait is fixed.
     pub fn too_many_readers(most: u64) -> Error {
-        Error::later(ErrorKind::TooManyReaders, format!("the channel has {most} readers, the most that it allows: retry in 5 s"), 5_000)
+        Error::later(
+            ErrorKind::TooManyReaders,
+            format!("the channel has {most} readers, the most that it allows: retry in 5 s"),
+            5_000,
+        )
     }
 
-    /// [`ErrorKind::RateExceeded`], of requests: the platform's limiter counts in periods of ten seconds or a minute and does not report their end.
+    /// [`ErrorKind::RateExceeded`], of requests: the platform's limiter counts in periods of ten
+    /// seconds or a minute and does not report their end.
     pub fn too_many_requests() -> Error {
         Error::later(ErrorKind::RateExceeded, "too many requests: retry in 10 s", 10_000)
     }
@@ -221,15 +238,20 @@ impl Error {
     /// Whether a retry of the request may succeed.
     fn is_retryable(&self) -> bool {
         let status = self.kind.status();
-        status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+        status == StatusCode::TOO_MANY_REQUESTS
+            || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
     }
 
-    /// Close code for a WebSocket that must end: from 3500 on the client must not reconnect (`PROTOCOL.md`).
+    /// Close code for a WebSocket that must end: from 3500 on the client must not reconnect
+    /// (`PROTOCOL.md`).
     pub fn close_code(&self) -> CloseCode {
         match self.kind {
             ErrorKind::BodyTooLarge => CloseCode::FrameTooLarge,
             ErrorKind::CredentialExpired => CloseCode::CredentialExpired,
-            ErrorKind::CredentialMissing | ErrorKind::CredentialInvalid | ErrorKind::OriginDenied | ErrorKind::AccessDenied => CloseCode::AccessDenied,
+            ErrorKind::CredentialMissing
+            | ErrorKind::CredentialInvalid
+            | ErrorKind::OriginDenied
+            | ErrorKind::AccessDenied => CloseCode::AccessDenied,
             _ if self.is_retryable() => CloseCode::TryAgain,
             _ => CloseCode::Refused,
         }

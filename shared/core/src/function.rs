@@ -9,7 +9,8 @@ use crate::settings::Settings;
 /// A file served from memory: the demo page and the files that it loads.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
-    /// Path below the function's base: empty for the page itself, `-/name` for a file that it loads. No channel can have such a name.
+    /// Path below the function's base: empty for the page itself, `-/name` for a file that it
+    /// loads. No channel can have such a name.
     pub path: &'static str,
     /// Value of `Content-Type`.
     pub content_type: &'static str,
@@ -17,10 +18,12 @@ pub struct Asset {
     pub body: &'static str,
 }
 
-/// An address of a function's own for each channel, `-/name/channel`, implemented in the function's own code.
+/// An address of a function's own for each channel, `-/name/channel`, implemented in the function's
+/// own code.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Its name. It must be neither ours (`presence`, `revoke`, `stats`, `tenant`) nor the beginning of an asset's path.
+    /// Its name. It must be neither ours (`presence`, `revoke`, `stats`, `tenant`) nor the
+    /// beginning of an asset's path.
     pub name: &'static str,
     /// The one method that it allows, in upper case.
     pub method: &'static str,
@@ -28,9 +31,11 @@ pub struct Route {
     pub rights: &'static [Right],
 }
 
-/// The choices of one use case. Implemented in a function's `lib.rs`, without state: settings are passed in.
+/// The choices of one use case. Implemented in a function's `lib.rs`, without state: settings are
+/// passed in.
 pub trait Function {
-    /// Name of the use case: functions that share a store keep their channels under it. After a release it must never change.
+    /// Name of the use case: functions that share a store keep their channels under it. After a
+    /// release it must never change.
     const NAME: &'static str;
 
     /// Whether channel names have one segment or several.
@@ -39,7 +44,8 @@ pub trait Function {
     /// Files of the function.
     const ASSETS: &'static [Asset] = &[];
 
-    /// What its pages may load and run, as the value of `Content-Security-Policy`. A page that uses a script or a font of another site must list it here.
+    /// What its pages may load and run, as the value of `Content-Security-Policy`. A page that uses
+    /// a script or a font of another site must list it here.
     const PAGE_POLICY: &'static str = PAGE_POLICY;
 
     /// The function's own addresses. The adapters' `serve_routes` implements them.
@@ -52,8 +58,13 @@ pub trait Function {
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights;
 }
 
-/// The rules for one channel: [`Policy::demo`] for channels under `demo-`, which anyone may use, unless every channel is open.
+/// The rules for one channel: [`Policy::demo`] for channels under `demo-`, which anyone may use,
+/// unless every channel is open.
 pub fn policy_of<F: Function>(channel: Option<&ChannelName>, settings: &Settings) -> Policy {
     let policy = F::policy(settings);
-    if channel.is_some_and(ChannelName::is_demo) && !settings.open_access { policy.demo() } else { policy }
+    if channel.is_some_and(ChannelName::is_demo) && !settings.open_access {
+        policy.demo()
+    } else {
+        policy
+    }
 }

@@ -1,13 +1,16 @@
 //! The decisions of Tidewire: channels, offsets, and every byte of the wire.
 //!
-//! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what it read and the time, and
-//! carries out the result. `PROTOCOL.md` beside this crate describes the wire.
+//! Pure: no I/O, no clock, no randomness and nothing that needs `Send`. An adapter passes in what
+//! it read and the time, and carries out the result. `PROTOCOL.md` beside this crate describes the
+//! wire.
 //!
-//! The path of a request: [`route`] turns it into a [`ChannelRequest`] for one channel, [`decide_read`] and [`decide_change`] say what to do with the
-//! channel's state, and a [`Framing`] encodes the events for readers.
+//! The path of a request: [`route`] turns it into a [`ChannelRequest`] for one channel,
+//! [`decide_read`] and [`decide_change`] say what to do with the channel's state, and a [`Framing`]
+//! encodes the events for readers.
 //!
-//! This file is the table of contents: the folders and files, and the names that other crates import from them. Arrows between folders go one way, from
-//! `connection` and `decide` down to `error`: `tests/arrows.rs` holds that.
+//! This file is the table of contents: the folders and files, and the names that other crates
+//! import from them. Arrows between folders go one way, from `connection` and `decide` down to
+//! `error`: `tests/arrows.rs` holds that.
 
 mod access;
 mod channel;
@@ -37,36 +40,49 @@ pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
 pub use request::{
-    Append, CLIENT, Change, ChannelRequest, Create, Operation, Precondition, Read, Routed, Target, Tenant, Transport, UnauthorizedRequest, file, route,
-    without_websocket,
+    Append, CLIENT, Change, ChannelRequest, Create, Operation, Precondition, Read, Routed, Target,
+    Tenant, Transport, UnauthorizedRequest, file, route, without_websocket,
 };
 
 // Who may do it.
-pub use access::{Grant, Identity, Origins, Revocation, Revoked, Right, Rights, Secret, Ticket, Token};
+pub use access::{
+    Grant, Identity, Origins, Revocation, Revoked, Right, Rights, Secret, Ticket, Token,
+};
 
 // The channel, its events and its positions.
-pub use channel::{Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Offset, Page, PageLimit, Position, Retention, Row, RowSize, Start};
+pub use channel::{
+    Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Offset, Page, PageLimit, Position,
+    Retention, Row, RowSize, Start,
+};
 
 // What holds for a publish.
 pub use publish::{Forgetting, Producer, ProducerState, Rate, Tally};
 
 // What to do with an operation.
 pub use decide::{
-    Authored, ChangeDecision, Commit, ErasePlan, Moment, ReadDecision, Subscribe, Write, decide_announce, decide_change, decide_head, decide_publish,
-    decide_read, decide_revoke, decide_stats, timed_out,
+    Authored, ChangeDecision, Commit, ErasePlan, Moment, ReadDecision, Subscribe, Write,
+    decide_announce, decide_change, decide_head, decide_publish, decide_read, decide_revoke,
+    decide_stats, timed_out,
 };
 
 // Who is present.
 pub use presence::{Lease, Member, Presence, members_at, presence_changes, presence_reply};
 
 // The bytes that clients get.
-pub use crate::http::{ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, into_parts, json, problem};
+pub use crate::http::{
+    ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, into_parts, json, problem,
+};
 pub use error::{Error, ErrorKind, Result};
-pub use wire::{ClientFrame, End, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head, news_reply, next_cursor, sse};
+pub use wire::{
+    ClientFrame, End, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head,
+    news_reply, next_cursor, sse,
+};
 
 // One connection, from its first frame to its end.
 pub use close_code::CloseCode;
-pub use connection::{Connection, Delivery, FrameOutcome, StreamLife, Then, Turn, client_frame, opening};
+pub use connection::{
+    Connection, Delivery, FrameOutcome, StreamLife, Then, Turn, client_frame, opening,
+};
 
 // What its operator sees.
 pub use stats::{Activity, Scope, Stats};

@@ -1,4 +1,5 @@
-//! Every limit, in one table: its subject, its number, and what happens above it. `SETTINGS.md` beside this crate shows the table to readers.
+//! Every limit, in one table: its subject, its number, and what happens above it. `SETTINGS.md`
+//! beside this crate shows the table to readers.
 
 use crate::channel::ChannelName;
 use crate::http::fields;
@@ -55,7 +56,9 @@ impl Limit {
     /// The number for readers; `none` if there is no default.
     pub fn default(&self) -> String {
         match self.bound {
-            Bound::Setting(name) => setting(name).map_or_else(String::new, |setting| setting.default.into()),
+            Bound::Setting(name) => {
+                setting(name).map_or_else(String::new, |setting| setting.default.into())
+            }
             Bound::Fixed { number, .. } => number.to_string(),
             Bound::Function { .. } | Bound::Binding { .. } => "none".into(),
         }
@@ -93,17 +96,33 @@ const fn fixed(number: u64, unit: &'static str, reason: &'static str) -> Bound {
 pub const LIMITS: &[Limit] = &[
     Limit {
         what: "name of a channel",
-        bound: fixed(ChannelName::MAX_BYTES as u64, "bytes", "Leaves room for a prefix within the 2,048 bytes that the platform allows for an object's name."),
+        bound: fixed(
+            ChannelName::MAX_BYTES as u64,
+            "bytes",
+            "Leaves room for a prefix within the 2,048 bytes that the platform allows for an object's name.",
+        ),
         answer: "400 `channel-name-invalid`",
     },
-    Limit { what: "body of a request, frame of a WebSocket", bound: Bound::Setting("MAX_BODY_BYTES"), answer: "413 `body-too-large`; close code 1009" },
-    Limit { what: "event", bound: Bound::Setting("MAX_EVENT_BYTES"), answer: "413 `event-too-large`, also as an `error` frame" },
+    Limit {
+        what: "body of a request, frame of a WebSocket",
+        bound: Bound::Setting("MAX_BODY_BYTES"),
+        answer: "413 `body-too-large`; close code 1009",
+    },
+    Limit {
+        what: "event",
+        bound: Bound::Setting("MAX_EVENT_BYTES"),
+        answer: "413 `event-too-large`, also as an `error` frame",
+    },
     Limit {
         what: "nesting of a JSON event, and of a member's state",
         bound: Bound::Setting("MAX_JSON_DEPTH"),
         answer: "422 `json-too-deep`, also as an `error` frame",
     },
-    Limit { what: "events in one publish", bound: Bound::Setting("MAX_BATCH_EVENTS"), answer: "413 `batch-too-large`" },
+    Limit {
+        what: "events in one publish",
+        bound: Bound::Setting("MAX_BATCH_EVENTS"),
+        answer: "413 `batch-too-large`",
+    },
     Limit {
         what: "Workers only: requests of one identity, or of one address without a credential",
         bound: Bound::Binding {
@@ -114,7 +133,11 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "publishes of one identity in a channel: its subject, else its ticket, else its `Producer-Id`",
-        bound: Bound::Function { field: "rate", unit: "events in a period", reason: "Enough for one person; `chat` allows 10 in 10 s." },
+        bound: Bound::Function {
+            field: "rate",
+            unit: "events in a period",
+            reason: "Enough for one person; `chat` allows 10 in 10 s.",
+        },
         answer: "429 `rate-exceeded` with `Retry-After`; an `error` frame with `retryAfterMs`",
     },
     Limit {
@@ -141,14 +164,26 @@ pub const LIMITS: &[Limit] = &[
         bound: Bound::Setting("SOCKET_WINDOW_BYTES"),
         answer: "close code 3008; the reader resumes",
     },
-    Limit { what: "age of an SSE stream", bound: Bound::Setting("STREAM_MAX_MS"), answer: "the stream ends; the reader resumes" },
+    Limit {
+        what: "age of an SSE stream",
+        bound: Bound::Setting("STREAM_MAX_MS"),
+        answer: "the stream ends; the reader resumes",
+    },
     Limit {
         what: "events stored for a channel",
         bound: Bound::Setting("RETENTION_MAX_EVENTS"),
         answer: "the oldest are dropped; a reader that has not read them gets 410 `offset-gone`, or a gap on SSE and WebSocket",
     },
-    Limit { what: "bytes stored for a channel", bound: Bound::Setting("RETENTION_MAX_BYTES"), answer: "as above" },
-    Limit { what: "age of stored events", bound: Bound::Setting("RETENTION_MAX_AGE_S"), answer: "as above" },
+    Limit {
+        what: "bytes stored for a channel",
+        bound: Bound::Setting("RETENTION_MAX_BYTES"),
+        answer: "as above",
+    },
+    Limit {
+        what: "age of stored events",
+        bound: Bound::Setting("RETENTION_MAX_AGE_S"),
+        answer: "as above",
+    },
     Limit {
         what: "producers that a channel remembers",
         bound: fixed(
@@ -160,13 +195,25 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "silence of a producer",
-        bound: fixed(tally::IDLE_MS / 86_400_000, "days", "A producer that was away longer begins a new epoch."),
+        bound: fixed(
+            tally::IDLE_MS / 86_400_000,
+            "days",
+            "A producer that was away longer begins a new epoch.",
+        ),
         answer: "the producer is forgotten, as above",
     },
-    Limit { what: "members present in a channel", bound: Bound::Setting("PRESENCE_MAX_MEMBERS"), answer: "429 `presence-full` with `Retry-After`" },
+    Limit {
+        what: "members present in a channel",
+        bound: Bound::Setting("PRESENCE_MAX_MEMBERS"),
+        answer: "429 `presence-full` with `Retry-After`",
+    },
     Limit {
         what: "state of a member",
-        bound: fixed(presence::MAX_STATE_BYTES as u64, "bytes", "Each change goes to every reader."),
+        bound: fixed(
+            presence::MAX_STATE_BYTES as u64,
+            "bytes",
+            "Each change goes to every reader.",
+        ),
         answer: "400 `presence-invalid`, also as an `error` frame",
     },
     Limit {
@@ -176,7 +223,11 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "`sub` of a credential, as the `id` of a member",
-        bound: fixed(presence::MAX_SUBJECT_BYTES as u64, "bytes", "A provider's subject is no longer (OpenID Connect Core 1.0, section 2)."),
+        bound: fixed(
+            presence::MAX_SUBJECT_BYTES as u64,
+            "bytes",
+            "A provider's subject is no longer (OpenID Connect Core 1.0, section 2).",
+        ),
         answer: "400 `presence-invalid`, also as an `error` frame",
     },
     Limit {
@@ -184,15 +235,27 @@ pub const LIMITS: &[Limit] = &[
         bound: fixed(frame::MAX_ID_BYTES as u64, "bytes", "The answer repeats it."),
         answer: "an `error` frame, close code 3501",
     },
-    Limit { what: "`Producer-Id`", bound: fixed(fields::MAX_ID_BYTES as u64, "bytes", "It is stored with each event."), answer: "400 `header-invalid`" },
+    Limit {
+        what: "`Producer-Id`",
+        bound: fixed(fields::MAX_ID_BYTES as u64, "bytes", "It is stored with each event."),
+        answer: "400 `header-invalid`",
+    },
     Limit {
         what: "a channel under `demo-`: events",
-        bound: fixed(policy::DEMO_EVENTS, "events", "Bounds what strangers can cost you; see `Policy::demo`. With `OPEN_ACCESS` no limit of `demo-` applies."),
+        bound: fixed(
+            policy::DEMO_EVENTS,
+            "events",
+            "Bounds what strangers can cost you; see `Policy::demo`. With `OPEN_ACCESS` no limit of `demo-` applies.",
+        ),
         answer: "the oldest are dropped",
     },
     Limit {
         what: "a channel under `demo-`: bytes",
-        bound: fixed(policy::DEMO_BYTES, "bytes", "Room for sixteen events of the greatest length."),
+        bound: fixed(
+            policy::DEMO_BYTES,
+            "bytes",
+            "Room for sixteen events of the greatest length.",
+        ),
         answer: "the oldest are dropped",
     },
     Limit {
@@ -207,7 +270,11 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "a channel under `demo-`: publishes of all visitors together, in 10 s",
-        bound: fixed(policy::DEMO_RATE.events, "events", "Enough for a page that sends twenty events a second, such as one for drawing."),
+        bound: fixed(
+            policy::DEMO_RATE.events,
+            "events",
+            "Enough for a page that sends twenty events a second, such as one for drawing.",
+        ),
         answer: "429 `rate-exceeded` with `Retry-After`",
     },
 ];
@@ -219,7 +286,13 @@ mod tests {
     #[test]
     fn every_setting_in_it_exists() {
         for limit in LIMITS {
-            assert!(!limit.default().is_empty() && !limit.unit().is_empty() && !limit.reason().is_empty(), "{}", limit.what);
+            assert!(
+                !limit.default().is_empty()
+                    && !limit.unit().is_empty()
+                    && !limit.reason().is_empty(),
+                "{}",
+                limit.what
+            );
         }
         assert_eq!(policy::DEMO_RATE.per_ms, 10_000);
     }

@@ -30,16 +30,21 @@ pub(crate) const DEMO_READERS: u64 = 1_000;
 /// Events of all its visitors together: a page for drawing may send twenty a second.
 pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 
-/// A function's own rules for an event, called for each event of a publish on every transport: `check(event, grant, now_ms)`.
+/// A function's own rules for an event, called for each event of a publish on every transport:
+/// `check(event, grant, now_ms)`.
 ///
-/// The grant says who publishes; `now_ms` is the server's time in milliseconds since 1970. The check refuses the event with [`ErrorKind::EventRefused`], or
-/// returns the bytes to store, send and count: `event.into()` for the event as it is, or other bytes. Those must match the channel's content type and keep the
-/// limits of an event: [`ErrorKind::EventTooLarge`], [`ErrorKind::JsonTooDeep`].
+/// The grant says who publishes; `now_ms` is the server's time in milliseconds since 1970. The
+/// check refuses the event with [`ErrorKind::EventRefused`], or returns the bytes to store, send
+/// and count: `event.into()` for the event as it is, or other bytes. Those must match the channel's
+/// content type and keep the limits of an event: [`ErrorKind::EventTooLarge`],
+/// [`ErrorKind::JsonTooDeep`].
 ///
-/// Its result must depend on its arguments alone: a publish that is decided twice is checked twice. A publish that a producer repeats is not checked.
+/// Its result must depend on its arguments alone: a publish that is decided twice is checked twice.
+/// A publish that a producer repeats is not checked.
 pub type Check = for<'a> fn(&'a [u8], &Grant, u64) -> Result<Cow<'a, [u8]>>;
 
-/// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change); a function gives them once, from its settings.
+/// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change);
+/// a function gives them once, from its settings.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// How a channel is created.
@@ -58,19 +63,24 @@ pub struct Policy {
     pub max_json_depth: u64,
     /// Most readers at once, if the platform can count them.
     pub max_readers: u64,
-    /// How often one publisher may publish. A publisher is the identity of a credential, else one `Producer-Id`; all clients without either count as one.
+    /// How often one publisher may publish. A publisher is the identity of a credential, else one
+    /// `Producer-Id`; all clients without either count as one.
     pub rate: Option<Rate>,
-    /// How often all clients without a credential may publish together, because a client can change its `Producer-Id` at will.
+    /// How often all clients without a credential may publish together, because a client can change
+    /// its `Producer-Id` at will.
     pub anonymous_rate: Option<Rate>,
-    /// Longest time that a channel lives after the last read or append, in seconds, even without an expiry of its own.
+    /// Longest time that a channel lives after the last read or append, in seconds, even without an
+    /// expiry of its own.
     pub max_life_s: Option<u32>,
     /// Presence, if the function offers it.
     pub presence: Option<Presence>,
-    /// The tombstone that replaces an erased event, given its offset, and notifies live readers. Without it no event can be erased. [`Policy::check`] should refuse it from publishers.
+    /// The tombstone that replaces an erased event, given its offset, and notifies live readers.
+    /// Without it no event can be erased. [`Policy::check`] should refuse it from publishers.
     pub tombstone: Option<fn(Offset) -> Vec<u8>>,
     /// The hints for short polls.
     pub polling: Polling,
-    /// The keys of an event, for polls of the newest event of each key (`view=latest`). That view omits an event without keys.
+    /// The keys of an event, for polls of the newest event of each key (`view=latest`). That view
+    /// omits an event without keys.
     pub latest: Option<Keys>,
 }
 
@@ -84,7 +94,10 @@ impl Policy {
                 max_bytes: settings.retention_max_bytes,
                 max_age_ms: settings.retention_max_age_s.saturating_mul(1000),
             },
-            page: PageLimit { max_events: settings.page_max_events, max_bytes: settings.page_max_bytes },
+            page: PageLimit {
+                max_events: settings.page_max_events,
+                max_bytes: settings.page_max_bytes,
+            },
             max_event_bytes: settings.max_event_bytes,
             max_batch_events: settings.max_batch_events,
             check: |event, _, _| Ok(event.into()),
@@ -105,7 +118,8 @@ impl Policy {
         self.implicit_type().map(|content_type| Channel::absent(content_type.clone()))
     }
 
-    /// The channel's memory of the publisher: one [`Tally`] for each id. Empty for a publish that needs no memory.
+    /// The channel's memory of the publisher: one [`Tally`] for each id. Empty for a publish that
+    /// needs no memory.
     pub fn tallies(&self, grant: &Grant, producer: Option<&Producer>) -> Vec<Tally> {
         Tally::of(grant, producer, self.rate, self.anonymous_rate)
     }
@@ -116,10 +130,13 @@ impl Policy {
     ///
     /// [`ErrorKind::RouteNotFound`] if it has none.
     pub fn presence(&self) -> Result<Presence> {
-        self.presence.ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "channels of this function have no presence"))
+        self.presence.ok_or_else(|| {
+            Error::new(ErrorKind::RouteNotFound, "channels of this function have no presence")
+        })
     }
 
-    /// The same rules, but small, short-lived and limited in rate: they bound the cost that strangers can cause.
+    /// The same rules, but small, short-lived and limited in rate: they bound the cost that
+    /// strangers can cause.
     #[must_use]
     pub fn demo(self) -> Policy {
         let Retention { max_events, max_bytes, max_age_ms } = self.retention;
@@ -137,10 +154,15 @@ impl Policy {
         }
     }
 
-    /// The same, within what the platform can: as many readers, and events of so many bytes, at most.
+    /// The same, within what the platform can: as many readers, and events of so many bytes, at
+    /// most.
     #[must_use]
     pub fn within(self, max_readers: u64, max_event_bytes: u64) -> Policy {
-        Policy { max_readers: self.max_readers.min(max_readers), max_event_bytes: self.max_event_bytes.min(max_event_bytes), ..self }
+        Policy {
+            max_readers: self.max_readers.min(max_readers),
+            max_event_bytes: self.max_event_bytes.min(max_event_bytes),
+            ..self
+        }
     }
 
     /// The expiry of a channel that is about to be created.
@@ -158,7 +180,9 @@ impl Policy {
         if is_longer {
             return Err(Error::new(
                 ErrorKind::HeaderInvalid,
-                format!("a channel of this name must end within {longest_s} s: send a shorter Stream-TTL or an earlier Stream-Expires-At"),
+                format!(
+                    "a channel of this name must end within {longest_s} s: send a shorter Stream-TTL or an earlier Stream-Expires-At"
+                ),
             ));
         }
         Ok(Some(asked))

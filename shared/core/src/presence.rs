@@ -1,6 +1,7 @@
 //! Presence in a channel: members, each with its own state and a lease that it renews.
 //!
-//! Presence is not an event: it has no offset and no history. The next read finds an expired lease, so an empty channel needs no timer.
+//! Presence is not an event: it has no offset and no history. The next read finds an expired lease,
+//! so an empty channel needs no timer.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,9 +14,11 @@ use crate::settings::Settings;
 
 /// Longest id of a member, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 64;
-/// Longest subject that can be the id of a member, in bytes: the limit of OpenID Connect Core 1.0, section 2.
+/// Longest subject that can be the id of a member, in bytes: the limit of OpenID Connect Core 1.0,
+/// section 2.
 pub(crate) const MAX_SUBJECT_BYTES: usize = 255;
-/// Longest state of a member, in bytes of JSON. A room of a hundred fits one frame, and one member the attachment of a socket.
+/// Longest state of a member, in bytes of JSON. A room of a hundred fits one frame, and one member
+/// the attachment of a socket.
 pub(crate) const MAX_STATE_BYTES: usize = 1_024;
 
 /// The presence of a function's channels.
@@ -30,7 +33,8 @@ pub struct Presence {
 /// A member that is present, or has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The subject of its credential, at most 255 bytes, or the id that the client chose, 1 to 64 bytes; every reader sees it.
+    /// The subject of its credential, at most 255 bytes, or the id that the client chose, 1 to 64
+    /// bytes; every reader sees it.
     pub id: String,
     /// A JSON object, as the client wrote it; `None` if the member left.
     pub state: Option<String>,
@@ -48,10 +52,14 @@ pub struct Lease {
 impl Presence {
     /// The limits from the settings.
     pub fn from_settings(settings: &Settings) -> Presence {
-        Presence { lease_ms: settings.presence_lease_ms, max_members: settings.presence_max_members }
+        Presence {
+            lease_ms: settings.presence_lease_ms,
+            max_members: settings.presence_max_members,
+        }
     }
 
-    /// Applies the update `said` to the members, which are sorted by id. Returns whether readers must be notified: renewing a lease is no change.
+    /// Applies the update `said` to the members, which are sorted by id. Returns whether readers
+    /// must be notified: renewing a lease is no change.
     ///
     /// # Errors
     ///
@@ -63,9 +71,12 @@ impl Presence {
                 Ok(true)
             }
             (Err(_), None) => Ok(false),
-            (Ok(index), Some(_)) => Ok(present.get_mut(index).is_some_and(|known| std::mem::replace(known, said.clone()) != *said)),
+            (Ok(index), Some(_)) => Ok(present
+                .get_mut(index)
+                .is_some_and(|known| std::mem::replace(known, said.clone()) != *said)),
             (Err(_), Some(_)) if present.len() as u64 >= self.max_members => {
-                let why = format!("the channel has {} members, the most that it allows", present.len());
+                let why =
+                    format!("the channel has {} members, the most that it allows", present.len());
                 Err(Error::later(ErrorKind::PresenceFull, why, self.lease_ms))
             }
             (Err(index), Some(_)) => {
@@ -77,8 +88,9 @@ impl Presence {
 }
 
 impl Member {
-    /// The update that a client sends. Its `id` counts only if `grant` has no subject or has [`Right::Alias`]. Its state may be nested at most `max_json_depth`
-    /// deep, like an event: every reader parses it.
+    /// The update that a client sends. Its `id` counts only if `grant` has no subject or has
+    /// [`Right::Alias`]. Its state may be nested at most `max_json_depth` deep, like an event:
+    /// every reader parses it.
     ///
     /// # Errors
     ///
@@ -91,14 +103,19 @@ impl Member {
         let id = match &grant.subject {
             Some(_) if grant.rights.allow(Right::Alias) => id,
             Some(subject) if subject.len() > MAX_SUBJECT_BYTES => {
-                return invalid(format!("the subject of the credential must have at most {MAX_SUBJECT_BYTES} bytes to be the id of a member"));
+                return invalid(format!(
+                    "the subject of the credential must have at most {MAX_SUBJECT_BYTES} bytes to be the id of a member"
+                ));
             }
             Some(subject) => subject.clone(),
             None => id,
         };
         match state.get() {
             "null" => Ok(Member { id, state: None }),
-            state if state.len() > MAX_STATE_BYTES => invalid(format!("a state must have at most {MAX_STATE_BYTES} bytes, this one has {}", state.len())),
+            state if state.len() > MAX_STATE_BYTES => invalid(format!(
+                "a state must have at most {MAX_STATE_BYTES} bytes, this one has {}",
+                state.len()
+            )),
             state if state.starts_with('{') => {
                 depth::check(state.as_bytes(), max_json_depth)?;
                 Ok(Member { id, state: Some(state.into()) })
@@ -107,7 +124,8 @@ impl Member {
         }
     }
 
-    /// Reads `{"id":"…","state":{…}}`, whatever its content type: a closing page can send it only as text.
+    /// Reads `{"id":"…","state":{…}}`, whatever its content type: a closing page can send it only
+    /// as text.
     pub(crate) fn parse(body: &[u8], grant: &Grant, max_json_depth: u64) -> Result<Member> {
         #[derive(Deserialize)]
         struct Said<'a> {
@@ -115,8 +133,12 @@ impl Member {
             #[serde(borrow)]
             state: &'a RawValue,
         }
-        let said: Said<'_> =
-            serde_json::from_slice(body).map_err(|error| Error::new(ErrorKind::PresenceInvalid, format!("the presence body is not valid: {error}")))?;
+        let said: Said<'_> = serde_json::from_slice(body).map_err(|error| {
+            Error::new(
+                ErrorKind::PresenceInvalid,
+                format!("the presence body is not valid: {error}"),
+            )
+        })?;
         Member::new(said.id, said.state, grant, max_json_depth)
     }
 
@@ -128,14 +150,21 @@ impl Member {
 
 /// The members whose lease has not expired, sorted by id.
 pub fn members_at(leases: &[Lease], now_ms: u64) -> Vec<Member> {
-    let mut present: Vec<_> = leases.iter().filter(|lease| lease.until_ms > now_ms).map(|lease| lease.member.clone()).collect();
+    let mut present: Vec<_> = leases
+        .iter()
+        .filter(|lease| lease.until_ms > now_ms)
+        .map(|lease| lease.member.clone())
+        .collect();
     present.sort_by(|a, b| a.id.cmp(&b.id));
     present
 }
 
 /// The changes that turn `before`, which readers have, into `after`.
 pub fn presence_changes(before: &[Member], after: &[Member]) -> Vec<Member> {
-    let left = before.iter().filter(|member| after.iter().all(|other| other.id != member.id)).map(Member::gone);
+    let left = before
+        .iter()
+        .filter(|member| after.iter().all(|other| other.id != member.id))
+        .map(Member::gone);
     left.chain(after.iter().filter(|member| !before.contains(member)).cloned()).collect()
 }
 
@@ -148,7 +177,13 @@ pub fn presence_reply(present: &[Member]) -> Reply {
 pub(crate) fn members_json(members: &[Member]) -> String {
     let members: Vec<_> = members
         .iter()
-        .map(|Member { id, state }| format!(r#"{{"id":{},"state":{}}}"#, serde_json::Value::from(id.as_str()), state.as_deref().unwrap_or("null")))
+        .map(|Member { id, state }| {
+            format!(
+                r#"{{"id":{},"state":{}}}"#,
+                serde_json::Value::from(id.as_str()),
+                state.as_deref().unwrap_or("null")
+            )
+        })
         .collect();
     format!(r#""members":[{}]"#, members.join(","))
 }
@@ -170,16 +205,28 @@ mod tests {
 
     #[test]
     fn reads_what_a_client_says_of_itself() {
-        assert_eq!(parse(r#" {"id":"a","state": {"name": "Ann"} ,"more":1}"#), Ok(member("a", r#"{"name": "Ann"}"#)));
+        assert_eq!(
+            parse(r#" {"id":"a","state": {"name": "Ann"} ,"more":1}"#),
+            Ok(member("a", r#"{"name": "Ann"}"#))
+        );
         assert_eq!(parse(r#"{"id":"a","state":null}"#), Ok(Member { id: "a".into(), state: None }));
-        assert!(parse(&format!(r#"{{"id":"{}","state":{{"a":"{}"}}}}"#, "i".repeat(64), "s".repeat(1_016))).is_ok());
+        assert!(
+            parse(&format!(
+                r#"{{"id":"{}","state":{{"a":"{}"}}}}"#,
+                "i".repeat(64),
+                "s".repeat(1_016)
+            ))
+            .is_ok()
+        );
     }
 
     #[test]
     fn who_has_a_subject_is_present_as_the_subject() {
         let said = |subject: &str, rights: Rights| {
             let grant = Grant { rights, subject: Some(subject.into()), ..Grant::default() };
-            Member::parse(br#"{"id":"ben","state":{}}"#, &grant, 64).map(|member| member.id).map_err(|error| error.kind())
+            Member::parse(br#"{"id":"ben","state":{}}"#, &grant, 64)
+                .map(|member| member.id)
+                .map_err(|error| error.kind())
         };
         let presence = Right::Presence.into();
         assert_eq!(said("ann", presence), Ok("ann".into()));
@@ -203,13 +250,21 @@ mod tests {
         ] {
             assert_eq!(parse(bad), Err(ErrorKind::PresenceInvalid), "{bad}");
         }
-        assert_eq!(parse(&format!(r#"{{"id":"a","state":{{"a":"{}"}}}}"#, "s".repeat(1_017))), Err(ErrorKind::PresenceInvalid));
-        assert_eq!(parse(&format!(r#"{{"id":"{}","state":{{}}}}"#, "i".repeat(65))), Err(ErrorKind::PresenceInvalid));
+        assert_eq!(
+            parse(&format!(r#"{{"id":"a","state":{{"a":"{}"}}}}"#, "s".repeat(1_017))),
+            Err(ErrorKind::PresenceInvalid)
+        );
+        assert_eq!(
+            parse(&format!(r#"{{"id":"{}","state":{{}}}}"#, "i".repeat(65))),
+            Err(ErrorKind::PresenceInvalid)
+        );
     }
 
     #[test]
     fn a_state_is_nested_no_deeper_than_an_event() {
-        let nested = |levels: usize| format!(r#"{{"id":"a","state":{{"a":{}{}}}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let nested = |levels: usize| {
+            format!(r#"{{"id":"a","state":{{"a":{}{}}}}}"#, "[".repeat(levels), "]".repeat(levels))
+        };
         assert!(parse(&nested(63)).is_ok());
         assert_eq!(parse(&nested(64)), Err(ErrorKind::JsonTooDeep));
     }
@@ -232,19 +287,28 @@ mod tests {
     #[test]
     fn leaves_out_whose_lease_is_over() {
         let lease = |id, until_ms| Lease { member: member(id, "{}"), until_ms };
-        assert_eq!(members_at(&[lease("c", 11), lease("b", 10), lease("a", 12)], 10), [member("a", "{}"), member("c", "{}")]);
+        assert_eq!(
+            members_at(&[lease("c", 11), lease("b", 10), lease("a", 12)], 10),
+            [member("a", "{}"), member("c", "{}")]
+        );
     }
 
     #[test]
     fn changes_lead_from_one_list_to_the_other() {
         let before = [member("a", "1"), member("b", "1"), member("c", "1")];
         let after = [member("b", "1"), member("c", "2"), member("d", "1")];
-        assert_eq!(presence_changes(&before, &after), [member("a", "1").gone(), member("c", "2"), member("d", "1")]);
+        assert_eq!(
+            presence_changes(&before, &after),
+            [member("a", "1").gone(), member("c", "2"), member("d", "1")]
+        );
         assert_eq!(presence_changes(&after, &after), []);
     }
 
     #[test]
     fn an_id_cannot_leave_its_string() {
-        assert_eq!(members_json(&[member("\"},{\n", "{}")]), r#""members":[{"id":"\"},{\n","state":{}}]"#);
+        assert_eq!(
+            members_json(&[member("\"},{\n", "{}")]),
+            r#""members":[{"id":"\"},{\n","state":{}}]"#
+        );
     }
 }

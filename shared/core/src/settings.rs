@@ -1,6 +1,7 @@
 //! Every setting and limit, in one table.
 //!
-//! Workers read them from `[vars]` under these names, Spin from variables of the same name in lower case.
+//! Workers read them from `[vars]` under these names, Spin from variables of the same name in lower
+//! case.
 
 use crate::access::{Origins, Secret};
 use crate::error::{Error, ErrorKind, Result};
@@ -10,7 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Setting {
     /// Name of the variable.
     pub name: &'static str,
-    /// The unit of the number; `flag` for `true` and `false`, `path` for a path, and the kind of any other text.
+    /// The unit of the number; `flag` for `true` and `false`, `path` for a path, and the kind of
+    /// any other text.
     pub unit: &'static str,
     /// Value if the variable is not set; empty if there is no default value.
     pub default: &'static str,
@@ -86,8 +88,9 @@ settings! {
 }
 
 impl Settings {
-    /// After how many characters a reader acknowledges: at most a quarter of its window. With longer strides one that keeps up would be closed for an
-    /// acknowledgement that it does not owe yet.
+    /// After how many characters a reader acknowledges: at most a quarter of its window. With
+    /// longer strides one that keeps up would be closed for an acknowledgement that it does not owe
+    /// yet.
     pub fn ack_bytes(&self) -> u64 {
         self.socket_ack_bytes.min(self.socket_window_bytes / 4)
     }
@@ -200,7 +203,12 @@ impl Value for Origins {
 }
 
 fn parse<T: Value>(name: &str, unit: &str, text: &str) -> Result<T> {
-    T::parse(text, unit).ok_or_else(|| Error::new(ErrorKind::Internal, format!("setting {name} must be {}, got {text:?}", T::wanted(unit))))
+    T::parse(text, unit).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            format!("setting {name} must be {}, got {text:?}", T::wanted(unit)),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -209,25 +217,46 @@ mod tests {
 
     #[test]
     fn a_reader_acknowledges_at_least_four_times_a_window() {
-        let settings = |ack, window| Settings { socket_ack_bytes: ack, socket_window_bytes: window, ..Settings::default() };
-        assert_eq!([settings(100, 1_000).ack_bytes(), settings(900, 1_000).ack_bytes()], [100, 250]);
+        let settings = |ack, window| Settings {
+            socket_ack_bytes: ack,
+            socket_window_bytes: window,
+            ..Settings::default()
+        };
+        assert_eq!(
+            [settings(100, 1_000).ack_bytes(), settings(900, 1_000).ack_bytes()],
+            [100, 250]
+        );
     }
 
     #[test]
     fn reads_its_own_defaults() {
-        let read = Settings::read(|name| SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.default.into())).unwrap();
+        let read = Settings::read(|name| {
+            SETTINGS
+                .iter()
+                .find(|setting| setting.name == name)
+                .map(|setting| setting.default.into())
+        })
+        .unwrap();
         assert_eq!(format!("{read:?}"), format!("{:?}", Settings::default()));
     }
 
     #[test]
     fn names_the_setting_that_is_wrong_and_says_what_it_must_be() {
-        let error = Settings::read(|name| (name == "LONG_POLL_MS").then(|| "soon".into())).unwrap_err();
-        assert_eq!(error.detail(), "setting LONG_POLL_MS must be a whole number of milliseconds, at least 1, got \"soon\"");
+        let error =
+            Settings::read(|name| (name == "LONG_POLL_MS").then(|| "soon".into())).unwrap_err();
+        assert_eq!(
+            error.detail(),
+            "setting LONG_POLL_MS must be a whole number of milliseconds, at least 1, got \"soon\""
+        );
         for (setting, text, wanted) in [
             ("OPEN_ACCESS", "yes", "`true` or `false`"),
             ("BASE_PATH", "live", "a path that begins and ends with `/`"),
             ("JURISDICTION", "mars", "one of eu, us, fedramp"),
-            ("ALLOWED_ORIGINS", "example.com/", "origins as `https://app.example.com`, separated by commas"),
+            (
+                "ALLOWED_ORIGINS",
+                "example.com/",
+                "origins as `https://app.example.com`, separated by commas",
+            ),
         ] {
             let error = Settings::read(|name| (name == setting).then(|| text.into())).unwrap_err();
             assert_eq!(error.detail(), format!("setting {setting} must be {wanted}, got {text:?}"));
@@ -237,7 +266,8 @@ mod tests {
 
     #[test]
     fn shows_no_secret() {
-        let settings = Settings::read(|name| (name == "TICKET_KEYS").then(|| "k1:hush".into())).unwrap();
+        let settings =
+            Settings::read(|name| (name == "TICKET_KEYS").then(|| "k1:hush".into())).unwrap();
         assert_eq!(settings.ticket_keys.expose(), "k1:hush");
         assert!(!format!("{settings:?}").contains("hush"));
     }

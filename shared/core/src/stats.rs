@@ -1,6 +1,7 @@
 //! Figures of a channel for its operator: its readers, its size, and counters since it woke.
 //!
-//! As JSON, or in Prometheus' text format 0.0.4. Counters live in memory and start at 0 with each wake, like those of a process that restarts.
+//! As JSON, or in Prometheus' text format 0.0.4. Counters live in memory and start at 0 with each
+//! wake, like those of a process that restarts.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -20,7 +21,8 @@ use crate::wire::Framing;
 pub enum Scope {
     /// The whole channel.
     Channel,
-    /// The instance that answers, with this random name: the channel may have readers at other instances.
+    /// The instance that answers, with this random name: the channel may have readers at other
+    /// instances.
     Instance(u32),
 }
 
@@ -33,12 +35,14 @@ pub struct Activity {
     pub drops: u64,
     /// Readers notified that events are gone.
     pub gaps: u64,
-    /// Publishes that the channel refused. Publishes refused earlier, such as those without a right, do not reach it.
+    /// Publishes that the channel refused. Publishes refused earlier, such as those without a
+    /// right, do not reach it.
     pub refusals: u64,
 }
 
 impl Activity {
-    /// Counts a request that was refused, a change or none: an append as a refusal, a reader whose offset is gone as a gap.
+    /// Counts a request that was refused, a change or none: an append as a refusal, a reader whose
+    /// offset is gone as a gap.
     pub fn count_refused(&mut self, change: Option<&Change>, error: &Error) {
         self.refusals += u64::from(matches!(change, Some(Change::Append(_))));
         self.gaps += u64::from(error.kind() == ErrorKind::OffsetGone);
@@ -72,9 +76,15 @@ impl Stats {
             Scope::Channel => ("channel", None),
             Scope::Instance(name) => ("instance", Some(format!("{name:08x}"))),
         };
-        let readers = Framing::ALL.map(|framing| (framing.transport().name(), activity.readers.get(&framing).copied().unwrap_or_default()));
+        let readers = Framing::ALL.map(|framing| {
+            (
+                framing.transport().name(),
+                activity.readers.get(&framing).copied().unwrap_or_default(),
+            )
+        });
         if !self.is_text {
-            let readers: Map<String, Value> = readers.into_iter().map(|(name, count)| (name.into(), count.into())).collect();
+            let readers: Map<String, Value> =
+                readers.into_iter().map(|(name, count)| (name.into(), count.into())).collect();
             let Activity { drops, gaps, refusals, .. } = activity;
             let mut stats = serde_json::json!({
                 "scope": scope, "readers": readers, "offset": self.offset.to_string(), "events": self.events, "storedBytes": self.stored_bytes,
@@ -87,20 +97,46 @@ impl Stats {
         }
         // Names hold no character that needs escaping.
         let instance = instance.map(|name| format!(r#",instance_id="{name}""#)).unwrap_or_default();
-        let labels = format!(r#"function="{function}",channel="{channel}",scope="{scope}"{instance}"#);
-        let mut text = String::from("# HELP tidewire_readers Readers connected now.\n# TYPE tidewire_readers gauge\n");
+        let labels =
+            format!(r#"function="{function}",channel="{channel}",scope="{scope}"{instance}"#);
+        let mut text = String::from(
+            "# HELP tidewire_readers Readers connected now.\n# TYPE tidewire_readers gauge\n",
+        );
         for (name, count) in readers {
             let _ = writeln!(text, r#"tidewire_readers{{{labels},transport="{name}"}} {count}"#);
         }
         for (name, kind, help, value) in [
-            ("published_total", "counter", "Events appended since the channel was created.", self.published),
+            (
+                "published_total",
+                "counter",
+                "Events appended since the channel was created.",
+                self.published,
+            ),
             ("events", "gauge", "Events kept.", self.events),
             ("stored_bytes", "gauge", "Bytes of the events kept.", self.stored_bytes),
-            ("drops_total", "counter", "Readers disconnected for being slow, since it woke.", activity.drops),
-            ("gaps_total", "counter", "Readers notified that events are gone, since it woke.", activity.gaps),
-            ("refusals_total", "counter", "Publishes refused by the channel, since it woke.", activity.refusals),
+            (
+                "drops_total",
+                "counter",
+                "Readers disconnected for being slow, since it woke.",
+                activity.drops,
+            ),
+            (
+                "gaps_total",
+                "counter",
+                "Readers notified that events are gone, since it woke.",
+                activity.gaps,
+            ),
+            (
+                "refusals_total",
+                "counter",
+                "Publishes refused by the channel, since it woke.",
+                activity.refusals,
+            ),
         ] {
-            let _ = writeln!(text, "# HELP tidewire_{name} {help}\n# TYPE tidewire_{name} {kind}\ntidewire_{name}{{{labels}}} {value}");
+            let _ = writeln!(
+                text,
+                "# HELP tidewire_{name} {help}\n# TYPE tidewire_{name} {kind}\ntidewire_{name}{{{labels}}} {value}"
+            );
         }
         let mut reply = json(text);
         set(&mut reply, header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
@@ -114,8 +150,19 @@ mod tests {
     use crate::http::ContentType;
 
     fn body(is_text: bool) -> String {
-        let channel = Channel { first: 3, tail: 4, dropped: 10, total: 25, ..Channel::new(1, ContentType::json()) };
-        let activity = Activity { readers: [(Framing::TidewireV1, 2), (Framing::News, 1)].into(), drops: 3, gaps: 4, refusals: 5 };
+        let channel = Channel {
+            first: 3,
+            tail: 4,
+            dropped: 10,
+            total: 25,
+            ..Channel::new(1, ContentType::json())
+        };
+        let activity = Activity {
+            readers: [(Framing::TidewireV1, 2), (Framing::News, 1)].into(),
+            drops: 3,
+            gaps: 4,
+            refusals: 5,
+        };
         let reply = Stats::of(&channel, is_text).reply("feed", "room", Scope::Channel, &activity);
         assert_eq!(reply.headers()[header::CACHE_CONTROL], "no-store");
         String::from_utf8(reply.into_body()).unwrap()
@@ -148,9 +195,15 @@ mod tests {
     fn an_instance_has_a_name() {
         let tell = |is_text| {
             let stats = Stats::of(&Channel::new(1, ContentType::json()), is_text);
-            String::from_utf8(stats.reply("feed", "room", Scope::Instance(10), &Activity::default()).into_body()).unwrap()
+            String::from_utf8(
+                stats.reply("feed", "room", Scope::Instance(10), &Activity::default()).into_body(),
+            )
+            .unwrap()
         };
-        assert!(tell(false).contains(r#""instance":"0000000a""#) && tell(false).contains(r#""scope":"instance""#));
+        assert!(
+            tell(false).contains(r#""instance":"0000000a""#)
+                && tell(false).contains(r#""scope":"instance""#)
+        );
         assert!(tell(true).contains(r#"tidewire_events{function="feed",channel="room",scope="instance",instance_id="0000000a"} 0"#));
     }
 

@@ -1,5 +1,6 @@
-//! The lines of the log, one JSON object each: they hold our own words, offsets and numbers. They hold nothing that a client sent, and thus no credential,
-//! cookie or query; a channel's name appears as a hash.
+//! The lines of the log, one JSON object each: they hold our own words, offsets and numbers. They
+//! hold nothing that a client sent, and thus no credential, cookie or query; a channel's name
+//! appears as a hash.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,7 +14,8 @@ use crate::http::RequestHead;
 use crate::request::Transport;
 use crate::settings::Settings;
 
-/// The facts about a request that are known from its start, for the line about its end or that of its connection.
+/// The facts about a request that are known from its start, for the line about its end or that of
+/// its connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     request: String,
@@ -25,17 +27,30 @@ pub struct Trace {
 
 impl Trace {
     /// A request; `id` is new for each.
-    pub fn new<F: Function>(head: &RequestHead<'_>, settings: &Settings, id: u64, now_ms: u64) -> Trace {
+    pub fn new<F: Function>(
+        head: &RequestHead<'_>,
+        settings: &Settings,
+        id: u64,
+        now_ms: u64,
+    ) -> Trace {
         let rest = head.path.strip_prefix(settings.base_path.as_str()).unwrap_or_default();
         // An address beside a channel ends with the channel's name: `-/presence/room`.
-        let name = rest.strip_prefix("-/").map_or(Some(rest), |beside| beside.split_once('/').map(|(_, name)| name));
+        let name = rest
+            .strip_prefix("-/")
+            .map_or(Some(rest), |beside| beside.split_once('/').map(|(_, name)| name));
         let channel = name.and_then(|name| ChannelName::from_path(name, F::CHANNEL_NAMES).ok());
         let transport = match head.method {
             "GET" => Transport::of(head).map_or("unknown", Transport::name),
             _ => "http",
         };
         let channel = channel.map(|channel| hash(F::NAME, channel.as_str()));
-        Trace { request: format!("{id:016x}"), function: F::NAME.into(), transport: transport.into(), channel, begun_ms: now_ms }
+        Trace {
+            request: format!("{id:016x}"),
+            function: F::NAME.into(),
+            transport: transport.into(),
+            channel,
+            begun_ms: now_ms,
+        }
     }
 
     /// The line of a refused request.
@@ -49,7 +64,8 @@ impl Trace {
         .to_string()
     }
 
-    /// The line of an ended stream or socket, covering the events between `from` and `to`; `code` as a WebSocket closes, whatever the transport.
+    /// The line of an ended stream or socket, covering the events between `from` and `to`; `code`
+    /// as a WebSocket closes, whatever the transport.
     pub fn ended(&self, from: Offset, to: Offset, code: u16, now_ms: u64) -> String {
         let Trace { request, function, transport, channel, .. } = self;
         let (from, to) = (from.to_string(), to.to_string());
@@ -67,12 +83,14 @@ impl Trace {
     }
 }
 
-/// The line of a fault of the platform or the store, with the [`hash`] of the channel if there is one.
+/// The line of a fault of the platform or the store, with the [`hash`] of the channel if there is
+/// one.
 pub fn fault(channel: Option<&str>, cause: impl ToString) -> String {
     json!({"event": "fault", "channel": channel, "cause": cause.to_string()}).to_string()
 }
 
-/// The name of a channel in the log: the beginning of the SHA-256 of `function/channel`. `printf feed/room | sha256sum` finds it, and the log does not reveal the name.
+/// The name of a channel in the log: the beginning of the SHA-256 of `function/channel`. `printf
+/// feed/room | sha256sum` finds it, and the log does not reveal the name.
 pub fn hash(function: &str, channel: &str) -> String {
     let digest = Sha256::digest(format!("{function}/{channel}"));
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -101,7 +119,13 @@ mod tests {
 
     fn trace(method: &str, path: &str, query: &str) -> Trace {
         let settings = Settings { base_path: "/feed/".into(), ..Settings::default() };
-        let head = RequestHead { method, url: "", path, query, headers: &|name| (name == "authorization").then(|| "Bearer s3cret".into()) };
+        let head = RequestHead {
+            method,
+            url: "",
+            path,
+            query,
+            headers: &|name| (name == "authorization").then(|| "Bearer s3cret".into()),
+        };
         Trace::new::<Feed>(&head, &settings, 10, 1_000)
     }
 
@@ -115,22 +139,47 @@ mod tests {
 
     #[test]
     fn an_end_tells_what_the_reader_had() {
-        let line = trace("GET", "/feed/room", "").ended(Offset::BEGINNING, Offset { epoch: 1, seq: 2 }, 3005, 2_000);
+        let line = trace("GET", "/feed/room", "").ended(
+            Offset::BEGINNING,
+            Offset { epoch: 1, seq: 2 },
+            3005,
+            2_000,
+        );
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!((&parsed["from"], &parsed["to"]), (&"-1".into(), &"000000000001_00000000000002".into()));
-        assert_eq!((&parsed["code"], &parsed["reason"], &parsed["ms"]), (&3005.into(), &"credential-expired".into(), &1_000.into()));
+        assert_eq!(
+            (&parsed["from"], &parsed["to"]),
+            (&"-1".into(), &"000000000001_00000000000002".into())
+        );
+        assert_eq!(
+            (&parsed["code"], &parsed["reason"], &parsed["ms"]),
+            (&3005.into(), &"credential-expired".into(), &1_000.into())
+        );
     }
 
     #[test]
     fn names_the_channel_wherever_it_stands_and_nothing_that_is_none() {
         let channel = |path: &str| trace("POST", path, "").channel;
-        assert_eq!([channel("/feed/-/revoke/room"), channel("/feed/%72oom")], [channel("/feed/room"), channel("/feed/room")]);
-        assert_eq!([channel("/feed/"), channel("/feed/-/a.js"), channel("/other/room"), channel("/feed/a%00b")], [None, None, None, None]);
+        assert_eq!(
+            [channel("/feed/-/revoke/room"), channel("/feed/%72oom")],
+            [channel("/feed/room"), channel("/feed/room")]
+        );
+        assert_eq!(
+            [
+                channel("/feed/"),
+                channel("/feed/-/a.js"),
+                channel("/other/room"),
+                channel("/feed/a%00b")
+            ],
+            [None, None, None, None]
+        );
         assert_eq!(channel("/feed/room").unwrap(), "874282a76dbd5af2");
     }
 
     #[test]
     fn a_fault_is_one_line_whatever_its_cause() {
-        assert_eq!(fault(None, "a \"b\"\nc"), r#"{"cause":"a \"b\"\nc","channel":null,"event":"fault"}"#);
+        assert_eq!(
+            fault(None, "a \"b\"\nc"),
+            r#"{"cause":"a \"b\"\nc","channel":null,"event":"fault"}"#
+        );
     }
 }

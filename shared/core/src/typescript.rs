@@ -1,4 +1,5 @@
-//! The wire as types of TypeScript: `UPDATE_EXPECT=1 cargo test -p tidewire-core` writes `shared/client/src/wire.ts`.
+//! The wire as types of TypeScript: `UPDATE_EXPECT=1 cargo test -p tidewire-core` writes
+//! `shared/client/src/wire.ts`.
 //!
 //! The encoders write frames without these types, so a test parses their output with the types.
 
@@ -15,18 +16,39 @@ use crate::wire::error_frame;
 
 /// A frame from the server. Ignore other types and other members: later servers may send them.
 #[derive(Deserialize, TS)]
-#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "lowercase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 #[ts(optional_fields)]
 #[expect(dead_code, reason = "read by TypeScript")]
 enum ServerFrame {
-    /// First; `offset` is the position where this connection starts. `encoding` is `base64` for channels of bytes; `ackBytes` demands an `ack` after that many characters.
-    Hello { protocol: String, offset: String, content_type: String, encoding: Option<String>, ack_bytes: Option<u64> },
+    /// First; `offset` is the position where this connection starts. `encoding` is `base64` for
+    /// channels of bytes; `ackBytes` demands an `ack` after that many characters.
+    Hello {
+        protocol: String,
+        offset: String,
+        content_type: String,
+        encoding: Option<String>,
+        ack_bytes: Option<u64>,
+    },
     /// A batch, in order; `upToDate` when nothing newer exists.
     Events { events: Vec<FrameEvent>, up_to_date: Option<bool> },
     /// The publish of this `id` is durable; `offset` is that of its event.
     Ack { id: String, offset: String },
-    /// A publish (with its `id`) or a frame was refused; nothing of it was stored. The other members give a program the facts of `detail`.
-    Error { id: Option<String>, code: String, status: u16, detail: String, retry_after_ms: Option<u64>, expected_seq: Option<u64>, epoch: Option<u64> },
+    /// A publish (with its `id`) or a frame was refused; nothing of it was stored. The other
+    /// members give a program the facts of `detail`.
+    Error {
+        id: Option<String>,
+        code: String,
+        status: u16,
+        detail: String,
+        retry_after_ms: Option<u64>,
+        expected_seq: Option<u64>,
+        epoch: Option<u64>,
+    },
     /// Events that were asked for are gone; the events that follow begin after `earliest`.
     Gap { requested: String, earliest: String },
     /// The members: with `snapshot` all of them, else those that changed.
@@ -64,7 +86,8 @@ struct FrameEvent {
 #[ts(optional_fields)]
 #[expect(dead_code, reason = "read by TypeScript")]
 enum ClientFrame {
-    /// Appends one event; `id` must have 1 to 64 bytes. The client chooses it, and `ack` or `error` returns it. With `producer` the event is stored once however often it is sent.
+    /// Appends one event; `id` must have 1 to 64 bytes. The client chooses it, and `ack` or `error`
+    /// returns it. With `producer` the event is stored once however often it is sent.
     Publish {
         id: String,
         #[ts(type = "unknown")]
@@ -101,7 +124,10 @@ fn the_client_has_these_types() {
         declaration::<ClientFrame>(),
         declaration::<FrameProducer>(),
     ];
-    let file = format!("// The wire, as PROTOCOL.md has it. Generated from shared/core/src/typescript.rs; do not edit.\n\n{}", types.join("\n"));
+    let file = format!(
+        "// The wire, as PROTOCOL.md has it. Generated from shared/core/src/typescript.rs; do not edit.\n\n{}",
+        types.join("\n")
+    );
     expect_file![absolute("../client/src/wire.ts").unwrap()].assert_eq(&file);
 }
 
@@ -118,11 +144,17 @@ fn every_frame_of_the_vectors_is_one_of_these() {
         (include_str!("../vectors/frames.json"), "publish", "answer"),
     ] {
         let file: Value = serde_json::from_str(file).unwrap();
-        let frames: Vec<&str> =
-            file[group].as_array().unwrap().iter().filter_map(|case| case["expected"][member].as_str()).filter(|frame| !frame.is_empty()).collect();
+        let frames: Vec<&str> = file[group]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|case| case["expected"][member].as_str())
+            .filter(|frame| !frame.is_empty())
+            .collect();
         assert!(!frames.is_empty(), "{group} has none");
         for frame in frames {
-            serde_json::from_str::<ServerFrame>(frame).unwrap_or_else(|error| panic!("{error}: {frame}"));
+            serde_json::from_str::<ServerFrame>(frame)
+                .unwrap_or_else(|error| panic!("{error}: {frame}"));
         }
     }
 }

@@ -1,14 +1,22 @@
 //! The arrows between the folders and the modules of this crate go one way.
 //!
-//! An import names a folder (`crate::channel::Event`) or, within a folder, a file (`super::offset::Offset`): names of the crate's root would hide a circle.
+//! An import names a folder (`crate::channel::Event`) or, within a folder, a file
+//! (`super::offset::Offset`): names of the crate's root would hide a circle.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The text of each module, by its name: `error`, `channel/offset`; the `mod.rs` of a folder by the folder's.
+/// The text of each module, by its name: `error`, `channel/offset`; the `mod.rs` of a folder by the
+/// folder's.
 type Modules = BTreeMap<String, String>;
 /// Which modules a module names.
 type Arrows = BTreeMap<String, BTreeSet<String>>;
@@ -23,7 +31,13 @@ fn modules() -> Modules {
                 folders.push(path);
                 continue;
             }
-            let name = path.strip_prefix(&src).unwrap().with_extension("").to_str().unwrap().replace('\\', "/");
+            let name = path
+                .strip_prefix(&src)
+                .unwrap()
+                .with_extension("")
+                .to_str()
+                .unwrap()
+                .replace('\\', "/");
             let name = name.strip_suffix("/mod").unwrap_or(&name).to_owned();
             // The root shows names to other crates; the types for TypeScript are a test.
             if name != "lib" && name != "typescript" {
@@ -37,7 +51,10 @@ fn modules() -> Modules {
 /// The code without comments and unit tests, which may look anywhere.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// The paths that begin with `crate::` or `super::`, each name in braces as a path of its own.
@@ -53,7 +70,11 @@ fn paths(code: &str) -> Vec<String> {
                 depth += i32::from(c == '{') - i32::from(c == '}');
                 !(c.is_alphanumeric() || "_:{}".contains(c) || depth > 0) || depth < 0
             });
-            expand("", code[at..end.map_or(code.len(), |end| at + end)].trim_end_matches(':'), &mut paths);
+            expand(
+                "",
+                code[at..end.map_or(code.len(), |end| at + end)].trim_end_matches(':'),
+                &mut paths,
+            );
         }
     }
     paths
@@ -61,7 +82,8 @@ fn paths(code: &str) -> Vec<String> {
 
 fn expand(before: &str, tree: &str, paths: &mut Vec<String>) {
     let Some((head, rest)) = tree.split_once('{') else {
-        return paths.push(format!("{before}{}", tree.trim()).trim_end_matches("::self").to_owned());
+        return paths
+            .push(format!("{before}{}", tree.trim()).trim_end_matches("::self").to_owned());
     };
     let (mut depth, mut name) = (0, String::new());
     for c in rest[..rest.rfind('}').unwrap_or(rest.len())].chars().chain([',']) {
@@ -100,7 +122,8 @@ fn target(from: &str, path: &str, modules: &Modules) -> Result<String, String> {
     let found = match (root, parts.as_slice()) {
         ("super", [file, ..]) => module(&format!("{folder}/{file}")),
         ("crate", [first, second, ..]) => {
-            let in_folder = || modules.get(*first).and_then(|text| shown(first, text).remove(*second));
+            let in_folder =
+                || modules.get(*first).and_then(|text| shown(first, text).remove(*second));
             module(&format!("{first}/{second}")).or_else(in_folder).or_else(|| module(first))
         }
         ("crate", [first]) => module(first),
@@ -127,12 +150,16 @@ fn between_folders(arrows: &Arrows) -> Arrows {
     let folder = |module: &str| module.split('/').next().unwrap_or_default().to_owned();
     let mut folders = Arrows::new();
     for (from, targets) in arrows {
-        folders.entry(folder(from)).or_default().extend(targets.iter().map(|to| folder(to)).filter(|to| *to != folder(from)));
+        folders
+            .entry(folder(from))
+            .or_default()
+            .extend(targets.iter().map(|to| folder(to)).filter(|to| *to != folder(from)));
     }
     folders
 }
 
-/// What is left when all that lead nowhere are taken away, again and again: the circles, and what leads to one.
+/// What is left when all that lead nowhere are taken away, again and again: the circles, and what
+/// leads to one.
 fn circles(arrows: &Arrows) -> Arrows {
     let mut left = arrows.clone();
     loop {
@@ -149,7 +176,11 @@ fn circles(arrows: &Arrows) -> Arrows {
 #[test]
 fn no_arrows_make_a_circle() {
     let arrows = arrows(&modules()).unwrap();
-    assert!(arrows.len() > 40, "only {} modules name another: the paths are not found", arrows.len());
+    assert!(
+        arrows.len() > 40,
+        "only {} modules name another: the paths are not found",
+        arrows.len()
+    );
     assert_eq!(circles(&arrows), Arrows::new());
     assert_eq!(circles(&between_folders(&arrows)), Arrows::new());
 }
@@ -158,8 +189,13 @@ fn no_arrows_make_a_circle() {
 fn a_folders_own_file_only_lists_what_it_shows() {
     for (name, text) in modules() {
         if modules().keys().any(|other| other.starts_with(&format!("{name}/"))) {
-            let other: Vec<_> =
-                code(&text).lines().map(str::to_owned).filter(|line| line.starts_with("fn ") || line.contains(" fn ") || line.contains("struct ")).collect();
+            let other: Vec<_> = code(&text)
+                .lines()
+                .map(str::to_owned)
+                .filter(|line| {
+                    line.starts_with("fn ") || line.contains(" fn ") || line.contains("struct ")
+                })
+                .collect();
             assert_eq!(other, Vec::<String>::new(), "{name}");
         }
     }
@@ -171,17 +207,37 @@ fn of(files: &[(&str, &str)]) -> Modules {
 
 #[test]
 fn a_circle_is_found_however_it_is_written() {
-    let folders = "pub(crate) mod page;\nmod state;\n\npub use page::{Page, Limit};\npub use state::State;\n";
+    let folders =
+        "pub(crate) mod page;\nmod state;\n\npub use page::{Page, Limit};\npub use state::State;\n";
     let found = |page: &str, state: &str, other: &str| {
-        let modules = of(&[("channel", folders), ("channel/page", page), ("channel/state", state), ("other", other)]);
-        arrows(&modules).map(|arrows| (circles(&arrows).len(), circles(&between_folders(&arrows)).len()))
+        let modules = of(&[
+            ("channel", folders),
+            ("channel/page", page),
+            ("channel/state", state),
+            ("other", other),
+        ]);
+        arrows(&modules)
+            .map(|arrows| (circles(&arrows).len(), circles(&between_folders(&arrows)).len()))
     };
     assert_eq!(found("use super::state::State;", "", "use crate::channel::Page;"), Ok((0, 0)));
-    assert_eq!(found("use super::state::State;", "use super::page::{Limit, Page};", ""), Ok((2, 0)));
+    assert_eq!(
+        found("use super::state::State;", "use super::page::{Limit, Page};", ""),
+        Ok((2, 0))
+    );
     assert_eq!(found("use super::{state};", "fn f() { super::page::g() }", ""), Ok((2, 0)));
-    assert_eq!(found("use crate::other::{self, A};", "", "use crate::channel::{Limit,\n    State};"), Ok((2, 2)));
+    assert_eq!(
+        found("use crate::other::{self, A};", "", "use crate::channel::{Limit,\n    State};"),
+        Ok((2, 2))
+    );
     // Between files none, between folders one.
     assert_eq!(found("use crate::other;", "", "use crate::channel::State;"), Ok((0, 2)));
-    assert_eq!(found("// use crate::other;", "", "use crate::channel::Page;\n#[cfg(test)]\nmod tests { use crate::channel::State; }"), Ok((0, 0)));
+    assert_eq!(
+        found(
+            "// use crate::other;",
+            "",
+            "use crate::channel::Page;\n#[cfg(test)]\nmod tests { use crate::channel::State; }"
+        ),
+        Ok((0, 0))
+    );
     assert!(found("use crate::{State, other};", "", "").unwrap_err().contains("`crate::State`"));
 }

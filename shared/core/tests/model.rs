@@ -1,7 +1,14 @@
-//! Random histories of a channel against a ten-line model: whoever follows the offsets, on any transport and in any order of transports, gets each
-//! event that is kept exactly once and in order, or one gap.
+//! Random histories of a channel against a ten-line model: whoever follows the offsets, on any
+//! transport and in any order of transports, gets each event that is kept exactly once and in
+//! order, or one gap.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod memory;
 mod sse_decoder;
@@ -29,7 +36,9 @@ struct Model {
 
 impl Model {
     fn retain(&mut self, now_ms: u64) {
-        let bytes = |events: &[(Value, u64)]| events.iter().map(|(data, _)| data.to_string().len()).sum::<usize>();
+        let bytes = |events: &[(Value, u64)]| {
+            events.iter().map(|(data, _)| data.to_string().len()).sum::<usize>()
+        };
         while let [(_, at_ms), newer @ ..] = &self.events[self.dropped..] {
             let kept = &self.events[self.dropped..];
             let too_many = kept.len() > MAX_EVENTS || bytes(kept) > MAX_BYTES;
@@ -72,7 +81,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A client: the offset it keeps, and which events of which channel lie before it; none are at `-1`. Where it found no channel, none of any channel do.
+/// A client: the offset it keeps, and which events of which channel lie before it; none are at
+/// `-1`. Where it found no channel, none of any channel do.
 struct Reader {
     offset: String,
     before: Option<(u64, usize)>,
@@ -89,17 +99,29 @@ struct Got {
 }
 
 fn ask(method: &str, query: &str, headers: &[(&str, &str)], body: &str) -> Ask {
-    let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    Ask { method: method.into(), path: "/demo-model".into(), query: query.into(), headers, body: body.into(), frames: Vec::new() }
+    let headers =
+        headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    Ask {
+        method: method.into(),
+        path: "/demo-model".into(),
+        query: query.into(),
+        headers,
+        body: body.into(),
+        frames: Vec::new(),
+    }
 }
 
 fn read(server: &mut Memory, transport: Transport, offset: &str) -> Got {
     let answer = server.fetch(&match transport {
         Transport::Poll => ask("GET", &format!("offset={offset}"), &[], ""),
         Transport::LongPoll => ask("GET", &format!("live=long-poll&offset={offset}"), &[], ""),
-        Transport::EventSource => ask("GET", "", &[("accept", "text/event-stream"), ("last-event-id", offset)], ""),
+        Transport::EventSource => {
+            ask("GET", "", &[("accept", "text/event-stream"), ("last-event-id", offset)], "")
+        }
         Transport::DurableSse => ask("GET", &format!("live=sse&offset={offset}"), &[], ""),
-        Transport::WebSocket => ask("GET", &format!("offset={offset}"), &[("upgrade", "websocket")], ""),
+        Transport::WebSocket => {
+            ask("GET", &format!("offset={offset}"), &[("upgrade", "websocket")], "")
+        }
     });
     match transport {
         Transport::Poll | Transport::LongPoll => polled(&answer),

@@ -1,6 +1,12 @@
 //! The shared vectors against the core, on the smallest adapter there is.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod described;
 mod memory;
@@ -15,8 +21,9 @@ use serde_json::{Map, Value};
 use sse_decoder::{Decoded, Decoder};
 use tidewire_core::sse::{HEARTBEAT, encode_event};
 use tidewire_core::{
-    Channel, ChannelName, ClientFrame, CloseCode, ContentType, Creation, Event, Framing, Function, Gap, Grant, Identity, Moment, NameShape, Policy, Polling,
-    Presence, ProducerState, Rate, Retention, Right, Rights, Settings, StreamLife, Turn, ack_frame, decide_publish, error_frame,
+    Channel, ChannelName, ClientFrame, CloseCode, ContentType, Creation, Event, Framing, Function,
+    Gap, Grant, Identity, Moment, NameShape, Policy, Polling, Presence, ProducerState, Rate,
+    Retention, Right, Rights, Settings, StreamLife, Turn, ack_frame, decide_publish, error_frame,
 };
 
 /// Like `functions/streams`.
@@ -27,7 +34,10 @@ impl Function for Streams {
     const CHANNEL_NAMES: NameShape = NameShape::Path;
 
     fn policy(settings: &Settings) -> Policy {
-        Policy { max_event_bytes: settings.max_body_bytes, ..Policy::new(Creation::OnPut, settings) }
+        Policy {
+            max_event_bytes: settings.max_body_bytes,
+            ..Policy::new(Creation::OnPut, settings)
+        }
     }
 
     fn authorize(identity: &Identity, channel: &ChannelName, settings: &Settings) -> Rights {
@@ -89,8 +99,17 @@ fn text(value: &Value) -> Vec<u8> {
     match (value, value.get("hex")) {
         (Value::String(text), _) => text.clone().into(),
         (Value::Array(parts), _) => parts.iter().flat_map(text).collect(),
-        (_, Some(hex)) => hex.as_str().unwrap().split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect(),
-        _ => value["repeat"].as_str().unwrap().repeat(value["times"].as_u64().unwrap() as usize).into(),
+        (_, Some(hex)) => hex
+            .as_str()
+            .unwrap()
+            .split(' ')
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect(),
+        _ => value["repeat"]
+            .as_str()
+            .unwrap()
+            .repeat(value["times"].as_u64().unwrap() as usize)
+            .into(),
     }
 }
 
@@ -101,8 +120,13 @@ fn string(value: &Value) -> String {
 /// Members that are not expected may be there too; in an array nothing may.
 fn includes(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
-        (Value::Object(actual), Value::Object(expected)) => expected.iter().all(|(name, value)| actual.get(name).is_some_and(|found| includes(found, value))),
-        (Value::Array(actual), Value::Array(expected)) => actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, e)| includes(a, e)),
+        (Value::Object(actual), Value::Object(expected)) => expected
+            .iter()
+            .all(|(name, value)| actual.get(name).is_some_and(|found| includes(found, value))),
+        (Value::Array(actual), Value::Array(expected)) => {
+            actual.len() == expected.len()
+                && actual.iter().zip(expected).all(|(a, e)| includes(a, e))
+        }
         _ => actual == expected,
     }
 }
@@ -111,21 +135,28 @@ fn includes(actual: &Value, expected: &Value) -> bool {
 fn http() {
     for case in cases(include_str!("../vectors/http.json"), "cases") {
         let id = case["id"].as_str().unwrap();
-        let settings = Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
+        let settings =
+            Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
         let mut server = match case["function"].as_str().unwrap() {
             "chat" => Memory::new::<Chat>(settings),
             "feed" => Memory::new::<Feed>(settings),
             "status" => Memory::new::<Status>(settings),
             _ => Memory::new::<Streams>(settings),
         };
-        let mut saved = HashMap::from([("name".to_owned(), "demo-vector".to_owned()), ("channel".to_owned(), "http://tidewire.test/demo-vector".to_owned())]);
+        let mut saved = HashMap::from([
+            ("name".to_owned(), "demo-vector".to_owned()),
+            ("channel".to_owned(), "http://tidewire.test/demo-vector".to_owned()),
+        ]);
         for (number, step) in case["steps"].as_array().unwrap().iter().enumerate() {
-            let filled = saved.iter().fold(step.to_string(), |step, (name, value)| step.replace(&format!("{{{name}}}"), &value.replace('"', "\\\"")));
+            let filled = saved.iter().fold(step.to_string(), |step, (name, value)| {
+                step.replace(&format!("{{{name}}}"), &value.replace('"', "\\\""))
+            });
             let step: Value = serde_json::from_str(&filled).unwrap();
             server.now_ms += 1 + step["afterMs"].as_u64().unwrap_or(0);
             let ask = ask(&step["request"]);
             let answer = server.fetch(&ask);
-            let outcome = check(&answer, step["expected"].as_object().unwrap()).and_then(|()| described(&ask, &answer));
+            let outcome = check(&answer, step["expected"].as_object().unwrap())
+                .and_then(|()| described(&ask, &answer));
             outcome.unwrap_or_else(|wrong| panic!("{id}, step {number}: {wrong}\n{answer:?}"));
             for (name, header) in step["save"].as_object().into_iter().flatten() {
                 saved.insert(name.clone(), answer.headers[header.as_str().unwrap()].clone());
@@ -140,7 +171,12 @@ fn ask(request: &Value) -> Ask {
         method: word("method"),
         path: format!("/{}", request["path"].as_str().unwrap_or("demo-vector")),
         query: word("query"),
-        headers: request["headers"].as_object().into_iter().flatten().map(|(name, value)| (name.clone(), string(value))).collect(),
+        headers: request["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), string(value)))
+            .collect(),
         body: request.get("body").map(text).unwrap_or_default(),
         frames: request["frames"].as_array().into_iter().flatten().map(Value::to_string).collect(),
     }
@@ -152,22 +188,33 @@ fn check(answer: &Answer, expected: &Map<String, Value>) -> Result<(), String> {
     for (name, value) in expected {
         let holds = match name.as_str() {
             "status" => value == answer.status,
-            "headers" => value.as_object().unwrap().iter().all(|(name, value)| match (answer.headers.get(name), value) {
-                (found, Value::Null) => found.is_none(),
-                (found, Value::String(value)) => found == Some(value),
-                (found, part) => found.is_some_and(|found| found.contains(part["contains"].as_str().unwrap())),
+            "headers" => value.as_object().unwrap().iter().all(|(name, value)| {
+                match (answer.headers.get(name), value) {
+                    (found, Value::Null) => found.is_none(),
+                    (found, Value::String(value)) => found == Some(value),
+                    (found, part) => found
+                        .is_some_and(|found| found.contains(part["contains"].as_str().unwrap())),
+                }
             }),
             "body" => answer.body == text(value),
             "bodyContains" => in_order(&shown, value),
             "json" => json == *value,
             "problem" => {
-                let is_told = answer.headers["content-type"] == "application/problem+json" && !json["detail"].as_str().unwrap().is_empty();
-                is_told && json["type"] == format!("urn:tidewire:{}", value.as_str().unwrap()) && json["status"] == answer.status
+                let is_told = answer.headers["content-type"] == "application/problem+json"
+                    && !json["detail"].as_str().unwrap().is_empty();
+                is_told
+                    && json["type"] == format!("urn:tidewire:{}", value.as_str().unwrap())
+                    && json["status"] == answer.status
             }
             "earliest" => json["earliest"] == *value,
             "frames" => {
-                let mut frames = answer.frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
-                value.as_array().unwrap().iter().all(|expected| frames.any(|frame| includes(&frame, expected)))
+                let mut frames =
+                    answer.frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
+                value
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|expected| frames.any(|frame| includes(&frame, expected)))
             }
             "close" => answer.close.is_some_and(|code| value == code),
             other => panic!("the runner does not know {other:?}"),
@@ -207,9 +254,18 @@ fn sse_decodes() {
     for case in cases(include_str!("../vectors/sse.json"), "decode") {
         let mut decoder = Decoder::new();
         let chunks = case["given"]["chunks"].as_array().unwrap();
-        let found: Vec<_> = chunks.iter().flat_map(|chunk| decoder.push(&text(chunk))).map(|event| (event.event, event.data, event.last_event_id)).collect();
+        let found: Vec<_> = chunks
+            .iter()
+            .flat_map(|chunk| decoder.push(&text(chunk)))
+            .map(|event| (event.event, event.data, event.last_event_id))
+            .collect();
         let events = case["expected"]["events"].as_array().unwrap();
-        let expected: Vec<_> = events.iter().map(|event| (string(&event["event"]), string(&event["data"]), string(&event["lastEventId"]))).collect();
+        let expected: Vec<_> = events
+            .iter()
+            .map(|event| {
+                (string(&event["event"]), string(&event["data"]), string(&event["lastEventId"]))
+            })
+            .collect();
         assert_eq!(found, expected, "{}", case["id"]);
         assert_eq!(decoder.retry_ms(), case["expected"]["retry"].as_u64(), "{}", case["id"]);
     }
@@ -218,7 +274,12 @@ fn sse_decodes() {
 fn channel(given: &Value) -> Channel {
     let number = |name: &str, default| given[name].as_u64().unwrap_or(default);
     let content_type = ContentType::parse(given["contentType"].as_str().unwrap()).unwrap();
-    Channel { first: number("first", 1), tail: number("tail", 0), closed: given["closed"] == true, ..Channel::new(number("epoch", 0), content_type) }
+    Channel {
+        first: number("first", 1),
+        tail: number("tail", 0),
+        closed: given["closed"] == true,
+        ..Channel::new(number("epoch", 0), content_type)
+    }
 }
 
 fn events(given: &Value) -> (u64, Vec<Event>) {
@@ -236,7 +297,8 @@ fn gap(given: &Value) -> Gap {
 fn frames_of_events() {
     for case in cases(include_str!("../vectors/frames.json"), "events") {
         let (after, events) = events(&case["given"]);
-        let frame = Framing::TidewireV1.batch(&channel(&case["given"]["channel"]), after, &events, 0);
+        let frame =
+            Framing::TidewireV1.batch(&channel(&case["given"]["channel"]), after, &events, 0);
         assert_eq!(frame, string(&case["expected"]["frame"]), "{}", case["id"]);
     }
 }
@@ -249,7 +311,9 @@ fn frames_of_clients() {
         let (id, expected) = (&case["id"], &case["expected"]);
         let channel = channel(&case["given"]["channel"]);
         let refused = match ClientFrame::parse(&string(&case["given"]["frame"])) {
-            Err(error) => serde_json::json!({"code": error.kind().code(), "closeCode": error.close_code().number()}),
+            Err(error) => {
+                serde_json::json!({"code": error.kind().code(), "closeCode": error.close_code().number()})
+            }
             Ok(ClientFrame::Presence { .. }) => panic!("{id} publishes nothing"),
             Ok(ClientFrame::Ack { offset }) => {
                 assert_eq!(offset.to_string(), string(&expected["acknowledged"]), "{id}");
@@ -263,19 +327,40 @@ fn frames_of_clients() {
                 });
                 let mut tallies = policy.tallies(&Grant::default(), producer.as_ref());
                 tallies.iter_mut().for_each(|tally| tally.known = known);
-                let decided = decide_publish(&data, &Grant::default(), producer.as_ref(), Some(&channel), &tallies, &policy, moment);
+                let decided = decide_publish(
+                    &data,
+                    &Grant::default(),
+                    producer.as_ref(),
+                    Some(&channel),
+                    &tallies,
+                    &policy,
+                    moment,
+                );
                 let answer = match &decided {
                     Err(error) => error_frame(Some(&name), error),
-                    Ok(commit) => ack_frame(&name, commit.as_ref().map_or(&channel, |commit| &commit.channel).tail_offset()),
+                    Ok(commit) => ack_frame(
+                        &name,
+                        commit.as_ref().map_or(&channel, |commit| &commit.channel).tail_offset(),
+                    ),
                 };
-                let stored = decided.as_ref().ok().and_then(Option::as_ref).map(|commit| commit.rows[0].event.data.clone());
+                let stored = decided
+                    .as_ref()
+                    .ok()
+                    .and_then(Option::as_ref)
+                    .map(|commit| commit.rows[0].event.data.clone());
                 assert_eq!(stored, expected.get("stored").map(text), "{id}");
                 if let Some(members) = expected.get("answerHas") {
-                    assert!(includes(&serde_json::from_str(&answer).unwrap(), members), "{id}: {answer}");
+                    assert!(
+                        includes(&serde_json::from_str(&answer).unwrap(), members),
+                        "{id}: {answer}"
+                    );
                 } else if decided.is_ok() {
                     assert_eq!(answer, string(&expected["answer"]), "{id}");
                 }
-                decided.err().map_or(Value::Null, |error| serde_json::json!({"code": error.kind().code(), "id": name}))
+                decided.err().map_or(
+                    Value::Null,
+                    |error| serde_json::json!({"code": error.kind().code(), "id": name}),
+                )
             }
         };
         assert_eq!(refused, expected["error"], "{id}");
@@ -284,7 +369,11 @@ fn frames_of_clients() {
 
 #[test]
 fn framing() {
-    let names = [(Framing::TidewireV1, "tidewire.v1"), (Framing::EventSource, "event-source"), (Framing::DurableSse, "durable-sse")];
+    let names = [
+        (Framing::TidewireV1, "tidewire.v1"),
+        (Framing::EventSource, "event-source"),
+        (Framing::DurableSse, "durable-sse"),
+    ];
     // `News` never leaves the server: its form is tested beside it.
     assert_eq!(names.len() + 1, Framing::ALL.len());
     for case in cases(include_str!("../vectors/framing.json"), "cases") {
@@ -308,10 +397,18 @@ fn framing() {
                 Some(framing.batch(&channel, after, &events, number(&given["cursor"])))
             } else {
                 let end = framing.end(&channel);
-                assert_eq!(serde_json::json!({"code": end.code.number(), "reason": end.reason}), given["closing"]);
+                assert_eq!(
+                    serde_json::json!({"code": end.code.number(), "reason": end.reason}),
+                    given["closing"]
+                );
                 Some(end.frame)
             };
-            assert_eq!(sent.as_deref(), case["expected"][name].as_str(), "{} in {name}", case["id"]);
+            assert_eq!(
+                sent.as_deref(),
+                case["expected"][name].as_str(),
+                "{} in {name}",
+                case["id"]
+            );
         }
     }
 }
@@ -319,7 +416,10 @@ fn framing() {
 #[test]
 fn a_reader_that_is_cut_off_before_its_first_event_knows_where_it_was() {
     let channel = Channel { first: 3, tail: 7, ..Channel::new(9, ContentType::json()) };
-    let (here, lost) = (channel.offset(7).to_string(), Gap { requested: channel.offset(1), earliest: channel.offset(2) });
+    let (here, lost) = (
+        channel.offset(7).to_string(),
+        Gap { requested: channel.offset(1), earliest: channel.offset(2) },
+    );
     let decoded = |gap| {
         let mut decoder = Decoder::new();
         let mut opening = Framing::EventSource.greeting(&channel, 7, gap, 2_000, 0, None).unwrap();
@@ -328,10 +428,21 @@ fn a_reader_that_is_cut_off_before_its_first_event_knows_where_it_was() {
         decoder.push(opening.as_bytes())
     };
     // The first event that is dispatched tells which id was there before it.
-    assert_eq!(decoded(None)[0], Decoded { event: "message".into(), data: "x".into(), last_event_id: here });
+    assert_eq!(
+        decoded(None)[0],
+        Decoded { event: "message".into(), data: "x".into(), last_event_id: here }
+    );
     let told = decoded(Some(lost));
-    assert_eq!((told[0].event.as_str(), &told[0].last_event_id), ("gap", &lost.earliest.to_string()));
-    assert!(!Framing::EventSource.greeting(&channel, 7, Some(lost), 2_000, 0, None).unwrap().contains("id:"));
+    assert_eq!(
+        (told[0].event.as_str(), &told[0].last_event_id),
+        ("gap", &lost.earliest.to_string())
+    );
+    assert!(
+        !Framing::EventSource
+            .greeting(&channel, 7, Some(lost), 2_000, 0, None)
+            .unwrap()
+            .contains("id:")
+    );
 }
 
 fn encoded(id: &str, data: &str) -> String {
@@ -364,9 +475,19 @@ proptest! {
 fn stream_life() {
     for case in cases(include_str!("../vectors/stream-life.json"), "cases") {
         let id = &case["id"];
-        let framing = if case["framing"] == "event-source" { Framing::EventSource } else { Framing::DurableSse };
-        let settings = Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
-        let mut life = StreamLife::new(framing, Grant { until_ms: case["untilMs"].as_u64(), ..Grant::default() }, &settings, 0);
+        let framing = if case["framing"] == "event-source" {
+            Framing::EventSource
+        } else {
+            Framing::DurableSse
+        };
+        let settings =
+            Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
+        let mut life = StreamLife::new(
+            framing,
+            Grant { until_ms: case["untilMs"].as_u64(), ..Grant::default() },
+            &settings,
+            0,
+        );
         for step in case["steps"].as_array().unwrap() {
             let now_ms = step["atMs"].as_u64().unwrap();
             for _ in 0..step["sent"].as_u64().unwrap_or(0) {

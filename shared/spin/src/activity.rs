@@ -1,4 +1,5 @@
-//! The counters of this instance for each channel. An instance serves few requests before another replaces it, so nothing is ever removed.
+//! The counters of this instance for each channel. An instance serves few requests before another
+//! replaces it, so nothing is ever removed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,7 +16,8 @@ thread_local! {
 
 /// Increments a counter of the channel.
 pub(crate) fn count(store: &Store, count: impl FnOnce(&mut Activity)) {
-    ACTIVITIES.with_borrow_mut(|activities| count(activities.entry(store.name().into()).or_default()));
+    ACTIVITIES
+        .with_borrow_mut(|activities| count(activities.entry(store.name().into()).or_default()));
 }
 
 /// The name that distinguishes this instance from others.

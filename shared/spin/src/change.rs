@@ -1,6 +1,10 @@
-//! A change of a channel: an append, its making, its end, the erasure of an event. And what members say of themselves.
+//! A change of a channel: an append, its making, its end, the erasure of an event. And what members
+//! say of themselves.
 
-use tidewire_core::{Change, ChangeDecision, Commit, Error, Grant, Member, Moment, Policy, Presence, Reply, Write, decide_change, presence_reply};
+use tidewire_core::{
+    Change, ChangeDecision, Commit, Error, Grant, Member, Moment, Policy, Presence, Reply, Write,
+    decide_change, presence_reply,
+};
 
 use crate::access::{check_access, slide};
 use crate::activity::count;
@@ -16,8 +20,15 @@ pub(crate) fn moment(look: &Look) -> Moment {
 }
 
 /// Carries out a change, and counts the publishes that are refused.
-pub(crate) async fn carry_out(store: &Store, change: &Change, grant: &Grant, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
-    // A publish whose publisher the channel keeps something of writes that in any case: it is decided once, under the lock.
+pub(crate) async fn carry_out(
+    store: &Store,
+    change: &Change,
+    grant: &Grant,
+    body: &[u8],
+    policy: &Policy,
+) -> Result<Reply, Error> {
+    // A publish whose publisher the channel keeps something of writes that in any case: it is
+    // decided once, under the lock.
     let changed = if change.tallies(grant, policy).is_empty() {
         write_or_lock(store, change, grant, body, policy).await
     } else {
@@ -29,8 +40,15 @@ pub(crate) async fn carry_out(store: &Store, change: &Change, grant: &Grant, bod
     changed
 }
 
-/// Decides on the channel as it is, writes if it still is so, and decides again under the lock if it is not.
-async fn write_or_lock(store: &Store, change: &Change, grant: &Grant, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
+/// Decides on the channel as it is, writes if it still is so, and decides again under the lock if
+/// it is not.
+async fn write_or_lock(
+    store: &Store,
+    change: &Change,
+    grant: &Grant,
+    body: &[u8],
+    policy: &Policy,
+) -> Result<Reply, Error> {
     let mut look = store.load().await.map_err(internal)?;
     let connection = shared().await.map_err(internal)?;
     check_access(&connection, store, &look, grant).await?;
@@ -55,7 +73,13 @@ async fn write_or_lock(store: &Store, change: &Change, grant: &Grant, body: &[u8
 }
 
 /// Takes the write lock, decides and writes.
-async fn write_locked(store: &Store, change: &Change, grant: &Grant, body: &[u8], policy: &Policy) -> Result<Reply, Error> {
+async fn write_locked(
+    store: &Store,
+    change: &Change,
+    grant: &Grant,
+    body: &[u8],
+    policy: &Policy,
+) -> Result<Reply, Error> {
     let (transaction, mut look) = store.lock().await.map_err(internal)?;
     let connection = transaction.connection();
     let mut has_slid = false;
@@ -64,12 +88,16 @@ async fn write_locked(store: &Store, change: &Change, grant: &Grant, body: &[u8]
         if matches!(change, Change::Append(_)) {
             has_slid = slide(connection, store, &mut look, None).await?;
         }
-        let tallies = store.known(connection, &look, change.tallies(grant, policy)).await.map_err(internal)?;
+        let tallies = store
+            .known(connection, &look, change.tallies(grant, policy))
+            .await
+            .map_err(internal)?;
         match decide_change(change, grant, body, look.channel(), &tallies, policy, moment(&look))? {
             ChangeDecision::Write(write) => Ok(write),
             ChangeDecision::Erase(plan) => {
                 let event = store.event(&transaction, &look, plan.seq).await.map_err(internal)?;
-                let channel = look.channel().ok_or_else(|| internal("an erasure without a channel"))?;
+                let channel =
+                    look.channel().ok_or_else(|| internal("an erasure without a channel"))?;
                 plan.decide(channel, event, moment(&look))
             }
         }
@@ -78,7 +106,8 @@ async fn write_locked(store: &Store, change: &Change, grant: &Grant, body: &[u8]
         Ok(write) => write,
         Err(error) => {
             // A sliding TTL begins again whatever is decided, as without the lock.
-            let ended = if has_slid { transaction.commit().await } else { transaction.roll_back().await };
+            let ended =
+                if has_slid { transaction.commit().await } else { transaction.roll_back().await };
             ended.map_err(internal)?;
             return Err(error);
         }
@@ -107,20 +136,29 @@ async fn write_locked(store: &Store, change: &Change, grant: &Grant, body: &[u8]
     Ok(reply)
 }
 
-/// Takes what a member says of itself, if it says anything, and answers with those present. Two that join at the same moment may pass the limit by one.
-pub(crate) async fn members(store: &Store, presence: Presence, said: Option<Member>) -> Result<Reply, Error> {
+/// Takes what a member says of itself, if it says anything, and answers with those present. Two
+/// that join at the same moment may pass the limit by one.
+pub(crate) async fn members(
+    store: &Store,
+    presence: Presence,
+    said: Option<Member>,
+) -> Result<Reply, Error> {
     let now_ms = now_ms();
     let mut members = tidewire_core::members_at(&store.leases().await.map_err(internal)?, now_ms);
     if let Some(said) = said {
         let is_news = presence.update(&mut members, &said)?;
         if is_news || said.state.is_some() {
-            store.put_member(&said, is_news, now_ms + presence.lease_ms, now_ms).await.map_err(internal)?;
+            store
+                .put_member(&said, is_news, now_ms + presence.lease_ms, now_ms)
+                .await
+                .map_err(internal)?;
         }
     }
     Ok(presence_reply(&members))
 }
 
-/// Now and then, since each cut is a write of its own. A failure keeps more than it should, which the next cut mends.
+/// Now and then, since each cut is a write of its own. A failure keeps more than it should, which
+/// the next cut mends.
 async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
     let channel = &commit.channel;
     if channel.is_due(commit.rows.len() as u64) && policy.retention.is_exceeded(channel, now_ms()) {

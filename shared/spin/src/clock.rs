@@ -14,7 +14,8 @@ pub(crate) fn elapsed() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
 }
 
-/// Sleeps to the next multiple of the interval and returns it: every stream of the instance wakes at the same ticks.
+/// Sleeps to the next multiple of the interval and returns it: every stream of the instance wakes
+/// at the same ticks.
 pub(crate) async fn next_tick(interval: Duration) -> Duration {
     let interval = interval_ns(interval);
     let tick = (monotonic_clock::now() / interval + 1) * interval;

@@ -10,11 +10,13 @@ use crate::complain::complain;
 /// A row, by position.
 pub(crate) type Row = Vec<Value>;
 
-/// Version of the tables below; a store of a newer version is refused, because this code cannot know its form.
+/// Version of the tables below; a store of a newer version is refused, because this code cannot
+/// know its form.
 const SCHEMA_VERSION: u64 = 3;
 
-/// `store` has one row: the version, and the newest epoch of a deleted channel, so that the next channel gets a higher one. An append writes only its events. A
-/// channel's own row is written when something else changes, or when no event is left to give tail and total.
+/// `store` has one row: the version, and the newest epoch of a deleted channel, so that the next
+/// channel gets a higher one. An append writes only its events. A channel's own row is written when
+/// something else changes, or when no event is left to give tail and total.
 const SCHEMA: [&str; 8] = [
     "CREATE TABLE IF NOT EXISTS channels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -54,12 +56,13 @@ const SCHEMA: [&str; 8] = [
     "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 3, 0)",
 ];
 
-/// Holds only channels that expire, so that others cost nothing and the sweep finds the first at once.
+/// Holds only channels that expire, so that others cost nothing and the sweep finds the first at
+/// once.
 const EXPIRY: &str = "CREATE INDEX IF NOT EXISTS channels_expiry ON channels (coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000))
     WHERE coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000) IS NOT NULL";
 
-/// Keyed by name, not by `channels.id`: a channel without events may have members. A member that left stays for a lease, without a state, so that versions
-/// only increase.
+/// Keyed by name, not by `channels.id`: a channel without events may have members. A member that
+/// left stays for a lease, without a state, so that versions only increase.
 const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
     channel TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -69,8 +72,9 @@ const PRESENCE: &str = "CREATE TABLE IF NOT EXISTS presence (
     PRIMARY KEY (channel, id)
 ) WITHOUT ROWID";
 
-/// Keyed by name: creating a channel again does not restore access. `of` is the revoked ticket or user, as JSON. No two revocations of a channel have the same time, so the
-/// newest time shows whether there is a new one.
+/// Keyed by name: creating a channel again does not restore access. `of` is the revoked ticket or
+/// user, as JSON. No two revocations of a channel have the same time, so the newest time shows
+/// whether there is a new one.
 const REVOCATIONS: &str = "CREATE TABLE IF NOT EXISTS revocations (
     channel TEXT NOT NULL,
     until_ms INTEGER NOT NULL,
@@ -95,7 +99,8 @@ const UPGRADE: [&str; 9] = [
 const UPGRADE_TO_3: [&str; 2] = [REVOCATIONS, "UPDATE store SET schema_version = 3"];
 
 thread_local! {
-    /// For single statements. Shared by the requests of the instance: they may interleave between statements, never within one.
+    /// For single statements. Shared by the requests of the instance: they may interleave between
+    /// statements, never within one.
     static SHARED: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
     /// For transactions, each used by one request at a time.
     static IDLE: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
@@ -104,8 +109,13 @@ thread_local! {
 /// Most connections kept for transactions: as many as requests run at once in an instance.
 const MAX_IDLE: usize = 16;
 
-/// Runs one statement and returns its rows, after the statement completed: a row can arrive before an error.
-pub(crate) async fn execute(connection: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+/// Runs one statement and returns its rows, after the statement completed: a row can arrive before
+/// an error.
+pub(crate) async fn execute(
+    connection: &Connection,
+    statement: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, Error> {
     let rows = connection.execute(statement, values).await?.collect().await?;
     Ok(rows.into_iter().map(|row| row.values).collect())
 }
@@ -116,12 +126,14 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
         return Ok(connection);
     }
     let connection = Rc::new(Connection::open_default().await?);
-    // With it readers continue while a writer writes. The file keeps the mode; if another instance sets it now, this may fail.
+    // With it readers continue while a writer writes. The file keeps the mode; if another instance
+    // sets it now, this may fail.
     if let Err(cause) = execute(&connection, "PRAGMA journal_mode = WAL", vec![]).await {
         complain(None, format!("the journal mode was not changed: {cause}"));
     }
     // The last of the tables: if it exists, all exist.
-    let tables = execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;
+    let tables =
+        execute(&connection, "SELECT 1 FROM sqlite_master WHERE name = 'store'", vec![]).await?;
     if tables.is_empty() {
         let transaction = Transaction::begin().await?;
         for statement in SCHEMA {
@@ -144,7 +156,11 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
     }
     match version(&connection).await? {
         SCHEMA_VERSION => {}
-        version => return Err(Error::Io(format!("the store has schema {version}, this code supports at most {SCHEMA_VERSION}; nothing was changed"))),
+        version => {
+            return Err(Error::Io(format!(
+                "the store has schema {version}, this code supports at most {SCHEMA_VERSION}; nothing was changed"
+            )));
+        }
     }
     SHARED.set(Some(Rc::clone(&connection)));
     Ok(connection)
@@ -152,11 +168,14 @@ pub(crate) async fn shared() -> Result<Rc<Connection>, Error> {
 
 async fn version(connection: &Connection) -> Result<u64, Error> {
     let rows = execute(connection, "SELECT schema_version FROM store", vec![]).await?;
-    rows.first().and_then(|row| row.first()).and_then(integer).ok_or_else(|| Error::Io("the store did not return its schema version".into()))
+    rows.first()
+        .and_then(|row| row.first())
+        .and_then(integer)
+        .ok_or_else(|| Error::Io("the store did not return its schema version".into()))
 }
 
-/// A transaction that holds the database's write lock from its beginning. If it is dropped without [`commit`](Transaction::commit), it is rolled back, together with its
-/// connection.
+/// A transaction that holds the database's write lock from its beginning. If it is dropped without
+/// [`commit`](Transaction::commit), it is rolled back, together with its connection.
 pub(crate) struct Transaction {
     connection: Connection,
 }
@@ -172,7 +191,11 @@ impl Transaction {
         Ok(Transaction { connection })
     }
 
-    pub(crate) async fn execute(&self, statement: &str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn execute(
+        &self,
+        statement: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Error> {
         execute(&self.connection, statement, values).await
     }
 

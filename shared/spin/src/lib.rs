@@ -1,8 +1,9 @@
 //! Tidewire on Spin.
 //!
-//! No instance learns what another instance stored, and within an instance one request must never wake another: that would trap both.
-//! So the log in SQLite is the only truth, and every reader is "read after a position". All streams of an instance sleep until a common
-//! tick; the first to wake reads the store for all of them. Empty on other targets than WASI.
+//! No instance learns what another instance stored, and within an instance one request must never
+//! wake another: that would trap both. So the log in SQLite is the only truth, and every reader is
+//! "read after a position". All streams of an instance sleep until a common tick; the first to wake
+//! reads the store for all of them. Empty on other targets than WASI.
 #![cfg(target_os = "wasi")]
 
 mod access;

@@ -1,4 +1,5 @@
-//! The keys of the provider of tokens, kept in the store: an instance lives for seconds, and each would fetch them again.
+//! The keys of the provider of tokens, kept in the store: an instance lives for seconds, and each
+//! would fetch them again.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,7 +18,8 @@ use crate::complain::complain;
 use crate::database::{Row, execute, integer, number, shared};
 use crate::respond::internal;
 
-/// Beside the schema of channels, because it is only a cache: one row, created when it is first needed.
+/// Beside the schema of channels, because it is only a cache: one row, created when it is first
+/// needed.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS provider_keys (
     url TEXT PRIMARY KEY,
     keys TEXT,
@@ -26,7 +28,8 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS provider_keys (
     is_asking INTEGER NOT NULL
 ) WITHOUT ROWID";
 
-/// How often a request checks whether another request has received the keys. It cannot be woken: that would trap the instance.
+/// How often a request checks whether another request has received the keys. It cannot be woken:
+/// that would trap the instance.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Default)]
@@ -40,7 +43,8 @@ thread_local! {
     static KNOWN: RefCell<Known> = RefCell::default();
 }
 
-/// The keys, as [`KeyCache`] plans: one request of the application fetches them, while the others wait or use the stored keys.
+/// The keys, as [`KeyCache`] plans: one request of the application fetches them, while the others
+/// wait or use the stored keys.
 pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkSet>, Error> {
     let mut known = KNOWN.with_borrow(Clone::clone);
     let mut is_new = false;
@@ -50,7 +54,10 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
             // Another instance may have newer keys.
             _ if !is_new => {}
             (Plan::Use | Plan::Refuse, _) => {
-                return Err(Error::new(ErrorKind::KeysUnavailable, "the keys at JWKS_URL are unavailable: retry in a few seconds"));
+                return Err(Error::new(
+                    ErrorKind::KeysUnavailable,
+                    "the keys at JWKS_URL are unavailable: retry in a few seconds",
+                ));
             }
             (Plan::Wait, _) => pause(LOOK_EVERY).await,
             (Plan::Ask, _) => {
@@ -72,7 +79,12 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
 async fn load(url: &str) -> Result<Known, StoreError> {
     let connection = shared().await?;
     execute(&connection, TABLE, vec![]).await?;
-    let rows = execute(&connection, "SELECT keys, fetched_ms, asked_ms, is_asking FROM provider_keys WHERE url = ?", vec![Value::Text(url.into())]).await?;
+    let rows = execute(
+        &connection,
+        "SELECT keys, fetched_ms, asked_ms, is_asking FROM provider_keys WHERE url = ?",
+        vec![Value::Text(url.into())],
+    )
+    .await?;
     Ok(rows.first().map(read).unwrap_or_default())
 }
 
@@ -82,14 +94,22 @@ fn read(row: &Row) -> Known {
         Some(Value::Text(json)) => JwkSet::parse(json.as_bytes()).ok().map(Rc::new),
         _ => None,
     };
-    Known { cache: KeyCache { fetched_ms: number(1), asked_ms: number(2), is_asking: number(3) == Some(1) }, keys }
+    Known {
+        cache: KeyCache {
+            fetched_ms: number(1),
+            asked_ms: number(2),
+            is_asking: number(3) == Some(1),
+        },
+        keys,
+    }
 }
 
 /// Whether this request must fetch: no other has started since `asked_ms`.
 async fn claim(url: &str, asked_ms: Option<u64>) -> Result<bool, StoreError> {
     let statement = "INSERT INTO provider_keys (url, asked_ms, is_asking) VALUES (?1, ?2, 1)
         ON CONFLICT (url) DO UPDATE SET asked_ms = ?2, is_asking = 1 WHERE asked_ms = ?3 RETURNING 1";
-    let values = vec![Value::Text(url.into()), number(now_ms()), asked_ms.map_or(Value::Null, number)];
+    let values =
+        vec![Value::Text(url.into()), number(now_ms()), asked_ms.map_or(Value::Null, number)];
     Ok(!execute(&*shared().await?, statement, values).await?.is_empty())
 }
 
@@ -98,11 +118,13 @@ async fn put(url: &str, keys: Option<String>) -> Result<(), StoreError> {
     let url = Value::Text(url.into());
     match keys {
         Some(keys) => {
-            let statement = "UPDATE provider_keys SET is_asking = 0, fetched_ms = ?, keys = ? WHERE url = ?";
+            let statement =
+                "UPDATE provider_keys SET is_asking = 0, fetched_ms = ?, keys = ? WHERE url = ?";
             execute(&connection, statement, vec![number(now_ms()), Value::Text(keys), url]).await?;
         }
         None => {
-            execute(&connection, "UPDATE provider_keys SET is_asking = 0 WHERE url = ?", vec![url]).await?;
+            execute(&connection, "UPDATE provider_keys SET is_asking = 0 WHERE url = ?", vec![url])
+                .await?;
         }
     }
     Ok(())
@@ -117,14 +139,18 @@ async fn ask(url: &str) -> Result<String, String> {
 }
 
 async fn fetch(url: &str) -> Result<String, String> {
-    let response = spin_sdk::http::get(url).await.map_err(|cause| format!("{cause:?}; `jwks_origin` must be its scheme and host"))?;
+    let response = spin_sdk::http::get(url)
+        .await
+        .map_err(|cause| format!("{cause:?}; `jwks_origin` must be its scheme and host"))?;
     if response.status() != 200 {
         return Err(format!("it answered {}", response.status()));
     }
     let mut json = Vec::new();
     let mut chunks = response.into_body().stream();
     while let Some(chunk) = chunks.next().await {
-        json.extend_from_slice(&chunk.map_err(|cause| format!("its body is incomplete: {cause:?}"))?);
+        json.extend_from_slice(
+            &chunk.map_err(|cause| format!("its body is incomplete: {cause:?}"))?,
+        );
         if json.len() > MAX_SET_BYTES {
             return Err(format!("it must have at most {MAX_SET_BYTES} bytes"));
         }

@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use futures_util::stream::unfold;
-use tidewire_core::{Error, Framing, Grant, Page, Policy, Read, ReadDecision, Settings, Start, Trace, Transport, decide_read, event_stream_head, timed_out};
+use tidewire_core::{
+    Error, Framing, Grant, Page, Policy, Read, ReadDecision, Settings, Start, Trace, Transport,
+    decide_read, event_stream_head, timed_out,
+};
 
 use crate::access::{check_access, slide};
 use crate::change::moment;
@@ -18,10 +21,18 @@ use crate::watch::Watch;
 const TRIES: usize = 16;
 
 /// Answers a read: at once, with a stream, or once there is news.
-pub(crate) async fn read_channel(store: Store, read: &Read, grant: &Grant, trace: &Trace, policy: &Policy, settings: Rc<Settings>) -> Result<Outgoing, Error> {
+pub(crate) async fn read_channel(
+    store: Store,
+    read: &Read,
+    grant: &Grant,
+    trace: &Trace,
+    policy: &Policy,
+    settings: Rc<Settings>,
+) -> Result<Outgoing, Error> {
     let mut read = read.clone();
     let mut has_waited = false;
-    // Those that wait share their looks. What was acknowledged before this request holds for it, so it takes none that began before.
+    // Those that wait share their looks. What was acknowledged before this request holds for it, so
+    // it takes none that began before.
     let watch = (read.transport != Transport::Poll).then(|| Watch::of(&store, policy.page));
     let connection = shared().await.map_err(internal)?;
     for _ in 0..TRIES {
@@ -37,8 +48,12 @@ pub(crate) async fn read_channel(store: Store, read: &Read, grant: &Grant, trace
         match decide_read(&read, look.channel(), policy, moment(&look))? {
             ReadDecision::Reply(reply) => return Ok(respond(reply)),
             ReadDecision::Page(plan) => {
-                // A neighbour's look may have landed since, of a channel that was deleted and created again.
-                let same = watch.as_ref().filter(|watch| watch.stored().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id));
+                // A neighbour's look may have landed since, of a channel that was deleted and
+                // created again.
+                let same = watch.as_ref().filter(|watch| {
+                    watch.stored().map(|stored| stored.id)
+                        == look.stored.as_ref().map(|stored| stored.id)
+                });
                 let batch = same.and_then(|watch| watch.recent(plan.after));
                 if let (Some(channel), Some(batch)) = (look.channel(), batch)
                     && batch.page.is_up_to_date(channel)
@@ -50,8 +65,13 @@ pub(crate) async fn read_channel(store: Store, read: &Read, grant: &Grant, trace
                 } else {
                     store.look(plan.after, plan.limit(policy.page)).await.map_err(internal)?
                 };
-                let is_same = seen.stored.as_ref().map(|stored| stored.id) == look.stored.as_ref().map(|stored| stored.id);
-                let channel = seen.channel().cloned().or_else(|| policy.absent()).ok_or_else(|| internal("a page without a channel"))?;
+                let is_same = seen.stored.as_ref().map(|stored| stored.id)
+                    == look.stored.as_ref().map(|stored| stored.id);
+                let channel = seen
+                    .channel()
+                    .cloned()
+                    .or_else(|| policy.absent())
+                    .ok_or_else(|| internal("a page without a channel"))?;
                 // Cut, deleted or created again between the two looks: decide again.
                 if is_same && page.follows(&channel) {
                     return Ok(respond(plan.reply(&channel, &page)));
@@ -60,13 +80,28 @@ pub(crate) async fn read_channel(store: Store, read: &Read, grant: &Grant, trace
             ReadDecision::Subscribe(subscribe) => {
                 let watch = watch.clone().ok_or_else(|| internal("a reader without a watch"))?;
                 let absent = policy.absent();
-                let channel = look.channel().cloned().or_else(|| absent.clone()).ok_or_else(|| internal("a reader without a channel"))?;
-                let (offset, cursor, framing) = (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
+                let channel = look
+                    .channel()
+                    .cloned()
+                    .or_else(|| absent.clone())
+                    .ok_or_else(|| internal("a reader without a channel"))?;
+                let (offset, cursor, framing) =
+                    (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
                 let head = event_stream_head(framing, &channel.content_type);
-                let reader =
-                    Reader::new(store.clone(), watch, Rc::clone(&settings), subscribe, (grant.clone(), trace.clone()), look.stored, absent.unwrap_or(channel));
+                let reader = Reader::new(
+                    store.clone(),
+                    watch,
+                    Rc::clone(&settings),
+                    subscribe,
+                    (grant.clone(), trace.clone()),
+                    look.stored,
+                    absent.unwrap_or(channel),
+                );
                 if framing != Framing::News {
-                    return Ok(stream(head, unfold(reader, async |mut reader| Some((reader.next().await?, reader)))));
+                    return Ok(stream(
+                        head,
+                        unfold(reader, async |mut reader| Some((reader.next().await?, reader))),
+                    ));
                 }
                 // News that was no event sends the client back like none.
                 if has_waited {
@@ -88,11 +123,19 @@ pub(crate) async fn read_channel(store: Store, read: &Read, grant: &Grant, trace
 /// The channel as a look finds it that begins now or later, without what retention no longer keeps.
 async fn watched(store: &Store, watch: &Watch, policy: &Policy) -> Result<Look, Error> {
     watch.look_since(elapsed()).await.map_err(internal)?;
-    if let Some(stored) = watch.stored().filter(|stored| policy.retention.is_exceeded(&stored.channel, now_ms())) {
+    if let Some(stored) =
+        watch.stored().filter(|stored| policy.retention.is_exceeded(&stored.channel, now_ms()))
+    {
         store.retain(&stored, &policy.retention, now_ms()).await.map_err(internal)?;
         watch.look_since(elapsed()).await.map_err(internal)?;
     }
-    Ok(Look { stored: watch.stored(), expired: None, last_epoch: 0, presence_version: 0, revocations_version: 0 })
+    Ok(Look {
+        stored: watch.stored(),
+        expired: None,
+        last_epoch: 0,
+        presence_version: 0,
+        revocations_version: 0,
+    })
 }
 
 /// The channel without what retention no longer keeps.

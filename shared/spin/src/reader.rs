@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
 use tidewire_core::{
-    Channel, CloseCode, Framing, Grant, Member, Offset, PagePlan, Reply, Settings, Start, StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening,
-    presence_changes,
+    Channel, CloseCode, Framing, Grant, Member, Offset, PagePlan, Reply, Settings, Start,
+    StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening, presence_changes,
 };
 
 use crate::activity::count;
@@ -49,7 +49,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// A reader of the channel as it was `stored` at the watch's last read; `absent` stands for a channel that did not exist.
+    /// A reader of the channel as it was `stored` at the watch's last read; `absent` stands for a
+    /// channel that did not exist.
     pub(crate) fn new(
         store: Store,
         watch: Rc<Watch>,
@@ -64,7 +65,8 @@ impl Reader {
         // A reader is admitted after a look, which has read the members.
         let told = watch.members().filter(|_| store.has_presence() && framing.carries_presence());
         let members = told.as_ref().map(|members| members.as_slice());
-        let opening = opening(&subscribe, channel, members, settings.retry_ms, entropy(), None).concat();
+        let opening =
+            opening(&subscribe, channel, members, settings.retry_ms, entropy(), None).concat();
         count(&store, |activity| {
             *activity.readers.entry(framing).or_default() += 1;
             activity.gaps += u64::from(gap.is_some());
@@ -87,7 +89,8 @@ impl Reader {
         }
     }
 
-    /// Waits for an event after the position, for the channel's end or replacement, for the deadline, or for the end of the right to read.
+    /// Waits for an event after the position, for the channel's end or replacement, for the
+    /// deadline, or for the end of the right to read.
     pub(crate) async fn wait_for_news(&self) -> News {
         let deadline = elapsed() + Duration::from_millis(self.settings.long_poll_ms);
         loop {
@@ -96,13 +99,18 @@ impl Reader {
                 return News::None;
             }
             let channel = self.watch.stored().map(|stored| stored.channel);
-            if let Some(channel) = channel.as_ref().filter(|channel| self.epoch == 0 || channel.epoch == self.epoch)
+            if let Some(channel) =
+                channel.as_ref().filter(|channel| self.epoch == 0 || channel.epoch == self.epoch)
                 && let Some(batch) = self.watch.recent(self.after)
             {
-                return News::Reply(batch.reply(channel, &PagePlan::after_wait(self.after, self.cursor)));
+                return News::Reply(
+                    batch.reply(channel, &PagePlan::after_wait(self.after, self.cursor)),
+                );
             }
             let is_same = channel.as_ref().map_or(0, |channel| channel.epoch) == self.epoch;
-            if !is_same || channel.is_some_and(|channel| channel.tail > self.after || channel.closed) {
+            if !is_same
+                || channel.is_some_and(|channel| channel.tail > self.after || channel.closed)
+            {
                 return News::InStore;
             }
             if elapsed() >= deadline {
@@ -131,7 +139,9 @@ impl Reader {
             if self.life.is_over() && news.is_empty() {
                 return None;
             }
-            if let Some(text) = Some(news).filter(|news| !news.is_empty()).or_else(|| self.presence_news()) {
+            if let Some(text) =
+                Some(news).filter(|news| !news.is_empty()).or_else(|| self.presence_news())
+            {
                 self.life.sent(now_ms());
                 return Some(text);
             }
@@ -172,7 +182,10 @@ impl Reader {
 
     /// The members that joined, changed or left since the last frame; at first all members.
     fn presence_news(&mut self) -> Option<String> {
-        let present = self.watch.members().filter(|_| self.store.has_presence() && self.framing.carries_presence())?;
+        let present = self
+            .watch
+            .members()
+            .filter(|_| self.store.has_presence() && self.framing.carries_presence())?;
         let told = self.told.replace(Rc::clone(&present));
         match told {
             None => self.framing.presence(&present, true),
@@ -184,7 +197,9 @@ impl Reader {
     /// A page of history from the store; empty without any, and the next tick follows.
     async fn catch_up(&mut self) -> Result<String, Error> {
         let (look, page) = self.store.look(self.after, self.watch.limit()).await?;
-        let Some(Stored { channel, .. }) = look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch) else {
+        let Some(Stored { channel, .. }) =
+            look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch)
+        else {
             self.life.end(CloseCode::ChannelDeleted);
             return Ok(String::new());
         };
@@ -227,8 +242,15 @@ impl Drop for Reader {
             activity.readers.entry(self.framing).and_modify(|readers| *readers -= 1);
         });
         if self.framing != Framing::News {
-            let to = if self.epoch == 0 { self.began } else { Offset { epoch: self.epoch, seq: self.after } };
-            println!("{}", self.trace.ended(self.began, to, self.life.end_code().number(), now_ms()));
+            let to = if self.epoch == 0 {
+                self.began
+            } else {
+                Offset { epoch: self.epoch, seq: self.after }
+            };
+            println!(
+                "{}",
+                self.trace.ended(self.began, to, self.life.end_code().number(), now_ms())
+            );
         }
     }
 }

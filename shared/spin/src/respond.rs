@@ -21,10 +21,14 @@ pub type Answer = Result<types::Response, types::ErrorCode>;
 /// An answer that is not yet sent.
 pub(crate) type Outgoing = Response<Pin<Box<dyn Body<Data = Bytes, Error = Infallible>>>>;
 
-/// Sends an answer with additional headers: `vary` is added, the others replace headers of the same name.
+/// Sends an answer with additional headers: `vary` is added, the others replace headers of the same
+/// name.
 pub(crate) fn send(mut outgoing: Outgoing, more: Vec<(&'static str, String)>) -> Answer {
     for (name, value) in more {
-        let (name, Ok(value)) = (HeaderName::from_static(name), HeaderValue::from_str(&value)) else { continue };
+        let (name, Ok(value)) = (HeaderName::from_static(name), HeaderValue::from_str(&value))
+        else {
+            continue;
+        };
         if name == header::VARY {
             outgoing.headers_mut().append(name, value);
         } else {
@@ -49,7 +53,8 @@ pub(crate) fn refuse(error: &Error) -> Outgoing {
     respond(problem(error))
 }
 
-/// An answer whose body is pulled: the next chunk is made when the reader has read the last one, and the body is dropped when the reader leaves.
+/// An answer whose body is pulled: the next chunk is made when the reader has read the last one,
+/// and the body is dropped when the reader leaves.
 pub(crate) fn stream(head: Reply, chunks: impl Stream<Item = String> + 'static) -> Outgoing {
     let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(Bytes::from(chunk))));
     let (parts, _) = head.into_parts();

@@ -14,7 +14,9 @@ use crate::store::Store;
 pub struct Call {
     /// The request.
     pub routed: Routed,
-    /// The body, chunk by chunk; the next chunk is read from the client when this one is done. Ends with [`ErrorKind::BodyIncomplete`](tidewire_core::ErrorKind::BodyIncomplete) if the client leaves.
+    /// The body, chunk by chunk; the next chunk is read from the client when this one is done. Ends
+    /// with [`ErrorKind::BodyIncomplete`](tidewire_core::ErrorKind::BodyIncomplete) if the client
+    /// leaves.
     pub body: Body,
     /// The channel, to publish to.
     pub channel: Publisher,
@@ -39,11 +41,15 @@ impl Publisher {
         Publisher { store, policy, grant: routed.grant.clone(), has_begun: Cell::default() }
     }
 
-    /// Has the channel carry out a change, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
-    /// channel knows the revocations, so it checks them with the first operation; an operation that has begun continues when the client's right ends.
+    /// Has the channel carry out a change, and returns its answer, refusals included. Checks no
+    /// rights: the route did. Whether they were channel knows the revocations, so it checks them
+    /// with the first operation; an operation that has begun continues when the client's right
+    /// ends.
     pub async fn send(&self, change: Change, body: Vec<u8>) -> Reply {
         let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
         let grant = Grant { until_ms, ..self.grant.clone() };
-        carry_out(&self.store, &change, &grant, &body, &self.policy).await.unwrap_or_else(|error| problem(&error))
+        carry_out(&self.store, &change, &grant, &body, &self.policy)
+            .await
+            .unwrap_or_else(|error| problem(&error))
     }
 }

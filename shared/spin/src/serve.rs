@@ -6,8 +6,9 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Error, ErrorKind, Function, Operation, Reply, RequestHead, Scope, Target, Tenant, Trace, Transport, decide_announce, decide_head, decide_revoke,
-    decide_stats, fault, file, policy_of, route, without_websocket,
+    Asset, Error, ErrorKind, Function, Operation, Reply, RequestHead, Scope, Target, Tenant, Trace,
+    Transport, decide_announce, decide_head, decide_revoke, decide_stats, fault, file, policy_of,
+    route, without_websocket,
 };
 
 use crate::access::check_access;
@@ -23,22 +24,34 @@ use crate::settings::settings;
 use crate::store::Store;
 use crate::tenant::erase;
 
-/// How many more bytes of a too large body are read, and dropped, before it is refused: the platform closes the connection with the answer, and a client
-/// that is still writing would see a broken pipe instead of 413.
+/// How many more bytes of a too large body are read, and dropped, before it is refused: the
+/// platform closes the connection with the answer, and a client that is still writing would see a
+/// broken pipe instead of 413.
 const HEARD_OUT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
 pub async fn serve<F: Function>(request: Request) -> Answer {
-    serve_routes::<F>(request, async |_| Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))).await
+    serve_routes::<F>(request, async |_| {
+        Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))
+    })
+    .await
 }
 
-/// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
-pub async fn serve_routes<F: Function>(request: Request, own: impl AsyncFnOnce(Call) -> Result<Reply, Error>) -> Answer {
+/// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them
+/// and answers.
+pub async fn serve_routes<F: Function>(
+    request: Request,
+    own: impl AsyncFnOnce(Call) -> Result<Reply, Error>,
+) -> Answer {
     let (mut headers, mut trace) = (Vec::new(), None);
-    let outgoing = answer::<F>(request, &mut headers, &mut trace, own).await.unwrap_or_else(|error| {
-        println!("{}", trace.map_or_else(|| fault(None, &error), |trace| trace.refused(&error, now_ms())));
-        refuse(&error)
-    });
+    let outgoing =
+        answer::<F>(request, &mut headers, &mut trace, own).await.unwrap_or_else(|error| {
+            println!(
+                "{}",
+                trace.map_or_else(|| fault(None, &error), |trace| trace.refused(&error, now_ms()))
+            );
+            refuse(&error)
+        });
     send(outgoing, headers)
 }
 
@@ -47,7 +60,10 @@ pub async fn serve_assets(request: Request, assets: &[Asset], policy: &str) -> A
     let base = base(request.headers());
     let path = request.uri().path().strip_prefix(base.as_str()).unwrap_or_default();
     let reply = file(assets, path, request.method().as_str(), policy);
-    send(reply.map_or_else(|error| refuse(&error), |file| respond(without_websocket(file))), Vec::new())
+    send(
+        reply.map_or_else(|error| refuse(&error), |file| respond(without_websocket(file))),
+        Vec::new(),
+    )
 }
 
 async fn answer<F: Function>(
@@ -58,33 +74,62 @@ async fn answer<F: Function>(
 ) -> Result<Outgoing, Error> {
     let (parts, body) = request.into_parts();
     let settings = settings(&base(&parts.headers)).await?;
-    // The platform would take the first of several values of a header; joined, all are visible. HTTP/2 splits cookies (RFC 9113, section 8.2.3).
+    // The platform would take the first of several values of a header; joined, all are visible.
+    // HTTP/2 splits cookies (RFC 9113, section 8.2.3).
     let header = |name: &str| {
-        let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> = parts
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
         (!values.is_empty()).then(|| values.join(if name == "cookie" { "; " } else { ", " }))
     };
     let url = told(&parts.headers, "spin-full-url").unwrap_or_default();
-    let head = RequestHead { method: parts.method.as_str(), url, path: parts.uri.path(), query: parts.uri.query().unwrap_or_default(), headers: &header };
+    let head = RequestHead {
+        method: parts.method.as_str(),
+        url,
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &header,
+    };
     *headers = cors(&head, &settings);
-    let trace = trace.insert(Trace::new::<F>(&head, &settings, u64::from(entropy()) << 32 | u64::from(entropy()), now_ms()));
+    let trace = trace.insert(Trace::new::<F>(
+        &head,
+        &settings,
+        u64::from(entropy()) << 32 | u64::from(entropy()),
+        now_ms(),
+    ));
     let asked = match route::<F>(&head, &settings)? {
         Target::Reply(reply) => return Ok(respond(without_websocket(reply))),
-        Target::Channel(asked) => asked.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?,
+        Target::Channel(asked) => {
+            asked.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?
+        }
         Target::EraseTenant(tenant) => {
-            let tenant = tenant.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
-            return erase(F::NAME, &tenant).await.map(|is_done| respond(Tenant::erased(is_done))).map_err(internal);
+            let tenant =
+                tenant.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
+            return erase(F::NAME, &tenant)
+                .await
+                .map(|is_done| respond(Tenant::erased(is_done)))
+                .map_err(internal);
         }
         Target::Route(routed) => {
-            let routed = routed.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
-            let channel = Publisher::new(F::NAME, policy_of::<F>(Some(&routed.channel), &settings), &routed);
+            let routed =
+                routed.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
+            let channel =
+                Publisher::new(F::NAME, policy_of::<F>(Some(&routed.channel), &settings), &routed);
             let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
             return own(Call { routed, body, channel, settings }).await.map(respond);
         }
     };
     let policy = policy_of::<F>(Some(&asked.channel), &settings);
     let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
-    let bytes =
-        if asked.operation.has_body() { read_body(body.stream().map(|chunk| chunk.map_err(broke_off)), settings.max_body_bytes).await? } else { Vec::new() };
+    let bytes = if asked.operation.has_body() {
+        read_body(body.stream().map(|chunk| chunk.map_err(broke_off)), settings.max_body_bytes)
+            .await?
+    } else {
+        Vec::new()
+    };
     let reply = match &asked.operation {
         Operation::Read(read) if read.transport == Transport::WebSocket => {
             return Err(Error::new(
@@ -93,27 +138,49 @@ async fn answer<F: Function>(
             ));
         }
         Operation::Read(read) => {
-            return read_channel(store.clone(), read, &asked.grant, trace, &policy, settings).await.inspect_err(|error| {
-                count(&store, |activity| activity.count_refused(None, error));
-            });
+            return read_channel(store.clone(), read, &asked.grant, trace, &policy, settings)
+                .await
+                .inspect_err(|error| {
+                    count(&store, |activity| activity.count_refused(None, error));
+                });
         }
-        Operation::Change(change) => carry_out(&store, change, &asked.grant, &bytes, &policy).await?,
+        Operation::Change(change) => {
+            carry_out(&store, change, &asked.grant, &bytes, &policy).await?
+        }
         Operation::Head => {
             let look = store.load().await.map_err(internal)?;
             check_access(&*shared().await.map_err(internal)?, &store, &look, &asked.grant).await?;
             decide_head(look.channel(), &policy)?
         }
         Operation::Members => {
-            check_access(&*shared().await.map_err(internal)?, &store, &store.load().await.map_err(internal)?, &asked.grant).await?;
+            check_access(
+                &*shared().await.map_err(internal)?,
+                &store,
+                &store.load().await.map_err(internal)?,
+                &asked.grant,
+            )
+            .await?;
             members(&store, policy.presence()?, None).await?
         }
         Operation::Announce => {
-            check_access(&*shared().await.map_err(internal)?, &store, &store.load().await.map_err(internal)?, &asked.grant).await?;
+            check_access(
+                &*shared().await.map_err(internal)?,
+                &store,
+                &store.load().await.map_err(internal)?,
+                &asked.grant,
+            )
+            .await?;
             let (presence, said) = decide_announce(&bytes, &asked.grant, &policy)?;
             members(&store, presence, Some(said)).await?
         }
         Operation::Revoke => {
-            check_access(&*shared().await.map_err(internal)?, &store, &store.load().await.map_err(internal)?, &asked.grant).await?;
+            check_access(
+                &*shared().await.map_err(internal)?,
+                &store,
+                &store.load().await.map_err(internal)?,
+                &asked.grant,
+            )
+            .await?;
             let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
             store.put_revocation(&revocation).await.map_err(internal)?;
             reply
@@ -121,14 +188,22 @@ async fn answer<F: Function>(
         Operation::Stats { is_text } => {
             let look = kept(&store, &policy).await?;
             check_access(&*shared().await.map_err(internal)?, &store, &look, &asked.grant).await?;
-            decide_stats(*is_text, look.channel())?.reply(F::NAME, asked.channel.as_str(), Scope::Instance(instance()), &counted(&store))
+            decide_stats(*is_text, look.channel())?.reply(
+                F::NAME,
+                asked.channel.as_str(),
+                Scope::Instance(instance()),
+                &counted(&store),
+            )
         }
     };
     Ok(respond(reply))
 }
 
 /// Reads a body, no further than it may be long.
-async fn read_body(mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>, Error>> + Unpin, longest: u64) -> Result<Vec<u8>, Error> {
+async fn read_body(
+    mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>, Error>> + Unpin,
+    longest: u64,
+) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {
         bytes.extend_from_slice(chunk?.as_ref());
@@ -139,7 +214,10 @@ async fn read_body(mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>, Error
             {
                 heard += chunk.as_ref().len();
             }
-            return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body has at most {longest} bytes")));
+            return Err(Error::new(
+                ErrorKind::BodyTooLarge,
+                format!("a body has at most {longest} bytes"),
+            ));
         }
     }
     Ok(bytes)

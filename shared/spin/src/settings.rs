@@ -12,8 +12,9 @@ thread_local! {
     static KNOWN: RefCell<HashMap<String, Rc<Settings>>> = RefCell::default();
 }
 
-/// The Spin variables with the settings' names in lower case, read once for each instance; a variable that the manifest does not declare has its default.
-/// `base`, the route's path, is `BASE_PATH` unless that is set.
+/// The Spin variables with the settings' names in lower case, read once for each instance; a
+/// variable that the manifest does not declare has its default. `base`, the route's path, is
+/// `BASE_PATH` unless that is set.
 pub(crate) async fn settings(base: &str) -> Result<Rc<Settings>, Error> {
     if let Some(settings) = KNOWN.with_borrow(|known| known.get(base).cloned()) {
         return Ok(settings);

@@ -1,6 +1,7 @@
 //! Removal of expired channels that no request touches any more.
 //!
-//! Spin has no timers, so an append to any channel starts a sweep occasionally. A sweep removes few rows at once: while it writes, nobody else can.
+//! Spin has no timers, so an append to any channel starts a sweep occasionally. A sweep removes few
+//! rows at once: while it writes, nobody else can.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -41,7 +42,8 @@ pub(crate) fn sweep() {
 
 async fn remove_expired() -> Result<(), Error> {
     let connection = shared().await?;
-    execute(&connection, "DELETE FROM revocations WHERE until_ms <= ?", vec![number(now_ms())]).await?;
+    execute(&connection, "DELETE FROM revocations WHERE until_ms <= ?", vec![number(now_ms())])
+        .await?;
     let expired = "SELECT id, epoch FROM channels WHERE coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000) <= ? LIMIT ?";
     for row in execute(&connection, expired, vec![number(now_ms()), number(CHANNELS)]).await? {
         let [id, epoch] = row.as_slice() else { continue };
@@ -49,10 +51,14 @@ async fn remove_expired() -> Result<(), Error> {
         let transaction = Transaction::begin().await?;
         // An expired channel stays expired, and no other channel ever has its id.
         for (table, key) in [("events", "seq"), ("producers", "id")] {
-            let statement = format!("DELETE FROM {table} WHERE channel = ?1 AND {key} IN (SELECT {key} FROM {table} WHERE channel = ?1 LIMIT ?2)");
+            let statement = format!(
+                "DELETE FROM {table} WHERE channel = ?1 AND {key} IN (SELECT {key} FROM {table} WHERE channel = ?1 LIMIT ?2)"
+            );
             transaction.execute(&statement, vec![number(id), number(ROWS)]).await?;
         }
-        transaction.execute("UPDATE store SET last_epoch = max(last_epoch, ?)", vec![number(epoch)]).await?;
+        transaction
+            .execute("UPDATE store SET last_epoch = max(last_epoch, ?)", vec![number(epoch)])
+            .await?;
         let emptied = "DELETE FROM channels WHERE id = ?1
                        AND NOT EXISTS (SELECT 1 FROM events WHERE channel = ?1) AND NOT EXISTS (SELECT 1 FROM producers WHERE channel = ?1)";
         transaction.execute(emptied, vec![number(id)]).await?;

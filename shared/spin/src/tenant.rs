@@ -8,7 +8,8 @@ use crate::database::{Transaction, number, shared};
 /// Most channels of one request: while it writes, nobody else can.
 const CHANNELS: u64 = 100;
 
-/// Removes whole channels of a function's tenant; `false` if more are left. Their readers find out at their next look.
+/// Removes whole channels of a function's tenant; `false` if more are left. Their readers find out
+/// at their next look.
 pub(crate) async fn erase(function: &str, tenant: &Tenant) -> Result<bool, Error> {
     // The first connection creates the tables.
     shared().await?;
@@ -20,13 +21,21 @@ pub(crate) async fn erase(function: &str, tenant: &Tenant) -> Result<bool, Error
     let transaction = Transaction::begin().await?;
     let channels = "SELECT id FROM channels WHERE name >= ?1 AND name < ?2 ORDER BY name LIMIT ?3";
     for table in ["events", "producers"] {
-        transaction.execute(&format!("DELETE FROM {table} WHERE channel IN ({channels})"), limited()).await?;
+        transaction
+            .execute(&format!("DELETE FROM {table} WHERE channel IN ({channels})"), limited())
+            .await?;
     }
     let newest = "UPDATE store SET last_epoch = max(last_epoch, coalesce((SELECT max(epoch) FROM channels WHERE name >= ?1 AND name < ?2), 0))";
     transaction.execute(newest, values()).await?;
-    transaction.execute(&format!("DELETE FROM channels WHERE id IN ({channels})"), limited()).await?;
-    transaction.execute("DELETE FROM presence WHERE channel >= ?1 AND channel < ?2", values()).await?;
-    let left = transaction.execute("SELECT 1 FROM channels WHERE name >= ?1 AND name < ?2 LIMIT 1", values()).await?;
+    transaction
+        .execute(&format!("DELETE FROM channels WHERE id IN ({channels})"), limited())
+        .await?;
+    transaction
+        .execute("DELETE FROM presence WHERE channel >= ?1 AND channel < ?2", values())
+        .await?;
+    let left = transaction
+        .execute("SELECT 1 FROM channels WHERE name >= ?1 AND name < ?2 LIMIT 1", values())
+        .await?;
     transaction.commit().await?;
     Ok(left.is_empty())
 }

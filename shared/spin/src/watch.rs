@@ -1,4 +1,5 @@
-//! One look at the store per channel, instance and tick, shared by every reader of the instance. A new request accepts no look that began before it.
+//! One look at the store per channel, instance and tick, shared by every reader of the instance. A
+//! new request accepts no look that began before it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -6,7 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::sqlite::Error;
-use tidewire_core::{Channel, Framing, Lease, Member, Page, PageLimit, PagePlan, Reply, Revocation, members_at};
+use tidewire_core::{
+    Channel, Framing, Lease, Member, Page, PageLimit, PagePlan, Reply, Revocation, members_at,
+};
 
 use crate::clock::{elapsed, next_tick, now_ms};
 use crate::complain::complain;
@@ -73,8 +76,15 @@ struct Encoded {
 }
 
 impl Batch {
-    /// The events after a position within the batch, with the channel's current state. Encoded once for all readers at its beginning, which live readers are.
-    pub(crate) fn encoded(&self, channel: &Channel, framing: Framing, after: u64, cursor: u64) -> Rc<str> {
+    /// The events after a position within the batch, with the channel's current state. Encoded once
+    /// for all readers at its beginning, which live readers are.
+    pub(crate) fn encoded(
+        &self,
+        channel: &Channel,
+        framing: Framing,
+        after: u64,
+        cursor: u64,
+    ) -> Rc<str> {
         if after == self.page.after
             && let Some(encoded) = self.encoded.borrow().get(&framing)
             && (encoded.tail, encoded.is_closed) == (channel.tail, channel.closed)
@@ -83,7 +93,10 @@ impl Batch {
         }
         let text: Rc<str> = framing.batch(channel, after, self.page.after(after), cursor).into();
         if after == self.page.after {
-            self.encoded.borrow_mut().insert(framing, Encoded { tail: channel.tail, is_closed: channel.closed, text: Rc::clone(&text) });
+            self.encoded.borrow_mut().insert(
+                framing,
+                Encoded { tail: channel.tail, is_closed: channel.closed, text: Rc::clone(&text) },
+            );
         }
         text
     }
@@ -121,8 +134,9 @@ impl Watch {
         })
     }
 
-    /// Returns once a look that began at this moment or later has completed, no matter which request made it: it includes everything acknowledged before. Requests that ask at the same time share
-    /// one look.
+    /// Returns once a look that began at this moment or later has completed, no matter which
+    /// request made it: it includes everything acknowledged before. Requests that ask at the same
+    /// time share one look.
     pub(crate) async fn look_since(&self, moment: Duration) -> Result<(), Error> {
         while self.looked.get().is_none_or(|looked| looked < moment) {
             self.look().await?;
@@ -140,7 +154,8 @@ impl Watch {
         self.known.borrow().stored.clone()
     }
 
-    /// Records that the life of the channel was extended, so that others that share this look do not write it again.
+    /// Records that the life of the channel was extended, so that others that share this look do
+    /// not write it again.
     pub(crate) fn slid(&self, channel: &Channel) {
         if let Some(stored) = &mut self.known.borrow_mut().stored {
             stored.channel.expiry = channel.expiry;
@@ -154,15 +169,24 @@ impl Watch {
 
     /// The recent batch that holds the events after a position.
     pub(crate) fn recent(&self, after: u64) -> Option<Rc<Batch>> {
-        self.known.borrow().recent.iter().find(|batch| (batch.page.after..batch.page.end()).contains(&after)).map(Rc::clone)
+        self.known
+            .borrow()
+            .recent
+            .iter()
+            .find(|batch| (batch.page.after..batch.page.end()).contains(&after))
+            .map(Rc::clone)
     }
 
-    /// Sleeps until the next tick and returns once a look that began then or later has completed, no matter which request made it. A look that takes longer than the interval is not awaited.
+    /// Sleeps until the next tick and returns once a look that began then or later has completed,
+    /// no matter which request made it. A look that takes longer than the interval is not awaited.
     pub(crate) async fn tick(&self, interval: Duration) {
         let tick = next_tick(interval).await;
         while self.tried.get().is_none_or(|tried| tried < tick) && elapsed() < tick + interval {
             if let Err(cause) = self.look().await {
-                complain(Some(&self.store.hash()), format!("reading the store failed, the next tick retries: {cause}"));
+                complain(
+                    Some(&self.store.hash()),
+                    format!("reading the store failed, the next tick retries: {cause}"),
+                );
             }
         }
     }
@@ -198,17 +222,21 @@ impl Watch {
     async fn read_revocations(&self, version: u64) -> Result<(), Error> {
         let is_known = self.revocations.borrow().0 == version;
         if !is_known {
-            let revocations = if version == 0 { Vec::new() } else { self.store.revocations().await? };
+            let revocations =
+                if version == 0 { Vec::new() } else { self.store.revocations().await? };
             self.revocations.replace((version, revocations.into()));
         }
         Ok(())
     }
 
-    /// Reads the members if one joined, changed or left, or if a known lease expired: another instance may have renewed it.
+    /// Reads the members if one joined, changed or left, or if a known lease expired: another
+    /// instance may have renewed it.
     async fn read_presence(&self, version: u64) -> Result<(), Error> {
         let now_ms = now_ms();
-        let is_over = |known: &KnownPresence| known.leases.iter().any(|lease| lease.until_ms <= now_ms);
-        let is_known = Some(version) == self.presence.borrow().version && !is_over(&self.presence.borrow());
+        let is_over =
+            |known: &KnownPresence| known.leases.iter().any(|lease| lease.until_ms <= now_ms);
+        let is_known =
+            Some(version) == self.presence.borrow().version && !is_over(&self.presence.borrow());
         if is_known {
             return Ok(());
         }
@@ -252,11 +280,16 @@ impl Watch {
         };
         let is_same = known.stored.as_ref().is_none_or(|before| before.id == stored.id);
         let Some(page) = page.filter(|page| is_same && page.follows(&stored.channel)) else {
-            // Created again, or cut by retention: each reader finds out by itself what that means for it.
+            // Created again, or cut by retention: each reader finds out by itself what that means
+            // for it.
             *known = Known::at_tail_of(Some(stored));
             return Ok(true);
         };
-        if known.stored.as_ref().is_some_and(|before| before.channel.revision != stored.channel.revision) {
+        if known
+            .stored
+            .as_ref()
+            .is_some_and(|before| before.channel.revision != stored.channel.revision)
+        {
             // An event was erased: the store has the current data.
             known.recent.clear();
         }

@@ -1,7 +1,8 @@
 //! An SSE stream that the Worker holds, fed by a hibernating WebSocket to the channel's object.
 //!
-//! If the object wrote the stream itself, it would stay awake, and billed, as long as anyone listens. The object encodes; the Worker passes
-//! text through without reading it, adds heartbeats, and lets back-pressure reach the object while the reader catches up.
+//! If the object wrote the stream itself, it would stay awake, and billed, as long as anyone
+//! listens. The object encodes; the Worker passes text through without reading it, adds heartbeats,
+//! and lets back-pressure reach the object while the reader catches up.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -33,7 +34,13 @@ extern "C" {
 }
 
 /// Answers with a stream of the object's frames, for as long as the grant allows.
-pub(crate) fn stream(socket: WebSocket, framing: Framing, subscribed: &Subscribed, grant: &Grant, settings: &Settings) -> Result<Response> {
+pub(crate) fn stream(
+    socket: WebSocket,
+    framing: Framing,
+    subscribed: &Subscribed,
+    grant: &Grant,
+    settings: &Settings,
+) -> Result<Response> {
     let head = respond(event_stream_head(framing, &subscribed.content_type))?;
     let bridge = Bridge::open(socket, framing, grant.clone(), settings)?;
     let chunks = unfold(bridge, async |mut bridge| {
@@ -41,7 +48,8 @@ pub(crate) fn stream(socket: WebSocket, framing: Framing, subscribed: &Subscribe
         Some((Ok(chunk), bridge))
     });
     let body = ReadableStream::from_stream(chunks).into_raw();
-    Ok(Response::from_body(ResponseBody::Stream(body.unchecked_into()))?.with_headers(head.headers().clone()))
+    Ok(Response::from_body(ResponseBody::Stream(body.unchecked_into()))?
+        .with_headers(head.headers().clone()))
 }
 
 /// Text that arrived and is not yet written.
@@ -65,7 +73,12 @@ struct Bridge {
 }
 
 impl Bridge {
-    fn open(socket: WebSocket, framing: Framing, grant: Grant, settings: &Settings) -> Result<Bridge> {
+    fn open(
+        socket: WebSocket,
+        framing: Framing,
+        grant: Grant,
+        settings: &Settings,
+    ) -> Result<Bridge> {
         let queue = Rc::new(RefCell::new(Queue::default()));
         let limit = settings.stream_max_queued_bytes;
         let on_message = Closure::new({
@@ -75,7 +88,8 @@ impl Bridge {
                 let mut queue = queue.borrow_mut();
                 queue.length += u64::from(text.length());
                 queue.texts.push_back(text);
-                // One text always fits: it is a requested page. Text above the limit is live, and the reader is too slow for it.
+                // One text always fits: it is a requested page. Text above the limit is live, and
+                // the reader is too slow for it.
                 if queue.length > limit && queue.texts.len() > 1 {
                     queue.texts.clear();
                     queue.has_ended = true;
@@ -98,10 +112,18 @@ impl Bridge {
         target.add_event_listener_with_callback("error", on_end.as_ref().unchecked_ref())?;
         // Listeners first: accepting starts the delivery of messages.
         socket.accept()?;
-        Ok(Bridge { socket, queue, encoder: TextEncoder::new(), life: StreamLife::new(framing, grant, settings, now_ms()), on_message, on_end })
+        Ok(Bridge {
+            socket,
+            queue,
+            encoder: TextEncoder::new(),
+            life: StreamLife::new(framing, grant, settings, now_ms()),
+            on_message,
+            on_end,
+        })
     }
 
-    /// The next chunk, polled only when the reader has read the last one; `None` ends the stream, between two frames.
+    /// The next chunk, polled only when the reader has read the last one; `None` ends the stream,
+    /// between two frames.
     async fn next(&mut self) -> Option<JsValue> {
         loop {
             // The object knows the revocations, and closes the socket.
@@ -110,14 +132,18 @@ impl Bridge {
                 Turn::Last(text) => return Some(self.encode(&text.into())),
                 Turn::Over => return None,
             };
-            let text = match select(Box::pin(self.arrival()), Delay::from(Duration::from_millis(for_ms))).await {
-                Either::Left((text, _)) => text?,
-                Either::Right(_) => match self.life.heartbeat(now_ms()) {
-                    // It also reveals a reader that left: the write fails and drops this stream.
-                    Some(heartbeat) => return Some(self.encode(&heartbeat.into())),
-                    None => continue,
-                },
-            };
+            let text =
+                match select(Box::pin(self.arrival()), Delay::from(Duration::from_millis(for_ms)))
+                    .await
+                {
+                    Either::Left((text, _)) => text?,
+                    Either::Right(_) => match self.life.heartbeat(now_ms()) {
+                        // It also reveals a reader that left: the write fails and drops this
+                        // stream.
+                        Some(heartbeat) => return Some(self.encode(&heartbeat.into())),
+                        None => continue,
+                    },
+                };
             if text == MORE {
                 // Everything before it is written.
                 self.socket.send_with_str(NEXT_PAGE).ok()?;
@@ -158,13 +184,20 @@ impl Queue {
 }
 
 impl Drop for Bridge {
-    /// The reader left, or the stream ended: the object forgets the socket. A socket that is closed already refuses, which is fine.
+    /// The reader left, or the stream ended: the object forgets the socket. A socket that is closed
+    /// already refuses, which is fine.
     fn drop(&mut self) {
         let target: &EventTarget = self.socket.as_ref().as_ref();
-        let _ = target.remove_event_listener_with_callback("message", self.on_message.as_ref().unchecked_ref());
-        let _ = target.remove_event_listener_with_callback("close", self.on_end.as_ref().unchecked_ref());
-        let _ = target.remove_event_listener_with_callback("error", self.on_end.as_ref().unchecked_ref());
-        let code = if self.queue.borrow().has_overflowed { CloseCode::Slow } else { self.life.end_code() };
+        let _ = target.remove_event_listener_with_callback(
+            "message",
+            self.on_message.as_ref().unchecked_ref(),
+        );
+        let _ = target
+            .remove_event_listener_with_callback("close", self.on_end.as_ref().unchecked_ref());
+        let _ = target
+            .remove_event_listener_with_callback("error", self.on_end.as_ref().unchecked_ref());
+        let code =
+            if self.queue.borrow().has_overflowed { CloseCode::Slow } else { self.life.end_code() };
         let _ = self.socket.close(Some(code.number()), None::<&str>);
     }
 }

@@ -1,6 +1,7 @@
 //! The messages between the Worker and the channel's object.
 //!
-//! The Worker parses a request once and passes it on in a header of a request that it makes itself: no header of the client arrives there.
+//! The Worker parses a request once and passes it on in a header of a request that it makes itself:
+//! no header of the client arrives there.
 
 use serde::{Deserialize, Serialize};
 use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Settings, Trace};
@@ -20,7 +21,8 @@ const BINDING: &str = "tidewire-binding";
 const TASK: &str = "tidewire-task";
 const SUBPROTOCOL: &str = "sec-websocket-protocol";
 
-/// From the object to the Worker that holds a stream: more history exists; ask for it when this is written.
+/// From the object to the Worker that holds a stream: more history exists; ask for it when this is
+/// written.
 pub(crate) const MORE: &str = "+";
 /// From the Worker to the object: asks for the next page.
 pub(crate) const NEXT_PAGE: &str = "next";
@@ -34,12 +36,22 @@ pub(crate) struct Handover<'a> {
 }
 
 impl Handover<'_> {
-    /// Passes a request to its channel and returns the object's answer; with `trace` the object logs refusals and the end of the connection.
-    pub(crate) async fn send(&self, request: &ChannelRequest, body: Vec<u8>, trace: Option<&Trace>) -> Result<Response> {
+    /// Passes a request to its channel and returns the object's answer; with `trace` the object
+    /// logs refusals and the end of the connection.
+    pub(crate) async fn send(
+        &self,
+        request: &ChannelRequest,
+        body: Vec<u8>,
+        trace: Option<&Trace>,
+    ) -> Result<Response> {
         let headers = Headers::new();
-        headers.set(REQUEST, &ascii(&serde_json::to_string(&(&request.operation, &request.grant, trace))?))?;
+        headers.set(
+            REQUEST,
+            &ascii(&serde_json::to_string(&(&request.operation, &request.grant, trace))?),
+        )?;
         headers.set(BINDING, self.binding)?;
-        if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll) {
+        if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll)
+        {
             headers.set("upgrade", "websocket")?;
         }
         if self.offers_subprotocol {
@@ -63,7 +75,11 @@ impl Handover<'_> {
         headers.set(BINDING, self.binding)?;
         let mut init = RequestInit::new();
         init.with_headers(headers);
-        let status = self.stub(object)?.fetch_with_request(worker::Request::new_with_init("https://channel.invalid/", &init)?).await?.status_code();
+        let status = self
+            .stub(object)?
+            .fetch_with_request(worker::Request::new_with_init("https://channel.invalid/", &init)?)
+            .await?
+            .status_code();
         if status >= 300 {
             return Err(Error::RustError(format!("{object} answered a task with {status}")));
         }
@@ -75,14 +91,18 @@ impl Handover<'_> {
     }
 }
 
-/// JSON as ASCII: the platform may read other characters in a header, such as those of a token's subject, differently.
+/// JSON as ASCII: the platform may read other characters in a header, such as those of a token's
+/// subject, differently.
 fn ascii(json: &str) -> String {
     let mut units = [0; 2];
     json.chars().fold(String::with_capacity(json.len()), |mut out, character| {
         match character {
             ' '..='~' => out.push(character),
             // Only within strings, where JSON allows the escape.
-            _ => character.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+            _ => character
+                .encode_utf16(&mut units)
+                .iter()
+                .for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
         }
         out
     })
@@ -99,7 +119,8 @@ pub(crate) enum Task {
     Vanish,
 }
 
-/// Name of the object that lists a tenant's channels, given the prefix of their names. No channel's name begins with `-`.
+/// Name of the object that lists a tenant's channels, given the prefix of their names. No channel's
+/// name begins with `-`.
 pub(crate) fn tenant_object(beginning: &str) -> String {
     format!("-tenant:{beginning}")
 }
@@ -116,7 +137,11 @@ pub(crate) fn binding(headers: &Headers) -> Result<String> {
 
 /// The operation from the Worker, the grant of its client, and the facts for the log.
 pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Grant, Option<Trace>)> {
-    let text = headers.get(REQUEST)?.ok_or_else(|| Error::RustError("a request without an operation: this object is called by its Worker only".into()))?;
+    let text = headers.get(REQUEST)?.ok_or_else(|| {
+        Error::RustError(
+            "a request without an operation: this object is called by its Worker only".into(),
+        )
+    })?;
     Ok(serde_json::from_str(&text)?)
 }
 
@@ -138,7 +163,8 @@ impl Subscribed {
 
     pub(crate) fn read(headers: &Headers) -> Result<Subscribed> {
         let get = |name| Ok::<_, Error>(headers.get(name)?.unwrap_or_default());
-        let missing = || Error::RustError("the object's answer to an upgrade lacks a header".into());
+        let missing =
+            || Error::RustError("the object's answer to an upgrade lacks a header".into());
         Ok(Subscribed {
             content_type: ContentType::parse(&get(CONTENT_TYPE)?).ok_or_else(missing)?,
             offset: get(OFFSET)?.parse().map_err(|_| missing())?,

@@ -7,7 +7,11 @@ use crate::clock::now_ms;
 use crate::provider_keys::provider_keys;
 
 /// Verifies the credential of a request, with the provider's keys if it needs them.
-pub(crate) async fn identify(function: &str, head: &RequestHead<'_>, settings: &Settings) -> Result<Identity, Error> {
+pub(crate) async fn identify(
+    function: &str,
+    head: &RequestHead<'_>,
+    settings: &Settings,
+) -> Result<Identity, Error> {
     match Access::new(function, settings)?.identify(head, now_ms())? {
         Step::Known(identity) => Ok(identity),
         Step::NeedsKeys(token) => {

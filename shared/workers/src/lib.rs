@@ -1,8 +1,9 @@
 //! Tidewire on Cloudflare Workers.
 //!
-//! A request reaches the Worker first ([`serve`]), which parses and checks it and, for SSE and long poll, holds it. Each channel is a
-//! Durable Object ([`channel_object!`]) with the log in its SQLite and hibernating WebSockets for its readers, so that a quiet channel
-//! sleeps however many listen. Empty on other targets than `wasm32-unknown-unknown`.
+//! A request reaches the Worker first ([`serve`]), which parses and checks it and, for SSE and long
+//! poll, holds it. Each channel is a Durable Object ([`channel_object!`]) with the log in its
+//! SQLite and hibernating WebSockets for its readers, so that a quiet channel sleeps however many
+//! listen. Empty on other targets than `wasm32-unknown-unknown`.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
 mod bridge;
@@ -37,7 +38,8 @@ pub use serve::{serve, serve_assets, serve_routes};
 /// channel_object!(FeedChannel, Feed);
 /// ```
 ///
-/// Give each function its own class, and never rename it after a release: name and migration decide where the data is.
+/// Give each function its own class, and never rename it after a release: name and migration decide
+/// where the data is.
 #[macro_export]
 macro_rules! channel_object {
     ($class:ident, $function:ty) => {
@@ -54,16 +56,30 @@ macro_rules! channel_object {
                 self.0.fetch(request).await
             }
 
-            async fn websocket_message(&self, socket: worker::WebSocket, message: worker::WebSocketIncomingMessage) -> worker::Result<()> {
+            async fn websocket_message(
+                &self,
+                socket: worker::WebSocket,
+                message: worker::WebSocketIncomingMessage,
+            ) -> worker::Result<()> {
                 self.0.websocket_message(&socket, message)
             }
 
-            async fn websocket_close(&self, socket: worker::WebSocket, code: usize, _: String, _: bool) -> worker::Result<()> {
+            async fn websocket_close(
+                &self,
+                socket: worker::WebSocket,
+                code: usize,
+                _: String,
+                _: bool,
+            ) -> worker::Result<()> {
                 self.0.websocket_closed(&socket, code as u16).await;
                 Ok(())
             }
 
-            async fn websocket_error(&self, socket: worker::WebSocket, _: worker::Error) -> worker::Result<()> {
+            async fn websocket_error(
+                &self,
+                socket: worker::WebSocket,
+                _: worker::Error,
+            ) -> worker::Result<()> {
                 self.0.websocket_failed(&socket);
                 Ok(())
             }

@@ -1,7 +1,7 @@
 //! A long poll that the Worker holds.
 //!
-//! An object without news sleeps; its socket delivers the answer later. This invocation holds nothing else of the channel, so no
-//! request ever wakes another's.
+//! An object without news sleeps; its socket delivers the answer later. This invocation holds
+//! nothing else of the channel, so no request ever wakes another's.
 
 use std::time::Duration;
 
@@ -14,8 +14,14 @@ use crate::clock::now_ms;
 use crate::handover::Subscribed;
 use crate::respond::{refuse, respond};
 
-/// Waits for news at the position where the wait began; 204 at the deadline, or when the right to read ends.
-pub(crate) async fn wait(socket: WebSocket, subscribed: &Subscribed, grant: &Grant, settings: &Settings) -> Result<Response> {
+/// Waits for news at the position where the wait began; 204 at the deadline, or when the right to
+/// read ends.
+pub(crate) async fn wait(
+    socket: WebSocket,
+    subscribed: &Subscribed,
+    grant: &Grant,
+    settings: &Settings,
+) -> Result<Response> {
     let right_ms = grant.until_ms.map_or(u64::MAX, |until_ms| until_ms.saturating_sub(now_ms()));
     let deadline = Duration::from_millis(settings.long_poll_ms.min(right_ms));
     let news = {
@@ -23,7 +29,8 @@ pub(crate) async fn wait(socket: WebSocket, subscribed: &Subscribed, grant: &Gra
         socket.accept()?;
         match select(events.next(), Delay::from(deadline)).await {
             Either::Left((Some(Ok(WebsocketEvent::Message(message))), _)) => message.text(),
-            // The deadline; or the object went away or the channel was deleted, which the client's next request finds out.
+            // The deadline; or the object went away or the channel was deleted, which the client's
+            // next request finds out.
             _ => None,
         }
     };

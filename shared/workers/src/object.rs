@@ -11,11 +11,16 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use tidewire_core::{
-    Activity, Change, ChangeDecision, Channel, ChannelName, CloseCode, Commit, Delivery, Error, ErrorKind, FrameOutcome, Framing, Function, Grant, Moment,
-    NameShape, Operation, Page, PageLimit, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally, Then, Transport, Write, decide_announce,
-    decide_change, decide_head, decide_read, decide_revoke, decide_stats, next_cursor, policy_of, presence_reply,
+    Activity, Change, ChangeDecision, Channel, ChannelName, CloseCode, Commit, Delivery, Error,
+    ErrorKind, FrameOutcome, Framing, Function, Grant, Moment, NameShape, Operation, Page,
+    PageLimit, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally, Then, Transport,
+    Write, decide_announce, decide_change, decide_head, decide_read, decide_revoke, decide_stats,
+    next_cursor, policy_of, presence_reply,
 };
-use worker::{Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketRequestResponsePair};
+use worker::{
+    Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
+    WebSocketRequestResponsePair,
+};
 
 use crate::clock::{entropy, now_ms};
 use crate::close::{answer_close, is_closing};
@@ -26,9 +31,11 @@ use crate::respond::{internal, refuse, respond};
 use crate::settings::settings;
 use crate::store::Store;
 
-/// One channel: its log, its readers. Only [`channel_object!`](crate::channel_object) creates and calls it.
+/// One channel: its log, its readers. Only [`channel_object!`](crate::channel_object) creates and
+/// calls it.
 ///
-/// Sleeps whenever no request is active, however many readers it has; memory is rebuilt from SQLite and the sockets' attachments.
+/// Sleeps whenever no request is active, however many readers it has; memory is rebuilt from SQLite
+/// and the sockets' attachments.
 pub struct ChannelObject<F> {
     inner: Rc<Inner>,
     function: PhantomData<F>,
@@ -41,7 +48,8 @@ struct Inner {
     store: Store,
     readers: Readers,
     memory: RefCell<Memory>,
-    /// When the object wakes next, as far as known, in milliseconds since 1970; `u64::MAX` if unknown.
+    /// When the object wakes next, as far as known, in milliseconds since 1970; `u64::MAX` if
+    /// unknown.
     alarm_ms: Cell<u64>,
     env: Env,
     name: Option<ChannelName>,
@@ -58,34 +66,52 @@ struct Memory {
     channel: Option<Channel>,
     /// Whether the store still has an expired channel.
     has_expired: bool,
-    /// Epoch of the channel that was deleted last, so that the next epoch is higher even within a millisecond.
+    /// Epoch of the channel that was deleted last, so that the next epoch is higher even within a
+    /// millisecond.
     last_epoch: u64,
     revocations: Vec<Revocation>,
 }
 
-/// Longest event whatever the settings are, in bytes: the platform's row of 2 MB, less the other columns. Longer events are refused with 413, like those above the setting.
+/// Longest event whatever the settings are, in bytes: the platform's row of 2 MB, less the other
+/// columns. Longer events are refused with 413, like those above the setting.
 const MAX_EVENT_BYTES: u64 = 2_000_000 - 1_024;
 
 type Answer<T> = std::result::Result<T, Error>;
 
 impl<F: Function> ChannelObject<F> {
-    /// The object of class `class`, which is logged: each construction is a wake from sleep or a first head.
+    /// The object of class `class`, which is logged: each construction is a wake from sleep or a
+    /// first head.
     pub fn new(class: &str, state: State, env: &Env) -> Self {
         worker::console_log!(r#"{{"event":"wake","class":"{class}"}}"#);
         // The platform answers it: the object sleeps through it.
         if let Ok(pair) = WebSocketRequestResponsePair::new("ping", "pong") {
             state.set_websocket_auto_response(&pair);
         }
-        // With settings that do not parse the Worker answers 500 and asks no object; sockets that were here before go on with the defaults.
+        // With settings that do not parse the Worker answers 500 and asks no object; sockets that
+        // were here before go on with the defaults.
         let settings = settings(env, None).unwrap_or_default();
         let (readers, behind) = Readers::restore(&state);
         let store = Store::new(state.storage());
         // The name is ours and therefore parses; without a name the channel is not under `demo-`.
-        let name = state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
-        let policy = policy_of::<F>(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
-        let (alarm_ms, vanished, activity) = (Cell::new(u64::MAX), Cell::default(), RefCell::default());
-        let inner =
-            Rc::new(Inner { policy, state, settings, store, readers, memory: RefCell::default(), alarm_ms, env: env.clone(), name, vanished, activity });
+        let name =
+            state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
+        let policy =
+            policy_of::<F>(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
+        let (alarm_ms, vanished, activity) =
+            (Cell::new(u64::MAX), Cell::default(), RefCell::default());
+        let inner = Rc::new(Inner {
+            policy,
+            state,
+            settings,
+            store,
+            readers,
+            memory: RefCell::default(),
+            alarm_ms,
+            env: env.clone(),
+            name,
+            vanished,
+            activity,
+        });
         for (socket, reader) in behind {
             // A Worker that was notified of more history asks by itself.
             if reader.framing == Framing::TidewireV1 && inner.go_on(&socket, reader).is_err() {
@@ -109,12 +135,23 @@ impl<F: Function> ChannelObject<F> {
         let answer = match self.inner.touched_by(&operation, &grant) {
             Err(error) => Err(error),
             Ok(channel) => match &operation {
-                Operation::Read(read) => match decide_read(read, channel.as_ref(), &self.inner.policy, self.inner.moment()) {
+                Operation::Read(read) => match decide_read(
+                    read,
+                    channel.as_ref(),
+                    &self.inner.policy,
+                    self.inner.moment(),
+                ) {
                     Ok(ReadDecision::Reply(reply)) => Ok(reply),
-                    Ok(ReadDecision::Page(plan)) => {
-                        self.inner.page(plan.after, plan.limit(self.inner.policy.page)).map(|(channel, page)| plan.reply(&channel, &page))
-                    }
-                    Ok(ReadDecision::Subscribe(subscribe)) => match self.inner.subscribe(subscribe, grant, trace.clone(), offers_subprotocol) {
+                    Ok(ReadDecision::Page(plan)) => self
+                        .inner
+                        .page(plan.after, plan.limit(self.inner.policy.page))
+                        .map(|(channel, page)| plan.reply(&channel, &page)),
+                    Ok(ReadDecision::Subscribe(subscribe)) => match self.inner.subscribe(
+                        subscribe,
+                        grant,
+                        trace.clone(),
+                        offers_subprotocol,
+                    ) {
                         Ok(response) => match self.inner.set_alarm_for_readers().await {
                             Ok(()) => return Ok(response),
                             Err(error) => Err(error),
@@ -123,9 +160,16 @@ impl<F: Function> ChannelObject<F> {
                     },
                     Err(error) => Err(error),
                 },
-                Operation::Change(change) => self.inner.change(change, channel, &grant, &body).await,
+                Operation::Change(change) => {
+                    self.inner.change(change, channel, &grant, &body).await
+                }
                 Operation::Head => decide_head(channel.as_ref(), &self.inner.policy),
-                Operation::Members => self.inner.policy.presence().and_then(|presence| self.inner.members(presence)).map(|members| presence_reply(&members)),
+                Operation::Members => self
+                    .inner
+                    .policy
+                    .presence()
+                    .and_then(|presence| self.inner.members(presence))
+                    .map(|members| presence_reply(&members)),
                 Operation::Announce => decide_announce(&body, &grant, &self.inner.policy)
                     .and_then(|(presence, said)| self.inner.announce(presence, said, None))
                     .map(|members| presence_reply(&members)),
@@ -133,10 +177,12 @@ impl<F: Function> ChannelObject<F> {
                     Ok((revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
                     Err(error) => Err(error),
                 },
-                Operation::Stats { is_text } => decide_stats(*is_text, channel.as_ref()).map(|stats| {
-                    let name = self.inner.name.as_ref().map_or("", ChannelName::as_str);
-                    stats.reply(F::NAME, name, Scope::Channel, &self.inner.activity())
-                }),
+                Operation::Stats { is_text } => {
+                    decide_stats(*is_text, channel.as_ref()).map(|stats| {
+                        let name = self.inner.name.as_ref().map_or("", ChannelName::as_str);
+                        stats.reply(F::NAME, name, Scope::Channel, &self.inner.activity())
+                    })
+                }
             },
         };
         if let Err(error) = &answer {
@@ -147,13 +193,16 @@ impl<F: Function> ChannelObject<F> {
         }
         match (answer, &operation) {
             (Ok(reply), _) => respond(reply),
-            (Err(error), Operation::Read(read)) if read.transport == Transport::WebSocket => refuse_upgrade(&error, offers_subprotocol),
+            (Err(error), Operation::Read(read)) if read.transport == Transport::WebSocket => {
+                refuse_upgrade(&error, offers_subprotocol)
+            }
             (Err(error), _) => refuse(&error),
         }
     }
 
-    /// Ends everything that is due: readers' rights, revocations, the channel itself. A channel that was read or written in the meantime ends later: moving the
-    /// alarm with each of them would cost a write each.
+    /// Ends everything that is due: readers' rights, revocations, the channel itself. A channel
+    /// that was read or written in the meantime ends later: moving the alarm with each of them
+    /// would cost a write each.
     pub async fn alarm(&self) -> Result<Response> {
         self.inner.alarm_ms.set(u64::MAX);
         // The platform calls the alarm again if it failed.
@@ -162,14 +211,27 @@ impl<F: Function> ChannelObject<F> {
     }
 
     /// A frame of a client, or a Worker's request for the next page.
-    pub fn websocket_message(&self, socket: &WebSocket, message: WebSocketIncomingMessage) -> Result<()> {
-        // Frames after an invalid frame, a revocation or the end are not carried out: the server could not acknowledge them.
-        let Some(reader) = Readers::get(socket).filter(|_| !is_closing(socket)) else { return Ok(()) };
+    pub fn websocket_message(
+        &self,
+        socket: &WebSocket,
+        message: WebSocketIncomingMessage,
+    ) -> Result<()> {
+        // Frames after an invalid frame, a revocation or the end are not carried out: the server
+        // could not acknowledge them.
+        let Some(reader) = Readers::get(socket).filter(|_| !is_closing(socket)) else {
+            return Ok(());
+        };
         match message {
-            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => self.inner.client_frame(socket, &reader, &text),
-            WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => self.inner.catch_up(socket),
+            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => {
+                self.inner.client_frame(socket, &reader, &text)
+            }
+            WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => {
+                self.inner.catch_up(socket)
+            }
             WebSocketIncomingMessage::String(_) => {}
-            WebSocketIncomingMessage::Binary(_) => self.inner.follow(socket, &reader, FrameOutcome::binary()),
+            WebSocketIncomingMessage::Binary(_) => {
+                self.inner.follow(socket, &reader, FrameOutcome::binary())
+            }
         }
         Ok(())
     }
@@ -198,7 +260,8 @@ impl Inner {
         Moment { now_ms: now_ms(), entropy: entropy(), last_epoch: self.memory.borrow().last_epoch }
     }
 
-    /// The channel in the store, without the events that retention drops; `None` also if it has expired.
+    /// The channel in the store, without the events that retention drops; `None` also if it has
+    /// expired.
     fn channel(&self) -> Answer<Option<Channel>> {
         let mut memory = self.memory.borrow_mut();
         if !memory.is_loaded {
@@ -215,7 +278,10 @@ impl Inner {
         if let Some(channel) = &memory.channel
             && self.policy.retention.is_exceeded(channel, now_ms)
         {
-            let kept = self.store.retain(channel, &self.policy.retention, now_ms).map_err(|cause| internal(&cause))?;
+            let kept = self
+                .store
+                .retain(channel, &self.policy.retention, now_ms)
+                .map_err(|cause| internal(&cause))?;
             memory.channel = Some(kept);
         }
         Ok(memory.channel.clone())
@@ -224,20 +290,25 @@ impl Inner {
     /// The channel, whose sliding TTL starts again with the operation that follows.
     fn touched(&self) -> Answer<Option<Channel>> {
         let channel = self.channel()?;
-        let Some(slid) = channel.as_ref().and_then(|channel| channel.slid(now_ms())) else { return Ok(channel) };
+        let Some(slid) = channel.as_ref().and_then(|channel| channel.slid(now_ms())) else {
+            return Ok(channel);
+        };
         self.store.touch(&slid).map_err(|cause| internal(&cause))?;
         self.memory.borrow_mut().channel = Some(slid.clone());
         Ok(Some(slid))
     }
 
-    /// The log line of a reader that left. It received all events up to the tail, unless it was catching up.
+    /// The log line of a reader that left. It received all events up to the tail, unless it was
+    /// catching up.
     fn log_end(&self, socket: &WebSocket, code: u16) {
         let Some(mut reader) = Readers::get(socket) else { return };
         let Some((trace, from)) = reader.trace.take() else { return };
         let channel = self.channel().ok().flatten();
-        let to = channel.map_or(from, |channel| channel.offset(reader.after.unwrap_or(channel.tail)));
+        let to =
+            channel.map_or(from, |channel| channel.offset(reader.after.unwrap_or(channel.tail)));
         worker::console_log!("{}", trace.ended(from, to, code, now_ms()));
-        // An error and a close may both report one end. A closed socket may accept no attachment any more; then its end is reported once more at most.
+        // An error and a close may both report one end. A closed socket may accept no attachment
+        // any more; then its end is reported once more at most.
         let _ = socket.serialize_attachment(&reader);
     }
 
@@ -245,9 +316,11 @@ impl Inner {
         Activity { readers: self.readers.by_framing(), ..self.activity.borrow().clone() }
     }
 
-    /// A Worker says so when a stream's queue was full. Of a client's own socket the object decides, and has counted it.
+    /// A Worker says so when a stream's queue was full. Of a client's own socket the object
+    /// decides, and has counted it.
     fn count_overflow(&self, socket: &WebSocket, code: u16) {
-        let is_held = code == CloseCode::Slow.number() && Readers::get(socket).is_some_and(|reader| reader.framing != Framing::TidewireV1);
+        let is_held = code == CloseCode::Slow.number()
+            && Readers::get(socket).is_some_and(|reader| reader.framing != Framing::TidewireV1);
         self.activity.borrow_mut().drops += u64::from(is_held);
     }
 
@@ -266,24 +339,46 @@ impl Inner {
         self.prune_revocations(now_ms)?;
         self.store.put_revocation(&revocation).map_err(|cause| internal(&cause))?;
         for socket in self.state.get_websockets() {
-            if let Some(reader) = Readers::get(&socket).filter(|reader| reader.grant.is_revoked(&revocation, now_ms)) {
-                self.end(&socket, reader.framing, CloseCode::AccessDenied, ErrorKind::AccessDenied.code());
+            if let Some(reader) =
+                Readers::get(&socket).filter(|reader| reader.grant.is_revoked(&revocation, now_ms))
+            {
+                self.end(
+                    &socket,
+                    reader.framing,
+                    CloseCode::AccessDenied,
+                    ErrorKind::AccessDenied.code(),
+                );
             }
         }
         self.memory.borrow_mut().revocations.push(revocation);
         self.set_alarm().await
     }
 
-    /// The channel for an operation of a client that still has access; a sliding TTL begins again where the operation says so.
+    /// The channel for an operation of a client that still has access; a sliding TTL begins again
+    /// where the operation says so.
     fn touched_by(&self, operation: &Operation, grant: &Grant) -> Answer<Option<Channel>> {
         self.check_access(grant)?;
         if operation.slides() { self.touched() } else { self.channel() }
     }
 
     /// Carries out a change. Nothing comes between the decision and the write.
-    async fn change(&self, change: &Change, channel: Option<Channel>, grant: &Grant, body: &[u8]) -> Answer<Reply> {
+    async fn change(
+        &self,
+        change: &Change,
+        channel: Option<Channel>,
+        grant: &Grant,
+        body: &[u8],
+    ) -> Answer<Reply> {
         let tallies = self.known(change.tallies(grant, &self.policy))?;
-        let write = match decide_change(change, grant, body, channel.as_ref(), &tallies, &self.policy, self.moment())? {
+        let write = match decide_change(
+            change,
+            grant,
+            body,
+            channel.as_ref(),
+            &tallies,
+            &self.policy,
+            self.moment(),
+        )? {
             ChangeDecision::Write(write) => write,
             ChangeDecision::Erase(plan) => {
                 let event = self.store.event(plan.seq).map_err(|cause| internal(&cause))?;
@@ -312,7 +407,8 @@ impl Inner {
         Ok(tallies)
     }
 
-    /// Stores, then notifies. The platform's output gate holds every send and every answer back until the write is durable.
+    /// Stores, then notifies. The platform's output gate holds every send and every answer back
+    /// until the write is durable.
     fn commit(&self, commit: Commit) -> Answer<Channel> {
         if let Err(cause) = self.store.commit(&commit) {
             // Nothing was written; the cached state may be the reason.
@@ -333,7 +429,12 @@ impl Inner {
             let Some(sockets) = self.readers.live(framing) else { continue };
             let Delivery { batch, then, .. } = Delivery::new(framing, channel, None, page, cursor);
             if framing == Framing::TidewireV1 {
-                for slow in self.readers.send_in_window(sockets, &batch, page.end(), self.settings.socket_window_bytes) {
+                for slow in self.readers.send_in_window(
+                    sockets,
+                    &batch,
+                    page.end(),
+                    self.settings.socket_window_bytes,
+                ) {
                     self.close_slow(&slow);
                 }
             } else if !batch.is_empty() {
@@ -380,7 +481,9 @@ impl Inner {
     /// The channel, or its stand-in until the first publish.
     fn existing(&self) -> Answer<Channel> {
         let channel = self.channel()?;
-        channel.or_else(|| self.policy.absent()).ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
+        channel
+            .or_else(|| self.policy.absent())
+            .ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel was deleted"))
     }
 
     fn cursor(&self) -> u64 {

@@ -1,7 +1,8 @@
 //! The placement of objects, decided in one place.
 //!
-//! An object stays where it was first called. An object in a jurisdiction differs from the object of the same name without one: decide before the first launch, because
-//! data stored before is unreachable afterwards.
+//! An object stays where it was first called. An object in a jurisdiction differs from the object
+//! of the same name without one: decide before the first launch, because data stored before is
+//! unreachable afterwards.
 
 use tidewire_core::Settings;
 use wasm_bindgen::prelude::*;
@@ -20,7 +21,14 @@ pub(crate) fn object(env: &Env, binding: &str, settings: &Settings, name: &str) 
     if !settings.jurisdiction.is_empty() {
         // The `worker` crate does not bind it.
         let all: &JsValue = namespace.as_ref();
-        namespace = all.unchecked_ref::<Namespace>().jurisdiction(&settings.jurisdiction)?.unchecked_into::<ObjectNamespace>();
+        namespace = all
+            .unchecked_ref::<Namespace>()
+            .jurisdiction(&settings.jurisdiction)?
+            .unchecked_into::<ObjectNamespace>();
     }
-    if settings.location_hint.is_empty() { namespace.get_by_name(name) } else { namespace.get_by_name_with_location_hint(name, &settings.location_hint) }
+    if settings.location_hint.is_empty() {
+        namespace.get_by_name(name)
+    } else {
+        namespace.get_by_name_with_location_hint(name, &settings.location_hint)
+    }
 }

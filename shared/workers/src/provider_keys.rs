@@ -8,7 +8,9 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use tidewire_access::{ASK_MS, JwkSet, KeyCache, MAX_SET_BYTES, Plan};
 use tidewire_core::{Error, ErrorKind};
-use worker::{AbortController, Delay, Fetch, Method, Request, RequestInit, RequestRedirect, Result};
+use worker::{
+    AbortController, Delay, Fetch, Method, Request, RequestInit, RequestRedirect, Result,
+};
 
 use crate::clock::now_ms;
 
@@ -23,18 +25,25 @@ struct Known {
     keys: Option<Rc<JwkSet>>,
 }
 
-/// How often a request checks whether another request has received the keys. It cannot be woken: the platform lets no request use another's I/O.
+/// How often a request checks whether another request has received the keys. It cannot be woken:
+/// the platform lets no request use another's I/O.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The keys, as [`KeyCache`] plans: one request fetches them, while the others wait or use the present keys.
+/// The keys, as [`KeyCache`] plans: one request fetches them, while the others wait or use the
+/// present keys.
 pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkSet>, Error> {
     loop {
         let began_ms = now_ms();
-        let (plan, keys) = KNOWN.with_borrow(|known| (known.cache.plan(known.keys.as_deref(), id, began_ms), known.keys.clone()));
+        let (plan, keys) = KNOWN.with_borrow(|known| {
+            (known.cache.plan(known.keys.as_deref(), id, began_ms), known.keys.clone())
+        });
         match (plan, keys) {
             (Plan::Use, Some(keys)) => return Ok(keys),
             (Plan::Use | Plan::Refuse, _) => {
-                return Err(Error::new(ErrorKind::KeysUnavailable, "the keys at JWKS_URL are unavailable: retry in a few seconds"));
+                return Err(Error::new(
+                    ErrorKind::KeysUnavailable,
+                    "the keys at JWKS_URL are unavailable: retry in a few seconds",
+                ));
             }
             (Plan::Wait, _) => Delay::from(LOOK_EVERY).await,
             (Plan::Ask, _) => {
@@ -44,7 +53,10 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
                     known.cache.end(keys.is_ok(), now_ms());
                     match keys {
                         Ok(keys) => known.keys = Some(Rc::new(keys)),
-                        Err(cause) => worker::console_error!("{}", tidewire_core::fault(None, format!("JWKS_URL cannot be read: {cause}"))),
+                        Err(cause) => worker::console_error!(
+                            "{}",
+                            tidewire_core::fault(None, format!("JWKS_URL cannot be read: {cause}"))
+                        ),
                     }
                 });
             }
@@ -68,7 +80,8 @@ async fn fetch(url: &str, signal: &worker::AbortSignal) -> Result<JwkSet> {
     let mut init = RequestInit::new();
     // The target of a redirect is not the address in the setting.
     init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
-    let mut response = Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(signal).await?;
+    let mut response =
+        Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(signal).await?;
     if response.status_code() != 200 {
         return Err(worker::Error::RustError(format!("it answered {}", response.status_code())));
     }
@@ -77,7 +90,9 @@ async fn fetch(url: &str, signal: &worker::AbortSignal) -> Result<JwkSet> {
     while let Some(chunk) = chunks.next().await {
         json.extend(chunk?);
         if json.len() > MAX_SET_BYTES {
-            return Err(worker::Error::RustError(format!("it must have at most {MAX_SET_BYTES} bytes")));
+            return Err(worker::Error::RustError(format!(
+                "it must have at most {MAX_SET_BYTES} bytes"
+            )));
         }
     }
     JwkSet::parse(&json).map_err(|error| worker::Error::RustError(error.to_string()))

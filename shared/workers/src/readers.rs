@@ -1,4 +1,5 @@
-//! The readers of one channel: hibernating WebSockets, each of a client or of a Worker that holds a stream for a client.
+//! The readers of one channel: hibernating WebSockets, each of a client or of a Worker that holds a
+//! stream for a client.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +12,8 @@ use worker::{Result, State, WebSocket};
 
 use crate::window::{self, Window};
 
-/// The state that survives sleep with a socket. Written on connect and on a change of phase, never per event; far below the platform's 16,384 bytes.
+/// The state that survives sleep with a socket. Written on connect and on a change of phase, never
+/// per event; far below the platform's 16,384 bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reader {
     pub(crate) framing: Framing,
@@ -58,33 +60,44 @@ extern "C" {
     fn timestamp(this: &AutoResponses, socket: &JsValue) -> Result<Option<Date>, JsValue>;
 }
 
-/// When the platform last answered a ping of this socket, in milliseconds since 1970; the `worker` crate does not bind it.
+/// When the platform last answered a ping of this socket, in milliseconds since 1970; the `worker`
+/// crate does not bind it.
 fn last_ping_ms(state: &State, socket: &WebSocket) -> Option<u64> {
     let state: &JsValue = state.as_raw().as_ref();
     let at = state.unchecked_ref::<AutoResponses>().timestamp(socket.as_ref()).ok().flatten()?;
     Some(at.get_time() as u64)
 }
 
-/// Live readers by framing. The sets stay on the JavaScript side: a fan-out crosses once for each framing, not once for each socket.
+/// Live readers by framing. The sets stay on the JavaScript side: a fan-out crosses once for each
+/// framing, not once for each socket.
 pub(crate) struct Readers {
     live: HashMap<Framing, Set>,
     catching_up: Set,
     /// The member of each socket.
     members: RefCell<BTreeMap<String, WebSocket>>,
-    /// When the right of a client's socket ends next, in milliseconds since 1970; `u64::MAX` without any. May be early: a socket may have closed before.
+    /// When the right of a client's socket ends next, in milliseconds since 1970; `u64::MAX`
+    /// without any. May be early: a socket may have closed before.
     next_end_ms: Cell<u64>,
     pub(crate) window: Window,
 }
 
 impl Readers {
-    /// Most readers of a channel. The platform accepts 32,768 and panics at one more; the rest is reserved for requests in progress.
+    /// Most readers of a channel. The platform accepts 32,768 and panics at one more; the rest is
+    /// reserved for requests in progress.
     pub(crate) const MAX: u32 = 32_000;
 
-    /// Rebuilds the sets from the sockets that survived sleep, and returns those that were catching up.
+    /// Rebuilds the sets from the sockets that survived sleep, and returns those that were catching
+    /// up.
     pub(crate) fn restore(state: &State) -> (Readers, Vec<(WebSocket, Reader)>) {
         let live = Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect();
         let next_end_ms = Cell::new(u64::MAX);
-        let readers = Readers { live, catching_up: Set::default(), members: RefCell::default(), next_end_ms, window: Window::new() };
+        let readers = Readers {
+            live,
+            catching_up: Set::default(),
+            members: RefCell::default(),
+            next_end_ms,
+            window: Window::new(),
+        };
         let mut behind = Vec::new();
         for socket in state.get_websockets() {
             // A socket without an attachment was never a reader.
@@ -106,7 +119,8 @@ impl Readers {
         (readers, behind)
     }
 
-    /// Records when the reader's right ends. A Worker that holds a stream for a client ends it by itself.
+    /// Records when the reader's right ends. A Worker that holds a stream for a client ends it by
+    /// itself.
     pub(crate) fn note_end(&self, reader: &Reader) {
         if let (Framing::TidewireV1, Some(until_ms)) = (reader.framing, reader.grant.until_ms) {
             self.next_end_ms.set(self.next_end_ms.get().min(until_ms));
@@ -118,14 +132,16 @@ impl Readers {
         self.next_end_ms.get()
     }
 
-    /// Clients' sockets whose right has ended at this time. Checks every socket: for the alarm, not for an event.
+    /// Clients' sockets whose right has ended at this time. Checks every socket: for the alarm, not
+    /// for an event.
     pub(crate) fn ended(&self, state: &State, by_ms: u64) -> Vec<WebSocket> {
         self.next_end_ms.set(u64::MAX);
         let sockets = state.get_websockets().into_iter();
         sockets
             .filter(|socket| {
                 let Some(reader) = Readers::get(socket) else { return false };
-                let has_ended = reader.framing == Framing::TidewireV1 && reader.grant.until_ms.is_some_and(|until_ms| until_ms <= by_ms);
+                let has_ended = reader.framing == Framing::TidewireV1
+                    && reader.grant.until_ms.is_some_and(|until_ms| until_ms <= by_ms);
                 if !has_ended {
                     self.note_end(&reader);
                 }
@@ -166,7 +182,11 @@ impl Readers {
 
     /// The number of readers of each framing. Checks each reader that is catching up.
     pub(crate) fn by_framing(&self) -> HashMap<Framing, u64> {
-        let mut counts: HashMap<_, _> = self.live.iter().map(|(framing, sockets)| (*framing, u64::from(sockets.size()))).collect();
+        let mut counts: HashMap<_, _> = self
+            .live
+            .iter()
+            .map(|(framing, sockets)| (*framing, u64::from(sockets.size())))
+            .collect();
         for reader in self.catching_up().filter_map(|socket| Readers::get(&socket)) {
             *counts.entry(reader.framing).or_default() += 1;
         }
@@ -174,7 +194,11 @@ impl Readers {
     }
 
     fn catching_up(&self) -> impl Iterator<Item = WebSocket> + use<> {
-        self.catching_up.values().into_iter().flatten().map(|socket| WebSocket::from(socket.unchecked_into::<web_sys::WebSocket>()))
+        self.catching_up
+            .values()
+            .into_iter()
+            .flatten()
+            .map(|socket| WebSocket::from(socket.unchecked_into::<web_sys::WebSocket>()))
     }
 
     /// Live readers of one framing; `None` without any, so that nothing is encoded for them.
@@ -186,9 +210,19 @@ impl Readers {
         send_to_all(sockets, text);
     }
 
-    /// Sends a batch that ends with event `seq`. Readers with more than `limit` unacknowledged characters do not get it and are returned.
-    pub(crate) fn send_in_window(&self, sockets: &Set, text: &str, seq: u64, limit: u64) -> impl Iterator<Item = WebSocket> + use<> {
-        self.window.send(sockets, text, seq as f64, limit as f64).into_iter().flat_map(window::sockets)
+    /// Sends a batch that ends with event `seq`. Readers with more than `limit` unacknowledged
+    /// characters do not get it and are returned.
+    pub(crate) fn send_in_window(
+        &self,
+        sockets: &Set,
+        text: &str,
+        seq: u64,
+        limit: u64,
+    ) -> impl Iterator<Item = WebSocket> + use<> {
+        self.window
+            .send(sockets, text, seq as f64, limit as f64)
+            .into_iter()
+            .flat_map(window::sockets)
     }
 
     pub(crate) fn close(sockets: &Set, code: CloseCode, reason: &str) {
@@ -203,7 +237,8 @@ impl Readers {
         self.members.borrow_mut().clear();
     }
 
-    /// Sends to every reader of a framing, including those that are catching up: a frame without an offset is not in the log.
+    /// Sends to every reader of a framing, including those that are catching up: a frame without an
+    /// offset is not in the log.
     pub(crate) fn send_to_everyone(&self, framing: Framing, text: &str) {
         if let Some(sockets) = self.live(framing) {
             send_to_all(sockets, text);
@@ -224,12 +259,21 @@ impl Readers {
     }
 
     /// Sets the member of this socket, and removes it from any other.
-    pub(crate) fn set_member(&self, socket: &WebSocket, member: &Member, now_ms: u64) -> Result<()> {
+    pub(crate) fn set_member(
+        &self,
+        socket: &WebSocket,
+        member: &Member,
+        now_ms: u64,
+    ) -> Result<()> {
         if !self.is_held_by(&member.id, socket) {
             self.release(&member.id);
         }
         let Some(reader) = Readers::get(socket) else { return Ok(()) };
-        let held = Held { id: member.id.clone(), state: member.state.clone().unwrap_or_default(), at_ms: now_ms };
+        let held = Held {
+            id: member.id.clone(),
+            state: member.state.clone().unwrap_or_default(),
+            at_ms: now_ms,
+        };
         socket.serialize_attachment(&Reader { member: Some(held), ..reader })?;
         self.members.borrow_mut().insert(member.id.clone(), socket.clone());
         Ok(())
@@ -237,14 +281,18 @@ impl Readers {
 
     /// Whether a socket has a member.
     pub(crate) fn is_held_by(&self, id: &str, socket: &WebSocket) -> bool {
-        self.members.borrow().get(id).is_some_and(|holder| Object::is(holder.as_ref(), socket.as_ref()))
+        self.members
+            .borrow()
+            .get(id)
+            .is_some_and(|holder| Object::is(holder.as_ref(), socket.as_ref()))
     }
 
     /// Forgets a member; its socket stays a reader.
     pub(crate) fn release(&self, id: &str) {
         let Some(socket) = self.members.borrow_mut().remove(id) else { return };
         if let Some(reader) = Readers::get(&socket) {
-            // A socket that has closed in the meantime keeps its attachment, which nobody reads any more.
+            // A socket that has closed in the meantime keeps its attachment, which nobody reads any
+            // more.
             let _ = socket.serialize_attachment(&Reader { member: None, ..reader });
         }
     }

@@ -14,7 +14,11 @@ pub(crate) fn refuse_upgrade(error: &Error, offers_subprotocol: bool) -> Result<
 }
 
 /// The answer to an upgrade.
-pub(crate) fn upgraded(client: worker::WebSocket, offers_subprotocol: bool, headers: Headers) -> Result<Response> {
+pub(crate) fn upgraded(
+    client: worker::WebSocket,
+    offers_subprotocol: bool,
+    headers: Headers,
+) -> Result<Response> {
     if offers_subprotocol {
         headers.set("sec-websocket-protocol", SUBPROTOCOL)?;
     }

@@ -1,6 +1,8 @@
-//! The rate of requests of one identity, before they reach a channel: the platform's own rate limiting, if the manifest binds it.
+//! The rate of requests of one identity, before they reach a channel: the platform's own rate
+//! limiting, if the manifest binds it.
 //!
-//! Cloudflare counts in each of its locations, approximately. For an exact limit use a [`Rate`](tidewire_core::Rate) of the function, which the channel keeps.
+//! Cloudflare counts in each of its locations, approximately. For an exact limit use a
+//! [`Rate`](tidewire_core::Rate) of the function, which the channel keeps.
 //! <https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/>
 
 use tidewire_core::{Error, Identity, RequestHead};
@@ -11,8 +13,13 @@ use crate::respond::internal;
 /// Name of the binding.
 const REQUEST_RATE: &str = "REQUEST_RATE";
 
-/// Admits a request of an identity: its subject, else its ticket, else its address. Without the binding, and while the limiter fails, everything is admitted.
-pub(crate) async fn check_request_rate(env: &Env, identity: &Identity, head: &RequestHead<'_>) -> Result<(), Error> {
+/// Admits a request of an identity: its subject, else its ticket, else its address. Without the
+/// binding, and while the limiter fails, everything is admitted.
+pub(crate) async fn check_request_rate(
+    env: &Env,
+    identity: &Identity,
+    head: &RequestHead<'_>,
+) -> Result<(), Error> {
     let Ok(limiter) = env.rate_limiter(REQUEST_RATE) else { return Ok(()) };
     let key = identity.rate_key(&(head.headers)("cf-connecting-ip").unwrap_or_default());
     match limiter.limit(key).await {

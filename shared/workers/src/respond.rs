@@ -9,7 +9,9 @@ use crate::handover::SWITCHING_PROTOCOLS;
 pub(crate) fn respond(reply: Reply) -> Result<Response> {
     let (status, headers, body) = into_parts(reply);
     let body = if body.is_empty() { ResponseBody::Empty } else { ResponseBody::Body(body) };
-    Ok(Response::from_body(body)?.with_status(status).with_headers(headers.into_iter().collect::<Headers>()))
+    Ok(Response::from_body(body)?
+        .with_status(status)
+        .with_headers(headers.into_iter().collect::<Headers>()))
 }
 
 /// An error as problem details.
@@ -17,8 +19,12 @@ pub(crate) fn refuse(error: &Error) -> Result<Response> {
     respond(problem(error))
 }
 
-/// The answer with additional headers: `vary` is added, the others replace headers of the same name.
-pub(crate) fn with_headers(response: Response, more: &[(&'static str, String)]) -> Result<Response> {
+/// The answer with additional headers: `vary` is added, the others replace headers of the same
+/// name.
+pub(crate) fn with_headers(
+    response: Response,
+    more: &[(&'static str, String)],
+) -> Result<Response> {
     // An upgrade accepts none, and no page reads its head.
     if more.is_empty() || response.status_code() == SWITCHING_PROTOCOLS {
         return Ok(response);

@@ -7,7 +7,10 @@ use std::rc::Rc;
 use futures_util::{AsyncReadExt, Stream, stream};
 use http::{HeaderName, HeaderValue};
 use js_sys::futures::{JsFuture, future_to_promise};
-use tidewire_core::{Change, ChannelName, ChannelRequest, Error, ErrorKind, Grant, Operation, Reply, Routed, Settings};
+use tidewire_core::{
+    Change, ChannelName, ChannelRequest, Error, ErrorKind, Grant, Operation, Reply, Routed,
+    Settings,
+};
 use wasm_bindgen::prelude::*;
 use worker::{Env, Request, Response};
 
@@ -24,7 +27,8 @@ extern "C" {
 pub struct Call {
     /// The request.
     pub routed: Routed,
-    /// The body, chunk by chunk; the next chunk is read from the client when this one is done. Ends with [`ErrorKind::BodyIncomplete`] if the client leaves.
+    /// The body, chunk by chunk; the next chunk is read from the client when this one is done. Ends
+    /// with [`ErrorKind::BodyIncomplete`] if the client leaves.
     pub body: Body,
     /// The channel, to publish to.
     pub channel: Publisher,
@@ -49,13 +53,24 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Has the channel carry out a change, and returns its answer, refusals included. Checks no rights: the route did. Whether they were
-    /// channel knows the revocations, so it checks them with the first operation; an operation that has begun continues when the client's right ends.
+    /// Has the channel carry out a change, and returns its answer, refusals included. Checks no
+    /// rights: the route did. Whether they were channel knows the revocations, so it checks them
+    /// with the first operation; an operation that has begun continues when the client's right
+    /// ends.
     pub async fn send(&self, change: Change, body: Vec<u8>) -> Reply {
-        let handover = Handover { env: &self.env, binding: &self.binding, settings: &self.settings, offers_subprotocol: false };
+        let handover = Handover {
+            env: &self.env,
+            binding: &self.binding,
+            settings: &self.settings,
+            offers_subprotocol: false,
+        };
         let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
         let grant = Grant { until_ms, ..self.grant.clone() };
-        let request = ChannelRequest { channel: self.channel.clone(), operation: Operation::Change(change), grant };
+        let request = ChannelRequest {
+            channel: self.channel.clone(),
+            operation: Operation::Change(change),
+            grant,
+        };
         let reply = async { reply(handover.send(&request, body, None).await?).await };
         reply.await.unwrap_or_else(|cause| tidewire_core::problem(&internal(&cause)))
     }
@@ -63,7 +78,8 @@ impl Publisher {
 
 async fn reply(mut response: Response) -> worker::Result<Reply> {
     let mut reply = Reply::new(response.bytes().await?);
-    *reply.status_mut() = http::StatusCode::from_u16(response.status_code()).map_err(|cause| worker::Error::RustError(cause.to_string()))?;
+    *reply.status_mut() = http::StatusCode::from_u16(response.status_code())
+        .map_err(|cause| worker::Error::RustError(cause.to_string()))?;
     for (name, value) in response.headers() {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             reply.headers_mut().insert(name, value);
@@ -83,7 +99,13 @@ fn chunks(body: web_sys::ReadableStream) -> Body {
                 chunk.truncate(length);
                 Some((Ok(chunk), reader))
             }
-            Err(cause) => Some((Err(Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"))), reader)),
+            Err(cause) => Some((
+                Err(Error::new(
+                    ErrorKind::BodyIncomplete,
+                    format!("the body is incomplete: {cause}"),
+                )),
+                reader,
+            )),
         }
     }))
 }
@@ -101,8 +123,10 @@ pub(crate) async fn carry_out(
         None => Box::pin(stream::empty()),
     };
     let (channel, grant) = (routed.channel.clone(), routed.grant.clone());
-    let (env, binding, kept) = (handover.env.clone(), handover.binding.into(), Rc::clone(&settings));
-    let channel = Publisher { env, binding, settings: kept, channel, grant, has_begun: Cell::default() };
+    let (env, binding, kept) =
+        (handover.env.clone(), handover.binding.into(), Rc::clone(&settings));
+    let channel =
+        Publisher { env, binding, settings: kept, channel, grant, has_begun: Cell::default() };
     let answer = Rc::new(RefCell::new(None));
     let done = future_to_promise({
         let answer = Rc::clone(&answer);

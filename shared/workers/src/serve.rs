@@ -5,8 +5,8 @@ use std::rc::Rc;
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply, RequestHead, Settings, Target, Tenant, Trace, Transport, fault,
-    file, route,
+    Asset, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply,
+    RequestHead, Settings, Target, Tenant, Trace, Transport, fault, file, route,
 };
 use worker::{Env, Request, Response, Result};
 
@@ -21,12 +21,22 @@ use crate::respond::{internal, refuse, respond, with_headers};
 use crate::route::{Call, carry_out};
 use crate::settings::settings;
 
-/// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable Object namespace.
-pub async fn serve<F: Function>(request: Request, env: &Env, binding: &str, base: Option<&str>) -> Result<Response> {
-    serve_routes::<F>(request, env, binding, base, async |_| Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))).await
+/// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable
+/// Object namespace.
+pub async fn serve<F: Function>(
+    request: Request,
+    env: &Env,
+    binding: &str,
+    base: Option<&str>,
+) -> Result<Response> {
+    serve_routes::<F>(request, env, binding, base, async |_| {
+        Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))
+    })
+    .await
 }
 
-/// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them and answers.
+/// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them
+/// and answers.
 pub async fn serve_routes<F: Function>(
     mut request: Request,
     env: &Env,
@@ -37,9 +47,19 @@ pub async fn serve_routes<F: Function>(
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
     let (mut headers, mut trace) = (Vec::new(), None);
-    let answered = answer::<F>(&mut request, Served { env, binding, base, offers_subprotocol }, &mut headers, &mut trace, own).await;
+    let answered = answer::<F>(
+        &mut request,
+        Served { env, binding, base, offers_subprotocol },
+        &mut headers,
+        &mut trace,
+        own,
+    )
+    .await;
     if let Err(error) = &answered {
-        worker::console_log!("{}", trace.map_or_else(|| fault(None, error), |trace| trace.refused(error, now_ms())));
+        worker::console_log!(
+            "{}",
+            trace.map_or_else(|| fault(None, error), |trace| trace.refused(error, now_ms()))
+        );
     }
     match answered {
         Err(error) if is_upgrade => refuse_upgrade(&error, offers_subprotocol),
@@ -49,7 +69,12 @@ pub async fn serve_routes<F: Function>(
 }
 
 /// Serves files below `base`: the gallery. `policy` is the `Content-Security-Policy` of its pages.
-pub fn serve_assets(request: &Request, base: &str, assets: &[Asset], policy: &str) -> Result<Response> {
+pub fn serve_assets(
+    request: &Request,
+    base: &str,
+    assets: &[Asset],
+    policy: &str,
+) -> Result<Response> {
     let path = request.path();
     // A path outside of it is not a file: no asset has this name.
     match file(assets, path.strip_prefix(base).unwrap_or("/"), &request.inner().method(), policy) {
@@ -77,34 +102,56 @@ async fn answer<F: Function>(
     let Served { env, binding, base, offers_subprotocol } = served;
     let settings = Rc::new(settings(env, base)?);
     let handover = Handover { env, binding, settings: &settings, offers_subprotocol };
-    let url = request.url().map_err(|cause| Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}")))?;
+    let url = request.url().map_err(|cause| {
+        Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}"))
+    })?;
     // The SDK's own method turns every unknown method into GET.
     let method = request.inner().method();
     let header = |name: &str| request.headers().get(name).ok().flatten();
-    let head = RequestHead { method: &method, url: url.as_str(), path: url.path(), query: url.query().unwrap_or_default(), headers: &header };
+    let head = RequestHead {
+        method: &method,
+        url: url.as_str(),
+        path: url.path(),
+        query: url.query().unwrap_or_default(),
+        headers: &header,
+    };
     *headers = cors(&head, &settings);
     *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), now_ms()));
     match route::<F>(&head, &settings)? {
         Target::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Target::Channel(asked) => {
-            let asked = asked.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
+            let asked =
+                asked.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
             let body = body(request, &asked, &settings).await?;
-            hand_over(asked, body, trace.as_ref(), &handover).await.map_err(|cause| internal(&cause))
+            hand_over(asked, body, trace.as_ref(), &handover)
+                .await
+                .map_err(|cause| internal(&cause))
         }
         Target::EraseTenant(tenant) => {
-            let tenant = tenant.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
-            let status = handover.task(&tenant_object(tenant.beginning()), &Task::Erase).await.map_err(|cause| internal(&cause))?;
+            let tenant =
+                tenant.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
+            let status = handover
+                .task(&tenant_object(tenant.beginning()), &Task::Erase)
+                .await
+                .map_err(|cause| internal(&cause))?;
             respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
         }
         Target::Route(routed) => {
-            let routed = routed.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
-            carry_out(request, routed, &handover, Rc::clone(&settings), own).await.map_err(|cause| internal(&cause))
+            let routed =
+                routed.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
+            carry_out(request, routed, &handover, Rc::clone(&settings), own)
+                .await
+                .map_err(|cause| internal(&cause))
         }
     }
 }
 
 /// Identifies the client and checks its rate.
-async fn admitted<F: Function>(env: &Env, head: &RequestHead<'_>, settings: &Settings) -> Result<Identity, Error> {
+async fn admitted<F: Function>(
+    env: &Env,
+    head: &RequestHead<'_>,
+    settings: &Settings,
+) -> Result<Identity, Error> {
     let identity = identify(F::NAME, head, settings).await?;
     check_request_rate(env, &identity, head).await?;
     Ok(identity)
@@ -113,40 +160,73 @@ async fn admitted<F: Function>(env: &Env, head: &RequestHead<'_>, settings: &Set
 /// Cloudflare's own id of the request, or a random one without it.
 fn request_id(head: &RequestHead<'_>) -> u64 {
     let ray = (head.headers)("cf-ray");
-    let ray = ray.as_deref().and_then(|ray| ray.split('-').next()).and_then(|ray| u64::from_str_radix(ray, 16).ok());
+    let ray = ray
+        .as_deref()
+        .and_then(|ray| ray.split('-').next())
+        .and_then(|ray| u64::from_str_radix(ray, 16).ok());
     ray.unwrap_or_else(|| u64::from(entropy()) << 32 | u64::from(entropy()))
 }
 
 /// The body of a publish, read at most up to its limit.
-async fn body(request: &mut Request, asked: &ChannelRequest, settings: &Settings) -> Result<Vec<u8>, Error> {
+async fn body(
+    request: &mut Request,
+    asked: &ChannelRequest,
+    settings: &Settings,
+) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     if !asked.operation.has_body() || request.inner().body().is_none() {
         return Ok(body);
     }
-    let broke_off = |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"));
+    let broke_off =
+        |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"));
     let mut chunks = request.stream().map_err(broke_off)?;
     while let Some(chunk) = chunks.next().await {
         body.extend(chunk.map_err(broke_off)?);
         if body.len() as u64 > settings.max_body_bytes {
-            return Err(Error::new(ErrorKind::BodyTooLarge, format!("a body must have at most {} bytes", settings.max_body_bytes)));
+            return Err(Error::new(
+                ErrorKind::BodyTooLarge,
+                format!("a body must have at most {} bytes", settings.max_body_bytes),
+            ));
         }
     }
     Ok(body)
 }
 
-async fn hand_over(asked: ChannelRequest, body: Vec<u8>, trace: Option<&Trace>, handover: &Handover<'_>) -> Result<Response> {
+async fn hand_over(
+    asked: ChannelRequest,
+    body: Vec<u8>,
+    trace: Option<&Trace>,
+    handover: &Handover<'_>,
+) -> Result<Response> {
     let response = handover.send(&asked, body, trace).await?;
     // Without a socket it is a complete answer: history, an error, the end.
-    let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation) else { return Ok(response) };
+    let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation)
+    else {
+        return Ok(response);
+    };
     if read.transport == Transport::WebSocket {
         // From here on client and object talk directly, without the Worker.
         return Ok(response);
     }
     let subscribed = Subscribed::read(response.headers())?;
-    let socket = response.websocket().ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))?;
+    let socket = response
+        .websocket()
+        .ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))?;
     match read.transport {
-        Transport::EventSource => bridge::stream(socket, Framing::EventSource, &subscribed, &asked.grant, handover.settings),
-        Transport::DurableSse => bridge::stream(socket, Framing::DurableSse, &subscribed, &asked.grant, handover.settings),
+        Transport::EventSource => bridge::stream(
+            socket,
+            Framing::EventSource,
+            &subscribed,
+            &asked.grant,
+            handover.settings,
+        ),
+        Transport::DurableSse => bridge::stream(
+            socket,
+            Framing::DurableSse,
+            &subscribed,
+            &asked.grant,
+            handover.settings,
+        ),
         _ => long_poll::wait(socket, &subscribed, &asked.grant, handover.settings).await,
     }
 }

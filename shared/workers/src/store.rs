@@ -3,17 +3,22 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidewire_core::{Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit, ProducerState, Retention, Revocation, RowSize};
+use tidewire_core::{
+    Authored, Channel, Commit, ContentType, Event, Expiry, Lease, Member, Page, PageLimit,
+    ProducerState, Retention, Revocation, RowSize,
+};
 use wasm_bindgen::prelude::*;
 use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
 use crate::clock::now_ms;
 
-/// Version of the tables below; a store of a newer version is refused, because this code cannot know its form.
+/// Version of the tables below; a store of a newer version is refused, because this code cannot
+/// know its form.
 const SCHEMA_VERSION: u64 = 2;
 
-/// One row of `channel`, and one row of `events` for each event kept. The newest event gives tail and total, the oldest gives the dropped bytes. So an append
-/// writes only its events; `channel` is written when something else changes, or when no event is left.
+/// One row of `channel`, and one row of `events` for each event kept. The newest event gives tail
+/// and total, the oldest gives the dropped bytes. So an append writes only its events; `channel` is
+/// written when something else changes, or when no event is left.
 const SCHEMA: &str = "
 CREATE TABLE channel (
     schema_version INTEGER NOT NULL,
@@ -36,7 +41,8 @@ CREATE TABLE events (
     producer TEXT
 );";
 
-/// One row for each publisher that must be remembered, created with the first of them. Not subject to retention: a late repetition must be recognised.
+/// One row for each publisher that must be remembered, created with the first of them. Not subject
+/// to retention: a late repetition must be recognised.
 const PRODUCERS: &str = "
 CREATE TABLE producers (
     id TEXT PRIMARY KEY,
@@ -46,7 +52,8 @@ CREATE TABLE producers (
 ) WITHOUT ROWID";
 
 /// Carries out a `Forgetting`. A producer without a time may still be active.
-const FORGET: &str = "DELETE FROM producers WHERE busy_until_ms BETWEEN 1 AND ?1 OR busy_until_ms BETWEEN 1 AND ?2
+const FORGET: &str =
+    "DELETE FROM producers WHERE busy_until_ms BETWEEN 1 AND ?1 OR busy_until_ms BETWEEN 1 AND ?2
     AND id IN (SELECT id FROM producers ORDER BY busy_until_ms DESC LIMIT -1 OFFSET ?3)";
 
 /// From version 1 to 2; the rows stay where they are.
@@ -57,9 +64,11 @@ ALTER TABLE channel ADD COLUMN expires_at_ms INTEGER;
 ALTER TABLE channel ADD COLUMN touched_at_ms INTEGER;
 ALTER TABLE events ADD COLUMN producer TEXT;
 UPDATE channel SET schema_version = 2";
-const UPGRADE_PRODUCERS: &str = "ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
+const UPGRADE_PRODUCERS: &str =
+    "ALTER TABLE producers ADD COLUMN busy_until_ms INTEGER NOT NULL DEFAULT 0";
 
-/// Longest time until an alarm. The platform's clock ends in the year 2262; an alarm that is early is set again.
+/// Longest time until an alarm. The platform's clock ends in the year 2262; an alarm that is early
+/// is set again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
 /// Members that joined over HTTP; the first of them creates the table.
 const PRESENCE: &str = "
@@ -69,7 +78,8 @@ CREATE TABLE IF NOT EXISTS presence (
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID";
 
-/// Revocations; the first of them creates the table: the revoked ticket or user as JSON, and until when the row is kept.
+/// Revocations; the first of them creates the table: the revoked ticket or user as JSON, and until
+/// when the row is kept.
 const REVOCATIONS: &str = "
 CREATE TABLE IF NOT EXISTS revocations (
     of TEXT PRIMARY KEY,
@@ -82,10 +92,14 @@ const TENANT: &str = "CREATE TABLE IF NOT EXISTS tenant (name TEXT PRIMARY KEY, 
 extern "C" {
     type Transactional;
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
-    fn transaction_sync(this: &Transactional, work: &mut dyn FnMut() -> Result<(), JsValue>) -> Result<JsValue, JsValue>;
+    fn transaction_sync(
+        this: &Transactional,
+        work: &mut dyn FnMut() -> Result<(), JsValue>,
+    ) -> Result<JsValue, JsValue>;
 }
 
-/// The store of one channel. Synchronous, like the platform's SQLite: between two calls nothing else runs.
+/// The store of one channel. Synchronous, like the platform's SQLite: between two calls nothing
+/// else runs.
 pub(crate) struct Store {
     storage: Storage,
     sql: SqlStorage,
@@ -100,10 +114,18 @@ impl Store {
     pub(crate) fn new(storage: Storage) -> Store {
         let sql = storage.sql();
         let [has_tables, has_producers, has_revocations] = [const { Cell::new(false) }; 3];
-        Store { sql, storage, has_tables, has_producers, has_presence: Cell::new(None), has_revocations }
+        Store {
+            sql,
+            storage,
+            has_tables,
+            has_producers,
+            has_presence: Cell::new(None),
+            has_revocations,
+        }
     }
 
-    /// The channel, or `None` without one. Reads a handful of rows and, except for an upgrade, writes none: a request for an unknown name must cost nothing.
+    /// The channel, or `None` without one. Reads a handful of rows and, except for an upgrade,
+    /// writes none: a request for an unknown name must cost nothing.
     pub(crate) fn load(&self) -> Result<Option<Channel>> {
         self.has_tables.set(self.has_table("channel")?);
         self.has_revocations.set(self.has_table("revocations")?);
@@ -111,12 +133,16 @@ impl Store {
             return Ok(None);
         }
         self.has_producers.set(self.has_table("producers")?);
-        let Some(version) = self.first("SELECT schema_version FROM channel", vec![])? else { return Ok(None) };
+        let Some(version) = self.first("SELECT schema_version FROM channel", vec![])? else {
+            return Ok(None);
+        };
         match integer(version.into_iter().next())? {
             1 => self.upgrade()?,
             SCHEMA_VERSION => {}
             version => {
-                return Err(Error::RustError(format!("the store has schema {version}, this code supports at most {SCHEMA_VERSION}; nothing was changed")));
+                return Err(Error::RustError(format!(
+                    "the store has schema {version}, this code supports at most {SCHEMA_VERSION}; nothing was changed"
+                )));
             }
         }
         const CHANNEL: &str = "SELECT epoch, content_type, closed, stream_seq, tail, total, revision, ttl_s, expires_at_ms, touched_at_ms FROM channel";
@@ -130,16 +156,25 @@ impl Store {
         channel.tail = integer(row.next())?;
         channel.total = integer(row.next())?;
         channel.revision = integer(row.next())?;
-        channel.expiry = Expiry::from_columns(integer(row.next()).ok(), integer(row.next()).ok(), integer(row.next()).ok());
+        channel.expiry = Expiry::from_columns(
+            integer(row.next()).ok(),
+            integer(row.next()).ok(),
+            integer(row.next()).ok(),
+        );
         // An append writes only its events, so the newest event has the current tail and total.
-        if let Some(row) = self.first("SELECT seq, total FROM events ORDER BY seq DESC LIMIT 1", vec![])? {
+        if let Some(row) =
+            self.first("SELECT seq, total FROM events ORDER BY seq DESC LIMIT 1", vec![])?
+        {
             let mut row = row.into_iter();
             channel.tail = integer(row.next())?;
             channel.total = integer(row.next())?;
         }
         channel.first = channel.tail + 1;
         channel.dropped = channel.total;
-        if let Some(row) = self.first("SELECT seq, at_ms, max(total - length(data), 0) FROM events ORDER BY seq LIMIT 1", vec![])? {
+        if let Some(row) = self.first(
+            "SELECT seq, at_ms, max(total - length(data), 0) FROM events ORDER BY seq LIMIT 1",
+            vec![],
+        )? {
             let mut row = row.into_iter();
             channel.first = integer(row.next())?;
             channel.first_at_ms = integer(row.next())?;
@@ -196,9 +231,12 @@ impl Store {
         Ok(())
     }
 
-    /// Sets the object's alarm. Called in the turn that writes something, it is stored with it or not at all.
+    /// Sets the object's alarm. Called in the turn that writes something, it is stored with it or
+    /// not at all.
     pub(crate) async fn set_alarm_at(&self, at_ms: u64) -> Result<()> {
-        self.storage.set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms())).min(LONGEST_SLEEP)).await
+        self.storage
+            .set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms())).min(LONGEST_SLEEP))
+            .await
     }
 
     /// The state of a producer.
@@ -206,14 +244,28 @@ impl Store {
         if !self.has_producers.get() {
             return Ok(None);
         }
-        let Some(row) = self.first("SELECT epoch, seq, busy_until_ms FROM producers WHERE id = ?", vec![id.into()])? else { return Ok(None) };
+        let Some(row) = self.first(
+            "SELECT epoch, seq, busy_until_ms FROM producers WHERE id = ?",
+            vec![id.into()],
+        )?
+        else {
+            return Ok(None);
+        };
         let mut row = row.into_iter();
-        Ok(Some(ProducerState { epoch: integer(row.next())?, seq: integer(row.next())?, busy_until_ms: integer(row.next())? }))
+        Ok(Some(ProducerState {
+            epoch: integer(row.next())?,
+            seq: integer(row.next())?,
+            busy_until_ms: integer(row.next())?,
+        }))
     }
 
     /// One event with its publisher.
     pub(crate) fn event(&self, seq: u64) -> Result<Option<Authored>> {
-        let Some(row) = self.first("SELECT data, producer FROM events WHERE seq = ?", vec![number(seq)])? else { return Ok(None) };
+        let Some(row) =
+            self.first("SELECT data, producer FROM events WHERE seq = ?", vec![number(seq)])?
+        else {
+            return Ok(None);
+        };
         let mut row = row.into_iter();
         Ok(Some(Authored { data: bytes(row.next())?, producer: optional_text(row.next()) }))
     }
@@ -228,7 +280,10 @@ impl Store {
             .map(|row| {
                 let mut row = row?.into_iter();
                 let id = optional_text(row.next()).unwrap_or_default();
-                Ok(Lease { member: Member { id, state: optional_text(row.next()) }, until_ms: integer(row.next())? })
+                Ok(Lease {
+                    member: Member { id, state: optional_text(row.next()) },
+                    until_ms: integer(row.next())?,
+                })
             })
             .collect()
     }
@@ -238,7 +293,10 @@ impl Store {
             self.sql.exec(PRESENCE, None)?;
             self.has_presence.set(Some(true));
         }
-        self.sql.exec("INSERT OR REPLACE INTO presence (id, state, until_ms) VALUES (?, ?, ?)", vec![id.into(), state.into(), number(until_ms)])?;
+        self.sql.exec(
+            "INSERT OR REPLACE INTO presence (id, state, until_ms) VALUES (?, ?, ?)",
+            vec![id.into(), state.into(), number(until_ms)],
+        )?;
         Ok(())
     }
 
@@ -260,7 +318,9 @@ impl Store {
                 let mut row = row?.into_iter();
                 let of = optional_text(row.next()).unwrap_or_default();
                 let until_ms = integer(row.next())?;
-                Revocation::from_columns(&of, until_ms).ok_or_else(|| Error::RustError(format!("the store has {of:?} instead of a revocation")))
+                Revocation::from_columns(&of, until_ms).ok_or_else(|| {
+                    Error::RustError(format!("the store has {of:?} instead of a revocation"))
+                })
             })
             .collect()
     }
@@ -282,7 +342,8 @@ impl Store {
     }
 
     fn has_presence(&self) -> Result<bool> {
-        let has_presence = self.has_presence.get().map_or_else(|| self.has_table("presence"), Ok)?;
+        let has_presence =
+            self.has_presence.get().map_or_else(|| self.has_table("presence"), Ok)?;
         self.has_presence.set(Some(has_presence));
         Ok(has_presence)
     }
@@ -292,14 +353,23 @@ impl Store {
     }
 
     /// Drops the events that retention does not keep and returns the channel after it.
-    pub(crate) fn retain(&self, channel: &Channel, retention: &Retention, now_ms: u64) -> Result<Channel> {
+    pub(crate) fn retain(
+        &self,
+        channel: &Channel,
+        retention: &Retention,
+        now_ms: u64,
+    ) -> Result<Channel> {
         let oldest = self.sql.exec("SELECT seq, at_ms, total FROM events ORDER BY seq", None)?;
         let mut fault = None;
         // The cursor is read no further than the first event that stays.
         let rows = oldest.raw().map_while(|row| {
             let row = row.and_then(|row| {
                 let mut row = row.into_iter();
-                Ok(RowSize { seq: integer(row.next())?, at_ms: integer(row.next())?, total: integer(row.next())? })
+                Ok(RowSize {
+                    seq: integer(row.next())?,
+                    at_ms: integer(row.next())?,
+                    total: integer(row.next())?,
+                })
             });
             row.map_err(|error| fault = Some(error)).ok()
         });
@@ -320,7 +390,9 @@ impl Store {
     /// Events after a position. Reads at most one row more than it returns.
     pub(crate) fn page(&self, after: u64, limit: PageLimit) -> Result<Page> {
         let values = vec![number(after), number(limit.max_events)];
-        let cursor = self.sql.exec("SELECT seq, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?", values)?;
+        let cursor = self
+            .sql
+            .exec("SELECT seq, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?", values)?;
         let events = cursor.raw().map(|row| {
             let mut row = row?.into_iter();
             Ok::<_, Error>(Event { seq: integer(row.next())?, data: bytes(row.next())? })
@@ -353,24 +425,33 @@ impl Store {
     /// Forgets a channel of the tenant, unless it was registered again since.
     pub(crate) fn forget_registered(&self, name: &str, mark: u64) -> Result<()> {
         if self.has_table("tenant")? {
-            self.sql.exec("DELETE FROM tenant WHERE name = ? AND mark = ?", vec![name.into(), number(mark)])?;
+            self.sql.exec(
+                "DELETE FROM tenant WHERE name = ? AND mark = ?",
+                vec![name.into(), number(mark)],
+            )?;
         }
         Ok(())
     }
 
-    /// Whether the stored rows are useless without a channel: those of an expired channel, or no rows that are still in force.
+    /// Whether the stored rows are useless without a channel: those of an expired channel, or no
+    /// rows that are still in force.
     pub(crate) fn is_over(&self) -> Result<bool> {
         Ok(self.has_tables.get() || self.leases()?.is_empty() && self.revocations()?.is_empty())
     }
 
-    /// Removes everything, so that nothing is left to pay for. With `keeps_revocations` it keeps them: creating a channel again does not restore access.
+    /// Removes everything, so that nothing is left to pay for. With `keeps_revocations` it keeps
+    /// them: creating a channel again does not restore access.
     pub(crate) async fn delete(&self, keeps_revocations: bool) -> Result<()> {
         self.has_tables.set(false);
         self.has_producers.set(false);
         self.has_presence.set(None);
         if keeps_revocations {
             const TABLES: [&str; 4] = ["channel", "events", "producers", "presence"];
-            return self.atomically(|| TABLES.iter().try_for_each(|table| self.sql.exec(&format!("DROP TABLE IF EXISTS {table}"), None).map(|_| ())));
+            return self.atomically(|| {
+                TABLES.iter().try_for_each(|table| {
+                    self.sql.exec(&format!("DROP TABLE IF EXISTS {table}"), None).map(|_| ())
+                })
+            });
         }
         self.has_revocations.set(false);
         self.storage.delete_all().await
@@ -410,7 +491,8 @@ impl Store {
         Ok(())
     }
 
-    /// Runs writes in one transaction that a fault rolls back; the `worker` crate does not bind `transactionSync`.
+    /// Runs writes in one transaction that a fault rolls back; the `worker` crate does not bind
+    /// `transactionSync`.
     fn atomically(&self, work: impl Fn() -> Result<()>) -> Result<()> {
         let storage: &JsValue = self.storage.as_raw().as_ref();
         let mut work = || work().map_err(|error| JsValue::from_str(&error.to_string()));
@@ -419,14 +501,19 @@ impl Store {
     }
 
     /// The first row, if any. The platform's own `one()` throws through wasm on an empty result.
-    fn first(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<Vec<SqlStorageValue>>> {
+    fn first(
+        &self,
+        query: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Option<Vec<SqlStorageValue>>> {
         let cursor: SqlCursor = self.sql.exec(query, values)?;
         cursor.raw().next().transpose()
     }
 }
 
 fn number(value: u64) -> SqlStorageValue {
-    // Sequences, sizes and times of ours stay far below 2^53, up to which integers cross JavaScript exactly.
+    // Sequences, sizes and times of ours stay far below 2^53, up to which integers cross JavaScript
+    // exactly.
     SqlStorageValue::Integer(value as i64)
 }
 
@@ -451,7 +538,9 @@ fn optional_text(value: Option<SqlStorageValue>) -> Option<String> {
 }
 
 fn content_type(value: Option<SqlStorageValue>) -> Result<ContentType> {
-    optional_text(value).and_then(|text| ContentType::parse(&text)).ok_or_else(|| Error::RustError("the store has no valid content type".into()))
+    optional_text(value)
+        .and_then(|text| ContentType::parse(&text))
+        .ok_or_else(|| Error::RustError("the store has no valid content type".into()))
 }
 
 fn bytes(value: Option<SqlStorageValue>) -> Result<Vec<u8>> {

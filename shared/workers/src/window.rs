@@ -1,4 +1,5 @@
-//! The unacknowledged data of readers that acknowledge: the platform shows no back-pressure on a socket, so they report what they have received.
+//! The unacknowledged data of readers that acknowledge: the platform shows no back-pressure on a
+//! socket, so they report what they have received.
 
 use js_sys::{Array, Set};
 use wasm_bindgen::prelude::*;
@@ -6,10 +7,12 @@ use worker::WebSocket;
 
 #[wasm_bindgen(inline_js = "
 export class Window {
-    // Characters sent to every live reader, and how many they were up to which event. Shared, so that an event costs a reader no memory.
+    // Characters sent to every live reader, and how many they were up to which event. Shared, so
+    // that an event costs a reader no memory.
     #sent = 0;
     #marks = [];
-    // Of each reader: how much of `#sent` it has acknowledged, minus its unacknowledged pages, so it may be below 0. Readers that acknowledge nothing are not here.
+    // Of each reader: how much of `#sent` it has acknowledged, minus its unacknowledged pages, so
+    // it may be below 0. Readers that acknowledge nothing are not here.
     #readers = new WeakMap();
 
     open(socket, isLive) {
@@ -65,8 +68,9 @@ export class Window {
     }
 }")]
 extern "C" {
-    /// The readers that acknowledge, with the unacknowledged characters of each, in UTF-16 units. Kept on the JavaScript side, where a fan-out
-    /// loops; lost in sleep, after which each count starts at zero.
+    /// The readers that acknowledge, with the unacknowledged characters of each, in UTF-16 units.
+    /// Kept on the JavaScript side, where a fan-out loops; lost in sleep, after which each count
+    /// starts at zero.
     pub(crate) type Window;
 
     #[wasm_bindgen(constructor)]
@@ -80,15 +84,29 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn join(this: &Window, socket: &web_sys::WebSocket);
 
-    /// Sends a page that ends with event `seq` to one reader that is catching up; returns its unacknowledged characters.
+    /// Sends a page that ends with event `seq` to one reader that is catching up; returns its
+    /// unacknowledged characters.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn send_page(this: &Window, socket: &web_sys::WebSocket, text: &str, seq: f64) -> Result<f64, JsValue>;
+    pub(crate) fn send_page(
+        this: &Window,
+        socket: &web_sys::WebSocket,
+        text: &str,
+        seq: f64,
+    ) -> Result<f64, JsValue>;
 
-    /// Sends a batch that ends with event `seq` to all readers except those with more than `limit` unacknowledged characters, which are returned.
+    /// Sends a batch that ends with event `seq` to all readers except those with more than `limit`
+    /// unacknowledged characters, which are returned.
     #[wasm_bindgen(method)]
-    pub(crate) fn send(this: &Window, sockets: &Set, text: &str, seq: f64, limit: f64) -> Option<Array>;
+    pub(crate) fn send(
+        this: &Window,
+        sockets: &Set,
+        text: &str,
+        seq: f64,
+        limit: f64,
+    ) -> Option<Array>;
 
-    /// Records that a reader has everything up to event `seq`; returns its unacknowledged characters.
+    /// Records that a reader has everything up to event `seq`; returns its unacknowledged
+    /// characters.
     #[wasm_bindgen(method)]
     pub(crate) fn acknowledge(this: &Window, socket: &web_sys::WebSocket, seq: f64) -> f64;
 }

@@ -1,4 +1,5 @@
-//! The lint of `spin.toml`: its documented fields and no other, and what Spin accepts and what fails only at run time.
+//! The lint of `spin.toml`: its documented fields and no other, and what Spin accepts and what
+//! fails only at run time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,8 +11,10 @@ use serde::Deserialize;
 use crate::manifest;
 use crate::project::Project;
 
-/// The settings of the first hour, which every manifest declares. Each other one has its default where it is not declared.
-pub const DECLARED: [&str; 6] = ["open_access", "ticket_keys", "jwks_url", "jwt_issuer", "jwt_audience", "allowed_origins"];
+/// The settings of the first hour, which every manifest declares. Each other one has its default
+/// where it is not declared.
+pub const DECLARED: [&str; 6] =
+    ["open_access", "ticket_keys", "jwks_url", "jwt_issuer", "jwt_audience", "allowed_origins"];
 /// Variables whose values Spin must not show.
 const SECRETS: [&str; 1] = ["ticket_keys"];
 /// The component that serves files alone.
@@ -115,7 +118,8 @@ impl Application {
         Ok(Self { place: place.to_owned(), manifest })
     }
 
-    /// The application of the root, and those of the functions: each that Workers has, Spin has too.
+    /// The application of the root, and those of the functions: each that Workers has, Spin has
+    /// too.
     pub fn read_all(project: &Project) -> Result<(Self, Vec<Self>)> {
         let mut applications = Vec::new();
         for folder in manifest::folders(project)? {
@@ -132,8 +136,14 @@ impl Application {
 /// A setting: the name of its variable, and its default.
 pub type Setting<'a> = (String, &'a str);
 
-/// Everything that is wrong, a sentence each: `declared` is what each manifest declares of the settings.
-pub fn lint(root: &Application, functions: &[Application], settings: &[Setting<'_>], declared: &[&str]) -> Vec<String> {
+/// Everything that is wrong, a sentence each: `declared` is what each manifest declares of the
+/// settings.
+pub fn lint(
+    root: &Application,
+    functions: &[Application],
+    settings: &[Setting<'_>],
+    declared: &[&str],
+) -> Vec<String> {
     let mut problems = Vec::new();
     for application in [root].into_iter().chain(functions) {
         problems.extend(routes(application));
@@ -152,7 +162,10 @@ fn routes(application: &Application) -> Vec<String> {
     let Application { place, manifest } = application;
     let mut problems = Vec::new();
     if manifest.spin_manifest_version != 2 {
-        problems.push(format!("{place}: spin_manifest_version is {}, not 2", manifest.spin_manifest_version));
+        problems.push(format!(
+            "{place}: spin_manifest_version is {}, not 2",
+            manifest.spin_manifest_version
+        ));
     }
     let mut routed = BTreeSet::new();
     let mut seen = BTreeSet::new();
@@ -162,7 +175,9 @@ fn routes(application: &Application) -> Vec<String> {
             problems.push(format!("{place}: two triggers have the route {route}"));
         }
         if !manifest.component.contains_key(component) {
-            problems.push(format!("{place}: the route {route} leads to {component}, which is no component"));
+            problems.push(format!(
+                "{place}: the route {route} leads to {component}, which is no component"
+            ));
         }
     }
     for id in manifest.component.keys().filter(|id| !routed.contains(id)) {
@@ -171,59 +186,97 @@ fn routes(application: &Application) -> Vec<String> {
     problems
 }
 
-/// The profile `debug` is the component's own without `--release`, and no build writes where `spin watch` looks.
+/// The profile `debug` is the component's own without `--release`, and no build writes where `spin
+/// watch` looks.
 fn builds(application: &Application) -> Vec<String> {
     let Application { place, manifest } = application;
     let mut problems = Vec::new();
     for (id, Component { source, build, profile: Profiles { debug }, .. }) in &manifest.component {
-        let quick = (source.replace("/release/", "/debug/"), build.command.replace(" --release", ""));
-        if (&debug.source, &debug.build.command) != (&quick.0, &quick.1) || quick.0 == *source || quick.1 == build.command {
-            problems.push(format!("{place}: the profile debug of {id} is not its build without --release"));
+        let quick =
+            (source.replace("/release/", "/debug/"), build.command.replace(" --release", ""));
+        if (&debug.source, &debug.build.command) != (&quick.0, &quick.1)
+            || quick.0 == *source
+            || quick.1 == build.command
+        {
+            problems.push(format!(
+                "{place}: the profile debug of {id} is not its build without --release"
+            ));
         }
         let folder = Path::new(place).parent().unwrap_or(Path::new(""));
         for glob in &build.watch {
             let watched = folder.join(glob.split('*').next().unwrap_or_default());
-            problems.extend(manifest::written_below(&watched).map(|output| format!("{place}: {glob} is watched, and builds write {output}")));
+            problems
+                .extend(manifest::written_below(&watched).map(|output| {
+                    format!("{place}: {glob} is watched, and builds write {output}")
+                }));
         }
     }
     problems
 }
 
-/// The variables are settings, with the defaults of the table: a setting behaves the same whether it is declared or not.
-fn variables(application: &Application, settings: &[Setting<'_>], declared: &[&str]) -> Vec<String> {
+/// The variables are settings, with the defaults of the table: a setting behaves the same whether
+/// it is declared or not.
+fn variables(
+    application: &Application,
+    settings: &[Setting<'_>],
+    declared: &[&str],
+) -> Vec<String> {
     let Application { place, manifest } = application;
     let mut problems = Vec::new();
     for (name, default) in settings {
         match manifest.variables.get(name) {
-            None if declared.contains(&name.as_str()) => problems.push(format!("{place}: the variable {name} is missing")),
+            None if declared.contains(&name.as_str()) => {
+                problems.push(format!("{place}: the variable {name} is missing"))
+            }
             Some(variable) if variable.default != *default => {
-                problems.push(format!("{place}: the default of {name} is {}, not {default}", variable.default));
+                problems.push(format!(
+                    "{place}: the default of {name} is {}, not {default}",
+                    variable.default
+                ));
             }
             _ => {}
         }
     }
-    for (name, _) in manifest.variables.iter().filter(|(name, variable)| SECRETS.contains(&name.as_str()) != variable.secret) {
+    for (name, _) in manifest
+        .variables
+        .iter()
+        .filter(|(name, variable)| SECRETS.contains(&name.as_str()) != variable.secret)
+    {
         problems.push(format!("{place}: {name} has to be secret, and nothing else"));
     }
-    for name in manifest.variables.keys().filter(|name| settings.iter().all(|(setting, _)| setting != *name) && *name != JWKS_ORIGIN) {
+    for name in manifest
+        .variables
+        .keys()
+        .filter(|name| settings.iter().all(|(setting, _)| setting != *name) && *name != JWKS_ORIGIN)
+    {
         problems.push(format!("{place}: the variable {name} is no setting"));
     }
     problems
 }
 
-/// Each component is given all settings that its manifest declares: one that it lacked could be set without effect. The gallery has none.
+/// Each component is given all settings that its manifest declares: one that it lacked could be set
+/// without effect. The gallery has none.
 fn given(application: &Application) -> Vec<String> {
     let Application { place, manifest } = application;
     let names = manifest.variables.keys().filter(|name| *name != JWKS_ORIGIN);
-    let given: BTreeMap<String, String> = names.map(|name| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
-    let lacking = manifest.component.iter().filter(|(id, component)| component.variables != given && *id != GALLERY);
-    lacking.map(|(id, _)| format!("{place}: {id} is not given all variables under their own names")).collect()
+    let given: BTreeMap<String, String> =
+        names.map(|name| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
+    let lacking = manifest
+        .component
+        .iter()
+        .filter(|(id, component)| component.variables != given && *id != GALLERY);
+    lacking
+        .map(|(id, _)| format!("{place}: {id} is not given all variables under their own names"))
+        .collect()
 }
 
 /// A function keeps its channels in the store; without the grant each request fails.
 fn store(function: &Application) -> Vec<String> {
     let Application { place, manifest } = function;
-    let lacks = manifest.component.iter().filter(|(_, component)| component.sqlite_databases != ["default"]);
+    let lacks = manifest
+        .component
+        .iter()
+        .filter(|(_, component)| component.sqlite_databases != ["default"]);
     lacks.map(|(id, _)| format!("{place}: {id} lacks sqlite_databases = [\"default\"]")).collect()
 }
 
@@ -234,7 +287,10 @@ fn agreement(root: &Application, function: &Application) -> Vec<String> {
     let folder = Path::new(place).parent().and_then(Path::file_name).unwrap_or_default().display();
     let name = format!("{}-{folder}", root.manifest.application.name);
     if function.manifest.application.name != name {
-        problems.push(format!("{place}: the name is {}, not {name}", function.manifest.application.name));
+        problems.push(format!(
+            "{place}: the name is {}, not {name}",
+            function.manifest.application.name
+        ));
     }
     for (id, its) in &function.manifest.component {
         let Some(ours) = root.manifest.component.get(id) else {
@@ -247,7 +303,13 @@ fn agreement(root: &Application, function: &Application) -> Vec<String> {
         }
         // So that it builds there also where no workspace is above it, in a copy made by hand.
         let command = format!("{} --target-dir ../../target", ours.build.command);
-        let grants = |component: &'_ Component| (component.sqlite_databases.clone(), component.allowed_outbound_hosts.clone(), component.variables.clone());
+        let grants = |component: &'_ Component| {
+            (
+                component.sqlite_databases.clone(),
+                component.allowed_outbound_hosts.clone(),
+                component.variables.clone(),
+            )
+        };
         if grants(its) != grants(ours) || its.build.command != command {
             problems.push(format!("{place}: {id} differs from the root's"));
         }

@@ -82,7 +82,10 @@ fn publish_samples(base: &str, count: Option<u64>, mut server: Option<&mut Serve
 }
 
 fn publish(agent: &Agent, url: &str, sample: &Sample) -> Result<()> {
-    let mut answer = agent.post(url).header("Content-Type", "application/json").send(serde_json::to_vec(sample)?)?;
+    let mut answer = agent
+        .post(url)
+        .header("Content-Type", "application/json")
+        .send(serde_json::to_vec(sample)?)?;
     if answer.status().is_success() {
         return Ok(());
     }
@@ -122,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_by_its_detail() {
-        let problem = r#"{"type":"urn:tidewire:access-denied","status":403,"detail":"closed channel"}"#;
+        let problem =
+            r#"{"type":"urn:tidewire:access-denied","status":403,"detail":"closed channel"}"#;
         assert_eq!(detail(problem), "closed channel");
         assert_eq!(detail("Bad Gateway\n"), "Bad Gateway");
     }

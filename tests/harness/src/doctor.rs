@@ -59,7 +59,9 @@ fn examine(project: &Project) -> Result<Vec<Finding>> {
     }
     match Runtime::here() {
         Runtime::Spin(_, version) => add("spin", Some(version), ""),
-        Runtime::OurHost => add("tests/spin-host", spin::host(project).is_file().then(|| "built".to_owned()), SETUP),
+        Runtime::OurHost => {
+            add("tests/spin-host", spin::host(project).is_file().then(|| "built".to_owned()), SETUP)
+        }
     }
     let chromium = program::find(&setup::CHROMIUM).and_then(program::version);
     add("chromium", chromium, "`apt-get install chromium`");

@@ -34,7 +34,10 @@ impl Group {
     /// Starts the command as the leader of a new group.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         adopt_orphans()?;
-        let leader = command.process_group(0).spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let leader = command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let id = Pid::from_raw(i32::try_from(leader.id())?);
         Ok(Self { leader, id, is_gone: false })
     }
@@ -172,7 +175,8 @@ mod tests {
 
     #[test]
     fn stop_ends_grandchildren() {
-        let mut group = running("grandchildren", "sh -c 'sleep 600 & sleep 600' & touch $READY; wait");
+        let mut group =
+            running("grandchildren", "sh -c 'sleep 600 & sleep 600' & touch $READY; wait");
         assert!(is_alive(group.id()));
         group.stop().unwrap();
         assert!(!is_alive(group.id()));

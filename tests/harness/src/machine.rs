@@ -41,7 +41,9 @@ impl Machine {
         Ok(Self {
             system,
             networks: Networks::new_with_refreshed_list()?,
-            disks: Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_io_usage())?,
+            disks: Disks::new_with_refreshed_list_specifics(
+                DiskRefreshKind::nothing().with_io_usage(),
+            )?,
             last: Instant::now(),
         })
     }
@@ -60,9 +62,12 @@ impl Machine {
             .networks
             .iter()
             .filter(|(name, _)| !name.to_string_lossy().starts_with("lo"))
-            .fold((0, 0), |(received, sent), (_, network)| (received + network.received(), sent + network.transmitted()));
+            .fold((0, 0), |(received, sent), (_, network)| {
+                (received + network.received(), sent + network.transmitted())
+            });
         // A device that is mounted twice is listed twice, with the same counters.
-        let disks: BTreeMap<_, _> = self.disks.iter().map(|disk| (disk.name(), disk.usage())).collect();
+        let disks: BTreeMap<_, _> =
+            self.disks.iter().map(|disk| (disk.name(), disk.usage())).collect();
 
         Ok(Sample {
             at: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?,
@@ -73,7 +78,9 @@ impl Machine {
                 net_received_kb_s: per_second(received),
                 net_sent_kb_s: per_second(sent),
                 disk_read_kb_s: per_second(disks.values().map(|usage| usage.read_bytes).sum()),
-                disk_written_kb_s: per_second(disks.values().map(|usage| usage.written_bytes).sum()),
+                disk_written_kb_s: per_second(
+                    disks.values().map(|usage| usage.written_bytes).sum(),
+                ),
             },
         })
     }

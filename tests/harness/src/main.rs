@@ -38,10 +38,14 @@ enum Command {
     #[command(after_help = "Example:\n  cargo harness doctor")]
     Doctor,
     /// Serves all functions on this machine, on both platforms or one, until Ctrl-C.
-    #[command(after_help = "Example:\n  cargo harness up\n  cargo harness up spin --port 8788 --var RETRY_MS=500")]
+    #[command(
+        after_help = "Example:\n  cargo harness up\n  cargo harness up spin --port 8788 --var RETRY_MS=500"
+    )]
     Up(Up),
     /// Publishes what this machine is doing to the feed, each second.
-    #[command(after_help = "Example:\n  cargo harness demo\n  cargo harness demo --platform spin\n  cargo harness demo --url http://127.0.0.1:8787 --count 60")]
+    #[command(
+        after_help = "Example:\n  cargo harness demo\n  cargo harness demo --platform spin\n  cargo harness demo --url http://127.0.0.1:8787 --count 60"
+    )]
     Demo(Demo),
     /// Makes a project of a template: a folder that stands alone, with the shared crates inside.
     #[command(

@@ -14,10 +14,19 @@ use crate::project::Project;
 const OPENING: [&str; 1] = ["OPEN_ACCESS"];
 
 /// How a build command tells `wrangler dev` from `wrangler deploy`.
-const BUILD: &str = "if [ \"$WRANGLER_COMMAND\" = dev ]; then worker-build --dev; else worker-build --release; fi";
+const BUILD: &str =
+    "if [ \"$WRANGLER_COMMAND\" = dev ]; then worker-build --dev; else worker-build --release; fi";
 /// Where builds and installations write, in this tree and in a copy made by hand.
-const OUTPUTS: [&str; 8] =
-    ["target", ".wrangler", ".spin", "functions/*/build", "functions/*/.wrangler", "functions/*/.spin", "shared/client/build", "tests/node_modules"];
+const OUTPUTS: [&str; 8] = [
+    "target",
+    ".wrangler",
+    ".spin",
+    "functions/*/build",
+    "functions/*/.wrangler",
+    "functions/*/.spin",
+    "shared/client/build",
+    "tests/node_modules",
+];
 
 /// One `wrangler.toml`.
 pub struct Manifest {
@@ -112,7 +121,10 @@ impl Manifest {
 
     fn bindings(&self) -> BTreeMap<&str, &str> {
         let bindings = &self.wrangler.durable_objects.bindings;
-        bindings.iter().map(|binding| (binding.class_name.as_str(), binding.name.as_str())).collect()
+        bindings
+            .iter()
+            .map(|binding| (binding.class_name.as_str(), binding.name.as_str()))
+            .collect()
     }
 }
 
@@ -158,17 +170,23 @@ fn migrations(manifest: &Manifest) -> Vec<String> {
     problems
 }
 
-/// What is deployed is optimised, and no build writes where `wrangler dev` looks: it would start the next one, for ever.
+/// What is deployed is optimised, and no build writes where `wrangler dev` looks: it would start
+/// the next one, for ever.
 fn build(manifest: &Manifest) -> Vec<String> {
     let Manifest { place, wrangler, .. } = manifest;
-    let Some(Build { command, watch_dir }) = &wrangler.build else { return vec![format!("{place}: nothing builds it")] };
+    let Some(Build { command, watch_dir }) = &wrangler.build else {
+        return vec![format!("{place}: nothing builds it")];
+    };
     let mut problems = Vec::new();
     if !command.contains(BUILD) {
         problems.push(format!("{place}: the build command does not hold `{BUILD}`"));
     }
     let folder = Path::new(place).parent().unwrap_or(Path::new(""));
     for watched in watch_dir {
-        problems.extend(written_below(&folder.join(watched)).map(|output| format!("{place}: {watched} is watched, and builds write {output}")));
+        problems.extend(
+            written_below(&folder.join(watched))
+                .map(|output| format!("{place}: {watched} is watched, and builds write {output}")),
+        );
     }
     problems
 }
@@ -184,8 +202,16 @@ pub fn written_below(watched: &Path) -> Option<String> {
             part => folder.push(part),
         }
     }
-    let folder = folder.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>();
-    OUTPUTS.into_iter().find(|output| output.split('/').zip(&folder).all(|(output, part)| output == "*" || output == part)).map(str::to_owned)
+    let folder = folder
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect::<Vec<_>>();
+    OUTPUTS
+        .into_iter()
+        .find(|output| {
+            output.split('/').zip(&folder).all(|(output, part)| output == "*" || output == part)
+        })
+        .map(str::to_owned)
 }
 
 /// No file may open what is closed by default, in any environment.

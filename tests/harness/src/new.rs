@@ -29,7 +29,8 @@ pub struct New {
     /// Replace the vendor/ of this copy by the shared crates of this repository, and nothing else.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "platform"])]
     pub upgrade: Option<PathBuf>,
-    /// Write all templates as a source for `spin templates install` (`spin new`, `spin add`) and `cargo generate`: a folder, or an archive where PATH ends in .tar.gz.
+    /// Write all templates as a source for `spin templates install` (`spin new`, `spin add`) and
+    /// `cargo generate`: a folder, or an archive where PATH ends in .tar.gz.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "upgrade"])]
     pub templates: Option<PathBuf>,
 }
@@ -39,7 +40,9 @@ pub fn run(project: &Project, new: &New) -> Result<()> {
     match new {
         New { upgrade: Some(path), .. } => upgrade(project, path),
         New { templates: Some(path), .. } => offer(project, new.platform, path),
-        New { template: Some(template), path: Some(path), .. } => make(project, new, template, path),
+        New { template: Some(template), path: Some(path), .. } => {
+            make(project, new, template, path)
+        }
         _ => bail!("say which template, and the folder to make"),
     }
 }
@@ -63,14 +66,19 @@ fn make(project: &Project, new: &New, template: &str, path: &Path) -> Result<()>
 /// Where the copy will lie.
 ///
 /// # Errors
-/// When something is there already, or when it would be listed among the templates and their tests here.
+/// When something is there already, or when it would be listed among the templates and their tests
+/// here.
 fn place(project: &Project, path: &Path) -> Result<PathBuf> {
     let folder = std::path::absolute(path)?;
     if folder.symlink_metadata().is_ok() {
-        bail!("{} exists already: choose another folder, or replace the vendor/ of a copy with --upgrade", path.display());
+        bail!(
+            "{} exists already: choose another folder, or replace the vendor/ of a copy with --upgrade",
+            path.display()
+        );
     }
     // The nearest folder that exists tells where the path leads, over `..` and links.
-    let nearest = folder.ancestors().find_map(|folder| folder.canonicalize().ok()).unwrap_or_default();
+    let nearest =
+        folder.ancestors().find_map(|folder| folder.canonicalize().ok()).unwrap_or_default();
     let root = project.root().canonicalize()?;
     // The tests make their copies in there; git ignores it.
     if nearest.starts_with(&root) && !nearest.starts_with(root.join("target")) {
@@ -86,7 +94,9 @@ fn offer(project: &Project, choice: Choice, path: &Path) -> Result<()> {
     if choice.has(Platform::Spin) {
         let from = if is_archive { "--tar URL".to_owned() } else { format!("--dir {place}") };
         println!("spin templates install {from} && spin new -t tidewire-feed my-feed");
-        println!("spin add -t tidewire-status live-status    # into the application of this folder");
+        println!(
+            "spin add -t tidewire-status live-status    # into the application of this folder"
+        );
     }
     if !is_archive {
         println!("cargo generate --path {place} templates/feed/content --name my-feed");
@@ -101,6 +111,8 @@ fn upgrade(project: &Project, path: &Path) -> Result<()> {
         return Ok(());
     }
     println!("{}", changes.join("\n"));
-    println!("next: build, which brings Cargo.lock up to date, and read CHANGELOG.md here for what else a copy has to change");
+    println!(
+        "next: build, which brings Cargo.lock up to date, and read CHANGELOG.md here for what else a copy has to change"
+    );
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What npm brings: Node itself, wrangler, and the tools that finish a Worker.
 //!
-//! wrangler needs a newer Node than many machines have, so the project carries its own as a package.
+//! wrangler needs a newer Node than many machines have, so the project carries its own as a
+//! package.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -88,7 +89,8 @@ pub fn ensure_packages(project: &Project) -> Result<()> {
 
 /// Whether the folder holds what the lock file says.
 pub fn are_installed(project: &Project) -> Result<bool> {
-    let wanted = fs::read(project.tests().join("package-lock.json")).context("cannot read tests/package-lock.json")?;
+    let wanted = fs::read(project.tests().join("package-lock.json"))
+        .context("cannot read tests/package-lock.json")?;
     // npm writes this file when it has finished, so half an installation has none.
     let found = fs::read(project.tests().join("node_modules/.package-lock.json"));
     match found {
@@ -121,7 +123,8 @@ fn agree(wanted: &[u8], found: &[u8]) -> Result<bool> {
         Some(found) => found == package,
         None => package.optional,
     };
-    Ok(wanted.packages.iter().all(is_right) && found.packages.keys().all(|name| wanted.packages.contains_key(name)))
+    Ok(wanted.packages.iter().all(is_right)
+        && found.packages.keys().all(|name| wanted.packages.contains_key(name)))
 }
 
 #[cfg(test)]
@@ -139,7 +142,9 @@ mod tests {
 
     #[test]
     fn packages_of_other_platforms_may_be_absent() {
-        assert!(is_up_to_date(r#"{"packages": {"node_modules/a": {"version": "1.0.0", "integrity": "x"}}}"#));
+        assert!(is_up_to_date(
+            r#"{"packages": {"node_modules/a": {"version": "1.0.0", "integrity": "x"}}}"#
+        ));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `wasm-opt` with a memory.
 //!
-//! The npm build of wasm-opt takes most of the time of a build, and a run of the tests builds the same
-//! Workers several times. `setup` puts this harness under the name `wasm-opt` into `target/tools/bin`;
-//! called so, it answers from earlier results and asks the real one only for a module it has not seen.
+//! The npm build of wasm-opt takes most of the time of a build, and a run of the tests builds the
+//! same Workers several times. `setup` puts this harness under the name `wasm-opt` into
+//! `target/tools/bin`; called so, it answers from earlier results and asks the real one only for a
+//! module it has not seen.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -28,7 +29,9 @@ pub fn program(project: &Project) -> PathBuf {
 
 /// Whether this process was called as `wasm-opt`.
 pub fn is_called() -> bool {
-    env::args_os().next().is_some_and(|program| Path::new(&program).file_name() == Some(OsStr::new(NAME)))
+    env::args_os()
+        .next()
+        .is_some_and(|program| Path::new(&program).file_name() == Some(OsStr::new(NAME)))
 }
 
 /// Puts the harness in the place of `wasm-opt`.

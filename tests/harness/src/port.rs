@@ -8,7 +8,9 @@ use anyhow::{Result, bail};
 pub fn claim(port: u16) -> Result<u16> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(listener) => Ok(listener.local_addr()?.port()),
-        Err(_) => bail!("port {port} is in use: end what listens there, or choose another with --port (0 takes a free one)"),
+        Err(_) => bail!(
+            "port {port} is in use: end what listens there, or choose another with --port (0 takes a free one)"
+        ),
     }
 }
 

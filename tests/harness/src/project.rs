@@ -14,7 +14,9 @@ impl Project {
     pub fn here() -> Self {
         // cargo says where it runs; what it said when it compiled is out of date in a checkout that
         // was moved together with its `target` folder.
-        let folder = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).filter(|folder| folder.ends_with("tests/harness"));
+        let folder = env::var_os("CARGO_MANIFEST_DIR")
+            .map(PathBuf::from)
+            .filter(|folder| folder.ends_with("tests/harness"));
         let folder = folder.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let root = folder.ancestors().nth(2);
         Self { root: root.expect("the crate lies in tests/harness").to_path_buf() }

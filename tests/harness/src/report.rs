@@ -83,7 +83,9 @@ impl Report {
     /// `passed/failed/skipped` of a suite at a place.
     fn cell(&self, suite: &str, platform: Option<Platform>) -> String {
         match self.rows.iter().find(|row| row.suite == suite && row.platform == platform) {
-            Some(Row { passed, failed, skipped, .. }) => format!("{passed}/{failed}/{}", skipped.len()),
+            Some(Row { passed, failed, skipped, .. }) => {
+                format!("{passed}/{failed}/{}", skipped.len())
+            }
             None => "-".to_owned(),
         }
     }
@@ -93,7 +95,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.rows {
             for (requirement, tests) in row.wants() {
-                writeln!(f, "skipped: {tests} of {} on {}: {requirement}", row.suite, place(row.platform))?;
+                writeln!(
+                    f,
+                    "skipped: {tests} of {} on {}: {requirement}",
+                    row.suite,
+                    place(row.platform)
+                )?;
             }
         }
         let places = [None, Some(Platform::Workers), Some(Platform::Spin)];
@@ -126,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_suite_is_a_line_and_the_last_line_sums_up() {
-        let skipped = vec![Skipped { test: "a frame".to_owned(), requirement: "websocket".to_owned() }];
+        let skipped =
+            vec![Skipped { test: "a frame".to_owned(), requirement: "websocket".to_owned() }];
         let rows = vec![
             Row { passed: 3, ..Row::new("order", Some(Platform::Workers)) },
             Row { passed: 2, skipped, ..Row::new("order", Some(Platform::Spin)) },
@@ -136,7 +144,10 @@ mod tests {
         let text = report.to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "skipped: 1 of order on spin: websocket");
-        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["order", "-", "3/0/0", "2/0/1"]);
+        assert_eq!(
+            lines[2].split_whitespace().collect::<Vec<_>>(),
+            ["order", "-", "3/0/0", "2/0/1"]
+        );
         assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["unit", "0/1/0", "-", "-"]);
         assert_eq!(lines.last(), Some(&"5 passed, 1 failed"));
         assert!(!report.is_green());

@@ -14,13 +14,17 @@ pub const WASI: &str = "wasm32-wasip2";
 /// Targets that functions are compiled for: Workers and Spin.
 pub const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", WASI];
 
-/// Set by CI: what is compiled for this machine is linted in the same build, and a warning fails it.
+/// Set by CI: what is compiled for this machine is linted in the same build, and a warning fails
+/// it.
 const LINT: &str = "TIDEWIRE_LINT";
 
-/// Puts clippy in the place of the compiler for our own crates, if that is wished: a lint of its own would check all dependencies once more.
+/// Puts clippy in the place of the compiler for our own crates, if that is wished: a lint of its
+/// own would check all dependencies once more.
 pub fn lint(command: &mut Command) -> &mut Command {
     if env::var_os(LINT).is_some() {
-        command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
+        command
+            .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
+            .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
     }
     command
 }

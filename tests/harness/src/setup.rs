@@ -15,7 +15,8 @@ use crate::{node, optimizer, program, rust};
 /// Names under which machines have Chromium.
 pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// Installs what is missing for building and running functions on these platforms. Quick when nothing is.
+/// Installs what is missing for building and running functions on these platforms. Quick when
+/// nothing is.
 pub fn ensure(project: &Project, choice: Choice) -> Result<()> {
     // Two runs at once would install into the same folders; the second waits and then finds all.
     fs::create_dir_all(project.output())?;

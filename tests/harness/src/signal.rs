@@ -41,7 +41,9 @@ pub fn listen() -> Result<()> {
 /// Waits this long, or shorter when a signal arrives. Says whether one has arrived.
 pub fn wait(time: Duration) -> bool {
     let requested = REQUESTED.lock().unwrap_or_else(PoisonError::into_inner);
-    let (requested, _) = CHANGED.wait_timeout_while(requested, time, |requested| !*requested).unwrap_or_else(PoisonError::into_inner);
+    let (requested, _) = CHANGED
+        .wait_timeout_while(requested, time, |requested| !*requested)
+        .unwrap_or_else(PoisonError::into_inner);
     *requested
 }
 

@@ -1,4 +1,5 @@
-//! `tests/skipped.json`: the tests that may be skipped, and why. Any other skip fails the run, and so does one that is listed and did not happen.
+//! `tests/skipped.json`: the tests that may be skipped, and why. Any other skip fails the run, and
+//! so does one that is listed and did not happen.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +25,8 @@ pub struct Skip {
 
 /// What the list says for this runtime of Spin.
 pub fn read(project: &Project, runtime: Served) -> Result<Vec<Skip>> {
-    let json = fs::read(project.tests().join("skipped.json")).context("cannot read tests/skipped.json")?;
+    let json =
+        fs::read(project.tests().join("skipped.json")).context("cannot read tests/skipped.json")?;
     let list: Vec<Skip> = serde_json::from_slice(&json).context("tests/skipped.json")?;
     Ok(list.into_iter().filter(|skip| skip.is_for(runtime)).collect())
 }
@@ -45,12 +47,18 @@ pub fn differences(list: &[Skip], rows: &[Row]) -> Vec<String> {
     }
     for skip in list {
         if rows.iter().any(|row| row.suite == skip.suite && place(row.platform) == skip.platform) {
-            counts.entry((&skip.suite, skip.platform.clone(), &skip.requirement)).or_default().1 += skip.tests;
+            counts.entry((&skip.suite, skip.platform.clone(), &skip.requirement)).or_default().1 +=
+                skip.tests;
         }
     }
     counts.retain(|_, (found, listed)| found != listed);
-    let sentence = |((suite, place, requirement), (found, listed)): (&(&str, String, &str), &(usize, usize))| {
-        format!("{suite} on {place}: {found} tests were skipped ({requirement}), tests/skipped.json says {listed}")
+    let sentence = |((suite, place, requirement), (found, listed)): (
+        &(&str, String, &str),
+        &(usize, usize),
+    )| {
+        format!(
+            "{suite} on {place}: {found} tests were skipped ({requirement}), tests/skipped.json says {listed}"
+        )
     };
     counts.iter().map(sentence).collect()
 }
@@ -62,7 +70,13 @@ mod tests {
     use crate::report::Skipped;
 
     fn skip(suite: &str, tests: usize) -> Skip {
-        Skip { suite: suite.to_owned(), platform: "spin".to_owned(), runtime: None, requirement: "websocket".to_owned(), tests }
+        Skip {
+            suite: suite.to_owned(),
+            platform: "spin".to_owned(),
+            runtime: None,
+            requirement: "websocket".to_owned(),
+            tests,
+        }
     }
 
     fn row(skipped: usize) -> Row {
@@ -83,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_skip_too_many_and_one_too_few_are_found() {
-        for (listed, found) in [(vec![], 1), (vec![skip("input", 2)], 1), (vec![skip("input", 1)], 0)] {
+        for (listed, found) in
+            [(vec![], 1), (vec![skip("input", 2)], 1), (vec![skip("input", 1)], 0)]
+        {
             assert_eq!(differences(&listed, &[row(found)]).len(), 1);
         }
     }

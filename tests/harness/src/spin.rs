@@ -1,6 +1,7 @@
 //! The commands of the Spin platform: the components, and what serves them.
 //!
-//! `spin` is no package of any registry, so a machine without it serves the same manifest by tests/spin-host.
+//! `spin` is no package of any registry, so a machine without it serves the same manifest by
+//! tests/spin-host.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -46,7 +47,9 @@ impl Runtime {
     /// When there is none on PATH that runs our components.
     pub fn real() -> Result<(PathBuf, String)> {
         let program = program::find(&["spin"]).context("there is no spin on PATH")?;
-        let version = program::version(&program).filter(|version| is_new_enough(version)).context("the spin on PATH is older than 4.1")?;
+        let version = program::version(&program)
+            .filter(|version| is_new_enough(version))
+            .context("the spin on PATH is older than 4.1")?;
         Ok((program, version))
     }
 
@@ -54,14 +57,30 @@ impl Runtime {
     pub fn ensure(&self, project: &Project) -> Result<()> {
         match self {
             Self::Spin(..) => Ok(()),
-            Self::OurHost => step::run("build the Spin host", &mut build_host(project), &project.log("build-spin-host")),
+            Self::OurHost => step::run(
+                "build the Spin host",
+                &mut build_host(project),
+                &project.log("build-spin-host"),
+            ),
         }
     }
 
     /// Serves the root manifest, built for development, on this port of the loopback address.
-    pub fn serve(&self, project: &Project, port: u16, state: &Path, variables: &[String]) -> Result<Command> {
-        let variables: Vec<_> = variables.iter().map(|variable| lower_case_name(variable)).collect();
-        let mut command = self.up(project, &declaring(&project.root().join("spin.toml"), &variables, state)?, port, state);
+    pub fn serve(
+        &self,
+        project: &Project,
+        port: u16,
+        state: &Path,
+        variables: &[String],
+    ) -> Result<Command> {
+        let variables: Vec<_> =
+            variables.iter().map(|variable| lower_case_name(variable)).collect();
+        let mut command = self.up(
+            project,
+            &declaring(&project.root().join("spin.toml"), &variables, state)?,
+            port,
+            state,
+        );
         for variable in &variables {
             command.args(["--variable", variable]);
         }
@@ -85,7 +104,13 @@ impl Runtime {
             }
             Self::OurHost => {
                 let mut command = Command::new(host(project));
-                command.arg("--manifest").arg(manifest).arg("--state").arg(state).arg("--cache").arg(compiled(project));
+                command
+                    .arg("--manifest")
+                    .arg(manifest)
+                    .arg("--state")
+                    .arg(state)
+                    .arg("--cache")
+                    .arg(compiled(project));
                 command
             }
         };
@@ -94,24 +119,33 @@ impl Runtime {
     }
 }
 
-/// The manifest, or where it lacks some of these variables (`name=value`) a copy in `state` that declares them and gives them to its components.
+/// The manifest, or where it lacks some of these variables (`name=value`) a copy in `state` that
+/// declares them and gives them to its components.
 ///
 /// # Errors
 /// When the manifest cannot be read, or the copy not written.
 pub fn declaring(manifest: &Path, variables: &[String], state: &Path) -> Result<PathBuf> {
     let place = || manifest.display().to_string();
-    let mut table: Table = toml::from_str(&fs::read_to_string(manifest).with_context(place)?).with_context(place)?;
+    let mut table: Table =
+        toml::from_str(&fs::read_to_string(manifest).with_context(place)?).with_context(place)?;
     let declared = table.get_mut("variables").and_then(Value::as_table_mut).with_context(place)?;
-    let names = variables.iter().map(|variable| variable.split('=').next().unwrap_or_default().to_owned());
+    let names =
+        variables.iter().map(|variable| variable.split('=').next().unwrap_or_default().to_owned());
     let absent: Vec<String> = names.filter(|name| !declared.contains_key(name)).collect();
     if absent.is_empty() {
         return Ok(manifest.to_owned());
     }
-    declared.extend(absent.iter().map(|name| (name.clone(), Table::from_iter([("default".to_owned(), "".into())]).into())));
+    declared.extend(
+        absent.iter().map(|name| {
+            (name.clone(), Table::from_iter([("default".to_owned(), "".into())]).into())
+        }),
+    );
     let folder = manifest.parent().with_context(place)?;
     for component in tables(table.get_mut("component")) {
         if let Some(given) = component.get_mut("variables").and_then(Value::as_table_mut) {
-            given.extend(absent.iter().map(|name| (name.clone(), format!("{{{{ {name} }}}}").into())));
+            given.extend(
+                absent.iter().map(|name| (name.clone(), format!("{{{{ {name} }}}}").into())),
+            );
         }
         absolute(component, folder);
         tables(component.get_mut("profile")).for_each(|profile| absolute(profile, folder));
@@ -123,7 +157,10 @@ pub fn declaring(manifest: &Path, variables: &[String], state: &Path) -> Result<
 
 /// The tables in a table.
 fn tables(of: Option<&mut Value>) -> impl Iterator<Item = &mut Table> {
-    of.and_then(Value::as_table_mut).into_iter().flat_map(|table| table.iter_mut()).filter_map(|(_, value)| value.as_table_mut())
+    of.and_then(Value::as_table_mut)
+        .into_iter()
+        .flat_map(|table| table.iter_mut())
+        .filter_map(|(_, value)| value.as_table_mut())
 }
 
 /// What is built lies where the manifest lay.
@@ -140,16 +177,27 @@ pub fn host(project: &Project) -> PathBuf {
     host_target(project).join("debug/tidewire-spin-host")
 }
 
-/// A cargo command of tests/spin-host, which is a workspace of its own: wasmtime is in nobody else's lock file or build.
+/// A cargo command of tests/spin-host, which is a workspace of its own: wasmtime is in nobody
+/// else's lock file or build.
 pub fn host_cargo(project: &Project, subcommand: &str) -> Command {
     let mut command = Command::new("cargo");
     command
-        .args([subcommand, "--locked", "--manifest-path", "tests/spin-host/Cargo.toml", "--target-dir"])
+        .args([
+            subcommand,
+            "--locked",
+            "--manifest-path",
+            "tests/spin-host/Cargo.toml",
+            "--target-dir",
+        ])
         .arg(host_target(project))
         .current_dir(project.root());
-    // What cargo tells the harness about itself would be news to the build script of ring, which then builds anew.
+    // What cargo tells the harness about itself would be news to the build script of ring, which
+    // then builds anew.
     for (name, _) in env::vars_os() {
-        if ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+        if ["CARGO_MANIFEST_", "CARGO_PKG_"]
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        {
             command.env_remove(name);
         }
     }
@@ -180,7 +228,9 @@ pub fn build(project: &Project, profile: Profile) -> Command {
     if matches!(profile, Profile::Release) {
         command.arg("--release");
     }
-    for package in ["gateway", "chat", "devices", "feed", "notifications", "progress", "status", "streams"] {
+    for package in
+        ["gateway", "chat", "devices", "feed", "notifications", "progress", "status", "streams"]
+    {
         command.args(["--package", &format!("tidewire-{package}")]);
     }
     command.current_dir(project.root());
@@ -191,7 +241,11 @@ pub fn build(project: &Project, profile: Profile) -> Command {
 pub fn compile(project: &Project) -> Command {
     let mut command = Command::new(host(project));
     command.args(["--compile", "--manifest"]).arg(project.root().join("spin.toml"));
-    command.arg("--state").arg(project.output().join("state")).arg("--cache").arg(compiled(project));
+    command
+        .arg("--state")
+        .arg(project.output().join("state"))
+        .arg("--cache")
+        .arg(compiled(project));
     command
 }
 

@@ -40,7 +40,8 @@ pub fn status(name: &str, command: &mut Command, log: &Path) -> Result<ExitStatu
     Ok(status)
 }
 
-/// Names the file in which `.ci/run` notes what it did before the harness: a line `SECONDS<tab>NAME` each.
+/// Names the file in which `.ci/run` notes what it did before the harness: a line
+/// `SECONDS<tab>NAME` each.
 const EARLIER: &str = "TIDEWIRE_STEPS";
 /// What took less is not worth a line of the table.
 const WORTH: Duration = Duration::from_secs(3);
@@ -64,10 +65,12 @@ fn line(name: &str, time: Duration) -> String {
     format!("  {name:<60} {:>7.1} s", time.as_secs_f64())
 }
 
-/// All steps of this run, the longest first. A step that has parts stands there with them, and two may have run at once.
+/// All steps of this run, the longest first. A step that has parts stands there with them, and two
+/// may have run at once.
 pub fn table() -> String {
     let mut steps = DONE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let earlier = env::var_os(EARLIER).and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    let earlier =
+        env::var_os(EARLIER).and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
     steps.extend(earlier.lines().filter_map(|line| {
         let (seconds, name) = line.split_once('\t')?;
         Some((Duration::from_secs(seconds.parse().ok()?), name.to_owned()))
@@ -80,7 +83,9 @@ pub fn table() -> String {
 /// A spinner on stderr; draws nothing when that is no terminal.
 pub fn spinner(name: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}");
-    let spinner = ProgressBar::new_spinner().with_style(style.expect("the template is a constant")).with_prefix(name.to_owned());
+    let spinner = ProgressBar::new_spinner()
+        .with_style(style.expect("the template is a constant"))
+        .with_prefix(name.to_owned());
     let spinner = SPINNERS.add(spinner);
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
@@ -115,13 +120,19 @@ pub fn excerpt(log: &Path) -> String {
         return lines.join("\n");
     };
     let last = &lines[lines.len() - LAST_LINES..];
-    format!("{}\n... ({} lines more)\n{}", lines[..FIRST_LINES].join("\n"), left_out + 1, last.join("\n"))
+    format!(
+        "{}\n... ({} lines more)\n{}",
+        lines[..FIRST_LINES].join("\n"),
+        left_out + 1,
+        last.join("\n")
+    )
 }
 
 /// All lines, or those of the build when it was the build that failed inside wrangler: wrangler
 /// prints its own internals after them, a screen long.
 fn relevant(text: &str) -> Vec<&str> {
-    let build: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("[custom build] ")).collect();
+    let build: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("[custom build] ")).collect();
     let build_failed = text.contains("Running custom build") && text.contains(" failed");
     if build_failed && !build.is_empty() {
         return build;
@@ -155,11 +166,16 @@ mod tests {
     #[test]
     fn a_long_log_is_cut_in_the_middle() {
         let log = log("long");
-        let text = |lines: std::ops::RangeInclusive<usize>| lines.map(|line| line.to_string()).collect::<Vec<_>>().join("\n");
+        let text = |lines: std::ops::RangeInclusive<usize>| {
+            lines.map(|line| line.to_string()).collect::<Vec<_>>().join("\n")
+        };
         fs::write(&log, text(1..=70)).unwrap();
         assert_eq!(excerpt(&log), text(1..=70));
         fs::write(&log, text(1..=72)).unwrap();
-        assert_eq!(excerpt(&log), format!("{}\n... (2 lines more)\n{}", text(1..=10), text(13..=72)));
+        assert_eq!(
+            excerpt(&log),
+            format!("{}\n... (2 lines more)\n{}", text(1..=10), text(13..=72))
+        );
         fs::remove_file(log).unwrap();
     }
 

@@ -14,11 +14,20 @@ use crate::suites::{copy, deploy, edit, leftovers, node, spin_host, types, unit}
 use crate::{node as npm, setup, signal, skips, spin, step, workers};
 
 /// Suites that need no Node; the others are files under tests/.
-const OWN: [&str; 7] = [unit::NAME, types::NAME, spin_host::NAME, deploy::NAME, copy::NAME, edit::NAME, leftovers::NAME];
+const OWN: [&str; 7] = [
+    unit::NAME,
+    types::NAME,
+    spin_host::NAME,
+    deploy::NAME,
+    copy::NAME,
+    edit::NAME,
+    leftovers::NAME,
+];
 
 #[derive(Args)]
 pub struct Test {
-    /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `copy`, `edit`, `up`, or a file or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
+    /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `copy`, `edit`, `up`, or a file
+    /// or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
     /// Platforms to test [default: both; with --base-url: workers].
@@ -30,8 +39,15 @@ pub struct Test {
     /// Run the black-box suites against this server; nothing is built.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
-    /// Sent to this server with every request, as `Authorization: Bearer`. The environment variable keeps it out of the list of processes.
-    #[arg(long, value_name = "TOKEN", env = "TIDEWIRE_TOKEN", hide_env_values = true, requires = "base_url")]
+    /// Sent to this server with every request, as `Authorization: Bearer`. The environment variable
+    /// keeps it out of the list of processes.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "TIDEWIRE_TOKEN",
+        hide_env_values = true,
+        requires = "base_url"
+    )]
     pub token: Option<String>,
 }
 
@@ -44,7 +60,9 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     thread::scope(|scope| {
         let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
         build_and_check(project, &plan, test.runtime, &mut report)?;
-        copies.map_or(Ok(()), |copies| report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked"))))
+        copies.map_or(Ok(()), |copies| {
+            report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked")))
+        })
     })?;
     if plan.runs(edit::NAME) {
         report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
@@ -54,7 +72,16 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     }
     if let Some(suites) = &plan.node {
         for &platform in plan.choice.platforms() {
-            report.attempt("node", || node::run(project, platform, test.runtime, suites, test.base_url.as_deref(), test.token.as_deref()))?;
+            report.attempt("node", || {
+                node::run(
+                    project,
+                    platform,
+                    test.runtime,
+                    suites,
+                    test.base_url.as_deref(),
+                    test.token.as_deref(),
+                )
+            })?;
         }
     }
     // A server of somebody else's may lack more than its platform does.
@@ -67,7 +94,12 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
 }
 
 /// What computes, and needs no server to answer.
-fn build_and_check(project: &Project, plan: &Plan, runtime: Served, report: &mut Report) -> Result<()> {
+fn build_and_check(
+    project: &Project,
+    plan: &Plan,
+    runtime: Served,
+    report: &mut Report,
+) -> Result<()> {
     if plan.runs(unit::NAME) {
         report.attempt(unit::NAME, || unit::run(project))?;
     }
@@ -109,20 +141,28 @@ impl Plan {
             bail!("--base-url names one server: say which --platform it is");
         }
         // Said without the token, as everything is.
-        if test.token.as_ref().is_some_and(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        if test.token.as_ref().is_some_and(|token| {
+            token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())
+        }) {
             bail!("a token has visible ASCII characters only");
         }
         let files = node::list(project)?;
         let mut node = Vec::new();
         for suite in &test.suites {
             let before = node.len();
-            node.extend(files.iter().filter(|(name, _)| node::is_meant(name, suite)).map(|(_, file)| file.clone()));
+            node.extend(
+                files
+                    .iter()
+                    .filter(|(name, _)| node::is_meant(name, suite))
+                    .map(|(_, file)| file.clone()),
+            );
             if node.len() == before && !(is_local && OWN.contains(&suite.as_str())) {
                 let names: Vec<&str> = files.keys().map(String::as_str).collect();
                 bail!("there is no suite {suite} to run here; there are: {}", names.join(", "));
             }
         }
-        let is_named = |name: &&str| test.suites.is_empty() || test.suites.iter().any(|suite| suite == name);
+        let is_named =
+            |name: &&str| test.suites.is_empty() || test.suites.iter().any(|suite| suite == name);
         Ok(Self {
             choice,
             own: OWN.into_iter().filter(|name| is_local && is_named(name)).collect(),
@@ -142,7 +182,8 @@ impl Plan {
 }
 
 fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
-    let runs_functions = plan.node.is_some() || plan.own.iter().any(|name| ![unit::NAME, types::NAME].contains(name));
+    let runs_functions = plan.node.is_some()
+        || plan.own.iter().any(|name| ![unit::NAME, types::NAME].contains(name));
     if plan.is_local && runs_functions {
         setup::ensure(project, plan.choice)?;
     }
@@ -158,12 +199,22 @@ fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
 
 fn build(project: &Project, platform: Platform, runtime: Served) -> Result<Vec<Row>> {
     match platform {
-        Platform::Workers => step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?,
+        Platform::Workers => {
+            step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?
+        }
         Platform::Spin => {
-            step::run("build the Spin components", &mut spin::build(project, Profile::Release), &project.log("build-spin"))?;
+            step::run(
+                "build the Spin components",
+                &mut spin::build(project, Profile::Release),
+                &project.log("build-spin"),
+            )?;
             if runtime == Served::Host {
                 Runtime::OurHost.ensure(project)?;
-                step::run("compile them for the host", &mut spin::compile(project), &project.log("compile"))?;
+                step::run(
+                    "compile them for the host",
+                    &mut spin::compile(project),
+                    &project.log("compile"),
+                )?;
             }
         }
     }

@@ -15,21 +15,35 @@ pub struct Tool {
     /// The crate whose version the tool must have.
     follows: &'static str,
     options: &'static [&'static str],
-    /// Level of optimisation. Each is built for a minute and runs for a second, so none has more than it is worth.
+    /// Level of optimisation. Each is built for a minute and runs for a second, so none has more
+    /// than it is worth.
     optimization: &'static str,
 }
 
-const QUICK: [(&str, &str); 2] = [("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
+const QUICK: [(&str, &str); 2] =
+    [("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
 
 /// Released together with `worker`, same version.
-pub const WORKER_BUILD: Tool = Tool { binary: "worker-build", package: "worker-build", follows: "worker", options: &[], optimization: "0" };
+pub const WORKER_BUILD: Tool = Tool {
+    binary: "worker-build",
+    package: "worker-build",
+    follows: "worker",
+    options: &[],
+    optimization: "0",
+};
 
 /// Its test runner, which is not installed, downloads.
 const NO_TLS: &[&str] = &["--no-default-features"];
 
-/// Reads what the crate wrote into the module, and refuses that of any other version. Runs in each turn of the edit loop: for a module of 20 MB it takes 3.7 s
-/// at level 0, and 1.2 s at level 3.
-pub const WASM_BINDGEN: Tool = Tool { binary: "wasm-bindgen", package: "wasm-bindgen-cli", follows: "wasm-bindgen", options: NO_TLS, optimization: "1" };
+/// Reads what the crate wrote into the module, and refuses that of any other version. Runs in each
+/// turn of the edit loop: for a module of 20 MB it takes 3.7 s at level 0, and 1.2 s at level 3.
+pub const WASM_BINDGEN: Tool = Tool {
+    binary: "wasm-bindgen",
+    package: "wasm-bindgen-cli",
+    follows: "wasm-bindgen",
+    options: NO_TLS,
+    optimization: "1",
+};
 
 pub const TOOLS: [&Tool; 2] = [&WORKER_BUILD, &WASM_BINDGEN];
 
@@ -61,6 +75,10 @@ impl Tool {
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.optimization)
             // The two tools share most of what they are built from.
             .env("CARGO_TARGET_DIR", project.root().join("target/tools-build"));
-        step::run(&format!("install {} {wanted}", self.package), &mut command, &project.log(self.binary))
+        step::run(
+            &format!("install {} {wanted}", self.package),
+            &mut command,
+            &project.log(self.binary),
+        )
     }
 }

@@ -26,7 +26,8 @@ pub struct Up {
     /// Port on 127.0.0.1; 0 takes a free one. With both platforms Spin has the next.
     #[arg(long, default_value_t = 8787)]
     pub port: u16,
-    /// Folder for what the channels store, with one folder for each platform [default: target/harness/state].
+    /// Folder for what the channels store, with one folder for each platform [default:
+    /// target/harness/state].
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Setting of the functions; may be repeated.
@@ -61,7 +62,12 @@ pub struct Place {
 impl Place {
     /// On this platform and port, with the state of earlier runs.
     pub fn on(project: &Project, platform: Platform, port: u16) -> Self {
-        Self { platform, port, state: project.output().join("state").join(platform.to_string()), variables: Vec::new() }
+        Self {
+            platform,
+            port,
+            state: project.output().join("state").join(platform.to_string()),
+            variables: Vec::new(),
+        }
     }
 }
 
@@ -95,7 +101,11 @@ impl Server {
                 setup::ensure(project, Choice::Spin)?;
                 let runtime = Runtime::here();
                 eprintln!("spin is {runtime}");
-                step::run("build the Spin components", &mut spin::build(project, Profile::Debug), &project.log("build-spin"))?;
+                step::run(
+                    "build the Spin components",
+                    &mut spin::build(project, Profile::Debug),
+                    &project.log("build-spin"),
+                )?;
                 runtime.serve(project, port, state, variables)?
             }
         };
@@ -118,7 +128,11 @@ impl Server {
         while agent.get(&url).call().is_err() {
             self.check()?;
             if Instant::now() > deadline {
-                bail!("the {} server does not answer:\n{}", self.platform, step::excerpt(&self.log));
+                bail!(
+                    "the {} server does not answer:\n{}",
+                    self.platform,
+                    step::excerpt(&self.log)
+                );
             }
             step::show_last_line(&spinner, &self.log);
             signal::wait_or_interrupted(ASK)?;
@@ -132,7 +146,11 @@ impl Server {
     /// When the server has ended by itself, with the last that it said.
     pub fn check(&mut self) -> Result<()> {
         match self.group.try_wait()? {
-            Some(status) => bail!("the {} server ended by itself ({status}):\n{}", self.platform, step::excerpt(&self.log)),
+            Some(status) => bail!(
+                "the {} server ended by itself ({status}):\n{}",
+                self.platform,
+                step::excerpt(&self.log)
+            ),
             None => Ok(()),
         }
     }
@@ -149,7 +167,11 @@ impl Server {
 
 /// An HTTP client that treats every status as an answer.
 pub fn agent() -> Agent {
-    Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(10))).build().into()
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(10)))
+        .build()
+        .into()
 }
 
 /// Runs the servers until a signal arrives.

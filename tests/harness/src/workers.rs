@@ -30,7 +30,13 @@ pub fn build(project: &Project) -> Result<Command> {
 }
 
 /// Serves the configuration in this folder on this port of the loopback address.
-pub fn dev(project: &Project, folder: &Path, port: u16, state: &Path, variables: &[String]) -> Result<Command> {
+pub fn dev(
+    project: &Project,
+    folder: &Path,
+    port: u16,
+    state: &Path,
+    variables: &[String],
+) -> Result<Command> {
     let mut command = wrangler(project)?;
     command
         .args(["dev", "--local", "--ip", "127.0.0.1", "--port", &port.to_string()])
@@ -68,7 +74,10 @@ fn wrangler(project: &Project) -> Result<Command> {
 
 fn wrangler_environment(project: &Project, program: impl AsRef<OsStr>) -> Result<Command> {
     let mut command = command(project, program)?;
-    command.envs(WRANGLER).env("WRANGLER_LOG_PATH", project.output().join("wrangler")).env("WRANGLER_REGISTRY_PATH", project.output().join("registry"));
+    command
+        .envs(WRANGLER)
+        .env("WRANGLER_LOG_PATH", project.output().join("wrangler"))
+        .env("WRANGLER_REGISTRY_PATH", project.output().join("registry"));
     Ok(command)
 }
 

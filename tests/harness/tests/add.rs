@@ -1,4 +1,5 @@
-//! `spin add`: components that join an application, as Spin's template engine (crates/templates, 4.1) adds them, and by Spin itself where it is installed.
+//! `spin add`: components that join an application, as Spin's template engine (crates/templates,
+//! 4.1) adds them, and by Spin itself where it is installed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -86,16 +87,29 @@ struct Conditional {
     skip_snippets: Vec<String>,
 }
 
-/// `spin add -t TEMPLATE NAME --output OUTPUT --value http-path=PATH`, as the engine does it: nothing is written unless everything can be filled in.
-fn add(application: &Folder, template: &str, name: &str, output: &str, path: &str) -> Result<(), String> {
+/// `spin add -t TEMPLATE NAME --output OUTPUT --value http-path=PATH`, as the engine does it:
+/// nothing is written unless everything can be filled in.
+fn add(
+    application: &Folder,
+    template: &str,
+    name: &str,
+    output: &str,
+    path: &str,
+) -> Result<(), String> {
     let (folder, to) = (templates().join(template), application.0.join(output));
-    let metadata: Metadata = toml::from_str(&fs::read_to_string(folder.join("metadata/spin-template.toml")).unwrap()).unwrap();
+    let metadata: Metadata =
+        toml::from_str(&fs::read_to_string(folder.join("metadata/spin-template.toml")).unwrap())
+            .unwrap();
     let Variant { mut skip_files, mut snippets, conditions, .. } = metadata.add_component;
     let mut manifest = application.manifest();
     for Conditional { condition, skip_files: more, skip_snippets } in conditions.into_values() {
         let mut parts = condition["manifest_entry_exists"].split('.');
         let first = manifest.get(parts.next().unwrap());
-        if parts.try_fold(first, |entry, part| entry.map(|entry| entry.get(part))).flatten().is_some() {
+        if parts
+            .try_fold(first, |entry, part| entry.map(|entry| entry.get(part)))
+            .flatten()
+            .is_some()
+        {
             skip_files.extend(more);
             snippets.retain(|id, _| !skip_snippets.contains(id));
         }
@@ -108,7 +122,11 @@ fn add(application: &Folder, template: &str, name: &str, output: &str, path: &st
     let fill = |text: &str| {
         // Liquid takes its time, and most files have none.
         let has_liquid = text.contains("{{") || text.contains("{%");
-        if has_liquid { parser.parse(text).unwrap().render(&values).map_err(|error| error.to_string()) } else { Ok(text.to_owned()) }
+        if has_liquid {
+            parser.parse(text).unwrap().render(&values).map_err(|error| error.to_string())
+        } else {
+            Ok(text.to_owned())
+        }
     };
     let mut files = BTreeMap::new();
     let content = folder.join("content");
@@ -120,19 +138,39 @@ fn add(application: &Folder, template: &str, name: &str, output: &str, path: &st
                 folders.push(entry.path());
             } else if !skip_files.contains(&inner) {
                 let contents = fs::read(entry.path()).unwrap();
-                files.insert(inner, if let Ok(text) = str::from_utf8(&contents) { fill(text)?.into_bytes() } else { contents });
+                files.insert(
+                    inner,
+                    if let Ok(text) = str::from_utf8(&contents) {
+                        fill(text)?.into_bytes()
+                    } else {
+                        contents
+                    },
+                );
             }
         }
     }
     let filled: BTreeMap<_, _> = snippets
         .iter()
-        .map(|(id, file)| Ok((id.as_str(), fill(&fs::read_to_string(folder.join("metadata/snippets").join(file)).unwrap())?)))
+        .map(|(id, file)| {
+            Ok((
+                id.as_str(),
+                fill(&fs::read_to_string(folder.join("metadata/snippets").join(file)).unwrap())?,
+            ))
+        })
         .collect::<Result<_, String>>()?;
     if let Some(variables) = filled.get("variables") {
-        let table = manifest.entry("variables").or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap();
+        let table = manifest
+            .entry("variables")
+            .or_insert_with(|| toml::Table::new().into())
+            .as_table_mut()
+            .unwrap();
         table.extend(toml::from_str::<toml::Table>(variables).unwrap());
     }
-    fs::write(application.0.join("spin.toml"), format!("{}\n\n{}", toml::to_string(&manifest).unwrap().trim_end(), filled["component"])).unwrap();
+    fs::write(
+        application.0.join("spin.toml"),
+        format!("{}\n\n{}", toml::to_string(&manifest).unwrap().trim_end(), filled["component"]),
+    )
+    .unwrap();
     for (path, contents) in files {
         let file = to.join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -152,7 +190,12 @@ fn build(application: &Folder, profile: Option<&str>) -> Vec<bool> {
     let build = |component: &toml::Value| {
         let folder = application.0.join(component["build"]["workdir"].as_str().unwrap());
         let part = profile.map_or(component, |profile| &component["profile"][profile]);
-        let output = Command::new("sh").args(["-c", part["build"]["command"].as_str().unwrap()]).env("PATH", &path).current_dir(folder).output().unwrap();
+        let output = Command::new("sh")
+            .args(["-c", part["build"]["command"].as_str().unwrap()])
+            .env("PATH", &path)
+            .current_dir(folder)
+            .output()
+            .unwrap();
         output.status.success()
     };
     components.values().map(build).collect()
@@ -163,13 +206,22 @@ fn a_component_joins_with_its_variables_and_its_route() {
     let application = Folder::with_application("joins");
     add(&application, "status", "live-status", "live-status", "").unwrap();
     let manifest = application.manifest();
-    let own: toml::Table = toml::from_str(&fs::read_to_string(Project::here().root().join("functions/status/spin.toml")).unwrap()).unwrap();
+    let own: toml::Table = toml::from_str(
+        &fs::read_to_string(Project::here().root().join("functions/status/spin.toml")).unwrap(),
+    )
+    .unwrap();
 
     let trigger = &manifest["trigger"]["http"][0];
-    assert_eq!((trigger["route"].as_str(), trigger["component"].as_str()), (Some("/live-status/..."), Some("live-status")));
+    assert_eq!(
+        (trigger["route"].as_str(), trigger["component"].as_str()),
+        (Some("/live-status/..."), Some("live-status"))
+    );
     let component = &manifest["component"]["live-status"];
     for (part, profile) in [(component, "release"), (&component["profile"]["debug"], "debug")] {
-        assert_eq!(part["source"].as_str(), Some(format!("live-status/target/wasm32-wasip2/{profile}/live_status.wasm").as_str()));
+        assert_eq!(
+            part["source"].as_str(),
+            Some(format!("live-status/target/wasm32-wasip2/{profile}/live_status.wasm").as_str())
+        );
     }
     for field in ["sqlite_databases", "allowed_outbound_hosts", "variables"] {
         assert_eq!(component[field], own["component"]["status"][field], "{field}");
@@ -177,7 +229,17 @@ fn a_component_joins_with_its_variables_and_its_route() {
     let mut variables = manifest["variables"].as_table().unwrap().clone();
     assert_eq!(variables.remove("currency").unwrap()["default"].as_str(), Some("EUR"));
     assert_eq!(&variables, own["variables"].as_table().unwrap());
-    for alone in ["spin.toml", "wrangler.toml", "package.json", ".env", ".dev.vars", ".github", "src/workers.rs", "tests/server.mjs", "vendor/workers"] {
+    for alone in [
+        "spin.toml",
+        "wrangler.toml",
+        "package.json",
+        ".env",
+        ".dev.vars",
+        ".github",
+        "src/workers.rs",
+        "tests/server.mjs",
+        "vendor/workers",
+    ] {
         assert!(!application.0.join("live-status").join(alone).exists(), "{alone}");
     }
 }
@@ -186,22 +248,41 @@ fn a_component_joins_with_its_variables_and_its_route() {
 fn two_components_share_one_vendor_folder_and_settings_that_were_changed_stay() {
     let application = Folder::with_application("two");
     add(&application, "status", "live-status", "live-status", "").unwrap();
-    let changed = application.read("spin.toml").replace("https://jwks.invalid", "https://keys.example");
+    let changed =
+        application.read("spin.toml").replace("https://jwks.invalid", "https://keys.example");
     fs::write(application.0.join("spin.toml"), changed).unwrap();
     add(&application, "feed", "news", "parts/news", "/live/...").unwrap();
-    assert_eq!(application.manifest()["variables"]["jwks_origin"]["default"].as_str(), Some("https://keys.example"));
+    assert_eq!(
+        application.manifest()["variables"]["jwks_origin"]["default"].as_str(),
+        Some("https://keys.example")
+    );
     assert_eq!(application.manifest()["trigger"]["http"][1]["route"].as_str(), Some("/live/..."));
     assert!(!application.0.join("parts/news/vendor").exists());
 
     assert_eq!(build(&application, Some("debug")), [true, true]);
-    assert!(application.0.join("vendor/core/Cargo.toml").is_file() && !application.0.join("live-status/vendor").exists());
+    assert!(
+        application.0.join("vendor/core/Cargo.toml").is_file()
+            && !application.0.join("live-status/vendor").exists()
+    );
     assert_eq!(build(&application, None), [true, true]);
-    for (folder, name, core) in [("live-status", "live-status", "../vendor/core"), ("parts/news", "news", "../../vendor/core")] {
-        assert_eq!(application.read(&format!("{folder}/built")).trim(), format!("build --release --target wasm32-wasip2 --package {name}"));
-        let manifest: toml::Table = toml::from_str(&application.read(&format!("{folder}/Cargo.toml"))).unwrap();
+    for (folder, name, core) in [
+        ("live-status", "live-status", "../vendor/core"),
+        ("parts/news", "news", "../../vendor/core"),
+    ] {
+        assert_eq!(
+            application.read(&format!("{folder}/built")).trim(),
+            format!("build --release --target wasm32-wasip2 --package {name}")
+        );
+        let manifest: toml::Table =
+            toml::from_str(&application.read(&format!("{folder}/Cargo.toml"))).unwrap();
         assert_eq!(manifest["dependencies"]["tidewire-core"]["path"].as_str(), Some(core));
-        // Finds every crate where the manifest says, and needs none that the lock file does not hold.
-        let output = Command::new("cargo").args(["update", "--workspace", "--offline", "--quiet"]).current_dir(application.0.join(folder)).output().unwrap();
+        // Finds every crate where the manifest says, and needs none that the lock file does not
+        // hold.
+        let output = Command::new("cargo")
+            .args(["update", "--workspace", "--offline", "--quiet"])
+            .current_dir(application.0.join(folder))
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert!(vendor::upgrade(&Project::here(), &application.0).unwrap().is_empty());
@@ -229,7 +310,11 @@ fn names_that_are_taken_are_refused_before_anything_is_written() {
 
     add(&application, "status", "board", "board", "").unwrap();
     let manifest = application.read("spin.toml");
-    assert!(add(&application, "feed", "board", "board", "").unwrap_err().contains("already contains other files"));
+    assert!(
+        add(&application, "feed", "board", "board", "")
+            .unwrap_err()
+            .contains("already contains other files")
+    );
     assert_eq!(application.read("spin.toml"), manifest);
 }
 
@@ -245,20 +330,43 @@ fn another_vendor_folder_is_left_alone_and_the_build_says_so() {
 
 #[test]
 fn the_readme_and_the_test_of_a_component_speak_of_its_place() {
-    for (template, path, route) in [("status", "/parts/x/...", "/parts/x"), ("chat", "", "/x"), ("streams", "", "/x")] {
+    for (template, path, route) in
+        [("status", "/parts/x/...", "/parts/x"), ("chat", "", "/x"), ("streams", "", "/x")]
+    {
         let application = Folder::with_application(&format!("readme-{template}"));
         add(&application, template, "x", "x", path).unwrap();
         build(&application, None);
         let readme = application.read("x/README.md");
-        for foreign in ["npm ", "wrangler", ".dev.vars", "127.0.0.1:8787", "v1/stream", "left-open", "spin new"] {
+        for foreign in [
+            "npm ",
+            "wrangler",
+            ".dev.vars",
+            "127.0.0.1:8787",
+            "v1/stream",
+            "left-open",
+            "spin new",
+        ] {
             assert!(!readme.contains(foreign), "README.md of {template} says {foreign}");
         }
         let addresses: Vec<&str> = readme.split("http://127.0.0.1:3000").skip(1).collect();
         // What the test of `streams` is told is the server alone: it has the path in it.
-        let strange: Vec<_> = addresses.iter().filter(|rest| !(rest.starts_with(route) || template == "streams" && rest.starts_with(" node"))).collect();
+        let strange: Vec<_> = addresses
+            .iter()
+            .filter(|rest| {
+                !(rest.starts_with(route) || template == "streams" && rest.starts_with(" node"))
+            })
+            .collect();
         assert!(addresses.len() > 2 && strange.is_empty(), "README.md of {template}: {strange:?}");
-        for link in readme.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()).filter(|link| !link.contains("://") && !link.is_empty()) {
-            assert!(application.0.join("x").join(link).exists(), "README.md of {template} leads to {link}");
+        for link in readme
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split([')', '#']).next())
+            .filter(|link| !link.contains("://") && !link.is_empty())
+        {
+            assert!(
+                application.0.join("x").join(link).exists(),
+                "README.md of {template} leads to {link}"
+            );
         }
         assert!(!application.read(&format!("x/tests/{template}.test.mjs")).contains("v1/stream"));
     }
@@ -266,8 +374,17 @@ fn the_readme_and_the_test_of_a_component_speak_of_its_place() {
 
 /// Runs Spin, with its templates in a folder of this test alone.
 fn spin(home: &Path, folder: &Path, program: &Path, args: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(args).env("SPIN_DATA_DIR", home).current_dir(folder).output().unwrap();
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    let output = Command::new(program)
+        .args(args)
+        .env("SPIN_DATA_DIR", home)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
 }
 
 #[test]
@@ -276,26 +393,49 @@ fn spin_itself_adds_what_these_tests_add() {
         Ok((program, _)) => program,
         Err(reason) => {
             // Not by a macro: what those print, cargo keeps to itself when a test passes.
-            let _ = writeln!(std::io::stderr(), "spin_itself_adds_what_these_tests_add: not run, {reason}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "spin_itself_adds_what_these_tests_add: not run, {reason}"
+            );
             return;
         }
     };
-    let (home, ours, its) = (Folder::new("home"), Folder::with_application("ours"), Folder::with_application("its"));
+    let (home, ours, its) =
+        (Folder::new("home"), Folder::with_application("ours"), Folder::with_application("its"));
     fs::create_dir(&home.0).unwrap();
     let source = templates().parent().unwrap().display().to_string();
     spin(&home.0, &home.0, &program, &["templates", "install", "--dir", &source]).unwrap();
     for (template, name) in [("status", "live-status"), ("feed", "news")] {
         add(&ours, template, name, name, "").unwrap();
-        spin(&home.0, &its.0, &program, &["add", "-t", &format!("tidewire-{template}"), name, "--accept-defaults"]).unwrap();
+        spin(
+            &home.0,
+            &its.0,
+            &program,
+            &["add", "-t", &format!("tidewire-{template}"), name, "--accept-defaults"],
+        )
+        .unwrap();
     }
     assert_eq!(its.manifest(), ours.manifest());
-    for path in ["live-status/Cargo.toml", "live-status/vendor/core/Cargo.toml", "news/README.md", "news/src/lib.rs"] {
+    for path in [
+        "live-status/Cargo.toml",
+        "live-status/vendor/core/Cargo.toml",
+        "news/README.md",
+        "news/src/lib.rs",
+    ] {
         assert_eq!(its.read(path), ours.read(path), "{path}");
     }
     assert!(!its.0.join("news/vendor").exists());
     let manifest = its.read("spin.toml");
-    for (name, refusal) in [("serde", "choose another name"), ("news", "already contains other files")] {
-        let told = spin(&home.0, &its.0, &program, &["add", "-t", "tidewire-status", name, "--accept-defaults"]).unwrap_err();
+    for (name, refusal) in
+        [("serde", "choose another name"), ("news", "already contains other files")]
+    {
+        let told = spin(
+            &home.0,
+            &its.0,
+            &program,
+            &["add", "-t", "tidewire-status", name, "--accept-defaults"],
+        )
+        .unwrap_err();
         assert!(told.contains(refusal), "{told}");
     }
     assert_eq!(its.read("spin.toml"), manifest);

@@ -4,8 +4,15 @@ use std::process::{Command, Output};
 
 fn harness(arguments: &[&str]) -> Output {
     // Colours are for who sees them, whatever the surroundings of this test say.
-    let output = Command::new(env!("CARGO_BIN_EXE_tidewire-harness")).args(arguments).env_remove("CLICOLOR_FORCE").output().unwrap();
-    assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{arguments:?} colours what is piped");
+    let output = Command::new(env!("CARGO_BIN_EXE_tidewire-harness"))
+        .args(arguments)
+        .env_remove("CLICOLOR_FORCE")
+        .output()
+        .unwrap();
+    assert!(
+        !output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b),
+        "{arguments:?} colours what is piped"
+    );
     output
 }
 
@@ -20,19 +27,32 @@ fn every_subcommand_has_help_with_an_example_that_names_it() {
     let help = text(&output.stdout);
     assert!(help.contains("Example:\n  cargo harness "), "{help}");
     let (_, commands) = help.split_once("Commands:\n").unwrap();
-    let names: Vec<&str> =
-        commands.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+    let names: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
     assert!(names.contains(&"up") && names.contains(&"new"), "{names:?}");
     for name in names {
         let output = harness(&[name, "--help"]);
         assert_eq!(output.status.code(), Some(0));
-        assert!(text(&output.stdout).contains(&format!("Example:\n  cargo harness {name}")), "{name} has no example");
+        assert!(
+            text(&output.stdout).contains(&format!("Example:\n  cargo harness {name}")),
+            "{name} has no example"
+        );
     }
 }
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_a_failure_with_1() {
-    for arguments in [&[][..], &["nope"], &["up", "--nope"], &["new", "feed"], &["new", "--templates", "/tmp/a", "--upgrade", "/tmp/b"]] {
+    for arguments in [
+        &[][..],
+        &["nope"],
+        &["up", "--nope"],
+        &["new", "feed"],
+        &["new", "--templates", "/tmp/a", "--upgrade", "/tmp/b"],
+    ] {
         let output = harness(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty());

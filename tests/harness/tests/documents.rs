@@ -25,14 +25,37 @@ fn assert_table(header: &str, rows: &[String]) {
 
 #[test]
 fn every_setting_stands_in_the_table() {
-    let row = |setting: &Setting| format!("| `{}` | {} | {} | {} |", setting.name, default(setting), setting.unit, setting.reason);
-    assert_table("| variable | default | unit | what it does, and why this default |\n|---|---|---|---|", &SETTINGS.iter().map(row).collect::<Vec<_>>());
+    let row = |setting: &Setting| {
+        format!(
+            "| `{}` | {} | {} | {} |",
+            setting.name,
+            default(setting),
+            setting.unit,
+            setting.reason
+        )
+    };
+    assert_table(
+        "| variable | default | unit | what it does, and why this default |\n|---|---|---|---|",
+        &SETTINGS.iter().map(row).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn every_limit_stands_in_the_table() {
-    let rows = LIMITS.iter().map(|limit| format!("| {} | {} | {} | {} | {} |", limit.what, limit.default(), limit.unit(), limit.answer, limit.reason()));
-    assert_table("| what | default | unit | the answer | why, or the setting |\n|---|---|---|---|---|", &rows.collect::<Vec<_>>());
+    let rows = LIMITS.iter().map(|limit| {
+        format!(
+            "| {} | {} | {} | {} | {} |",
+            limit.what,
+            limit.default(),
+            limit.unit(),
+            limit.answer,
+            limit.reason()
+        )
+    });
+    assert_table(
+        "| what | default | unit | the answer | why, or the setting |\n|---|---|---|---|---|",
+        &rows.collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -41,7 +64,9 @@ fn the_settings_of_the_readme_have_their_defaults() {
     let rows: Vec<&str> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
     assert_eq!(rows.len(), 6);
     for row in rows {
-        let is_right = |setting: &Setting| row.starts_with(&format!("| `{}` | {} | ", setting.name, default(setting)));
+        let is_right = |setting: &Setting| {
+            row.starts_with(&format!("| `{}` | {} | ", setting.name, default(setting)))
+        };
         assert!(SETTINGS.iter().any(is_right), "no setting has this name and default: {row}");
     }
 }
@@ -54,7 +79,11 @@ fn the_errors_that_are_quoted_are_those_of_the_core() {
         Settings::read(|name| (name == "LONG_POLL_MS").then(|| "25s".into())).unwrap_err(),
     ] {
         let quoted = format!("`{}`", error.kind().code());
-        assert!(OPERATING.contains(&quoted) && OPERATING.contains(&format!("\"{}\"", error.detail())), "OPERATING.md does not quote\n{}", error.detail());
+        assert!(
+            OPERATING.contains(&quoted) && OPERATING.contains(&format!("\"{}\"", error.detail())),
+            "OPERATING.md does not quote\n{}",
+            error.detail()
+        );
     }
 }
 
@@ -63,7 +92,9 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if entry.file_type().unwrap().is_dir() {
-            if !name.starts_with('.') && !["target", "node_modules", "build"].contains(&name.as_str()) {
+            if !name.starts_with('.')
+                && !["target", "node_modules", "build"].contains(&name.as_str())
+            {
                 documents(&path, found);
             }
         } else if name.ends_with(".md") {
@@ -79,22 +110,37 @@ fn prose(text: &str) -> String {
 
 /// The anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
-    let kept = heading.to_lowercase().chars().filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter)).collect::<String>();
+    let kept = heading
+        .to_lowercase()
+        .chars()
+        .filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter))
+        .collect::<String>();
     kept.replace(' ', "-")
 }
 
 /// Where the links of this document lead to nothing.
 fn broken(document: &Path, text: &str) -> Vec<String> {
     let prose = prose(text);
-    let links = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| !link.contains("://"));
+    let links = prose
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|link| !link.contains("://"));
     let leads_nowhere = |link: &&str| {
         let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
-        let target = if path.is_empty() { document.to_owned() } else { document.with_file_name("").join(path) };
+        let target = if path.is_empty() {
+            document.to_owned()
+        } else {
+            document.with_file_name("").join(path)
+        };
         if fragment.is_empty() {
             return !target.exists();
         }
         let Ok(text) = fs::read_to_string(target) else { return true };
-        !self::prose(&text).lines().filter(|line| line.starts_with('#')).any(|line| anchor(line.trim_start_matches('#').trim()) == fragment)
+        !self::prose(&text)
+            .lines()
+            .filter(|line| line.starts_with('#'))
+            .any(|line| anchor(line.trim_start_matches('#').trim()) == fragment)
     };
     links.filter(leads_nowhere).map(|link| format!("{}: {link}", document.display())).collect()
 }
@@ -107,7 +153,10 @@ fn every_link_leads_somewhere() {
     // Its place is `vendor/` of a copy: tests/copy.rs follows its links there.
     found.retain(|document| !document.ends_with("tests/copy/vendor.md"));
     assert!(found.len() > 10);
-    let problems: Vec<_> = found.iter().flat_map(|document| broken(document, &fs::read_to_string(document).unwrap())).collect();
+    let problems: Vec<_> = found
+        .iter()
+        .flat_map(|document| broken(document, &fs::read_to_string(document).unwrap()))
+        .collect();
     assert_eq!(problems, Vec::<String>::new());
 }
 

@@ -1,4 +1,5 @@
-//! `public/*.d.ts` of each template says what its `src/message.rs` says. `UPDATE_EXPECT=1 cargo test -p tidewire-harness --test messages` writes it anew.
+//! `public/*.d.ts` of each template says what its `src/message.rs` says. `UPDATE_EXPECT=1 cargo
+//! test -p tidewire-harness --test messages` writes it anew.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +24,11 @@ messages! { chat feed notifications progress status }
 
 /// A type, with what is said of it.
 fn declaration<T: TS>() -> String {
-    format!("{}export {}\n", T::docs().unwrap_or_default(), T::decl(&Config::new().with_large_int("number")))
+    format!(
+        "{}export {}\n",
+        T::docs().unwrap_or_default(),
+        T::decl(&Config::new().with_large_int("number"))
+    )
 }
 
 #[test]
@@ -33,7 +38,14 @@ fn each_page_has_the_types_of_its_messages() {
         ("feed", vec![declaration::<feed::Sample>()]),
         ("notifications", vec![declaration::<notifications::InboxEvent>()]),
         ("progress", vec![declaration::<progress::JobState>(), declaration::<progress::Kind>()]),
-        ("status", vec![declaration::<status::Board>(), declaration::<status::Component>(), declaration::<status::Condition>()]),
+        (
+            "status",
+            vec![
+                declaration::<status::Board>(),
+                declaration::<status::Component>(),
+                declaration::<status::Condition>(),
+            ],
+        ),
     ]);
     let functions = Project::here().root().join("functions");
     for entry in fs::read_dir(&functions).unwrap() {
@@ -43,7 +55,9 @@ fn each_page_has_the_types_of_its_messages() {
         assert_eq!(types.is_some(), folder.join("src/message.rs").exists(), "{name}");
         if let Some(types) = types {
             let file = folder.join(format!("public/{name}.d.ts"));
-            expect_file![file].assert_eq(&format!("// The types of src/message.rs, for TypeScript: change both together.\n\n{types}"));
+            expect_file![file].assert_eq(&format!(
+                "// The types of src/message.rs, for TypeScript: change both together.\n\n{types}"
+            ));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The recipes of `functions/README.md` that are written in Rust. The others are run by `tests/conformance/recipes.test.ts`.
+//! The recipes of `functions/README.md` that are written in Rust. The others are run by
+//! `tests/conformance/recipes.test.ts`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -17,9 +18,13 @@ fn publish(channel: &str, event: &str, ticket: &str) -> Result<String, ureq::Err
 
 #[test]
 fn the_page_has_the_publish_that_is_tested_here() {
-    let (_, rest) = include_str!("recipes.rs").split_once("// As it stands on the page.\n").unwrap();
+    let (_, rest) =
+        include_str!("recipes.rs").split_once("// As it stands on the page.\n").unwrap();
     let (code, _) = rest.split_once("\n\n").unwrap();
-    assert!(PAGE.contains(&format!("```rust\n{code}\n```")), "functions/README.md has another publish than\n{code}");
+    assert!(
+        PAGE.contains(&format!("```rust\n{code}\n```")),
+        "functions/README.md has another publish than\n{code}"
+    );
 }
 
 #[test]
@@ -41,7 +46,11 @@ fn publish_sends_an_event_and_tells_its_offset() {
     assert_eq!(publish(&channel, "42", "secret").unwrap(), "7");
     let (head, body) = server.join().unwrap();
     assert!(head.starts_with("post /feed/orders http/1.1\r\n"), "{head}");
-    for line in ["authorization: bearer secret\r\n", "content-type: application/json\r\n", "content-length: 2\r\n"] {
+    for line in [
+        "authorization: bearer secret\r\n",
+        "content-type: application/json\r\n",
+        "content-length: 2\r\n",
+    ] {
         assert!(head.contains(line), "{head}");
     }
     assert_eq!(&body, b"42");

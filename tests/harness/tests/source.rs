@@ -20,7 +20,8 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let place = Self(env::temp_dir().join(format!("tidewire-source-{}-{name}", std::process::id())));
+        let place =
+            Self(env::temp_dir().join(format!("tidewire-source-{}-{name}", std::process::id())));
         place.clear();
         place
     }
@@ -45,7 +46,10 @@ fn read(folder: &Path) -> Tree {
             if entry.file_type().unwrap().is_dir() {
                 folders.push(entry.path());
             } else {
-                tree.insert(entry.path().strip_prefix(folder).unwrap().to_owned(), fs::read(entry.path()).unwrap());
+                tree.insert(
+                    entry.path().strip_prefix(folder).unwrap().to_owned(),
+                    fs::read(entry.path()).unwrap(),
+                );
             }
         }
     }
@@ -60,23 +64,44 @@ fn a_template_that_is_filled_in_is_what_new_makes() {
     let parser = liquid::ParserBuilder::with_stdlib().build().unwrap();
     for (index, template) in Template::all(&project).unwrap().into_iter().enumerate() {
         let content = read(&place.0.join("templates").join(&template.name).join("content"));
-        let copy = Copy { project: &project, template, name: Name::parse("my-feed", &Lock::read(&project).unwrap()).unwrap(), choice: Choice::Both };
+        let copy = Copy {
+            project: &project,
+            template,
+            name: Name::parse("my-feed", &Lock::read(&project).unwrap()).unwrap(),
+            choice: Choice::Both,
+        };
         let wanted = copy.files().unwrap();
         assert!(content.keys().eq(wanted.keys()), "{}", copy.template.name);
         // As a user may write it.
         let values = liquid::object!({ "project-name": "My_Feed" });
         // What is vendored is the same in all.
-        for (path, contents) in content.into_iter().filter(|(path, _)| index == 0 || !path.starts_with("vendor")) {
+        for (path, contents) in
+            content.into_iter().filter(|(path, _)| index == 0 || !path.starts_with("vendor"))
+        {
             let filled = match String::from_utf8(contents) {
-                Ok(text) => parser.parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())).render(&values).unwrap().into_bytes(),
+                Ok(text) => parser
+                    .parse(&text)
+                    .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+                    .render(&values)
+                    .unwrap()
+                    .into_bytes(),
                 Err(error) => error.into_bytes(),
             };
             match path.to_str().unwrap() {
                 // Cut by cargo, which `files` leaves to `write`.
-                "Cargo.lock" => assert!(String::from_utf8(filled).unwrap().contains("name = \"my-feed\"")),
+                "Cargo.lock" => {
+                    assert!(String::from_utf8(filled).unwrap().contains("name = \"my-feed\""))
+                }
                 // Everybody has the same template, so nobody's keys are in it.
-                secret @ (".dev.vars" | ".env") => assert_eq!(filled, wanted[Path::new(&format!("{secret}.example"))]),
-                _ => assert!(filled == wanted[&path], "{} of {} differs", path.display(), copy.template.name),
+                secret @ (".dev.vars" | ".env") => {
+                    assert_eq!(filled, wanted[Path::new(&format!("{secret}.example"))])
+                }
+                _ => assert!(
+                    filled == wanted[&path],
+                    "{} of {} differs",
+                    path.display(),
+                    copy.template.name
+                ),
             }
         }
     }
@@ -104,19 +129,38 @@ fn an_archive_has_what_spin_and_cargo_generate_look_for() {
     let (archive, unpacked) = (Place::new("archive.tar.gz"), Place::new("unpacked"));
     source::write(&project, Choice::Spin, &archive.0).unwrap();
     fs::create_dir(&unpacked.0).unwrap();
-    assert!(Command::new("tar").arg("-xzf").arg(&archive.0).arg("-C").arg(&unpacked.0).status().unwrap().success());
+    assert!(
+        Command::new("tar")
+            .arg("-xzf")
+            .arg(&archive.0)
+            .arg("-C")
+            .arg(&unpacked.0)
+            .status()
+            .unwrap()
+            .success()
+    );
     assert!(!archive.0.with_extension("part").exists());
 
     let mut contents = Vec::new();
     for Template { name, .. } in Template::all(&project).unwrap() {
         let folder = unpacked.0.join("templates").join(&name);
-        let metadata: Metadata = toml::from_str(&fs::read_to_string(folder.join("metadata/spin-template.toml")).unwrap()).unwrap();
-        assert_eq!((metadata.manifest_version.as_str(), metadata.id), ("1", format!("tidewire-{name}")));
+        let metadata: Metadata = toml::from_str(
+            &fs::read_to_string(folder.join("metadata/spin-template.toml")).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(
+            (metadata.manifest_version.as_str(), metadata.id),
+            ("1", format!("tidewire-{name}"))
+        );
         assert!(!metadata.description.is_empty() && metadata.tags.contains(&"tidewire".to_owned()));
-        assert!(folder.join("content/spin.toml").is_file() && !folder.join("content/wrangler.toml").exists());
+        assert!(
+            folder.join("content/spin.toml").is_file()
+                && !folder.join("content/wrangler.toml").exists()
+        );
         contents.push(format!("templates/{name}/content"));
     }
     let generate: BTreeMap<String, BTreeMap<String, Vec<String>>> =
-        toml::from_str(&fs::read_to_string(unpacked.0.join("cargo-generate.toml")).unwrap()).unwrap();
+        toml::from_str(&fs::read_to_string(unpacked.0.join("cargo-generate.toml")).unwrap())
+            .unwrap();
     assert_eq!(generate["template"]["sub_templates"], contents);
 }

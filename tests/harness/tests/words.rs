@@ -1,11 +1,13 @@
-//! Words of house jargon stay out of documents, doc comments and error texts. `CONTRIBUTING.md` has the rules behind the list.
+//! Words of house jargon stay out of documents, doc comments and error texts. `CONTRIBUTING.md` has
+//! the rules behind the list.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tidewire_harness::project::Project;
 
-/// A phrase that must not occur, and what to write instead. In the texts under test, phrases are whole words in any case; text in backquotes is left out.
+/// A phrase that must not occur, and what to write instead. In the texts under test, phrases are
+/// whole words in any case; text in backquotes is left out.
 const JARGON: [(&str, &str); 19] = [
     ("anew", "again, or new"),
     ("are told", "get, or are notified"),
@@ -36,7 +38,9 @@ fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
-            if !name.starts_with('.') && !["node_modules", "target", "tests", "vectors"].contains(&name.as_str()) {
+            if !name.starts_with('.')
+                && !["node_modules", "target", "tests", "vectors"].contains(&name.as_str())
+            {
                 texts(&path, found);
             }
         } else if [".md", ".rs", ".toml"].iter().any(|end| name.ends_with(end)) {
@@ -48,12 +52,26 @@ fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
 /// What to write instead, for each phrase of the list in a line.
 fn faults(line: &str) -> Vec<String> {
     let plain: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
-    let words: String = plain.chars().map(|c| if c.is_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let words: String = plain
+        .chars()
+        .map(|c| if c.is_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { ' ' })
+        .collect();
     let words = format!(" {} ", words.split_whitespace().collect::<Vec<_>>().join(" "));
-    let jargon = JARGON.iter().filter(|(phrase, _)| words.contains(&format!(" {phrase} "))).map(|(phrase, better)| format!("`{phrase}`: write {better}"));
+    let jargon = JARGON
+        .iter()
+        .filter(|(phrase, _)| words.contains(&format!(" {phrase} ")))
+        .map(|(phrase, better)| format!("`{phrase}`: write {better}"));
     let text = plain.trim_start().trim_start_matches(['/', '!', '#', '-', '*', '|', ' ']);
-    let opens = |opening: &&&str| text.starts_with(**opening) || plain.contains(&format!(". {opening}"));
-    jargon.chain(OPENINGS.iter().filter(opens).map(|opening| format!("`{}` opens a sentence: name the noun", opening.trim()))).collect()
+    let opens =
+        |opening: &&&str| text.starts_with(**opening) || plain.contains(&format!(". {opening}"));
+    jargon
+        .chain(
+            OPENINGS
+                .iter()
+                .filter(opens)
+                .map(|opening| format!("`{}` opens a sentence: name the noun", opening.trim())),
+        )
+        .collect()
 }
 
 #[test]
@@ -66,7 +84,8 @@ fn no_document_no_comment_and_no_error_speaks_in_jargon() {
         let text = fs::read_to_string(&path).unwrap();
         let source = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
         for (index, line) in source.lines().enumerate() {
-            let place = format!("{}:{}", path.strip_prefix(&root).unwrap_or(&path).display(), index + 1);
+            let place =
+                format!("{}:{}", path.strip_prefix(&root).unwrap_or(&path).display(), index + 1);
             all.extend(faults(line).into_iter().map(|fault| format!("{place} {fault}")));
         }
     }
@@ -75,10 +94,22 @@ fn no_document_no_comment_and_no_error_speaks_in_jargon() {
 
 #[test]
 fn each_kind_of_fault_is_found() {
-    for line in ["/// Sent anew.", "The reader goes on.", "    // Who asks, that is.", "A text. Whom it concerns", "\"too many: come again in 5 s\""] {
+    for line in [
+        "/// Sent anew.",
+        "The reader goes on.",
+        "    // Who asks, that is.",
+        "A text. Whom it concerns",
+        "\"too many: come again in 5 s\"",
+    ] {
         assert!(!faults(line).is_empty(), "{line}");
     }
-    for line in ["`anew` is on the list", "/// Whole pages.", "It goes once.", "who-asks", "a canoe, renewed"] {
+    for line in [
+        "`anew` is on the list",
+        "/// Whole pages.",
+        "It goes once.",
+        "who-asks",
+        "a canoe, renewed",
+    ] {
         assert_eq!(faults(line), Vec::<String>::new(), "{line}");
     }
 }

@@ -1,4 +1,5 @@
-//! A manifest made ready to run: components compiled and linked, grants and variables resolved, routes in order.
+//! A manifest made ready to run: components compiled and linked, grants and variables resolved,
+//! routes in order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,10 +50,15 @@ pub fn load(manifest: &Manifest, host: &Host<'_>, cache: Option<&Path>) -> Resul
     let linker = linker(&engine)?;
     let mut components = BTreeMap::new();
     for (id, component) in &manifest.component {
-        let pre = compile(&engine, &linker, component, host.directory).with_context(|| format!("component {id:?}"))?;
-        let settings = Arc::new(settings(id, component, host).with_context(|| format!("component {id:?}"))?);
+        let pre = compile(&engine, &linker, component, host.directory)
+            .with_context(|| format!("component {id:?}"))?;
+        let settings =
+            Arc::new(settings(id, component, host).with_context(|| format!("component {id:?}"))?);
         let instances = Arc::clone(host.instances);
-        components.insert(id.clone(), Mutex::new(ProxyHandler::new(Component { pre, settings, instances })));
+        components.insert(
+            id.clone(),
+            Mutex::new(ProxyHandler::new(Component { pre, settings, instances })),
+        );
     }
     Ok(Server { router: router(manifest)?, components, counters: Arc::clone(host.counters) })
 }
@@ -87,12 +93,20 @@ fn linker(engine: &Engine) -> Result<Linker<Guest>> {
     Ok(linker)
 }
 
-fn compile(engine: &Engine, linker: &Linker<Guest>, component: &manifest::Component, directory: &Path) -> Result<ServicePre<Guest>> {
+fn compile(
+    engine: &Engine,
+    linker: &Linker<Guest>,
+    component: &manifest::Component,
+    directory: &Path,
+) -> Result<ServicePre<Guest>> {
     let path = directory.join(component.file()?);
-    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}; was it built?", path.display()))?;
-    let wasm = Wasm::new(engine, bytes).with_context(|| format!("{} is not a component", path.display()))?;
+    let bytes = std::fs::read(&path)
+        .with_context(|| format!("cannot read {}; was it built?", path.display()))?;
+    let wasm = Wasm::new(engine, bytes)
+        .with_context(|| format!("{} is not a component", path.display()))?;
     let pre = linker.instantiate_pre(&wasm).context("it imports what this host does not offer")?;
-    ServicePre::new(pre).context("it does not export wasi:http/handler@0.3.0; build it with spin-sdk 7")
+    ServicePre::new(pre)
+        .context("it does not export wasi:http/handler@0.3.0; build it with spin-sdk 7")
 }
 
 fn settings(id: &str, component: &manifest::Component, host: &Host<'_>) -> Result<Settings> {
@@ -102,7 +116,10 @@ fn settings(id: &str, component: &manifest::Component, host: &Host<'_>) -> Resul
     }
     let mut grants = Vec::new();
     for entry in &component.allowed_outbound_hosts {
-        let entry = host.variables.resolve(entry)?.map_err(|missing| wasmtime::format_err!("allowed_outbound_hosts: {missing}"))?;
+        let entry = host
+            .variables
+            .resolve(entry)?
+            .map_err(|missing| wasmtime::format_err!("allowed_outbound_hosts: {missing}"))?;
         grants.push(Grant::parse(&entry)?);
     }
     let file = |name: &String| (name.clone(), host.state.join(DATABASE));
@@ -126,7 +143,10 @@ fn router(manifest: &Manifest) -> Result<Router> {
     }
     let (router, replaced) = Router::new(routes);
     for route in replaced {
-        eprintln!("the route {} of {} is never used: a later trigger has the same", route.raw, route.component);
+        eprintln!(
+            "the route {} of {} is never used: a later trigger has the same",
+            route.raw, route.component
+        );
     }
     Ok(router)
 }

@@ -16,10 +16,15 @@ use crate::manifest::Manifest;
 pub fn build(manifest: &Manifest, directory: &Path) -> Result<()> {
     for (id, component) in &manifest.component {
         let Some(build) = &component.build else { continue };
-        let workdir = build.workdir.as_ref().map_or(directory.to_owned(), |workdir| directory.join(workdir));
+        let workdir =
+            build.workdir.as_ref().map_or(directory.to_owned(), |workdir| directory.join(workdir));
         for command in build.command.as_slice() {
             eprintln!("building {id}: {command}");
-            let status = Command::new("sh").args(["-c", command]).current_dir(&workdir).status().with_context(|| format!("cannot run {command:?}"))?;
+            let status = Command::new("sh")
+                .args(["-c", command])
+                .current_dir(&workdir)
+                .status()
+                .with_context(|| format!("cannot run {command:?}"))?;
             ensure!(status.success(), "the build command of {id} failed: {command}");
         }
     }

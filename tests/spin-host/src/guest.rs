@@ -47,7 +47,15 @@ impl Guest {
             .envs(&component.environment.iter().collect::<Vec<_>>())
             .build();
         let outbound = Outbound { grants: Arc::clone(&component.grants) };
-        Self { component, table: ResourceTable::new(), connections: 0, wasi, http: WasiHttpCtx::new(), incoming: Incoming, outbound }
+        Self {
+            component,
+            table: ResourceTable::new(),
+            connections: 0,
+            wasi,
+            http: WasiHttpCtx::new(),
+            incoming: Incoming,
+            outbound,
+        }
     }
 
     /// The view for requests that come in; the view of the trait is for what the guest itself does.

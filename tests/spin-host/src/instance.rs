@@ -1,4 +1,5 @@
-//! When an instance starts, what it accepts and when it ends: Spin's rules, on the handler that Spin uses.
+//! When an instance starts, what it accepts and when it ends: Spin's rules, on the handler that
+//! Spin uses.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -10,7 +11,9 @@ use futures::task::AtomicWaker;
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut, bail};
-use wasmtime_wasi_http::handler::{HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus};
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::counters::Counters;
@@ -44,12 +47,22 @@ impl HandlerState for Component {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Policy>> {
         let registration = self.instances.admit(&self.settings.id)?;
         let mut store = Store::new(self.pre.engine(), Guest::new(Arc::clone(&self.settings)));
-        // A busy guest gives its thread back at each tick; it still holds up every request of its own instance.
+        // A busy guest gives its thread back at each tick; it still holds up every request of its
+        // own instance.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         let proxy = Proxy::P3(self.pre.instantiate_async(&mut store).await?);
-        let expiration = Expiration { life: Arc::clone(&registration.life), idle: Box::pin(tokio::time::sleep(IDLE_TIMEOUT)) };
-        Ok(Instance { store, proxy, view: Guest::incoming, expiration, state: Policy(registration) })
+        let expiration = Expiration {
+            life: Arc::clone(&registration.life),
+            idle: Box::pin(tokio::time::sleep(IDLE_TIMEOUT)),
+        };
+        Ok(Instance {
+            store,
+            proxy,
+            view: Guest::incoming,
+            expiration,
+            state: Policy(registration),
+        })
     }
 }
 
@@ -80,10 +93,14 @@ impl Instances {
         Ok(Registration { life, instances: Arc::clone(self) })
     }
 
-    /// Ends one instance as a trap would: of those asked for, the one that has accepted most requests. Tells whether there was one.
+    /// Ends one instance as a trap would: of those asked for, the one that has accepted most
+    /// requests. Tells whether there was one.
     pub fn trap(&self, component: Option<&str>) -> bool {
         let live = self.live();
-        let asked = live.iter().filter(|life| component.is_none_or(|component| life.component == component) && !life.trapped.load(Relaxed));
+        let asked = live.iter().filter(|life| {
+            component.is_none_or(|component| life.component == component)
+                && !life.trapped.load(Relaxed)
+        });
         let Some(life) = asked.max_by_key(|life| life.requests.load(Relaxed)) else { return false };
         life.trapped.store(true, Relaxed);
         life.waker.wake();
@@ -130,7 +147,12 @@ impl WorkerState for Policy {
         }
     }
 
-    fn on_request_start(&self, _: StoreContextMut<'_, Guest>, (): (), _: GuestTaskId) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, Guest>,
+        (): (),
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         self.0.life.requests.fetch_add(1, Relaxed);
         // A request has no time limit of its own, as in Spin by default.
         Box::pin(std::future::pending())
@@ -147,14 +169,20 @@ impl WorkerState for Policy {
     }
 }
 
-/// Decides when an instance ends: after a second without work, or when the control port asks for a trap.
+/// Decides when an instance ends: after a second without work, or when the control port asks for a
+/// trap.
 pub struct Expiration {
     life: Arc<Life>,
     idle: Pin<Box<Sleep>>,
 }
 
 impl WorkerExpiration for Expiration {
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Time) -> Poll<()> {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        status: WorkerStatus,
+        since: Time,
+    ) -> Poll<()> {
         // Registered before the look, or a request that comes between the two is lost.
         self.life.waker.register(cx.waker());
         if self.life.trapped.load(Relaxed) {

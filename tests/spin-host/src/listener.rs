@@ -22,7 +22,11 @@ where
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(request, client));
             // A client that goes away is no error of ours.
-            drop(Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
+            drop(
+                Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await,
+            );
         });
     }
 }

@@ -34,7 +34,8 @@ use counters::Counters;
 use instance::Instances;
 use manifest::Manifest;
 
-/// Runs a Spin application without Spin: HTTP triggers, SQLite, variables and outbound HTTP, for components built with spin-sdk 7.
+/// Runs a Spin application without Spin: HTTP triggers, SQLite, variables and outbound HTTP, for
+/// components built with spin-sdk 7.
 #[derive(Parser)]
 struct Arguments {
     /// The application's spin.toml
@@ -46,7 +47,8 @@ struct Arguments {
     /// Where the databases are kept
     #[arg(long)]
     state: PathBuf,
-    /// Where compiled components are kept, so that the next start takes no time over those that are the same
+    /// Where compiled components are kept, so that the next start takes no time over those that are
+    /// the same
     #[arg(long)]
     cache: Option<PathBuf>,
     /// Only compile the components, for later starts with the same `--cache`
@@ -95,23 +97,37 @@ async fn main() -> Result<()> {
         build::build(&manifest, directory)?;
     }
     let given: BTreeMap<_, _> = arguments.variables.into_iter().collect();
-    let variables = variables::Application::new(&manifest.variables, &given, |name| std::env::var(name).ok())?;
+    let variables =
+        variables::Application::new(&manifest.variables, &given, |name| std::env::var(name).ok())?;
     for name in variables.missing() {
-        eprintln!("the required variable {name:?} has no value; set SPIN_VARIABLE_{} or --variable {name}=", name.to_uppercase());
+        eprintln!(
+            "the required variable {name:?} has no value; set SPIN_VARIABLE_{} or --variable {name}=",
+            name.to_uppercase()
+        );
     }
-    std::fs::create_dir_all(&arguments.state).with_context(|| format!("cannot create {}", arguments.state.display()))?;
+    std::fs::create_dir_all(&arguments.state)
+        .with_context(|| format!("cannot create {}", arguments.state.display()))?;
 
     let counters = Arc::new(Counters::default());
     let instances = Instances::new(Arc::clone(&counters));
     let clock = Clock::default();
-    let host = Host { directory, state: &arguments.state, variables: &variables, counters: &counters, instances: &instances, clock: &clock };
+    let host = Host {
+        directory,
+        state: &arguments.state,
+        variables: &variables,
+        counters: &counters,
+        instances: &instances,
+        clock: &clock,
+    };
     let server = Arc::new(application::load(&manifest, &host, arguments.cache.as_deref())?);
     if arguments.compile {
         return Ok(());
     }
 
     if let Some(address) = arguments.control {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
         println!("control http://{}", listener.local_addr()?);
         let control = Arc::new(Control { counters, instances, server: Arc::clone(&server), clock });
         tokio::spawn(listener::serve(listener, move |request, _| {
@@ -119,9 +135,12 @@ async fn main() -> Result<()> {
             async { answer }
         }));
     }
-    let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     eprintln!("serving the application {:?}", manifest.application.name);
     println!("ready http://{}", listener.local_addr()?);
-    listener::serve(listener, move |request, client| Arc::clone(&server).answer(request, client)).await?;
+    listener::serve(listener, move |request, client| Arc::clone(&server).answer(request, client))
+        .await?;
     Ok(())
 }

@@ -184,19 +184,25 @@ impl Commands {
 impl Manifest {
     /// # Errors
     ///
-    /// When the file cannot be read, has a field Spin does not know, or asks for what this host does not offer.
+    /// When the file cannot be read, has a field Spin does not know, or asks for what this host
+    /// does not offer.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the manifest {}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the manifest {}", path.display()))?;
         text.parse::<Self>().with_context(|| format!("invalid manifest {}", path.display()))
     }
 
-    /// The manifest in this build profile, as `spin up --profile` reads it. A component without the profile stays as it is.
+    /// The manifest in this build profile, as `spin up --profile` reads it. A component without the
+    /// profile stays as it is.
     ///
     /// # Errors
     ///
     /// When no component has the profile, or it asks for what this host does not offer.
     pub fn in_profile(mut self, name: &str) -> Result<Self> {
-        ensure!(self.component.values().any(|component| component.profile.contains_key(name)), "Profile {name} is not defined in this application");
+        ensure!(
+            self.component.values().any(|component| component.profile.contains_key(name)),
+            "Profile {name} is not defined in this application"
+        );
         for component in self.component.values_mut() {
             if let Some(profile) = component.profile.remove(name) {
                 component.apply(profile);
@@ -211,14 +217,25 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<()> {
-        ensure!(self.spin_manifest_version == 2, "spin_manifest_version is {}, this host reads 2", self.spin_manifest_version);
+        ensure!(
+            self.spin_manifest_version == 2,
+            "spin_manifest_version is {}, this host reads 2",
+            self.spin_manifest_version
+        );
         for (name, variable) in &self.variables {
             check_name(name).with_context(|| format!("variable {name:?}"))?;
-            ensure!(variable.required != variable.default.is_some(), "variable {name:?} needs either `required = true` or a `default`");
+            ensure!(
+                variable.required != variable.default.is_some(),
+                "variable {name:?} needs either `required = true` or a `default`"
+            );
         }
         for trigger in &self.trigger.http {
             trigger.check()?;
-            ensure!(self.component.contains_key(&trigger.component), "a trigger names the component {:?}, which is not defined", trigger.component);
+            ensure!(
+                self.component.contains_key(&trigger.component),
+                "a trigger names the component {:?}, which is not defined",
+                trigger.component
+            );
         }
         for (id, component) in &self.component {
             check_id(id).with_context(|| format!("component {id:?}"))?;
@@ -241,8 +258,12 @@ impl std::str::FromStr for Manifest {
 /// Spin takes only `kebab-case` here; a name with an underscore would run with this host alone.
 fn check_id(id: &str) -> Result<()> {
     for word in id.split('-') {
-        ensure!(word.starts_with(|c: char| c.is_ascii_alphabetic()), "an identifier's words are separated by single '-' and start with an ASCII letter");
-        let one_case = word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) || word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        ensure!(
+            word.starts_with(|c: char| c.is_ascii_alphabetic()),
+            "an identifier's words are separated by single '-' and start with an ASCII letter"
+        );
+        let one_case = word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            || word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
         ensure!(one_case, "an identifier's words are letters of one case and digits");
     }
     Ok(())
@@ -257,7 +278,9 @@ impl HttpTrigger {
             bail!("a route must be a pattern or {{ private = true }}");
         }
         match &self.executor {
-            Some(executor) if executor.r#type != "http" => bail!("a trigger asks for the executor {:?}, this host has `http`", executor.r#type),
+            Some(executor) if executor.r#type != "http" => {
+                bail!("a trigger asks for the executor {:?}, this host has `http`", executor.r#type)
+            }
             _ => Ok(()),
         }
     }
@@ -270,7 +293,9 @@ impl Component {
     pub fn file(&self) -> Result<&Path> {
         match &self.source {
             Source::File(path) => Ok(path),
-            Source::Remote(_) => bail!("a `source` from a URL or registry is not offered by this host"),
+            Source::Remote(_) => {
+                bail!("a `source` from a URL or registry is not offered by this host")
+            }
         }
     }
 
@@ -281,7 +306,11 @@ impl Component {
         self.environment.extend(profile.environment);
         self.dependencies.extend(profile.dependencies);
         if let Some(ProfileBuild { command }) = profile.build {
-            let build = self.build.get_or_insert_with(|| Build { command: Commands::Many(Vec::new()), workdir: None, _watch: Vec::new() });
+            let build = self.build.get_or_insert_with(|| Build {
+                command: Commands::Many(Vec::new()),
+                workdir: None,
+                _watch: Vec::new(),
+            });
             build.command = command;
         }
     }
@@ -297,10 +326,16 @@ impl Component {
             ("dependencies", self.dependencies.is_empty()),
         ];
         for (what, absent) in refused {
-            ensure!(absent, "`{what}` is not offered by this host; run the application with Spin itself");
+            ensure!(
+                absent,
+                "`{what}` is not offered by this host; run the application with Spin itself"
+            );
         }
         for database in &self.sqlite_databases {
-            ensure!(database == "default", "the SQLite database {database:?} needs a runtime configuration; this host has `default`");
+            ensure!(
+                database == "default",
+                "the SQLite database {database:?} needs a runtime configuration; this host has `default`"
+            );
         }
         for name in self.variables.keys() {
             check_name(name).with_context(|| format!("variable {name:?}"))?;
@@ -358,30 +393,54 @@ mod tests {
         let debug = read().in_profile("debug").expect("defined");
         let build = debug.component["a"].build.as_ref().expect("a build");
         assert_eq!(debug.component["a"].file().expect("a file"), Path::new("debug/a.wasm"));
-        assert_eq!((build.command.as_slice(), build.workdir.as_deref()), (&["three".to_owned()][..], Some(Path::new("a"))));
-        assert_eq!(read().in_profile("deugb").expect_err("mistyped").to_string(), "Profile deugb is not defined in this application");
+        assert_eq!(
+            (build.command.as_slice(), build.workdir.as_deref()),
+            (&["three".to_owned()][..], Some(Path::new("a")))
+        );
+        assert_eq!(
+            read().in_profile("deugb").expect_err("mistyped").to_string(),
+            "Profile deugb is not defined in this application"
+        );
         assert!(complaint("[component.a.profile.fast]\nsources = \"b.wasm\"").contains("sources"));
     }
 
     #[test]
     fn names_an_unknown_field() {
-        assert!(complaint("[component.b]\nsource = \"b.wasm\"\nsqlite_database = []").contains("sqlite_database"));
+        assert!(
+            complaint("[component.b]\nsource = \"b.wasm\"\nsqlite_database = []")
+                .contains("sqlite_database")
+        );
         assert!(complaint("[applications]").contains("applications"));
-        assert!(complaint("[[trigger.http]]\nroute = \"/b\"\ncomponent = \"a\"\nmethod = \"GET\"").contains("method"));
+        assert!(
+            complaint("[[trigger.http]]\nroute = \"/b\"\ncomponent = \"a\"\nmethod = \"GET\"")
+                .contains("method")
+        );
     }
 
     #[test]
     fn refuses_by_name_what_it_does_not_offer() {
-        assert!(complaint("[component.b]\nsource = \"b.wasm\"\nkey_value_stores = [\"default\"]").contains("key_value_stores"));
+        assert!(
+            complaint("[component.b]\nsource = \"b.wasm\"\nkey_value_stores = [\"default\"]")
+                .contains("key_value_stores")
+        );
         assert!(complaint("[component.b]\nsource = \"b.wasm\"\nfiles = [\"x\"]").contains("files"));
-        assert!(complaint("[component.b]\nsource = { url = \"u\", digest = \"d\" }").contains("source"));
-        assert!(complaint("[component.b]\nsource = \"b.wasm\"\nsqlite_databases = [\"other\"]").contains("other"));
+        assert!(
+            complaint("[component.b]\nsource = { url = \"u\", digest = \"d\" }").contains("source")
+        );
+        assert!(
+            complaint("[component.b]\nsource = \"b.wasm\"\nsqlite_databases = [\"other\"]")
+                .contains("other")
+        );
     }
 
     #[test]
     fn refuses_an_identifier_that_spin_would_refuse() {
         for id in ["with_underscore", "-a", "a--b", "Mixed", "1a"] {
-            assert!(complaint(&format!("[component.{id}]\nsource = \"b.wasm\"")).contains("an identifier's words"), "{id}");
+            assert!(
+                complaint(&format!("[component.{id}]\nsource = \"b.wasm\""))
+                    .contains("an identifier's words"),
+                "{id}"
+            );
         }
     }
 

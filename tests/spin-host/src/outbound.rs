@@ -24,29 +24,50 @@ enum Host {
 impl Grant {
     /// # Errors
     ///
-    /// When Spin would refuse the entry, or when it asks for what this host does not offer: itself, another component, a network.
+    /// When Spin would refuse the entry, or when it asks for what this host does not offer: itself,
+    /// another component, a network.
     pub fn parse(entry: &str) -> Result<Self> {
-        let (scheme, rest) = entry.trim().split_once("://").with_context(|| format!("{entry:?} does not contain a scheme (such as 'http://' or '*://')"))?;
-        ensure!(scheme == "*" || scheme.chars().all(char::is_alphabetic), "{entry:?}: the scheme contains a non alphabetic character");
+        let (scheme, rest) = entry.trim().split_once("://").with_context(|| {
+            format!("{entry:?} does not contain a scheme (such as 'http://' or '*://')")
+        })?;
+        ensure!(
+            scheme == "*" || scheme.chars().all(char::is_alphabetic),
+            "{entry:?}: the scheme contains a non alphabetic character"
+        );
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        ensure!(!rest.contains('/'), "{entry:?} has a path or a network, which this host does not offer");
+        ensure!(
+            !rest.contains('/'),
+            "{entry:?} has a path or a network, which this host does not offer"
+        );
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
         let host = match host {
             "*" => Host::Any,
-            "self" | "self.alt" => bail!("{entry:?}: requests to the application itself are not offered by this host"),
-            host if host.ends_with(".spin.internal") => bail!("{entry:?}: service chaining is not offered by this host"),
+            "self" | "self.alt" => {
+                bail!("{entry:?}: requests to the application itself are not offered by this host")
+            }
+            host if host.ends_with(".spin.internal") => {
+                bail!("{entry:?}: service chaining is not offered by this host")
+            }
             host => match host.strip_prefix("*.") {
                 Some(domain) => Host::Suffix(format!(".{domain}")),
                 None => Host::Exact(host.to_owned()),
             },
         };
         if let Host::Suffix(name) | Host::Exact(name) = &host {
-            ensure!(!name.is_empty() && !name.contains('*'), "{entry:?}: wildcards are allowed only as prefixes");
+            ensure!(
+                !name.is_empty() && !name.contains('*'),
+                "{entry:?}: wildcards are allowed only as prefixes"
+            );
         }
-        let number = |text: &str| text.parse::<u16>().with_context(|| format!("{entry:?}: port {text:?} is not a number"));
+        let number = |text: &str| {
+            text.parse::<u16>().with_context(|| format!("{entry:?}: port {text:?} is not a number"))
+        };
         let port = match port {
             "*" => None,
-            "" => well_known_port(scheme).map(|port| port..=port).with_context(|| format!("{entry:?} has no port and its scheme has no default"))?.into(),
+            "" => well_known_port(scheme)
+                .map(|port| port..=port)
+                .with_context(|| format!("{entry:?} has no port and its scheme has no default"))?
+                .into(),
             port => match port.split_once("..") {
                 Some((start, end)) => Some(number(start)?..=number(end)?.saturating_sub(1)),
                 None => Some(number(port)?..=number(port)?),
@@ -64,7 +85,10 @@ impl Grant {
                 Host::Suffix(suffix) => host.ends_with(suffix.as_str()),
                 Host::Exact(granted) => granted == host,
             }
-            && self.port.as_ref().is_none_or(|granted| port.is_some_and(|port| granted.contains(&port)))
+            && self
+                .port
+                .as_ref()
+                .is_none_or(|granted| port.is_some_and(|port| granted.contains(&port)))
     }
 }
 
@@ -102,7 +126,8 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// The hooks of requests that come in: the guest sees every header that the server leaves in place, as in Spin.
+/// The hooks of requests that come in: the guest sees every header that the server leaves in place,
+/// as in Spin.
 pub struct Incoming;
 
 impl WasiHttpHooks for Incoming {
@@ -139,7 +164,15 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_grant() {
-        for entry in ["example.com", "http://self", "http://other.spin.internal", "https://example.com/path", "tcp://x", "http://a.*.com", "http://x:port"] {
+        for entry in [
+            "example.com",
+            "http://self",
+            "http://other.spin.internal",
+            "https://example.com/path",
+            "tcp://x",
+            "http://a.*.com",
+            "http://x:port",
+        ] {
             assert!(Grant::parse(entry).is_err(), "{entry}");
         }
     }

@@ -1,4 +1,5 @@
-//! Which component answers a path: exact, `:name` segments, trailing `/...`; the most specific wins.
+//! Which component answers a path: exact, `:name` segments, trailing `/...`; the most specific
+//! wins.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,10 @@ impl Route {
                     Segment::Named(name.to_owned())
                 }
                 None if *part == "..." || *part == "*" => {
-                    ensure!(index + 1 == parts.len(), "route {raw:?}: a wildcard stands only at the end");
+                    ensure!(
+                        index + 1 == parts.len(),
+                        "route {raw:?}: a wildcard stands only at the end"
+                    );
                     Segment::Rest
                 }
                 None => Segment::Exact((*part).to_owned()),
@@ -54,7 +58,8 @@ impl Route {
 
     /// With a leading slash and without a trailing one.
     pub fn path(&self) -> String {
-        let path = if self.raw.starts_with('/') { self.raw.clone() } else { format!("/{}", self.raw) };
+        let path =
+            if self.raw.starts_with('/') { self.raw.clone() } else { format!("/{}", self.raw) };
         path.strip_suffix('/').map_or(path.clone(), str::to_owned)
     }
 
@@ -98,7 +103,10 @@ impl Router {
     /// Of two equal routes the later wins, as in Spin; the earlier ones are given back.
     pub fn new(routes: Vec<Route>) -> (Self, Vec<Route>) {
         let mut kept = BTreeMap::new();
-        let replaced = routes.into_iter().filter_map(|route| kept.insert(route.segments.clone(), route)).collect();
+        let replaced = routes
+            .into_iter()
+            .filter_map(|route| kept.insert(route.segments.clone(), route))
+            .collect();
         (Self(kept.into_values().collect()), replaced)
     }
 
@@ -117,8 +125,10 @@ mod tests {
 
     #[test]
     fn the_most_specific_route_wins() {
-        let router = router(&["/...", "/feed/...", "/feed/:channel", "/feed/about", "/feed/:channel/x/..."]);
-        let component = |path: &'static str| router.find(path).expect("a match").route.component.clone();
+        let router =
+            router(&["/...", "/feed/...", "/feed/:channel", "/feed/about", "/feed/:channel/x/..."]);
+        let component =
+            |path: &'static str| router.find(path).expect("a match").route.component.clone();
         assert_eq!(component("/"), "/...");
         assert_eq!(component("/other"), "/...");
         assert_eq!(component("/feed"), "/feed/...");
@@ -145,7 +155,10 @@ mod tests {
 
     #[test]
     fn the_later_of_two_equal_routes_wins() {
-        let (router, replaced) = Router::new(vec![Route::new("/a", "one").expect("valid"), Route::new("/a", "two").expect("valid")]);
+        let (router, replaced) = Router::new(vec![
+            Route::new("/a", "one").expect("valid"),
+            Route::new("/a", "two").expect("valid"),
+        ]);
         assert_eq!(router.find("/a").expect("a match").route.component, "two");
         assert_eq!(replaced[0].component, "one");
     }

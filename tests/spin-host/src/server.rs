@@ -31,12 +31,22 @@ impl Server {
     /// # Errors
     ///
     /// When the request does not say which host it is for; the connection ends, as in Spin.
-    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, client: SocketAddr) -> Result<Response<WasiBody>> {
+    pub async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Result<Response<WasiBody>> {
         let path = request.uri().path().to_owned();
         if let Some(known) = path.strip_prefix(WELL_KNOWN) {
-            return Ok(if known == "health" { text(StatusCode::OK, "OK") } else { text(StatusCode::NOT_FOUND, "") });
+            return Ok(if known == "health" {
+                text(StatusCode::OK, "OK")
+            } else {
+                text(StatusCode::NOT_FOUND, "")
+            });
         }
-        let Some(found) = self.router.find(&path) else { return Ok(text(StatusCode::NOT_FOUND, "")) };
+        let Some(found) = self.router.find(&path) else {
+            return Ok(text(StatusCode::NOT_FOUND, ""));
+        };
         let mut request = request.map(|body| body.map_err(Error::from).boxed_unsync());
         set_address(&mut request)?;
         let id = &found.route.component;
@@ -62,9 +72,11 @@ impl Server {
         Ok(response.map(|body| body.map_frame(move |frame| open.passing(frame)).boxed_unsync()))
     }
 
-    /// From now on every request finds a new instance; those alive finish what they have, then end as idle ones do.
+    /// From now on every request finds a new instance; those alive finish what they have, then end
+    /// as idle ones do.
     ///
-    /// An instance that merely stopped accepting would keep its place in the handler's queue, and a request could wait behind it.
+    /// An instance that merely stopped accepting would keep its place in the handler's queue, and a
+    /// request could wait behind it.
     pub fn recycle(&self) {
         for handler in self.components.values() {
             let mut handler = lock(handler);
@@ -81,7 +93,9 @@ fn lock(handler: &Mutex<ProxyHandler<Component>>) -> MutexGuard<'_, ProxyHandler
 fn set_address<B>(request: &mut Request<B>) -> Result<()> {
     let mut parts = request.uri().clone().into_parts();
     let named = match request.headers().get(header::HOST) {
-        Some(host) => Some(host.to_str()?.parse::<Authority>().context("the Host header is not a host")?),
+        Some(host) => {
+            Some(host.to_str()?.parse::<Authority>().context("the Host header is not a host")?)
+        }
         None => None,
     };
     if let (Some(named), Some(authority)) = (&named, &parts.authority) {
@@ -93,7 +107,8 @@ fn set_address<B>(request: &mut Request<B>) -> Result<()> {
     Ok(())
 }
 
-/// Adds what Spin tells a component about its request, behind what the client itself sent under such a name, and takes away `Connection`.
+/// Adds what Spin tells a component about its request, behind what the client itself sent under
+/// such a name, and takes away `Connection`.
 ///
 /// # Errors
 ///
@@ -101,10 +116,14 @@ fn set_address<B>(request: &mut Request<B>) -> Result<()> {
 fn set_headers<B>(request: &mut Request<B>, found: &Match<'_>, client: SocketAddr) -> Result<()> {
     request.headers_mut().remove(header::CONNECTION);
     for (name, value) in request.headers() {
-        str::from_utf8(value.as_bytes()).with_context(|| format!("the header {name} is not UTF-8"))?;
+        str::from_utf8(value.as_bytes())
+            .with_context(|| format!("the header {name} is not UTF-8"))?;
     }
     let route = found.route;
-    let host = request.headers().get(header::HOST).map_or("localhost", |host| host.to_str().unwrap_or_default());
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .map_or("localhost", |host| host.to_str().unwrap_or_default());
     let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let mut added = vec![
         ("spin-path-info".to_owned(), found.path_info.clone()),
@@ -115,7 +134,9 @@ fn set_headers<B>(request: &mut Request<B>, found: &Match<'_>, client: SocketAdd
         ("spin-component-route".to_owned(), route.prefix().to_owned()),
         ("spin-client-addr".to_owned(), client.to_string()),
     ];
-    added.extend(found.named.iter().map(|(name, value)| (format!("spin-path-match-{}", name.to_lowercase()), (*value).to_owned())));
+    added.extend(found.named.iter().map(|(name, value)| {
+        (format!("spin-path-match-{}", name.to_lowercase()), (*value).to_owned())
+    }));
     for (name, value) in added {
         request.headers_mut().append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
     }

@@ -1,7 +1,7 @@
 //! `spin:sqlite` on SQLite files.
 //!
-//! Each `open` is a connection of its own, as in Spin. Of an asynchronous query the column names come first, then the rows;
-//! whether the statement worked at all is known only from the outcome.
+//! Each `open` is a connection of its own, as in Spin. Of an asynchronous query the column names
+//! come first, then the rows; whether the statement worked at all is known only from the outcome.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -13,9 +13,14 @@ use rusqlite::types::{Value as Stored, ValueRef};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Accessor, Destination, FutureReader, HasData, Resource, StreamProducer, StreamReader, StreamResult, VecBuffer};
+use wasmtime::component::{
+    Accessor, Destination, FutureReader, HasData, Resource, StreamProducer, StreamReader,
+    StreamResult, VecBuffer,
+};
 
-use crate::bindings::sqlite::{Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value};
+use crate::bindings::sqlite::{
+    Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
+};
 use crate::counters::Counters;
 use crate::guest::Guest;
 
@@ -52,7 +57,13 @@ impl Connection {
     }
 
     /// Runs one statement; stops when `row` answers that nobody reads on.
-    fn run(&self, statement: &str, parameters: Vec<Value>, columns: impl FnOnce(Vec<String>), mut row: impl FnMut(RowResult) -> bool) -> Result<(), Error> {
+    fn run(
+        &self,
+        statement: &str,
+        parameters: Vec<Value>,
+        columns: impl FnOnce(Vec<String>),
+        mut row: impl FnMut(RowResult) -> bool,
+    ) -> Result<(), Error> {
         let database = self.lock();
         let mut statement = database.prepare_cached(statement).map_err(io)?;
         let width = statement.column_count();
@@ -63,9 +74,13 @@ impl Connection {
             (true, _) => count.execute_read.add(),
         }
         columns(statement.column_names().map(str::to_owned).collect());
-        let mut rows = statement.query(rusqlite::params_from_iter(parameters.into_iter().map(stored))).map_err(io)?;
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(parameters.into_iter().map(stored)))
+            .map_err(io)?;
         while let Some(found) = rows.next().map_err(io)? {
-            let values = (0..width).map(|column| value(found.get_ref(column).map_err(io)?)).collect::<Result<_, _>>()?;
+            let values = (0..width)
+                .map(|column| value(found.get_ref(column).map_err(io)?))
+                .collect::<Result<_, _>>()?;
             if !row(RowResult { values }) {
                 break;
             }
@@ -91,13 +106,22 @@ impl Connection {
         .map_err(io)?
     }
 
-    async fn stream(self, statement: String, parameters: Vec<Value>) -> (Vec<String>, Rows, oneshot::Receiver<Result<(), Error>>) {
+    async fn stream(
+        self,
+        statement: String,
+        parameters: Vec<Value>,
+    ) -> (Vec<String>, Rows, oneshot::Receiver<Result<(), Error>>) {
         let (columns_sender, columns) = oneshot::channel();
         let (rows_sender, rows) = mpsc::channel(ROWS_AHEAD);
         let (outcome_sender, outcome) = oneshot::channel();
         spawn_blocking(move || {
             // Each receiver may be gone: the guest dropped what it does not want to read.
-            let result = self.run(&statement, parameters, |columns| drop(columns_sender.send(columns)), |row| rows_sender.blocking_send(row).is_ok());
+            let result = self.run(
+                &statement,
+                parameters,
+                |columns| drop(columns_sender.send(columns)),
+                |row| rows_sender.blocking_send(row).is_ok(),
+            );
             drop(rows_sender);
             drop(outcome_sender.send(result));
         });
@@ -105,7 +129,10 @@ impl Connection {
         (columns.await.unwrap_or_default(), Rows(rows), outcome)
     }
 
-    async fn ask<T: Send + 'static>(self, question: fn(&rusqlite::Connection) -> T) -> wasmtime::Result<T> {
+    async fn ask<T: Send + 'static>(
+        self,
+        question: fn(&rusqlite::Connection) -> T,
+    ) -> wasmtime::Result<T> {
         Ok(spawn_blocking(move || question(&self.lock())).await?)
     }
 }
@@ -124,7 +151,8 @@ impl<D> StreamProducer<D> for Rows {
         mut destination: Destination<'a, Self::Item, Self::Buffer>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        // A read of nothing asks whether there is something to read; the guest's next read will wait for it.
+        // A read of nothing asks whether there is something to read; the guest's next read will
+        // wait for it.
         if destination.remaining(&mut store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
@@ -173,7 +201,8 @@ impl HasData for Sqlite {
 }
 
 impl Guest {
-    /// The file behind a database that the manifest grants; without the grant it does not matter whether it exists.
+    /// The file behind a database that the manifest grants; without the grant it does not matter
+    /// whether it exists.
     fn database(&self, name: &str) -> Result<PathBuf, Error> {
         self.component.databases.get(name).cloned().ok_or(Error::AccessDenied)
     }
@@ -195,7 +224,10 @@ impl Guest {
 impl Host for Guest {}
 
 impl HostConnection for Guest {
-    async fn open(&mut self, database: String) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
+    async fn open(
+        &mut self,
+        database: String,
+    ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let path = match self.database(&database) {
             Ok(path) => path,
             Err(error) => return Ok(Err(error)),
@@ -206,11 +238,19 @@ impl HostConnection for Guest {
         })
     }
 
-    async fn execute(&mut self, connection: Resource<Connection>, statement: String, parameters: Vec<Value>) -> wasmtime::Result<Result<QueryResult, Error>> {
+    async fn execute(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<Value>,
+    ) -> wasmtime::Result<Result<QueryResult, Error>> {
         Ok(self.connection(&connection)?.query(statement, parameters).await)
     }
 
-    async fn last_insert_rowid(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
+    async fn last_insert_rowid(
+        &mut self,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
         self.connection(&connection)?.ask(rusqlite::Connection::last_insert_rowid).await
     }
 
@@ -228,7 +268,10 @@ impl HostConnection for Guest {
 type Streamed = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
 
 impl<T> HostConnectionWithStore<T> for Sqlite {
-    async fn open_async(accessor: &Accessor<T, Self>, database: String) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
+    async fn open_async(
+        accessor: &Accessor<T, Self>,
+        database: String,
+    ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let granted = accessor.with(|mut store| {
             let guest = store.get();
             guest.database(&database).map(|path| (path, Arc::clone(&guest.component.counters)))
@@ -248,15 +291,37 @@ impl<T> HostConnectionWithStore<T> for Sqlite {
     ) -> wasmtime::Result<Result<Streamed, Error>> {
         let connection = accessor.with(|mut store| store.get().connection(&connection))?;
         let (columns, rows, outcome) = connection.stream(statement, parameters).await;
-        let outcome = async move { wasmtime::error::Ok(outcome.await.unwrap_or_else(|_| Err(io("the query was abandoned")))) };
-        accessor.with(|mut store| Ok(Ok((columns, StreamReader::new(&mut store, rows)?, FutureReader::new(&mut store, outcome)?))))
+        let outcome = async move {
+            wasmtime::error::Ok(
+                outcome.await.unwrap_or_else(|_| Err(io("the query was abandoned"))),
+            )
+        };
+        accessor.with(|mut store| {
+            Ok(Ok((
+                columns,
+                StreamReader::new(&mut store, rows)?,
+                FutureReader::new(&mut store, outcome)?,
+            )))
+        })
     }
 
-    async fn last_insert_rowid_async(accessor: &Accessor<T, Self>, connection: Resource<Connection>) -> wasmtime::Result<i64> {
-        accessor.with(|mut store| store.get().connection(&connection))?.ask(rusqlite::Connection::last_insert_rowid).await
+    async fn last_insert_rowid_async(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
+        accessor
+            .with(|mut store| store.get().connection(&connection))?
+            .ask(rusqlite::Connection::last_insert_rowid)
+            .await
     }
 
-    async fn changes_async(accessor: &Accessor<T, Self>, connection: Resource<Connection>) -> wasmtime::Result<u64> {
-        accessor.with(|mut store| store.get().connection(&connection))?.ask(rusqlite::Connection::changes).await
+    async fn changes_async(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<u64> {
+        accessor
+            .with(|mut store| store.get().connection(&connection))?
+            .ask(rusqlite::Connection::changes)
+            .await
     }
 }

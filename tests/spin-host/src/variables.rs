@@ -18,21 +18,32 @@ impl Application {
     /// # Errors
     ///
     /// When `given` names a variable that the manifest does not have.
-    pub fn new(declared: &BTreeMap<String, Variable>, given: &BTreeMap<String, String>, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    pub fn new(
+        declared: &BTreeMap<String, Variable>,
+        given: &BTreeMap<String, String>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
         if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
             bail!("--variable {name}: the manifest has no such variable");
         }
         let value = |name: &String, variable: &Variable| {
-            given.get(name).cloned().or_else(|| environment(&format!("SPIN_VARIABLE_{}", name.to_uppercase()))).or_else(|| variable.default.clone())
+            given
+                .get(name)
+                .cloned()
+                .or_else(|| environment(&format!("SPIN_VARIABLE_{}", name.to_uppercase())))
+                .or_else(|| variable.default.clone())
         };
-        Ok(Self(declared.iter().map(|(name, variable)| (name.clone(), value(name, variable))).collect()))
+        Ok(Self(
+            declared.iter().map(|(name, variable)| (name.clone(), value(name, variable))).collect(),
+        ))
     }
 
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str())
     }
 
-    /// Replaces each `{{ name }}` of `template`. The inner error is what a guest sees for a value that was not given.
+    /// Replaces each `{{ name }}` of `template`. The inner error is what a guest sees for a value
+    /// that was not given.
     ///
     /// # Errors
     ///
@@ -42,7 +53,9 @@ impl Application {
         let mut missing = None;
         let mut rest = template;
         while let Some((before, after)) = rest.split_once("{{") {
-            let Some((name, after)) = after.split_once("}}") else { bail!("unmatched '{{{{' in {template:?}") };
+            let Some((name, after)) = after.split_once("}}") else {
+                bail!("unmatched '{{{{' in {template:?}")
+            };
             let name = name.trim();
             text.push_str(before);
             match self.0.get(name) {
@@ -74,8 +87,14 @@ pub type Values = BTreeMap<String, Result<String, Missing>>;
 ///
 /// When `name` could not be the name of a variable in Spin.
 pub fn check_name(name: &str) -> Result<()> {
-    ensure!(name.starts_with(|c: char| c.is_ascii_lowercase()), "must start with a lowercase ASCII letter");
-    ensure!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "may contain only lowercase letters, digits and underscores");
+    ensure!(
+        name.starts_with(|c: char| c.is_ascii_lowercase()),
+        "must start with a lowercase ASCII letter"
+    );
+    ensure!(
+        name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
+        "may contain only lowercase letters, digits and underscores"
+    );
     ensure!(!name.ends_with('_'), "must end with a lowercase ASCII letter or digit");
     ensure!(!name.contains("__"), "must not contain consecutive underscores");
     Ok(())
@@ -89,7 +108,10 @@ impl HasData for Variables {
 }
 
 impl<T> HostWithStore<T> for Variables {
-    async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        name: String,
+    ) -> wasmtime::Result<Result<String, Error>> {
         if let Err(reason) = check_name(&name) {
             return Ok(Err(Error::InvalidName(format!("{name:?}: {reason}"))));
         }
@@ -107,14 +129,21 @@ mod tests {
     use super::*;
 
     fn application(given: &[(&str, &str)]) -> Result<Application> {
-        let declared = toml::from_str("key = { required = true }\nhost = { default = \"localhost\" }").expect("valid");
-        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Application::new(&declared, &given, |name| (name == "SPIN_VARIABLE_KEY").then(|| "from the environment".to_owned()))
+        let declared =
+            toml::from_str("key = { required = true }\nhost = { default = \"localhost\" }")
+                .expect("valid");
+        let given =
+            given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Application::new(&declared, &given, |name| {
+            (name == "SPIN_VARIABLE_KEY").then(|| "from the environment".to_owned())
+        })
     }
 
     #[test]
     fn the_command_line_beats_the_environment_beats_the_default() {
-        let resolve = |given: &[(&str, &str)], template| application(given).expect("valid").resolve(template).expect("known").expect("given");
+        let resolve = |given: &[(&str, &str)], template| {
+            application(given).expect("valid").resolve(template).expect("known").expect("given")
+        };
         assert_eq!(resolve(&[], "http://{{ host }}/"), "http://localhost/");
         assert_eq!(resolve(&[], "<{{key}}>"), "<from the environment>");
         assert_eq!(resolve(&[("key", "k"), ("host", "h")], "{{ key }}@{{ host }}"), "k@h");

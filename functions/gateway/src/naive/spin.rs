@@ -22,16 +22,20 @@ const HEARTBEAT: u32 = 150;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS naive_events (id INTEGER PRIMARY KEY AUTOINCREMENT, room TEXT NOT NULL, event TEXT NOT NULL)";
 /// Nothing here must last.
-const FORGET: &str = "DELETE FROM naive_events WHERE id <= (SELECT max(id) FROM naive_events) - 1000";
+const FORGET: &str =
+    "DELETE FROM naive_events WHERE id <= (SELECT max(id) FROM naive_events) - 1000";
 
 /// Stores an event, or streams new ones.
 pub async fn serve(request: Request, room: &str) -> Answer {
     let room = Value::text(room);
-    let answered = match (request.headers().contains_key("upgrade"), request.method() == Method::GET) {
-        (true, _) => return answer(StatusCode::NOT_IMPLEMENTED, EmptyBody::new()).into_response(),
-        (_, true) => read(room).await,
-        (_, false) => publish(request, room).await,
-    };
+    let answered =
+        match (request.headers().contains_key("upgrade"), request.method() == Method::GET) {
+            (true, _) => {
+                return answer(StatusCode::NOT_IMPLEMENTED, EmptyBody::new()).into_response();
+            }
+            (_, true) => read(room).await,
+            (_, false) => publish(request, room).await,
+        };
     answered.unwrap_or_else(|cause| {
         eprintln!("the naive room failed: {cause}");
         answer(StatusCode::INTERNAL_SERVER_ERROR, EmptyBody::new()).into_response()
@@ -46,7 +50,12 @@ async fn publish(request: Request, room: Value) -> Result<Answer, Error> {
     }
     let database = Connection::open_default().await?;
     rows(&database, TABLE, vec![]).await?;
-    rows(&database, "INSERT INTO naive_events (room, event) VALUES (?, ?)", vec![room, Value::text(event)]).await?;
+    rows(
+        &database,
+        "INSERT INTO naive_events (room, event) VALUES (?, ?)",
+        vec![room, Value::text(event)],
+    )
+    .await?;
     rows(&database, FORGET, vec![]).await?;
     Ok(answer(StatusCode::NO_CONTENT, EmptyBody::new()).into_response())
 }
@@ -54,11 +63,18 @@ async fn publish(request: Request, room: Value) -> Result<Answer, Error> {
 async fn read(room: Value) -> Result<Answer, Error> {
     let database = Connection::open_default().await?;
     rows(&database, TABLE, vec![]).await?;
-    let mut last = rows(&database, "SELECT coalesce(max(id), 0), '' FROM naive_events", vec![]).await?.first().map_or(0, |row| row.0);
+    let mut last = rows(&database, "SELECT coalesce(max(id), 0), '' FROM naive_events", vec![])
+        .await?
+        .first()
+        .map_or(0, |row| row.0);
     let (mut sender, body) = stream::<String>();
     spawn(async move {
         for look in 1..=LOOKS {
-            let came = rows(&database, "SELECT id, event FROM naive_events WHERE room = ? AND id > ? ORDER BY id", vec![room.clone(), Value::Integer(last)]);
+            let came = rows(
+                &database,
+                "SELECT id, event FROM naive_events WHERE room = ? AND id > ? ORDER BY id",
+                vec![room.clone(), Value::Integer(last)],
+            );
             let Ok(events) = came.await else { return };
             for (id, event) in events {
                 last = id;
@@ -86,7 +102,11 @@ fn answer<B>(status: StatusCode, body: B) -> Response<B> {
     response
 }
 
-async fn rows(database: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<(i64, String)>, Error> {
+async fn rows(
+    database: &Connection,
+    statement: &str,
+    values: Vec<Value>,
+) -> Result<Vec<(i64, String)>, Error> {
     let rows = database.execute(statement, values).await?.collect().await?;
     Ok(rows.iter().filter_map(|row| Some((row.get(0)?, row.get::<&str>(1)?.into()))).collect())
 }

@@ -1,6 +1,7 @@
 //! The naive room on Cloudflare Workers: an object that sends each event to its current readers.
 //!
-//! The object itself writes its SSE streams. Therefore it never sleeps while a stream is open, and is billed for it.
+//! The object itself writes its SSE streams. Therefore it never sleeps while a stream is open, and
+//! is billed for it.
 
 use std::cell::RefCell;
 
@@ -8,8 +9,8 @@ use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use tidewire_workers::answer_close;
 use worker::{
-    DurableObject, Env, Error, Method, Request, Response, ResponseBuilder, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair, durable_object,
-    wasm_bindgen,
+    DurableObject, Env, Error, Method, Request, Response, ResponseBuilder, Result, State,
+    WebSocket, WebSocketIncomingMessage, WebSocketPair, durable_object, wasm_bindgen,
 };
 
 use super::{HEADERS, MAX_EVENT_BYTES, frame};
@@ -35,7 +36,9 @@ impl DurableObject for NaiveRoom {
         if request.method() == Method::Get {
             let (sender, receiver) = unbounded();
             self.streams.borrow_mut().push(sender);
-            return answer()?.with_header("content-type", "text/event-stream")?.from_stream(receiver.map(Ok::<_, Error>));
+            return answer()?
+                .with_header("content-type", "text/event-stream")?
+                .from_stream(receiver.map(Ok::<_, Error>));
         }
         let event = request.text().await?;
         if event.len() > MAX_EVENT_BYTES {
@@ -54,7 +57,13 @@ impl DurableObject for NaiveRoom {
         Ok(())
     }
 
-    async fn websocket_close(&self, socket: WebSocket, code: usize, _: String, _: bool) -> Result<()> {
+    async fn websocket_close(
+        &self,
+        socket: WebSocket,
+        code: usize,
+        _: String,
+        _: bool,
+    ) -> Result<()> {
         answer_close(&socket, code as u16).await;
         Ok(())
     }
@@ -65,7 +74,9 @@ impl DurableObject for NaiveRoom {
 }
 
 fn answer() -> Result<ResponseBuilder> {
-    HEADERS.into_iter().try_fold(Response::builder(), |answer, (name, value)| answer.with_header(name, value))
+    HEADERS
+        .into_iter()
+        .try_fold(Response::builder(), |answer, (name, value)| answer.with_header(name, value))
 }
 
 /// Passes the request to its room.

@@ -27,18 +27,28 @@ impl Grant {
             Identity::Ticket(ticket) => ticket.id.clone(),
             _ => None,
         };
-        Grant { rights, until_ms: identity.expires_ms(), subject: identity.subject().filter(|subject| !subject.is_empty()).map(Into::into), ticket }
+        Grant {
+            rights,
+            until_ms: identity.expires_ms(),
+            subject: identity.subject().filter(|subject| !subject.is_empty()).map(Into::into),
+            ticket,
+        }
     }
 
     /// Checks that the access still holds. Called again for every open connection.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CredentialExpired`] after the expiry, [`ErrorKind::AccessDenied`] after a revocation.
+    /// [`ErrorKind::CredentialExpired`] after the expiry, [`ErrorKind::AccessDenied`] after a
+    /// revocation.
     pub fn check_access(&self, revocations: &[Revocation], now_ms: u64) -> Result<()> {
         let Some(until_ms) = self.until_ms else { return Ok(()) };
         if now_ms >= until_ms {
-            return Err(Error::new(ErrorKind::CredentialExpired, "the credential has expired: get a new one").with_header("www-authenticate", "Bearer"));
+            return Err(Error::new(
+                ErrorKind::CredentialExpired,
+                "the credential has expired: get a new one",
+            )
+            .with_header("www-authenticate", "Bearer"));
         }
         if revocations.iter().any(|revocation| self.is_revoked(revocation, now_ms)) {
             return Err(Error::new(ErrorKind::AccessDenied, "access to this channel was revoked"));
@@ -55,7 +65,8 @@ impl Grant {
     ///
     /// # Errors
     ///
-    /// Without the right: [`ErrorKind::CredentialMissing`] if the client sent no credential, else [`ErrorKind::AccessDenied`].
+    /// Without the right: [`ErrorKind::CredentialMissing`] if the client sent no credential, else
+    /// [`ErrorKind::AccessDenied`].
     pub fn demand(&self, right: Right) -> Result<()> {
         if self.rights.allow(right) {
             return Ok(());
@@ -68,7 +79,12 @@ impl Grant {
             );
             Error::new(ErrorKind::CredentialMissing, why)
         } else {
-            Error::new(ErrorKind::AccessDenied, format!("you may not {verb} this channel: `authorize` in the function's lib.rs decides"))
+            Error::new(
+                ErrorKind::AccessDenied,
+                format!(
+                    "you may not {verb} this channel: `authorize` in the function's lib.rs decides"
+                ),
+            )
         })
     }
 }
@@ -88,8 +104,13 @@ mod tests {
     fn ends_with_its_time_or_when_it_is_revoked() {
         let grant = Grant { until_ms: Some(10), ticket: Some("t".into()), ..Grant::default() };
         let revoked = [Revocation { of: Revoked::Ticket("t".into()), until_ms: 20 }];
-        let kind = |grant: &Grant, revocations: &[Revocation], now_ms| grant.check_access(revocations, now_ms).map_err(|error| error.kind()).err();
-        assert_eq!([kind(&grant, &[], 9), kind(&grant, &[], 10)], [None, Some(ErrorKind::CredentialExpired)]);
+        let kind = |grant: &Grant, revocations: &[Revocation], now_ms| {
+            grant.check_access(revocations, now_ms).map_err(|error| error.kind()).err()
+        };
+        assert_eq!(
+            [kind(&grant, &[], 9), kind(&grant, &[], 10)],
+            [None, Some(ErrorKind::CredentialExpired)]
+        );
         assert_eq!(kind(&grant, &revoked, 9), Some(ErrorKind::AccessDenied));
         assert_eq!(kind(&Grant::default(), &revoked, u64::MAX), None);
     }

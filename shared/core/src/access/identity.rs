@@ -1,4 +1,5 @@
-//! The identity of a client. `tidewire-access` has verified it before the request reaches the channel.
+//! The identity of a client. `tidewire-access` has verified it before the request reaches the
+//! channel.
 
 use serde_json::{Map, Value};
 
@@ -52,7 +53,8 @@ impl Identity {
         }
     }
 
-    /// The key of a limit of requests: requests with the same key count together. It names the subject, else the ticket, else the address.
+    /// The key of a limit of requests: requests with the same key count together. It names the
+    /// subject, else the ticket, else the address.
     pub fn rate_key(&self, address: &str) -> String {
         let id = match self {
             Identity::Anonymous => None,
@@ -102,28 +104,53 @@ mod tests {
 
     fn granted(channels: &str, channel: &str) -> bool {
         let rights = Right::Read.into();
-        let ticket = Ticket { id: None, subject: None, channels: channels.into(), rights, expires_ms: 0 };
-        Identity::Ticket(ticket).granted(&ChannelName::from_path(channel, NameShape::Path).unwrap()) == rights
+        let ticket =
+            Ticket { id: None, subject: None, channels: channels.into(), rights, expires_ms: 0 };
+        Identity::Ticket(ticket).granted(&ChannelName::from_path(channel, NameShape::Path).unwrap())
+            == rights
     }
 
     #[test]
     fn a_ticket_covers_its_channel_or_all_that_begin_alike() {
         assert!(granted("room", "room") && granted("team:*", "team:a") && granted("*", "room"));
-        assert!(!granted("room", "rooms") && !granted("team:*", "team2:a") && !granted("team:*", "other") && !granted("", "room"));
+        assert!(
+            !granted("room", "rooms")
+                && !granted("team:*", "team2:a")
+                && !granted("team:*", "other")
+                && !granted("", "room")
+        );
     }
 
     #[test]
     fn requests_of_a_subject_count_together_else_those_of_a_ticket_else_those_of_an_address() {
         let ticket = |id: Option<&str>, subject: Option<&str>| {
-            Identity::Ticket(Ticket { id: id.map(Into::into), subject: subject.map(Into::into), channels: "*".into(), rights: Rights::NONE, expires_ms: 0 })
+            Identity::Ticket(Ticket {
+                id: id.map(Into::into),
+                subject: subject.map(Into::into),
+                channels: "*".into(),
+                rights: Rights::NONE,
+                expires_ms: 0,
+            })
         };
-        let token = Identity::Token(Token { subject: "ann".into(), claims: Map::new(), expires_ms: 0 });
-        let keys = [Identity::Anonymous, ticket(None, None), ticket(Some("t"), None), ticket(Some("t"), Some("ann")), token].map(|who| who.rate_key("::1"));
+        let token =
+            Identity::Token(Token { subject: "ann".into(), claims: Map::new(), expires_ms: 0 });
+        let keys = [
+            Identity::Anonymous,
+            ticket(None, None),
+            ticket(Some("t"), None),
+            ticket(Some("t"), Some("ann")),
+            token,
+        ]
+        .map(|who| who.rate_key("::1"));
         assert_eq!(keys, ["ip:::1", "ip:::1", "id:t", "id:ann", "id:ann"]);
     }
 
     #[test]
     fn nobody_is_granted_anything() {
-        assert_eq!(Identity::Anonymous.granted(&ChannelName::from_path("room", NameShape::Segment).unwrap()), Rights::NONE);
+        assert_eq!(
+            Identity::Anonymous
+                .granted(&ChannelName::from_path("room", NameShape::Segment).unwrap()),
+            Rights::NONE
+        );
     }
 }

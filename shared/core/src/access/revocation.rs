@@ -4,13 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a revocation is kept, in milliseconds: the longest life of a ticket. A provider's token may live longer: `authorize` must then keep its user out.
+/// How long a revocation is kept, in milliseconds: the longest life of a ticket. A provider's token
+/// may live longer: `authorize` must then keep its user out.
 const KEPT_MS: u64 = 3_600_000;
 
 /// Longest id of a ticket or a subject, in bytes.
 const MAX_ID_BYTES: usize = 1_024;
 
-/// The ticket or the user whose access ends. On the wire and in a store it is an object of one member.
+/// The ticket or the user whose access ends. On the wire and in a store it is an object of one
+/// member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Revoked {
@@ -36,8 +38,14 @@ impl Revocation {
     ///
     /// [`ErrorKind::RevocationInvalid`].
     pub(crate) fn parse(body: &[u8], now_ms: u64) -> Result<Revocation> {
-        let invalid = |why: String| Error::new(ErrorKind::RevocationInvalid, format!(r#"send {{"ticket":"its jti"}} or {{"subject":"its sub"}}: {why}"#));
-        let of: Revoked = serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
+        let invalid = |why: String| {
+            Error::new(
+                ErrorKind::RevocationInvalid,
+                format!(r#"send {{"ticket":"its jti"}} or {{"subject":"its sub"}}: {why}"#),
+            )
+        };
+        let of: Revoked =
+            serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
         let (Revoked::Ticket(id) | Revoked::Subject(id)) = &of;
         if !(1..=MAX_ID_BYTES).contains(&id.len()) {
             return Err(invalid(format!("an id must have 1 to {MAX_ID_BYTES} bytes")));
@@ -45,7 +53,8 @@ impl Revocation {
         Ok(Revocation { of, until_ms: now_ms + KEPT_MS })
     }
 
-    /// From the columns of a store: [`Revocation::of`] as JSON, and the time. `None` if `of` does not parse.
+    /// From the columns of a store: [`Revocation::of`] as JSON, and the time. `None` if `of` does
+    /// not parse.
     pub fn from_columns(of: &str, until_ms: u64) -> Option<Revocation> {
         Some(Revocation { of: serde_json::from_str(of).ok()?, until_ms })
     }
@@ -82,15 +91,31 @@ mod tests {
         let subject = Revocation::parse(br#" {"subject": "s"} "#, 1).unwrap();
         assert!(ends(&subject, "t", "s", 1) && !ends(&subject, "s", "t", 1));
         for revocation in [ticket, subject] {
-            assert_eq!(Revocation::from_columns(&revocation.column(), revocation.until_ms), Some(revocation));
+            assert_eq!(
+                Revocation::from_columns(&revocation.column(), revocation.until_ms),
+                Some(revocation)
+            );
         }
     }
 
     #[test]
     fn refuses_what_names_nobody_or_two() {
         let long = format!(r#"{{"ticket":"{}"}}"#, "t".repeat(1_025));
-        for bad in ["", "{}", "[]", r#"{"ticket":""}"#, r#"{"ticket":1}"#, r#"{"ticket":"a","subject":"b"}"#, r#"{"user":"a"}"#, long.as_str()] {
-            assert_eq!(Revocation::parse(bad.as_bytes(), 0).unwrap_err().kind(), ErrorKind::RevocationInvalid, "{bad}");
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"ticket":""}"#,
+            r#"{"ticket":1}"#,
+            r#"{"ticket":"a","subject":"b"}"#,
+            r#"{"user":"a"}"#,
+            long.as_str(),
+        ] {
+            assert_eq!(
+                Revocation::parse(bad.as_bytes(), 0).unwrap_err().kind(),
+                ErrorKind::RevocationInvalid,
+                "{bad}"
+            );
         }
     }
 }

@@ -13,10 +13,11 @@ pub enum Right {
     Publish,
     /// Create, close and delete the channel.
     Manage,
-    /// Be listed as a member: under the subject of the credential, or under an id that the client chooses if the credential has no subject. Reading the list
-    /// takes [`Right::Read`].
+    /// Be listed as a member: under the subject of the credential, or under an id that the client
+    /// chooses if the credential has no subject. Reading the list takes [`Right::Read`].
     Presence,
-    /// With [`Right::Presence`]: choose that id although the credential names a subject, which every reader would see.
+    /// With [`Right::Presence`]: choose that id although the credential names a subject, which
+    /// every reader would see.
     Alias,
 }
 
@@ -32,7 +33,8 @@ impl Right {
     }
 }
 
-/// The rights of an identity in one channel: `Right::Read | Right::Publish`, or `Right::Read.into()` for a single right.
+/// The rights of an identity in one channel: `Right::Read | Right::Publish`, or
+/// `Right::Read.into()` for a single right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights(u8);
 
@@ -77,9 +79,17 @@ mod tests {
     #[test]
     fn allow_what_was_given_and_no_more() {
         let reader = Rights::from(Right::Read);
-        assert!(reader.allow(Right::Read) && !reader.allow(Right::Publish) && !reader.allow(Right::Manage));
+        assert!(
+            reader.allow(Right::Read)
+                && !reader.allow(Right::Publish)
+                && !reader.allow(Right::Manage)
+        );
         assert!(Rights::ALL.allow(Right::Manage) && !Rights::NONE.allow(Right::Read));
         let writer = Right::Publish | Right::Presence;
-        assert!((reader | writer) == (Right::Read | writer) && writer.allow(Right::Presence) && !writer.allow(Right::Read));
+        assert!(
+            (reader | writer) == (Right::Read | writer)
+                && writer.allow(Right::Presence)
+                && !writer.allow(Right::Read)
+        );
     }
 }

@@ -16,6 +16,7 @@ pub struct Row {
     pub event: Event,
     /// When it was appended, in milliseconds since 1970.
     pub at_ms: u64,
-    /// Bytes of all events of the channel up to this one, dropped ones included: the size of any range is one subtraction.
+    /// Bytes of all events of the channel up to this one, dropped ones included: the size of any
+    /// range is one subtraction.
     pub total: u64,
 }

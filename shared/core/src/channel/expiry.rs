@@ -1,7 +1,8 @@
 //! When a channel ends by itself: `Stream-TTL` and `Stream-Expires-At` of Durable Streams.
 //!
-//! A sliding TTL starts again with each read and append that reaches the channel. Storing each of them would turn every read into a write, so the time is
-//! stored only once a tenth of the TTL has passed: a channel may end by that much early, never late.
+//! A sliding TTL starts again with each read and append that reaches the channel. Storing each of
+//! them would turn every read into a write, so the time is stored only once a tenth of the TTL has
+//! passed: a channel may end by that much early, never late.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,8 @@ pub enum Expiry {
     Sliding {
         /// `Stream-TTL`, in seconds.
         ttl_s: u32,
-        /// The last read or append that was stored, in milliseconds since 1970; 0 before there is a channel.
+        /// The last read or append that was stored, in milliseconds since 1970; 0 before there is a
+        /// channel.
         touched_at_ms: u64,
     },
     /// At a fixed time.
@@ -44,7 +46,11 @@ impl Expiry {
                 Ok(Some(Expiry::Sliding { ttl_s, touched_at_ms: 0 }))
             }
             [None, Some(at)] => {
-                let at = DateTime::parse_from_rfc3339(&at).map_err(|_| invalid("Stream-Expires-At must be an RFC 3339 time, such as 2030-01-31T12:00:00Z"))?;
+                let at = DateTime::parse_from_rfc3339(&at).map_err(|_| {
+                    invalid(
+                        "Stream-Expires-At must be an RFC 3339 time, such as 2030-01-31T12:00:00Z",
+                    )
+                })?;
                 // A time before 1970 is in the past, just as 1970 is.
                 Ok(Some(Expiry::At { at_ms: at.timestamp_millis().try_into().unwrap_or(0) }))
             }
@@ -52,9 +58,16 @@ impl Expiry {
     }
 
     /// From the columns of a store: `ttl_s`, `expires_at_ms` and `touched_at_ms`.
-    pub fn from_columns(ttl_s: Option<u64>, expires_at_ms: Option<u64>, touched_at_ms: Option<u64>) -> Option<Expiry> {
+    pub fn from_columns(
+        ttl_s: Option<u64>,
+        expires_at_ms: Option<u64>,
+        touched_at_ms: Option<u64>,
+    ) -> Option<Expiry> {
         match (ttl_s, expires_at_ms) {
-            (Some(ttl_s), _) => Some(Expiry::Sliding { ttl_s: ttl_s.try_into().unwrap_or(u32::MAX), touched_at_ms: touched_at_ms.unwrap_or(0) }),
+            (Some(ttl_s), _) => Some(Expiry::Sliding {
+                ttl_s: ttl_s.try_into().unwrap_or(u32::MAX),
+                touched_at_ms: touched_at_ms.unwrap_or(0),
+            }),
             (None, at_ms) => at_ms.map(|at_ms| Expiry::At { at_ms }),
         }
     }
@@ -62,7 +75,9 @@ impl Expiry {
     /// The columns of a store: `ttl_s`, `expires_at_ms` and `touched_at_ms`.
     pub fn columns(expiry: Option<Expiry>) -> [Option<u64>; 3] {
         match expiry {
-            Some(Expiry::Sliding { ttl_s, touched_at_ms }) => [Some(ttl_s.into()), None, Some(touched_at_ms)],
+            Some(Expiry::Sliding { ttl_s, touched_at_ms }) => {
+                [Some(ttl_s.into()), None, Some(touched_at_ms)]
+            }
             Some(Expiry::At { at_ms }) => [None, Some(at_ms), None],
             None => [None; 3],
         }
@@ -96,8 +111,14 @@ impl Expiry {
         match self {
             Expiry::Sliding { ttl_s, .. } => set(reply, headers::TTL, &ttl_s.to_string()),
             Expiry::At { at_ms } => {
-                if let Some(at) = i64::try_from(at_ms).ok().and_then(DateTime::from_timestamp_millis) {
-                    set(reply, headers::EXPIRES_AT, &at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+                if let Some(at) =
+                    i64::try_from(at_ms).ok().and_then(DateTime::from_timestamp_millis)
+                {
+                    set(
+                        reply,
+                        headers::EXPIRES_AT,
+                        &at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+                    );
                 }
             }
         }
@@ -106,7 +127,8 @@ impl Expiry {
 
 /// Decimal digits only, without sign, point, exponent or leading zeros.
 fn seconds(text: &str) -> Option<u32> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let digits =
+        text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     digits.then(|| text.parse().ok()).flatten()
 }
 
@@ -116,15 +138,32 @@ mod tests {
     use crate::http::headers::reply;
 
     fn parsed(headers: &[(&str, &str)]) -> Result<Option<Expiry>, ErrorKind> {
-        let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        Expiry::parse(&RequestHead { method: "PUT", url: "", path: "", query: "", headers: &headers }).map_err(|error| error.kind())
+        let headers = |name: &str| {
+            headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string())
+        };
+        Expiry::parse(&RequestHead {
+            method: "PUT",
+            url: "",
+            path: "",
+            query: "",
+            headers: &headers,
+        })
+        .map_err(|error| error.kind())
     }
 
     #[test]
     fn reads_seconds_strictly() {
-        assert_eq!(parsed(&[("stream-ttl", "0")]), Ok(Some(Expiry::Sliding { ttl_s: 0, touched_at_ms: 0 })));
-        assert_eq!(parsed(&[("stream-ttl", "4294967295")]), Ok(Some(Expiry::Sliding { ttl_s: u32::MAX, touched_at_ms: 0 })));
-        for bad in ["", "00060", "+60", "-1", "60.5", "1e3", "abc", " 60", "60 ", "4294967296", "60, 60"] {
+        assert_eq!(
+            parsed(&[("stream-ttl", "0")]),
+            Ok(Some(Expiry::Sliding { ttl_s: 0, touched_at_ms: 0 }))
+        );
+        assert_eq!(
+            parsed(&[("stream-ttl", "4294967295")]),
+            Ok(Some(Expiry::Sliding { ttl_s: u32::MAX, touched_at_ms: 0 }))
+        );
+        for bad in
+            ["", "00060", "+60", "-1", "60.5", "1e3", "abc", " 60", "60 ", "4294967296", "60, 60"]
+        {
             assert_eq!(parsed(&[("stream-ttl", bad)]), Err(ErrorKind::HeaderInvalid), "{bad:?}");
         }
     }
@@ -132,7 +171,10 @@ mod tests {
     #[test]
     fn reads_times_strictly() {
         let at = |text| parsed(&[("stream-expires-at", text)]);
-        assert_eq!(at("2030-01-31T12:00:00.5+02:00"), Ok(Some(Expiry::At { at_ms: 1_896_084_000_500 })));
+        assert_eq!(
+            at("2030-01-31T12:00:00.5+02:00"),
+            Ok(Some(Expiry::At { at_ms: 1_896_084_000_500 }))
+        );
         assert_eq!(at("1969-12-31T23:59:59Z"), Ok(Some(Expiry::At { at_ms: 0 })));
         for bad in [
             "",
@@ -151,12 +193,19 @@ mod tests {
     #[test]
     fn takes_one_of_the_two_headers() {
         assert_eq!(parsed(&[]), Ok(None));
-        assert_eq!(parsed(&[("stream-ttl", "60"), ("stream-expires-at", "2030-01-31T12:00:00Z")]), Err(ErrorKind::HeaderInvalid));
+        assert_eq!(
+            parsed(&[("stream-ttl", "60"), ("stream-expires-at", "2030-01-31T12:00:00Z")]),
+            Err(ErrorKind::HeaderInvalid)
+        );
     }
 
     #[test]
     fn survives_the_store() {
-        for expiry in [None, Some(Expiry::At { at_ms: 7 }), Some(Expiry::Sliding { ttl_s: 60, touched_at_ms: 9 })] {
+        for expiry in [
+            None,
+            Some(Expiry::At { at_ms: 7 }),
+            Some(Expiry::Sliding { ttl_s: 60, touched_at_ms: 9 }),
+        ] {
             let [ttl_s, expires_at_ms, touched_at_ms] = Expiry::columns(expiry);
             assert_eq!(Expiry::from_columns(ttl_s, expires_at_ms, touched_at_ms), expiry);
         }
@@ -181,6 +230,9 @@ mod tests {
             reply.headers()[name].to_str().unwrap().to_owned()
         };
         assert_eq!(told(Expiry::Sliding { ttl_s: 60, touched_at_ms: 9 }, "stream-ttl"), "60");
-        assert_eq!(told(Expiry::At { at_ms: 1_896_084_000_000 }, "stream-expires-at"), "2030-01-31T10:00:00Z");
+        assert_eq!(
+            told(Expiry::At { at_ms: 1_896_084_000_000 }, "stream-expires-at"),
+            "2030-01-31T10:00:00Z"
+        );
     }
 }

@@ -19,16 +19,24 @@ pub(crate) struct Latest {
 }
 
 impl Latest {
-    /// The events that are the newest of a key, unchanged and in order, and where they end: the end of the page, or the last event within the limit.
-    /// A reader that resumes from there misses no key: whether an event is the newest depends only on those after it.
+    /// The events that are the newest of a key, unchanged and in order, and where they end: the end
+    /// of the page, or the last event within the limit. A reader that resumes from there misses no
+    /// key: whether an event is the newest depends only on those after it.
     pub(crate) fn view(self, page: &Page) -> (Cow<'static, [Event]>, u64) {
         let mut seen = HashSet::new();
         // Every key of an event must be recorded: `any` would stop at the first.
-        let mut is_new = |data: &[u8]| (self.keys)(data).into_iter().map(|key| seen.insert(key)).max() == Some(true);
-        let mut newest: Vec<_> = page.events.iter().rev().filter(|event| is_new(&event.data)).collect();
+        let mut is_new = |data: &[u8]| {
+            (self.keys)(data).into_iter().map(|key| seen.insert(key)).max() == Some(true)
+        };
+        let mut newest: Vec<_> =
+            page.events.iter().rev().filter(|event| is_new(&event.data)).collect();
         newest.reverse();
         let count = newest.len();
-        let Ok(view) = Page::take(page.after, self.limit, newest.into_iter().cloned().map(Ok::<_, Infallible>));
+        let Ok(view) = Page::take(
+            page.after,
+            self.limit,
+            newest.into_iter().cloned().map(Ok::<_, Infallible>),
+        );
         let end = if view.events.len() == count { page.end() } else { view.end() };
         (view.events.into(), end)
     }
@@ -40,8 +48,13 @@ mod tests {
 
     /// The keys are the letters of an event: `b"ab"` is of two.
     fn view(max_events: u64, events: &[&str]) -> (Vec<u64>, u64) {
-        let events = events.iter().zip(5..).map(|(data, seq)| Event { seq, data: data.as_bytes().to_vec() }).collect();
-        let keys = |data: &[u8]| data.iter().map(|letter| char::from(*letter).to_string()).collect();
+        let events = events
+            .iter()
+            .zip(5..)
+            .map(|(data, seq)| Event { seq, data: data.as_bytes().to_vec() })
+            .collect();
+        let keys =
+            |data: &[u8]| data.iter().map(|letter| char::from(*letter).to_string()).collect();
         let latest = Latest { keys, limit: PageLimit { max_events, max_bytes: 1000 } };
         let (events, end) = latest.view(&Page { after: 4, events });
         (events.iter().map(|event| event.seq).collect(), end)

@@ -20,34 +20,47 @@ pub enum NameShape {
 }
 
 impl ChannelName {
-    /// Longest name, in bytes after decoding. Ours: it leaves room for a prefix within the 2,048 bytes of an object's name.
+    /// Longest name, in bytes after decoding. Ours: it leaves room for a prefix within the 2,048
+    /// bytes of an object's name.
     pub const MAX_BYTES: usize = 255;
 
     /// Reads a name from the rest of a request path, percent-decoding it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ChannelNameInvalid`]. An encoded slash is refused, because proxies decode it differently.
+    /// [`ErrorKind::ChannelNameInvalid`]. An encoded slash is refused, because proxies decode it
+    /// differently.
     pub fn from_path(path: &str, shape: NameShape) -> Result<ChannelName> {
         let invalid = |why: String| Error::new(ErrorKind::ChannelNameInvalid, why);
         let mut name = String::with_capacity(path.len());
         for (index, segment) in path.split('/').enumerate() {
             if index > 0 {
                 if shape == NameShape::Segment {
-                    return Err(invalid("a channel name of this function must be one path segment, without `/`".into()));
+                    return Err(invalid(
+                        "a channel name of this function must be one path segment, without `/`"
+                            .into(),
+                    ));
                 }
                 name.push('/');
             }
             // Decoded once, and after the split: an encoded slash must not become a separator.
-            let segment = percent_decode_str(segment).decode_utf8().map_err(|_| invalid("the channel name must be UTF-8".into()))?;
+            let segment = percent_decode_str(segment)
+                .decode_utf8()
+                .map_err(|_| invalid("the channel name must be UTF-8".into()))?;
             if segment.is_empty() {
-                return Err(invalid("a channel name and each of its segments must not be empty".into()));
+                return Err(invalid(
+                    "a channel name and each of its segments must not be empty".into(),
+                ));
             }
             if segment == "." || segment == ".." {
                 return Err(invalid("a channel name must not have a segment `.` or `..`".into()));
             }
-            if let Some(wrong) = segment.chars().find(|c| !(c.is_ascii_alphanumeric() || "._~:@-".contains(*c))) {
-                return Err(invalid(format!("a channel name must not contain {wrong:?}: use letters, digits and . _ ~ : @ -")));
+            if let Some(wrong) =
+                segment.chars().find(|c| !(c.is_ascii_alphanumeric() || "._~:@-".contains(*c)))
+            {
+                return Err(invalid(format!(
+                    "a channel name must not contain {wrong:?}: use letters, digits and . _ ~ : @ -"
+                )));
             }
             name.push_str(&segment);
         }
@@ -55,11 +68,18 @@ impl ChannelName {
             return Err(invalid("a channel name must not start with `-`".into()));
         }
         if name.len() > Self::MAX_BYTES {
-            return Err(invalid(format!("a channel name must have at most {} bytes, this one has {}", Self::MAX_BYTES, name.len())));
+            return Err(invalid(format!(
+                "a channel name must have at most {} bytes, this one has {}",
+                Self::MAX_BYTES,
+                name.len()
+            )));
         }
         let name = ChannelName(name);
         if name.tenant().is_some_and(|tenant| tenant.len() + 1 == name.0.len()) {
-            return Err(invalid(format!("{:?} is the prefix of a tenant, not a channel: add a name after the `:`", name.0)));
+            return Err(invalid(format!(
+                "{:?} is the prefix of a tenant, not a channel: add a name after the `:`",
+                name.0
+            )));
         }
         Ok(name)
     }
@@ -76,7 +96,8 @@ impl ChannelName {
         is_tenant.then(|| ChannelName(format!("{}:", self.0)))
     }
 
-    /// Whether anyone may use the channel to try a template: such channels are small, short-lived and limited in rate.
+    /// Whether anyone may use the channel to try a template: such channels are small, short-lived
+    /// and limited in rate.
     pub fn is_demo(&self) -> bool {
         self.0.starts_with("demo-")
     }
@@ -99,13 +120,33 @@ mod tests {
 
     #[test]
     fn decodes_before_it_checks() {
-        assert_eq!(ChannelName::from_path("room%2D1", NameShape::Segment).unwrap().as_str(), "room-1");
+        assert_eq!(
+            ChannelName::from_path("room%2D1", NameShape::Segment).unwrap().as_str(),
+            "room-1"
+        );
         assert_eq!(ChannelName::from_path("a/b", NameShape::Path).unwrap().as_str(), "a/b");
     }
 
     #[test]
     fn refuses_what_could_mean_two_things() {
-        for bad in ["", "-x", "%2dx", "a%2Fb", "a%00b", "a%0d", "a%0A", ".", "..", "%2e%2e", "a b", "a%20b", "é", "%ff", "a\\b", &"x".repeat(256)] {
+        for bad in [
+            "",
+            "-x",
+            "%2dx",
+            "a%2Fb",
+            "a%00b",
+            "a%0d",
+            "a%0A",
+            ".",
+            "..",
+            "%2e%2e",
+            "a b",
+            "a%20b",
+            "é",
+            "%ff",
+            "a\\b",
+            &"x".repeat(256),
+        ] {
             assert!(ChannelName::from_path(bad, NameShape::Segment).is_err(), "{bad:?}");
         }
         for bad in ["/", "a/", "/a", "a//b", "a/../b", "a/%2e/b"] {

@@ -8,7 +8,8 @@ use super::state::Channel;
 pub struct PageLimit {
     /// Most events.
     pub max_events: u64,
-    /// Bytes of data after which it ends; the event that exceeds the limit is omitted unless it is the first.
+    /// Bytes of data after which it ends; the event that exceeds the limit is omitted unless it is
+    /// the first.
     pub max_bytes: u64,
 }
 
@@ -27,12 +28,17 @@ pub struct Page {
 }
 
 impl Page {
-    /// Takes events from the store up to the limit. Reads at most one event beyond those that it keeps.
+    /// Takes events from the store up to the limit. Reads at most one event beyond those that it
+    /// keeps.
     ///
     /// # Errors
     ///
     /// The first error of `events`.
-    pub fn take<E>(after: u64, limit: PageLimit, events: impl IntoIterator<Item = Result<Event, E>>) -> Result<Page, E> {
+    pub fn take<E>(
+        after: u64,
+        limit: PageLimit,
+        events: impl IntoIterator<Item = Result<Event, E>>,
+    ) -> Result<Page, E> {
         let mut page = Page { after, events: Vec::new() };
         let mut bytes = 0u64;
         for event in events {
@@ -54,8 +60,9 @@ impl Page {
         self.events.last().map_or(self.after, |event| event.seq)
     }
 
-    /// Whether the page continues directly after its position, in the channel as it was read: retention may have passed the position if others wrote in between. A page
-    /// without events must be at the tail: elsewhere the events that were asked for are gone.
+    /// Whether the page continues directly after its position, in the channel as it was read:
+    /// retention may have passed the position if others wrote in between. A page without events
+    /// must be at the tail: elsewhere the events that were asked for are gone.
     pub fn follows(&self, channel: &Channel) -> bool {
         self.events.first().map_or(self.after >= channel.tail, |event| event.seq == self.after + 1)
     }
@@ -79,7 +86,12 @@ mod tests {
 
     fn seqs(max_events: u64, max_bytes: u64) -> Vec<u64> {
         let events = (5..10).map(|seq| Ok::<_, ()>(Event { seq, data: vec![0; 10] }));
-        Page::take(4, PageLimit { max_events, max_bytes }, events).unwrap().events.iter().map(|event| event.seq).collect()
+        Page::take(4, PageLimit { max_events, max_bytes }, events)
+            .unwrap()
+            .events
+            .iter()
+            .map(|event| event.seq)
+            .collect()
     }
 
     #[test]
@@ -94,7 +106,10 @@ mod tests {
     fn a_page_without_events_follows_at_the_tail_only() {
         let mut channel = Channel::new(7, ContentType::parse("application/json").unwrap());
         (channel.first, channel.tail) = (10, 9);
-        let page = |after, seqs: std::ops::Range<u64>| Page { after, events: seqs.map(|seq| Event { seq, data: vec![] }).collect() };
+        let page = |after, seqs: std::ops::Range<u64>| Page {
+            after,
+            events: seqs.map(|seq| Event { seq, data: vec![] }).collect(),
+        };
         assert!(page(9, 0..0).follows(&channel));
         assert!(!page(4, 0..0).follows(&channel), "all that came after it is gone");
         channel.tail = 12;

@@ -27,12 +27,19 @@ pub struct RowSize {
 impl Retention {
     /// Whether an event must be dropped. Does not read the store.
     pub fn is_exceeded(&self, channel: &Channel, now_ms: u64) -> bool {
-        channel.first <= channel.tail && self.drops(channel, channel.first, channel.dropped, channel.first_at_ms, now_ms)
+        channel.first <= channel.tail
+            && self.drops(channel, channel.first, channel.dropped, channel.first_at_ms, now_ms)
     }
 
-    /// Drops excess events and returns the channel after it; `oldest` yields the stored events from the oldest on, and is read no further than
-    /// the first that stays. The newest event is dropped only by age, so that a reader at the tail always finds its place.
-    pub fn cut(&self, channel: &Channel, now_ms: u64, oldest: impl IntoIterator<Item = RowSize>) -> Channel {
+    /// Drops excess events and returns the channel after it; `oldest` yields the stored events from
+    /// the oldest on, and is read no further than the first that stays. The newest event is dropped
+    /// only by age, so that a reader at the tail always finds its place.
+    pub fn cut(
+        &self,
+        channel: &Channel,
+        now_ms: u64,
+        oldest: impl IntoIterator<Item = RowSize>,
+    ) -> Channel {
         let mut cut = channel.clone();
         for row in oldest {
             if !self.drops(channel, row.seq, cut.dropped, row.at_ms, now_ms) {
@@ -47,7 +54,8 @@ impl Retention {
 
     fn drops(&self, channel: &Channel, seq: u64, dropped: u64, at_ms: u64, now_ms: u64) -> bool {
         let is_newest = seq == channel.tail;
-        let too_many = channel.tail + 1 - seq > self.max_events || channel.total - dropped > self.max_bytes;
+        let too_many =
+            channel.tail + 1 - seq > self.max_events || channel.total - dropped > self.max_bytes;
         (too_many && !is_newest) || now_ms.saturating_sub(at_ms) > self.max_age_ms
     }
 }
@@ -58,7 +66,12 @@ mod tests {
     use crate::http::ContentType;
 
     fn ten_events_of_ten_bytes() -> (Channel, Vec<RowSize>) {
-        let channel = Channel { tail: 10, total: 100, first_at_ms: 1000, ..Channel::new(5, ContentType::json()) };
+        let channel = Channel {
+            tail: 10,
+            total: 100,
+            first_at_ms: 1000,
+            ..Channel::new(5, ContentType::json())
+        };
         (channel, (1..=10).map(|seq| RowSize { seq, at_ms: seq * 1000, total: seq * 10 }).collect())
     }
 

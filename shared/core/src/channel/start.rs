@@ -32,15 +32,25 @@ impl Start {
         })
     }
 
-    /// Defines the precedence: `Last-Event-ID`, then `last_event_id`, then `offset`; `None` without any. An empty id counts as absent: a client without an id
-    /// may send it so, and 400 would end an `EventSource` for good.
+    /// Defines the precedence: `Last-Event-ID`, then `last_event_id`, then `offset`; `None` without
+    /// any. An empty id counts as absent: a client without an id may send it so, and 400 would end
+    /// an `EventSource` for good.
     ///
     /// # Errors
     ///
     /// [`OffsetMalformed`](crate::ErrorKind::OffsetMalformed), of the value that takes precedence.
-    pub fn choose(last_event_id_header: Option<&str>, last_event_id: Option<&str>, offset: Option<&str>) -> Result<Option<Start>> {
+    pub fn choose(
+        last_event_id_header: Option<&str>,
+        last_event_id: Option<&str>,
+        offset: Option<&str>,
+    ) -> Result<Option<Start>> {
         let given = |id: &&str| !id.is_empty();
-        last_event_id_header.filter(given).or(last_event_id.filter(given)).or(offset).map(Start::parse).transpose()
+        last_event_id_header
+            .filter(given)
+            .or(last_event_id.filter(given))
+            .or(offset)
+            .map(Start::parse)
+            .transpose()
     }
 }
 
@@ -64,9 +74,16 @@ mod tests {
         assert_eq!(Start::choose(Some("now"), Some("?"), Some("?")).unwrap(), Some(Start::Tail));
         assert_eq!(Start::choose(Some(""), Some(""), Some("now")).unwrap(), Some(Start::Tail));
         assert_eq!(Start::choose(Some(""), None, None).unwrap(), None);
-        assert_eq!(Start::choose(None, None, Some("")).unwrap_err().kind(), ErrorKind::OffsetMalformed);
+        assert_eq!(
+            Start::choose(None, None, Some("")).unwrap_err().kind(),
+            ErrorKind::OffsetMalformed
+        );
         for malformed in ["NOW", "now ", "-2", "\u{fffd}"] {
-            assert_eq!(Start::choose(Some(malformed), Some("now"), None).unwrap_err().kind(), ErrorKind::OffsetMalformed, "{malformed:?}");
+            assert_eq!(
+                Start::choose(Some(malformed), Some("now"), None).unwrap_err().kind(),
+                ErrorKind::OffsetMalformed,
+                "{malformed:?}"
+            );
         }
     }
 }

@@ -5,10 +5,12 @@ use super::offset::Offset;
 use super::start::Start;
 use crate::http::{ContentType, Reply, headers};
 
-/// The state that decisions need: a handful of numbers, loaded once and kept in memory as a cache of the store.
+/// The state that decisions need: a handful of numbers, loaded once and kept in memory as a cache
+/// of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
-    /// Creation time in milliseconds since 1970, always above that of an earlier channel of the name; 0 while the channel does not exist.
+    /// Creation time in milliseconds since 1970, always above that of an earlier channel of the
+    /// name; 0 while the channel does not exist.
     pub epoch: u64,
     /// Number of the oldest event kept; `tail + 1` without any.
     pub first: u64,
@@ -56,10 +58,23 @@ const APPENDS_PER_TIDYING: u64 = 64;
 impl Channel {
     /// A new, empty channel.
     pub fn new(epoch: u64, content_type: ContentType) -> Channel {
-        Channel { epoch, first: 1, tail: 0, dropped: 0, total: 0, first_at_ms: 0, content_type, closed: false, stream_seq: None, expiry: None, revision: 0 }
+        Channel {
+            epoch,
+            first: 1,
+            tail: 0,
+            dropped: 0,
+            total: 0,
+            first_at_ms: 0,
+            content_type,
+            closed: false,
+            stream_seq: None,
+            expiry: None,
+            revision: 0,
+        }
     }
 
-    /// Stands for a channel that does not exist and that its first publish will create; each of its offsets is [`Offset::ABSENT`].
+    /// Stands for a channel that does not exist and that its first publish will create; each of its
+    /// offsets is [`Offset::ABSENT`].
     pub fn absent(content_type: ContentType) -> Channel {
         Channel::new(0, content_type)
     }
@@ -69,18 +84,21 @@ impl Channel {
         self.epoch != 0
     }
 
-    /// Whether it has ended by itself: it then counts as absent, even if the store still has parts of it.
+    /// Whether it has ended by itself: it then counts as absent, even if the store still has parts
+    /// of it.
     pub fn is_expired(&self, now_ms: u64) -> bool {
         self.expiry.is_some_and(|expiry| now_ms >= expiry.ends_at_ms())
     }
 
-    /// The channel after a read or append, if its sliding TTL must be stored again; see [`Operation::slides`](crate::Operation::slides).
+    /// The channel after a read or append, if its sliding TTL must be stored again; see
+    /// [`Operation::slides`](crate::Operation::slides).
     pub fn slid(&self, now_ms: u64) -> Option<Channel> {
         let expiry = self.expiry.filter(|_| !self.is_expired(now_ms))?.slid(now_ms)?;
         Some(Channel { expiry: Some(expiry), ..self.clone() })
     }
 
-    /// Whether the append of this many events, after which this is the channel, also tidies up. It does so now and then: tidying costs as much as many appends.
+    /// Whether the append of this many events, after which this is the channel, also tidies up. It
+    /// does so now and then: tidying costs as much as many appends.
     pub fn is_due(&self, appended: u64) -> bool {
         self.tail / APPENDS_PER_TIDYING != self.tail.saturating_sub(appended) / APPENDS_PER_TIDYING
     }
@@ -117,16 +135,25 @@ impl Channel {
         }
     }
 
-    /// Resolves where a reader that starts here reads from. An offset of an earlier channel of the name, or one ahead of the tail (of a store that was restored
-    /// from an older copy), is a gap like an offset that retention passed.
+    /// Resolves where a reader that starts here reads from. An offset of an earlier channel of the
+    /// name, or one ahead of the tail (of a store that was restored from an older copy), is a gap
+    /// like an offset that retention passed.
     pub fn position(&self, start: Start) -> Position {
         let at = |after| Position { after, gap: None };
         match start {
             Start::Beginning => at(self.first - 1),
             Start::Tail => at(self.tail),
             Start::After(Offset::ABSENT) if self.first == 1 => at(0),
-            Start::After(offset) if offset.epoch == self.epoch && (self.first - 1..=self.tail).contains(&offset.seq) => at(offset.seq),
-            Start::After(requested) => Position { after: self.first - 1, gap: Some(Gap { requested, earliest: self.earliest() }) },
+            Start::After(offset)
+                if offset.epoch == self.epoch
+                    && (self.first - 1..=self.tail).contains(&offset.seq) =>
+            {
+                at(offset.seq)
+            }
+            Start::After(requested) => Position {
+                after: self.first - 1,
+                gap: Some(Gap { requested, earliest: self.earliest() }),
+            },
         }
     }
 }
@@ -144,7 +171,13 @@ mod tests {
         assert_eq!(after(70, 3), Position { after: 3, gap: None });
         assert_eq!(after(70, 9), Position { after: 9, gap: None });
         for (epoch, seq) in [(70, 2), (70, 10), (69, 5), (71, 5)] {
-            assert_eq!(after(epoch, seq).gap, Some(Gap { requested: Offset { epoch, seq }, earliest: Offset { epoch: 70, seq: 3 } }));
+            assert_eq!(
+                after(epoch, seq).gap,
+                Some(Gap {
+                    requested: Offset { epoch, seq },
+                    earliest: Offset { epoch: 70, seq: 3 }
+                })
+            );
             assert_eq!(after(epoch, seq).after, 3);
         }
     }
@@ -166,14 +199,19 @@ mod tests {
 
     #[test]
     fn tidies_up_now_and_then() {
-        let is_due = |tail, appended| Channel { tail, ..Channel::new(1, ContentType::json()) }.is_due(appended);
+        let is_due = |tail, appended| {
+            Channel { tail, ..Channel::new(1, ContentType::json()) }.is_due(appended)
+        };
         assert!(is_due(64, 1) && is_due(70, 10) && is_due(128, 64));
         assert!(!is_due(63, 1) && !is_due(65, 1) && !is_due(70, 6));
     }
 
     #[test]
     fn an_expired_channel_does_not_slide_back() {
-        let channel = Channel { expiry: Some(Expiry::Sliding { ttl_s: 2, touched_at_ms: 1_000 }), ..Channel::new(1, ContentType::json()) };
+        let channel = Channel {
+            expiry: Some(Expiry::Sliding { ttl_s: 2, touched_at_ms: 1_000 }),
+            ..Channel::new(1, ContentType::json())
+        };
         assert!(!channel.is_expired(2_999) && channel.is_expired(3_000));
         assert_eq!(channel.slid(2_999).map(|slid| slid.is_expired(4_998)), Some(false));
         assert_eq!(channel.slid(3_000), None);

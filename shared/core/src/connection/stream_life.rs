@@ -1,6 +1,7 @@
 //! The life of one SSE stream: how long it lasts, when it sends a heartbeat, and why it ends.
 //!
-//! An adapter holds the stream and asks [`StreamLife::next`] before each chunk. Only the adapter waits, and only it knows the new events.
+//! An adapter holds the stream and asks [`StreamLife::next`] before each chunk. Only the adapter
+//! waits, and only it knows the new events.
 
 use crate::access::{Grant, Revocation};
 use crate::close_code::CloseCode;
@@ -25,7 +26,8 @@ pub struct StreamLife {
 /// The next step of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Send new events, or wait for them. If none arrives within this many milliseconds, send the [heartbeat](StreamLife::heartbeat), if it is due, and ask again.
+    /// Send new events, or wait for them. If none arrives within this many milliseconds, send the
+    /// [heartbeat](StreamLife::heartbeat), if it is due, and ask again.
     Listen {
         /// The longest wait.
         for_ms: u64,
@@ -37,7 +39,8 @@ pub enum Turn {
 }
 
 impl StreamLife {
-    /// A stream that begins now: it lasts as long as `STREAM_MAX_MS`, `STREAM_MAX_FRAMES` and the grant allow, whichever ends first.
+    /// A stream that begins now: it lasts as long as `STREAM_MAX_MS`, `STREAM_MAX_FRAMES` and the
+    /// grant allow, whichever ends first.
     pub fn new(framing: Framing, grant: Grant, settings: &Settings, now_ms: u64) -> StreamLife {
         StreamLife {
             framing,
@@ -51,9 +54,11 @@ impl StreamLife {
         }
     }
 
-    /// What to do now. `revocations` are those that the adapter knows; where others end a revoked reader, it passes none.
+    /// What to do now. `revocations` are those that the adapter knows; where others end a revoked
+    /// reader, it passes none.
     ///
-    /// The last chunk says why the client lost its access, or that it may reconnect at once; a stream whose framing has no such frame just ends.
+    /// The last chunk says why the client lost its access, or that it may reconnect at once; a
+    /// stream whose framing has no such frame just ends.
     pub fn next(&mut self, revocations: &[Revocation], now_ms: u64) -> Turn {
         if self.end.is_some() {
             return Turn::Over;
@@ -64,7 +69,8 @@ impl StreamLife {
         if access.is_ok() && self.frames_left > 0 && wait_ms > 0 {
             return Turn::Listen { for_ms: wait_ms.min(self.silence_left_ms(now_ms)) };
         }
-        self.end = Some(access.map_or_else(|error| error.close_code(), |()| CloseCode::StreamRenewed));
+        self.end =
+            Some(access.map_or_else(|error| error.close_code(), |()| CloseCode::StreamRenewed));
         self.framing.last_chunk(&self.grant, revocations, now_ms).map_or(Turn::Over, Turn::Last)
     }
 
@@ -74,7 +80,8 @@ impl StreamLife {
         self.sent_ms = now_ms;
     }
 
-    /// The heartbeat to send now, if nothing was sent for `HEARTBEAT_MS`. It does not count as a frame.
+    /// The heartbeat to send now, if nothing was sent for `HEARTBEAT_MS`. It does not count as a
+    /// frame.
     pub fn heartbeat(&mut self, now_ms: u64) -> Option<&'static str> {
         (self.silence_left_ms(now_ms) == 0).then(|| {
             self.sent_ms = now_ms;
@@ -102,7 +109,8 @@ impl StreamLife {
         self.end.unwrap_or(CloseCode::ReaderLeft)
     }
 
-    /// If the clock was set back, age and silence count from its present time: a stream must not be silent for as long as the clock jumped.
+    /// If the clock was set back, age and silence count from its present time: a stream must not be
+    /// silent for as long as the clock jumped.
     fn admit_clock(&mut self, now_ms: u64) {
         self.began_ms = self.began_ms.min(now_ms);
         self.sent_ms = self.sent_ms.min(now_ms);
@@ -110,7 +118,8 @@ impl StreamLife {
 
     /// Milliseconds until its age or its grant ends it.
     fn left_ms(&self, now_ms: u64) -> u64 {
-        let ends_ms = self.began_ms.saturating_add(self.max_ms).min(self.grant.until_ms.unwrap_or(u64::MAX));
+        let ends_ms =
+            self.began_ms.saturating_add(self.max_ms).min(self.grant.until_ms.unwrap_or(u64::MAX));
         ends_ms.saturating_sub(now_ms)
     }
 
@@ -127,7 +136,12 @@ mod tests {
     const NOW_MS: u64 = 1_800_000_000_000;
 
     fn life(framing: Framing, until_ms: Option<u64>) -> StreamLife {
-        let settings = Settings { stream_max_ms: 60_000, stream_max_frames: 2, heartbeat_ms: 15_000, ..Settings::default() };
+        let settings = Settings {
+            stream_max_ms: 60_000,
+            stream_max_frames: 2,
+            heartbeat_ms: 15_000,
+            ..Settings::default()
+        };
         let grant = Grant { until_ms, ticket: Some("t".into()), ..Grant::default() };
         StreamLife::new(framing, grant, &settings, NOW_MS)
     }
@@ -155,7 +169,10 @@ mod tests {
         let Turn::Last(last) = told.next(&revoked, NOW_MS) else { panic!("not ended") };
         assert!(last.contains("3507") && last.contains("access-denied"), "{last}");
         let mut untold = life(Framing::DurableSse, Some(NOW_MS + 5_000));
-        assert_eq!((untold.next(&revoked, NOW_MS), untold.end_code()), (Turn::Over, CloseCode::AccessDenied));
+        assert_eq!(
+            (untold.next(&revoked, NOW_MS), untold.end_code()),
+            (Turn::Over, CloseCode::AccessDenied)
+        );
     }
 
     #[test]
@@ -164,6 +181,8 @@ mod tests {
         let early_ms = NOW_MS - 3_600_000;
         assert_eq!(life.next(&[], early_ms), Turn::Listen { for_ms: 15_000 });
         assert_eq!(life.heartbeat(early_ms + 15_000), Some(sse::HEARTBEAT));
-        let Turn::Last(_) = life.next(&[], early_ms + 60_000) else { panic!("it lasts longer than it may") };
+        let Turn::Last(_) = life.next(&[], early_ms + 60_000) else {
+            panic!("it lasts longer than it may")
+        };
     }
 }

@@ -27,11 +27,18 @@ enum Begin {
     Closed(Channel),
 }
 
-/// First of all: a repeated publish is acknowledged again, even if the channel is finished by now, and a fenced producer gets `producer-fenced`.
-fn begin(channel: Option<&Channel>, producer: Option<&Producer>, tallies: &[Tally], policy: &Policy) -> Result<Begin> {
+/// First of all: a repeated publish is acknowledged again, even if the channel is finished by now,
+/// and a fenced producer gets `producer-fenced`.
+fn begin(
+    channel: Option<&Channel>,
+    producer: Option<&Producer>,
+    tallies: &[Tally],
+    policy: &Policy,
+) -> Result<Begin> {
     let channel = existing(channel, policy)?;
     if let Some(producer) = producer
-        && let Turn::Duplicate(last) = producer.turn(Tally::known(tallies, producer), channel.closed)?
+        && let Turn::Duplicate(last) =
+            producer.turn(Tally::known(tallies, producer), channel.closed)?
     {
         return Ok(Begin::Stored(channel, last));
     }
@@ -49,7 +56,9 @@ pub(crate) fn append(
 ) -> Result<Write> {
     let channel = match begin(channel, append.producer.as_ref(), tallies, policy)? {
         Begin::Open(channel) => channel,
-        Begin::Stored(channel, last) => return Ok(Write::Nothing(appended(&channel, Some(last), StatusCode::NO_CONTENT))),
+        Begin::Stored(channel, last) => {
+            return Ok(Write::Nothing(appended(&channel, Some(last), StatusCode::NO_CONTENT)));
+        }
         // The channel is closed already: repeating it is harmless.
         Begin::Closed(channel) if append.closed && body.is_empty() && append.producer.is_none() => {
             return Ok(Write::Nothing(appended(&channel, None, StatusCode::NO_CONTENT)));
@@ -58,30 +67,52 @@ pub(crate) fn append(
     };
     let events = if body.is_empty() {
         if !append.closed {
-            return Err(Error::new(ErrorKind::BodyEmpty, "the body is empty: send an event or, to close the channel, `Stream-Closed: true`"));
+            return Err(Error::new(
+                ErrorKind::BodyEmpty,
+                "the body is empty: send an event or, to close the channel, `Stream-Closed: true`",
+            ));
         }
         Vec::new()
     } else {
-        let given = append.content_type.as_ref().ok_or_else(|| Error::new(ErrorKind::ContentTypeMissing, "Content-Type is missing: send that of the body"))?;
+        let given = append.content_type.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::ContentTypeMissing,
+                "Content-Type is missing: send that of the body",
+            )
+        })?;
         if *given != channel.content_type {
-            let why = format!("Content-Type must be that of the channel, {}, not {}", channel.content_type.as_str(), given.as_str());
+            let why = format!(
+                "Content-Type must be that of the channel, {}, not {}",
+                channel.content_type.as_str(),
+                given.as_str()
+            );
             return Err(Error::new(ErrorKind::ContentTypeMismatch, why));
         }
         let events = batch::split(body, &channel.content_type)?;
         if events.is_empty() {
-            return Err(Error::new(ErrorKind::BodyEmpty, "the array is empty: send at least one event"));
+            return Err(Error::new(
+                ErrorKind::BodyEmpty,
+                "the array is empty: send at least one event",
+            ));
         }
         events
     };
     if let (Some(given), Some(last)) = (&append.stream_seq, &channel.stream_seq)
         && given <= last
     {
-        return Err(Error::new(ErrorKind::SequenceNotRising, format!("Stream-Seq must be greater than {last:?}, compared as text, got {given:?}")));
+        return Err(Error::new(
+            ErrorKind::SequenceNotRising,
+            format!("Stream-Seq must be greater than {last:?}, compared as text, got {given:?}"),
+        ));
     }
     // The append that finishes the channel is its last: the rate must not refuse the result.
     let counted = if append.closed { 0 } else { events.len() as u64 };
     let tallies = Tally::check_rate(tallies, append.producer.as_ref(), counted, moment.now_ms)?;
-    let mut commit = write(channel, events, grant, policy, moment)?.by(append.producer.as_ref(), tallies, moment);
+    let mut commit = write(channel, events, grant, policy, moment)?.by(
+        append.producer.as_ref(),
+        tallies,
+        moment,
+    );
     if let Some(seq) = &append.stream_seq {
         commit.channel.stream_seq = Some(seq.clone());
         commit.is_channel_changed = true;
@@ -91,8 +122,16 @@ pub(crate) fn append(
         commit.is_channel_changed = true;
     }
     // Durable Streams distinguishes a producer's first append from a repetition by the status.
-    let status = if append.producer.is_some() && !body.is_empty() { StatusCode::OK } else { StatusCode::NO_CONTENT };
-    let reply = appended(&commit.channel, append.producer.as_ref().map(|producer| producer.state(0)), status);
+    let status = if append.producer.is_some() && !body.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::NO_CONTENT
+    };
+    let reply = appended(
+        &commit.channel,
+        append.producer.as_ref().map(|producer| producer.state(0)),
+        status,
+    );
     Ok(Write::Commit(Box::new(commit), reply))
 }
 
@@ -107,8 +146,9 @@ fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCo
     reply
 }
 
-/// Decides a publish of one JSON value over a WebSocket, with the access of its connection; `None` for a repeated publish, which is acknowledged with the tail.
-/// `tallies` are [`Policy::tallies`], each with the state that the channel has of it.
+/// Decides a publish of one JSON value over a WebSocket, with the access of its connection; `None`
+/// for a repeated publish, which is acknowledged with the tail. `tallies` are [`Policy::tallies`],
+/// each with the state that the channel has of it.
 ///
 /// # Errors
 ///
@@ -152,9 +192,29 @@ mod tests {
         Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default())
     }
 
-    fn appended_to(channel: Option<&Channel>, stream_seq: Option<&str>, closed: bool, moment: Moment) -> Commit {
-        let change = Change::Append(Append { content_type: Some(ContentType::json()), stream_seq: stream_seq.map(Into::into), closed, ..Append::default() });
-        match decide_change(&change, &Grant::default(), b"[1,[22]]", channel, &[], &policy(), moment).unwrap() {
+    fn appended_to(
+        channel: Option<&Channel>,
+        stream_seq: Option<&str>,
+        closed: bool,
+        moment: Moment,
+    ) -> Commit {
+        let change = Change::Append(Append {
+            content_type: Some(ContentType::json()),
+            stream_seq: stream_seq.map(Into::into),
+            closed,
+            ..Append::default()
+        });
+        match decide_change(
+            &change,
+            &Grant::default(),
+            b"[1,[22]]",
+            channel,
+            &[],
+            &policy(),
+            moment,
+        )
+        .unwrap()
+        {
             ChangeDecision::Write(Write::Commit(commit, _)) => *commit,
             other => panic!("{other:?}"),
         }
@@ -162,9 +222,20 @@ mod tests {
 
     #[test]
     fn rows_stand_at_explicit_positions_with_running_totals() {
-        let channel = Channel { first: 3, tail: 7, total: 100, dropped: 40, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
+        let channel = Channel {
+            first: 3,
+            tail: 7,
+            total: 100,
+            dropped: 40,
+            first_at_ms: 9,
+            ..Channel::new(1, ContentType::json())
+        };
         let commit = appended_to(Some(&channel), None, false, NOW);
-        let rows: Vec<_> = commit.rows.iter().map(|row| (row.event.seq, row.event.data.as_slice(), row.at_ms, row.total)).collect();
+        let rows: Vec<_> = commit
+            .rows
+            .iter()
+            .map(|row| (row.event.seq, row.event.data.as_slice(), row.at_ms, row.total))
+            .collect();
         assert_eq!(rows, [(8, b"1".as_slice(), 5_000, 101), (9, b"[22]", 5_000, 105)]);
         assert_eq!(commit.channel, Channel { tail: 9, total: 105, ..channel });
     }
@@ -181,13 +252,25 @@ mod tests {
     #[test]
     fn how_it_ended_is_stored_however_much_came_before() {
         let channel = Channel::new(1, ContentType::json());
-        let busy = Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
+        let busy =
+            Some(ProducerState { busy_until_ms: NOW.now_ms + 1_000, ..ProducerState::default() });
         let policy = Policy { rate: Some(Rate { events: 1, per_ms: 1_000 }), ..policy() };
         let decided = |closed| {
-            let append = Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
+            let append =
+                Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
             let mut tallies = policy.tallies(&Grant::default(), None);
             tallies.iter_mut().for_each(|tally| tally.known = busy);
-            decide_change(&Change::Append(append), &Grant::default(), b"1", Some(&channel), &tallies, &policy, NOW).map(|_| ()).map_err(|error| error.kind())
+            decide_change(
+                &Change::Append(append),
+                &Grant::default(),
+                b"1",
+                Some(&channel),
+                &tallies,
+                &policy,
+                NOW,
+            )
+            .map(|_| ())
+            .map_err(|error| error.kind())
         };
         assert_eq!(decided(false), Err(ErrorKind::RateExceeded));
         assert_eq!(decided(true), Ok(()));
@@ -195,7 +278,8 @@ mod tests {
 
     #[test]
     fn the_first_event_kept_gives_its_time() {
-        let emptied = Channel { first: 8, tail: 7, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
+        let emptied =
+            Channel { first: 8, tail: 7, first_at_ms: 9, ..Channel::new(1, ContentType::json()) };
         assert_eq!(appended_to(Some(&emptied), None, false, NOW).channel.first_at_ms, 5_000);
         assert_eq!(appended_to(None, None, false, NOW).channel.first_at_ms, 5_000);
     }
@@ -203,48 +287,92 @@ mod tests {
     #[test]
     fn a_channel_made_anew_has_a_later_epoch_even_within_a_millisecond() {
         assert_eq!(appended_to(None, None, false, NOW).channel.epoch, 5_000);
-        assert_eq!(appended_to(None, None, false, Moment { last_epoch: 5_000, ..NOW }).channel.epoch, 5_001);
-        assert_eq!(appended_to(None, None, false, Moment { last_epoch: 9_000, ..NOW }).channel.epoch, 9_001);
+        assert_eq!(
+            appended_to(None, None, false, Moment { last_epoch: 5_000, ..NOW }).channel.epoch,
+            5_001
+        );
+        assert_eq!(
+            appended_to(None, None, false, Moment { last_epoch: 9_000, ..NOW }).channel.epoch,
+            9_001
+        );
     }
 
     #[test]
     fn a_publish_over_a_websocket_is_refused_after_the_end() {
         let channel = Channel { closed: true, tail: 3, ..Channel::new(1, ContentType::json()) };
         let data = RawValue::from_string("1".into()).unwrap();
-        let error = decide_publish(&data, &Grant::default(), None, Some(&channel), &[], &policy(), NOW).unwrap_err();
+        let error =
+            decide_publish(&data, &Grant::default(), None, Some(&channel), &[], &policy(), NOW)
+                .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChannelClosed);
-        assert!(error.headers().any(|(name, value)| name == "stream-next-offset" && value == channel.tail_offset().to_string()));
+        assert!(error.headers().any(|(name, value)| name == "stream-next-offset"
+            && value == channel.tail_offset().to_string()));
     }
 
     /// As functions write it: author = subject, the server's time, a cleaned text.
     fn signed<'a>(event: &'a [u8], grant: &Grant, now_ms: u64) -> Result<Cow<'a, [u8]>> {
         match (&grant.subject, event) {
-            (Some(subject), _) => Ok(format!("[{subject:?},{now_ms},{}]", String::from_utf8_lossy(event)).into_bytes().into()),
-            (None, b"[1]") => Ok(event.strip_prefix(b"[").unwrap().strip_suffix(b"]").unwrap().into()),
+            (Some(subject), _) => {
+                Ok(format!("[{subject:?},{now_ms},{}]", String::from_utf8_lossy(event))
+                    .into_bytes()
+                    .into())
+            }
+            (None, b"[1]") => {
+                Ok(event.strip_prefix(b"[").unwrap().strip_suffix(b"]").unwrap().into())
+            }
             (None, b"0") => Ok(b"no JSON".into()),
             (None, _) => Ok(event.into()),
         }
     }
 
-    /// What is stored of the events in `body`, by HTTP with and without a channel, and of each of them over WebSocket.
+    /// What is stored of the events in `body`, by HTTP with and without a channel, and of each of
+    /// them over WebSocket.
     fn stored(body: &str, grant: &Grant, policy: &Policy) -> [Result<Vec<String>, ErrorKind>; 3] {
-        let (channel, content_type) = (Channel::new(1, ContentType::json()), Some(ContentType::json()));
+        let (channel, content_type) =
+            (Channel::new(1, ContentType::json()), Some(ContentType::json()));
         let texts = |commit: &Commit| {
-            assert_eq!(commit.channel.total, commit.rows.iter().map(|row| row.event.data.len() as u64).sum::<u64>());
-            commit.rows.iter().map(|row| String::from_utf8(row.event.data.clone()).unwrap()).collect::<Vec<_>>()
+            assert_eq!(
+                commit.channel.total,
+                commit.rows.iter().map(|row| row.event.data.len() as u64).sum::<u64>()
+            );
+            commit
+                .rows
+                .iter()
+                .map(|row| String::from_utf8(row.event.data.clone()).unwrap())
+                .collect::<Vec<_>>()
         };
-        let committed = |change: &Change, channel| match decide_change(change, grant, body.as_bytes(), channel, &[], policy, NOW) {
+        let committed = |change: &Change, channel| match decide_change(
+            change,
+            grant,
+            body.as_bytes(),
+            channel,
+            &[],
+            policy,
+            NOW,
+        ) {
             Ok(ChangeDecision::Write(Write::Commit(commit, _))) => Ok(texts(&commit)),
             other => Err(other.map(|_| ()).unwrap_err().kind()),
         };
-        let create = Change::Create(Create { content_type: content_type.clone(), ..Create::default() });
+        let create =
+            Change::Create(Create { content_type: content_type.clone(), ..Create::default() });
         let values: Vec<&RawValue> = serde_json::from_str(body).unwrap();
-        let published = |value: &&RawValue| match decide_publish(value, grant, None, Some(&channel), &[], policy, NOW) {
+        let published = |value: &&RawValue| match decide_publish(
+            value,
+            grant,
+            None,
+            Some(&channel),
+            &[],
+            policy,
+            NOW,
+        ) {
             Ok(commit) => Ok(texts(&commit.unwrap()).remove(0)),
             Err(error) => Err(error.kind()),
         };
         [
-            committed(&Change::Append(Append { content_type, ..Append::default() }), Some(&channel)),
+            committed(
+                &Change::Append(Append { content_type, ..Append::default() }),
+                Some(&channel),
+            ),
             committed(&create, None),
             values.iter().map(published).collect(),
         ]
@@ -255,33 +383,69 @@ mod tests {
         let policy = Policy { check: signed, ..policy() };
         let ann = Grant { subject: Some("ann".into()), ..Grant::default() };
         let texts = |texts: [&str; 2]| Ok(texts.map(String::from).to_vec());
-        assert_eq!(stored("[1,[2]]", &ann, &policy), [(); 3].map(|()| texts([r#"["ann",5000,1]"#, r#"["ann",5000,[2]]"#])));
-        assert_eq!(stored("[ 7, [1]]", &Grant::default(), &policy), [(); 3].map(|()| texts(["7", "1"])));
+        assert_eq!(
+            stored("[1,[2]]", &ann, &policy),
+            [(); 3].map(|()| texts([r#"["ann",5000,1]"#, r#"["ann",5000,[2]]"#]))
+        );
+        assert_eq!(
+            stored("[ 7, [1]]", &Grant::default(), &policy),
+            [(); 3].map(|()| texts(["7", "1"]))
+        );
     }
 
     #[test]
     fn what_the_check_returns_keeps_the_limits_and_is_json() {
         let policy = Policy { check: signed, max_event_bytes: 17, max_json_depth: 2, ..policy() };
         let ann = Grant { subject: Some("ann".into()), ..Grant::default() };
-        assert_eq!(stored("[1234]", &ann, &policy), [(); 3].map(|()| Ok(vec![r#"["ann",5000,1234]"#.into()])));
-        assert_eq!(stored("[12345]", &ann, &policy), [(); 3].map(|()| Err(ErrorKind::EventTooLarge)));
-        assert_eq!(stored("[[[]]]", &Grant::default(), &policy), [(); 3].map(|()| Ok(vec!["[[]]".into()])));
+        assert_eq!(
+            stored("[1234]", &ann, &policy),
+            [(); 3].map(|()| Ok(vec![r#"["ann",5000,1234]"#.into()]))
+        );
+        assert_eq!(
+            stored("[12345]", &ann, &policy),
+            [(); 3].map(|()| Err(ErrorKind::EventTooLarge))
+        );
+        assert_eq!(
+            stored("[[[]]]", &Grant::default(), &policy),
+            [(); 3].map(|()| Ok(vec!["[[]]".into()]))
+        );
         assert_eq!(stored("[[[]]]", &ann, &policy), [(); 3].map(|()| Err(ErrorKind::JsonTooDeep)));
-        assert_eq!(stored("[0]", &Grant::default(), &policy), [(); 3].map(|()| Err(ErrorKind::Internal)));
+        assert_eq!(
+            stored("[0]", &Grant::default(), &policy),
+            [(); 3].map(|()| Err(ErrorKind::Internal))
+        );
     }
 
     #[test]
     fn what_a_producer_repeats_is_not_checked_again() {
-        let policy = Policy { check: |_, _, _| Err(Error::new(ErrorKind::EventRefused, "")), ..policy() };
-        let (channel, producer) = (Channel::new(1, ContentType::json()), Producer { id: "p".into(), epoch: 0, seq: 3 });
+        let policy =
+            Policy { check: |_, _, _| Err(Error::new(ErrorKind::EventRefused, "")), ..policy() };
+        let (channel, producer) =
+            (Channel::new(1, ContentType::json()), Producer { id: "p".into(), epoch: 0, seq: 3 });
         let mut tallies = policy.tallies(&Grant::default(), Some(&producer));
         tallies.iter_mut().for_each(|tally| tally.known = Some(producer.state(0)));
-        let append = Change::Append(Append { content_type: Some(ContentType::json()), producer: Some(producer.clone()), ..Append::default() });
+        let append = Change::Append(Append {
+            content_type: Some(ContentType::json()),
+            producer: Some(producer.clone()),
+            ..Append::default()
+        });
         assert!(matches!(
             decide_change(&append, &Grant::default(), b"1", Some(&channel), &tallies, &policy, NOW),
             Ok(ChangeDecision::Write(Write::Nothing(_)))
         ));
         let data = RawValue::from_string("1".into()).unwrap();
-        assert!(decide_publish(&data, &Grant::default(), Some(&producer), Some(&channel), &tallies, &policy, NOW).unwrap().is_none());
+        assert!(
+            decide_publish(
+                &data,
+                &Grant::default(),
+                Some(&producer),
+                Some(&channel),
+                &tallies,
+                &policy,
+                NOW
+            )
+            .unwrap()
+            .is_none()
+        );
     }
 }

@@ -31,21 +31,25 @@ pub fn decide_head(channel: Option<&Channel>, policy: &Policy) -> Result<Reply> 
 ///
 /// [`ErrorKind::ChannelNotFound`].
 pub fn decide_stats(is_text: bool, channel: Option<&Channel>) -> Result<Stats> {
-    let channel = channel.ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel does not exist"))?;
+    let channel = channel
+        .ok_or_else(|| Error::new(ErrorKind::ChannelNotFound, "the channel does not exist"))?;
     Ok(Stats::of(channel, is_text))
 }
 
-/// The update in `body` of the member whose access is `grant`, and the rules for it. Apply it with [`Presence::update`], then answer with the members.
+/// The update in `body` of the member whose access is `grant`, and the rules for it. Apply it with
+/// [`Presence::update`], then answer with the members.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::RouteNotFound`] if the function has no presence; [`ErrorKind::PresenceInvalid`] and [`ErrorKind::JsonTooDeep`].
+/// [`ErrorKind::RouteNotFound`] if the function has no presence; [`ErrorKind::PresenceInvalid`] and
+/// [`ErrorKind::JsonTooDeep`].
 pub fn decide_announce(body: &[u8], grant: &Grant, policy: &Policy) -> Result<(Presence, Member)> {
     let presence = policy.presence()?;
     Ok((presence, Member::parse(body, grant, policy.max_json_depth)?))
 }
 
-/// The revocation in `body`, and the answer: store it, end the connections that it affects, then answer. The channel need not exist.
+/// The revocation in `body`, and the answer: store it, end the connections that it affects, then
+/// answer. The channel need not exist.
 ///
 /// # Errors
 ///

@@ -22,8 +22,9 @@ pub enum ChangeDecision {
     Erase(ErasePlan),
 }
 
-/// Decides a change by the client whose access is `grant`. `channel` must be `None` for a channel that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `tallies` are
-/// [`Change::tallies`], each with the state that the channel has of it.
+/// Decides a change by the client whose access is `grant`. `channel` must be `None` for a channel
+/// that [has expired](Channel::is_expired). `body` is empty for all but `PUT` and `POST`; `tallies`
+/// are [`Change::tallies`], each with the state that the channel has of it.
 ///
 /// # Errors
 ///
@@ -38,13 +39,21 @@ pub fn decide_change(
     moment: Moment,
 ) -> Result<ChangeDecision> {
     let decision = match change {
-        Change::Create(asked) => ChangeDecision::Write(create(channel, asked, grant, tallies, body, policy, moment)?),
-        Change::Append(asked) => ChangeDecision::Write(append(channel, asked, grant, tallies, body, policy, moment)?),
+        Change::Create(asked) => {
+            ChangeDecision::Write(create(channel, asked, grant, tallies, body, policy, moment)?)
+        }
+        Change::Append(asked) => {
+            ChangeDecision::Write(append(channel, asked, grant, tallies, body, policy, moment)?)
+        }
         Change::Delete { .. } => ChangeDecision::Write(delete(channel)?),
-        Change::Erase { offset, by, .. } => ChangeDecision::Erase(erase(*offset, by.as_ref(), channel, policy)?),
+        Change::Erase { offset, by, .. } => {
+            ChangeDecision::Erase(erase(*offset, by.as_ref(), channel, policy)?)
+        }
     };
-    // Preconditions come last: another refusal takes precedence (RFC 9110, section 13.2.1), and a repeated append is acknowledged again (13.1.1).
-    if !matches!((change, &decision), (Change::Append(_), ChangeDecision::Write(Write::Nothing(_)))) {
+    // Preconditions come last: another refusal takes precedence (RFC 9110, section 13.2.1), and a
+    // repeated append is acknowledged again (13.1.1).
+    if !matches!((change, &decision), (Change::Append(_), ChangeDecision::Write(Write::Nothing(_))))
+    {
         change.only_if().check(channel)?;
     }
     Ok(decision)

@@ -28,13 +28,16 @@ pub enum Write {
 pub struct Commit {
     /// State after the write.
     pub channel: Channel,
-    /// New events, at explicit positions: a store that finds a position taken must decide again, because another writer was faster.
+    /// New events, at explicit positions: a store that finds a position taken must decide again,
+    /// because another writer was faster.
     pub rows: Vec<Row>,
     /// Whether the channel's own row must be written, because more than its events changed.
     pub is_channel_changed: bool,
-    /// Whether the write creates the channel. The adapter must first remove the remains of an expired channel of the name.
+    /// Whether the write creates the channel. The adapter must first remove the remains of an
+    /// expired channel of the name.
     pub is_new: bool,
-    /// The producer that appended. Its state is kept as long as the channel, independent of retention.
+    /// The producer that appended. Its state is kept as long as the channel, independent of
+    /// retention.
     pub producer: Option<Producer>,
     /// The tallies of the publish to store, with their ids.
     pub tallies: Vec<(String, ProducerState)>,
@@ -45,24 +48,47 @@ pub struct Commit {
 }
 
 impl Commit {
-    pub(crate) fn by(self, producer: Option<&Producer>, tallies: Vec<(String, ProducerState)>, moment: Moment) -> Commit {
-        let forgetting = if tallies.is_empty() { None } else { Forgetting::due(&self.channel, self.rows.len() as u64, moment.now_ms) };
+    pub(crate) fn by(
+        self,
+        producer: Option<&Producer>,
+        tallies: Vec<(String, ProducerState)>,
+        moment: Moment,
+    ) -> Commit {
+        let forgetting = if tallies.is_empty() {
+            None
+        } else {
+            Forgetting::due(&self.channel, self.rows.len() as u64, moment.now_ms)
+        };
         Commit { producer: producer.cloned(), tallies, forgetting, ..self }
     }
 }
 
 /// The rows for new events and the channel after them; creates the channel if it does not exist.
-pub(crate) fn write(mut channel: Channel, events: Vec<Vec<u8>>, grant: &Grant, policy: &Policy, moment: Moment) -> Result<Commit> {
+pub(crate) fn write(
+    mut channel: Channel,
+    events: Vec<Vec<u8>>,
+    grant: &Grant,
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Commit> {
     if events.len() as u64 > policy.max_batch_events {
-        let why = format!("one publish has {} events, at most {} are allowed: send them in several", events.len(), policy.max_batch_events);
+        let why = format!(
+            "one publish has {} events, at most {} are allowed: send them in several",
+            events.len(),
+            policy.max_batch_events
+        );
         return Err(Error::new(ErrorKind::BatchTooLarge, why));
     }
     within_limits(&events, &channel.content_type, policy)?;
-    let events = events.into_iter().map(|event| checked(event, &channel.content_type, grant, policy, moment.now_ms)).collect::<Result<Vec<_>>>()?;
+    let events = events
+        .into_iter()
+        .map(|event| checked(event, &channel.content_type, grant, policy, moment.now_ms))
+        .collect::<Result<Vec<_>>>()?;
     let is_new = !channel.exists();
     if is_new {
         channel.epoch = moment.epoch();
-        channel.expiry = policy.expiry(None, moment.now_ms)?.map(|expiry| expiry.begun(moment.now_ms));
+        channel.expiry =
+            policy.expiry(None, moment.now_ms)?.map(|expiry| expiry.begun(moment.now_ms));
     }
     if channel.first > channel.tail && !events.is_empty() {
         channel.first_at_ms = moment.now_ms;
@@ -72,16 +98,33 @@ pub(crate) fn write(mut channel: Channel, events: Vec<Vec<u8>>, grant: &Grant, p
         .map(|data| {
             channel.tail += 1;
             channel.total += data.len() as u64;
-            Row { event: Event { seq: channel.tail, data }, at_ms: moment.now_ms, total: channel.total }
+            Row {
+                event: Event { seq: channel.tail, data },
+                at_ms: moment.now_ms,
+                total: channel.total,
+            }
         })
         .collect();
-    Ok(Commit { channel, rows, is_channel_changed: is_new, is_new, producer: None, tallies: Vec::new(), forgetting: None, erased: None })
+    Ok(Commit {
+        channel,
+        rows,
+        is_channel_changed: is_new,
+        is_new,
+        producer: None,
+        tallies: Vec::new(),
+        forgetting: None,
+        erased: None,
+    })
 }
 
 /// Refuses events that are too long, and JSON that is too deep.
 fn within_limits(events: &[Vec<u8>], content_type: &ContentType, policy: &Policy) -> Result<()> {
     if let Some(large) = events.iter().find(|event| event.len() as u64 > policy.max_event_bytes) {
-        let why = format!("an event has {} bytes, at most {} are allowed", large.len(), policy.max_event_bytes);
+        let why = format!(
+            "an event has {} bytes, at most {} are allowed",
+            large.len(),
+            policy.max_event_bytes
+        );
         return Err(Error::new(ErrorKind::EventTooLarge, why));
     }
     if content_type.is_json() {
@@ -90,8 +133,15 @@ fn within_limits(events: &[Vec<u8>], content_type: &ContentType, policy: &Policy
     Ok(())
 }
 
-/// The bytes to store for an event, by the function's own rules. Readers parse them, so other bytes than the client's must keep the same limits.
-fn checked(event: Vec<u8>, content_type: &ContentType, grant: &Grant, policy: &Policy, now_ms: u64) -> Result<Vec<u8>> {
+/// The bytes to store for an event, by the function's own rules. Readers parse them, so other bytes
+/// than the client's must keep the same limits.
+fn checked(
+    event: Vec<u8>,
+    content_type: &ContentType,
+    grant: &Grant,
+    policy: &Policy,
+    now_ms: u64,
+) -> Result<Vec<u8>> {
     let changed = match (policy.check)(&event, grant, now_ms)? {
         Cow::Borrowed(same) if std::ptr::eq(same, event.as_slice()) => None,
         changed => Some(changed.into_owned()),
@@ -103,7 +153,13 @@ fn checked(event: Vec<u8>, content_type: &ContentType, grant: &Grant, policy: &P
         _ => true,
     };
     if !is_right {
-        return Err(Error::new(ErrorKind::Internal, format!("the check of the function returned bytes that are not {}", content_type.as_str())));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            format!(
+                "the check of the function returned bytes that are not {}",
+                content_type.as_str()
+            ),
+        ));
     }
     within_limits(std::slice::from_ref(&changed), content_type, policy)?;
     Ok(changed)

@@ -27,7 +27,10 @@ pub(crate) fn create(
     let expiry = policy.expiry(*expiry, moment.now_ms)?;
     let content_type = match (content_type.as_ref(), policy.implicit_type()) {
         (Some(given), Some(fixed)) if given != fixed => {
-            let why = format!("Content-Type must be {}, as in every channel of this function", fixed.as_str());
+            let why = format!(
+                "Content-Type must be {}, as in every channel of this function",
+                fixed.as_str()
+            );
             return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
         }
         (Some(given), _) => given.clone(),
@@ -37,7 +40,10 @@ pub(crate) fn create(
     if let Some(channel) = channel {
         if channel.content_type != content_type || channel.closed != closed {
             let state = if channel.closed { "closed" } else { "open" };
-            let why = format!("the channel exists with Content-Type {} and is {state}: send the same, or delete it first", channel.content_type.as_str());
+            let why = format!(
+                "the channel exists with Content-Type {} and is {state}: send the same, or delete it first",
+                channel.content_type.as_str()
+            );
             return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
         }
         if channel.expiry.map(|expiry| expiry.begun(0)) != expiry {
@@ -49,10 +55,16 @@ pub(crate) fn create(
         return Ok(Write::Nothing(created(StatusCode::OK, channel, location)));
     }
     let events = if body.is_empty() { Vec::new() } else { batch::split(body, &content_type)? };
-    // As for an append: the event that finishes the channel is never over the rate, and an empty body counts for nothing.
+    // As for an append: the event that finishes the channel is never over the rate, and an empty
+    // body counts for nothing.
     let counted = if closed { 0 } else { events.len() as u64 };
-    let tallies = if counted > 0 { Tally::check_rate(tallies, None, counted, moment.now_ms)? } else { Vec::new() };
-    let mut commit = write(Channel::absent(content_type), events, grant, policy, moment)?.by(None, tallies, moment);
+    let tallies = if counted > 0 {
+        Tally::check_rate(tallies, None, counted, moment.now_ms)?
+    } else {
+        Vec::new()
+    };
+    let mut commit = write(Channel::absent(content_type), events, grant, policy, moment)?
+        .by(None, tallies, moment);
     commit.channel.closed = closed;
     commit.channel.expiry = expiry.map(|expiry| expiry.begun(moment.now_ms));
     let reply = created(StatusCode::CREATED, &commit.channel, location);
@@ -79,12 +91,23 @@ mod tests {
 
     #[test]
     fn the_first_content_of_a_channel_counts_for_the_rate_as_any_other() {
-        let policy = Policy { rate: Some(Rate { events: 2, per_ms: 1_000 }), ..Policy::new(Creation::OnPut, &Settings::default()) };
+        let policy = Policy {
+            rate: Some(Rate { events: 2, per_ms: 1_000 }),
+            ..Policy::new(Creation::OnPut, &Settings::default())
+        };
         let created = |closed, body: &[u8]| {
-            let create = Change::Create(Create { content_type: Some(ContentType::json()), closed, ..Create::default() });
+            let create = Change::Create(Create {
+                content_type: Some(ContentType::json()),
+                closed,
+                ..Create::default()
+            });
             let tallies = create.tallies(&Grant::default(), &policy);
             match decide_change(&create, &Grant::default(), body, None, &tallies, &policy, NOW) {
-                Ok(ChangeDecision::Write(Write::Commit(commit, _))) => Ok(commit.tallies.iter().map(|(_, state)| state.busy_until_ms).collect::<Vec<_>>()),
+                Ok(ChangeDecision::Write(Write::Commit(commit, _))) => Ok(commit
+                    .tallies
+                    .iter()
+                    .map(|(_, state)| state.busy_until_ms)
+                    .collect::<Vec<_>>()),
                 other => Err(other.map(|_| ()).unwrap_err().kind()),
             }
         };

@@ -10,7 +10,8 @@ use crate::http::Reply;
 use crate::http::headers::reply;
 use crate::policy::Policy;
 
-/// An erasure that needs its event: read the event from the store and continue with [`ErasePlan::decide`].
+/// An erasure that needs its event: read the event from the store and continue with
+/// [`ErasePlan::decide`].
 #[derive(Clone, Debug)]
 pub struct ErasePlan {
     /// Number of the event.
@@ -29,24 +30,38 @@ pub struct Authored {
 }
 
 /// Decides whether the event may be read for it.
-pub(crate) fn erase(offset: Offset, by: Option<&String>, channel: Option<&Channel>, policy: &Policy) -> Result<ErasePlan> {
+pub(crate) fn erase(
+    offset: Offset,
+    by: Option<&String>,
+    channel: Option<&Channel>,
+    policy: &Policy,
+) -> Result<ErasePlan> {
     let tombstone = policy.tombstone.ok_or_else(|| {
         // Only the address with `offset=` names the event.
-        Error::new(ErrorKind::MethodNotAllowed, "this function does not erase single events").with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
+        Error::new(ErrorKind::MethodNotAllowed, "this function does not erase single events")
+            .with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
     })?;
-    let holds = |channel: &&Channel| channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq);
+    let holds = |channel: &&Channel| {
+        channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq)
+    };
     channel.filter(holds).ok_or_else(not_found)?;
     Ok(ErasePlan { seq: offset.seq, by: by.cloned(), tombstone: tombstone(offset) })
 }
 
 impl ErasePlan {
-    /// Replaces the event by its tombstone and appends the tombstone, so that readers that have the event are notified. A finished channel gets no append: its
-    /// readers have left.
+    /// Replaces the event by its tombstone and appends the tombstone, so that readers that have the
+    /// event are notified. A finished channel gets no append: its readers have left.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::EventNotFound`] without the event; [`ErrorKind::AccessDenied`] for a client that neither published it nor manages the channel.
-    pub fn decide(self, channel: &Channel, event: Option<Authored>, moment: Moment) -> Result<Write> {
+    /// [`ErrorKind::EventNotFound`] without the event; [`ErrorKind::AccessDenied`] for a client
+    /// that neither published it nor manages the channel.
+    pub fn decide(
+        self,
+        channel: &Channel,
+        event: Option<Authored>,
+        moment: Moment,
+    ) -> Result<Write> {
         let Authored { data, producer } = event.ok_or_else(not_found)?;
         if self.by.is_some() && self.by != producer {
             return Err(Error::new(
@@ -63,11 +78,24 @@ impl ErasePlan {
         if !channel.closed {
             channel.tail += 1;
             channel.total += self.tombstone.len() as u64;
-            rows.push(Row { event: Event { seq: channel.tail, data: self.tombstone.clone() }, at_ms: moment.now_ms, total: channel.total });
+            rows.push(Row {
+                event: Event { seq: channel.tail, data: self.tombstone.clone() },
+                at_ms: moment.now_ms,
+                total: channel.total,
+            });
         }
         let reply = erased(&channel);
         let erased = Some(Event { seq: self.seq, data: self.tombstone });
-        let commit = Commit { channel, rows, is_channel_changed: true, is_new: false, producer: None, tallies: Vec::new(), forgetting: None, erased };
+        let commit = Commit {
+            channel,
+            rows,
+            is_channel_changed: true,
+            is_new: false,
+            producer: None,
+            tallies: Vec::new(),
+            forgetting: None,
+            erased,
+        };
         Ok(Write::Commit(Box::new(commit), reply))
     }
 }
@@ -93,7 +121,10 @@ mod tests {
 
     fn policy() -> Policy {
         let tombstone: fn(Offset) -> Vec<u8> = |offset| format!("\"{offset} is gone\"").into();
-        Policy { tombstone: Some(tombstone), ..Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default()) }
+        Policy {
+            tombstone: Some(tombstone),
+            ..Policy::new(Creation::OnPublish(ContentType::json()), &Settings::default())
+        }
     }
 
     fn channel() -> Channel {
@@ -101,7 +132,11 @@ mod tests {
     }
 
     fn erase_as(by: Option<&str>, seq: u64, channel: &Channel, event: Authored) -> Result<Write> {
-        erase(channel.offset(seq), by.map(String::from).as_ref(), Some(channel), &policy())?.decide(channel, Some(event), NOW)
+        erase(channel.offset(seq), by.map(String::from).as_ref(), Some(channel), &policy())?.decide(
+            channel,
+            Some(event),
+            NOW,
+        )
     }
 
     fn by(producer: Option<&str>) -> Authored {
@@ -110,30 +145,43 @@ mod tests {
 
     #[test]
     fn puts_the_tombstone_in_its_place_and_at_the_tail() {
-        let Ok(Write::Commit(commit, reply)) = erase_as(Some("p"), 4, &channel(), by(Some("p"))) else { panic!("refused") };
+        let Ok(Write::Commit(commit, reply)) = erase_as(Some("p"), 4, &channel(), by(Some("p")))
+        else {
+            panic!("refused")
+        };
         let tombstone = b"\"000000000046_00000000000004 is gone\"".to_vec();
         assert_eq!(commit.erased, Some(Event { seq: 4, data: tombstone.clone() }));
-        assert_eq!(commit.rows, [Row { event: Event { seq: 8, data: tombstone }, at_ms: 5_000, total: 137 }]);
+        assert_eq!(
+            commit.rows,
+            [Row { event: Event { seq: 8, data: tombstone }, at_ms: 5_000, total: 137 }]
+        );
         assert_eq!(commit.channel, Channel { tail: 8, total: 137, revision: 1, ..channel() });
         assert_eq!(reply.headers()["stream-next-offset"], "000000000046_00000000000008");
     }
 
     #[test]
     fn changes_nothing_when_it_is_erased_already() {
-        let done = Authored { data: b"\"000000000046_00000000000004 is gone\"".to_vec(), producer: None };
-        assert!(matches!(erase_as(None, 4, &channel(), done), Ok(Write::Nothing(reply)) if reply.status() == StatusCode::NO_CONTENT));
+        let done =
+            Authored { data: b"\"000000000046_00000000000004 is gone\"".to_vec(), producer: None };
+        assert!(
+            matches!(erase_as(None, 4, &channel(), done), Ok(Write::Nothing(reply)) if reply.status() == StatusCode::NO_CONTENT)
+        );
     }
 
     #[test]
     fn a_finished_channel_is_erased_from_without_an_event_more() {
         let finished = Channel { closed: true, ..channel() };
-        let Ok(Write::Commit(commit, _)) = erase_as(None, 4, &finished, by(None)) else { panic!("refused") };
+        let Ok(Write::Commit(commit, _)) = erase_as(None, 4, &finished, by(None)) else {
+            panic!("refused")
+        };
         assert_eq!((commit.rows.len(), commit.channel.tail, commit.channel.revision), (0, 7, 1));
     }
 
     #[test]
     fn only_its_producer_or_who_manages_the_channel_erases_an_event() {
-        let denied = |by_whom, event| erase_as(by_whom, 4, &channel(), event).map_err(|error| error.kind()).err();
+        let denied = |by_whom, event| {
+            erase_as(by_whom, 4, &channel(), event).map_err(|error| error.kind()).err()
+        };
         assert_eq!(denied(Some("q"), by(Some("p"))), Some(ErrorKind::AccessDenied));
         assert_eq!(denied(Some("q"), by(None)), Some(ErrorKind::AccessDenied));
         assert_eq!(denied(None, by(Some("p"))), None);
@@ -141,13 +189,23 @@ mod tests {
 
     #[test]
     fn knows_what_is_no_event() {
-        let found = |epoch, seq| erase(Offset { epoch, seq }, None, Some(&channel()), &policy()).map_err(|error| error.kind()).err();
+        let found = |epoch, seq| {
+            erase(Offset { epoch, seq }, None, Some(&channel()), &policy())
+                .map_err(|error| error.kind())
+                .err()
+        };
         assert_eq!([found(70, 3), found(70, 7)], [None, None]);
         for (epoch, seq) in [(70, 2), (70, 8), (69, 5), (0, 0)] {
             assert_eq!(found(epoch, seq), Some(ErrorKind::EventNotFound), "{epoch} {seq}");
         }
-        assert_eq!(erase(Offset::BEGINNING, None, None, &policy()).unwrap_err().kind(), ErrorKind::EventNotFound);
+        assert_eq!(
+            erase(Offset::BEGINNING, None, None, &policy()).unwrap_err().kind(),
+            ErrorKind::EventNotFound
+        );
         let without = Policy { tombstone: None, ..policy() };
-        assert_eq!(erase(channel().offset(4), None, Some(&channel()), &without).unwrap_err().kind(), ErrorKind::MethodNotAllowed);
+        assert_eq!(
+            erase(channel().offset(4), None, Some(&channel()), &without).unwrap_err().kind(),
+            ErrorKind::MethodNotAllowed
+        );
     }
 }

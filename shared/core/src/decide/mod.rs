@@ -1,4 +1,5 @@
-//! Decides an operation, given the channel's state and the time: each operation in a file of its name.
+//! Decides an operation, given the channel's state and the time: each operation in a file of its
+//! name.
 
 mod append;
 mod beside;

@@ -42,7 +42,12 @@ pub struct Subscribe {
 /// # Errors
 ///
 /// The error that Durable Streams defines for the request and state.
-pub fn decide_read(read: &Read, channel: Option<&Channel>, policy: &Policy, moment: Moment) -> Result<ReadDecision> {
+pub fn decide_read(
+    read: &Read,
+    channel: Option<&Channel>,
+    policy: &Policy,
+    moment: Moment,
+) -> Result<ReadDecision> {
     let channel = existing(channel, policy)?;
     let position = channel.position(read.start);
     let at_tail = position.after == channel.tail;
@@ -51,10 +56,20 @@ pub fn decide_read(read: &Read, channel: Option<&Channel>, policy: &Policy, mome
     if let (Some(gap), Transport::Poll | Transport::LongPoll) = (position.gap, read.transport) {
         return Err(Error::gone(gap.requested, gap.earliest));
     }
-    let subscribe = |framing| ReadDecision::Subscribe(Subscribe { framing, after: position.after, gap: position.gap, cursor });
+    let subscribe = |framing| {
+        ReadDecision::Subscribe(Subscribe {
+            framing,
+            after: position.after,
+            gap: position.gap,
+            cursor,
+        })
+    };
     Ok(match read.transport {
         Transport::Poll if read.latest && policy.latest.is_none() => {
-            return Err(Error::new(ErrorKind::NotSupported, "this function does not support `view=latest`: read without it"));
+            return Err(Error::new(
+                ErrorKind::NotSupported,
+                "this function does not support `view=latest`: read without it",
+            ));
         }
         Transport::Poll => ReadDecision::Page(PagePlan {
             after: position.after,
@@ -63,7 +78,10 @@ pub fn decide_read(read: &Read, channel: Option<&Channel>, policy: &Policy, mome
             cursor: None,
             is_cacheable: read.start != Start::Tail,
             polling: Some(policy.polling),
-            latest: policy.latest.filter(|_| read.latest).map(|keys| Latest { keys, limit: policy.page }),
+            latest: policy
+                .latest
+                .filter(|_| read.latest)
+                .map(|keys| Latest { keys, limit: policy.page }),
         }),
         Transport::LongPoll if finished => {
             let mut reply = timed_out(channel.tail_offset(), cursor);
@@ -112,18 +130,25 @@ mod tests {
 
     /// The headers `cache-control`, `retry-after` and `vary` of a plain GET.
     fn polled(polling: Polling, channel: &Channel, query: &str, end: u64) -> [Option<String>; 3] {
-        let head = RequestHead { method: "GET", url: "http://a/b", path: "/b", query, headers: &|_| None };
+        let head =
+            RequestHead { method: "GET", url: "http://a/b", path: "/b", query, headers: &|_| None };
         let policy = Policy { polling, ..policy() };
         let Operation::Read(read) = Operation::parse(&head).unwrap() else { panic!("no read") };
-        let Ok(ReadDecision::Page(plan)) = decide_read(&read, Some(channel), &policy, NOW) else { panic!("no page") };
+        let Ok(ReadDecision::Page(plan)) = decide_read(&read, Some(channel), &policy, NOW) else {
+            panic!("no page")
+        };
         let events = (plan.after + 1..=end).map(|seq| Event { seq, data: b"1".to_vec() }).collect();
         let reply = plan.reply(channel, &Page { after: plan.after, events });
-        ["cache-control", "retry-after", "vary"].map(|name| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned()))
+        ["cache-control", "retry-after", "vary"]
+            .map(|name| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned()))
     }
 
     #[test]
     fn a_poll_is_told_when_to_come_again_while_something_may_come() {
-        let (open, told) = (Channel { tail: 3, ..Channel::new(1, ContentType::json()) }, Polling { retry_after_s: Some(5), ..Polling::default() });
+        let (open, told) = (
+            Channel { tail: 3, ..Channel::new(1, ContentType::json()) },
+            Polling { retry_after_s: Some(5), ..Polling::default() },
+        );
         let retry_after = |channel: &Channel, end| polled(told, channel, "", end)[1].clone();
         assert_eq!(retry_after(&open, 3).as_deref(), Some("5"));
         assert_eq!(retry_after(&open, 2), None);
@@ -135,7 +160,8 @@ mod tests {
     fn only_a_function_that_says_so_is_answered_by_shared_caches() {
         let channel = Channel { tail: 3, ..Channel::new(1, ContentType::json()) };
         let public = Polling { public_max_age_s: Some(7), ..Polling::default() };
-        let cache_control = |polling, query| polled(polling, &channel, query, 3)[0].clone().unwrap();
+        let cache_control =
+            |polling, query| polled(polling, &channel, query, 3)[0].clone().unwrap();
         assert_eq!(cache_control(Polling::default(), ""), "private, no-cache, no-transform");
         assert_eq!(cache_control(public, ""), "public, max-age=7, no-transform");
         // What `now` means changes with every event.

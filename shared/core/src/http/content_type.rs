@@ -33,18 +33,33 @@ impl ContentType {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::HeaderInvalid`]; [`ErrorKind::ContentUnsupported`] for text in another charset than UTF-8, because all text is read as UTF-8.
+    /// [`ErrorKind::HeaderInvalid`]; [`ErrorKind::ContentUnsupported`] for text in another charset
+    /// than UTF-8, because all text is read as UTF-8.
     pub(crate) fn of(head: &RequestHead<'_>) -> Result<Option<ContentType>> {
-        let Some(value) = head.header("content-type").filter(|value| !value.trim().is_empty()) else { return Ok(None) };
-        let invalid = || Error::new(ErrorKind::HeaderInvalid, "Content-Type must be type/subtype, with parameters as name=value");
-        let content_type = ContentType::parse(&value).filter(|_| value.is_ascii()).ok_or_else(invalid)?;
+        let Some(value) = head.header("content-type").filter(|value| !value.trim().is_empty())
+        else {
+            return Ok(None);
+        };
+        let invalid = || {
+            Error::new(
+                ErrorKind::HeaderInvalid,
+                "Content-Type must be type/subtype, with parameters as name=value",
+            )
+        };
+        let content_type =
+            ContentType::parse(&value).filter(|_| value.is_ascii()).ok_or_else(invalid)?;
         for parameter in parameters(&value).1 {
             let (name, charset) = parameter.ok_or_else(invalid)?;
             if content_type.is_text()
                 && name.eq_ignore_ascii_case("charset")
-                && !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+                && !["utf-8", "utf8", "us-ascii"]
+                    .iter()
+                    .any(|known| charset.eq_ignore_ascii_case(known))
             {
-                return Err(Error::new(ErrorKind::ContentUnsupported, "text must be UTF-8: send it as such, with charset=utf-8 or no charset"));
+                return Err(Error::new(
+                    ErrorKind::ContentUnsupported,
+                    "text must be UTF-8: send it as such, with charset=utf-8 or no charset",
+                ));
             }
         }
         Ok(Some(content_type))
@@ -53,11 +68,16 @@ impl ContentType {
     /// Reads the column of a store; `None` if it is not of the form `type/subtype`.
     pub fn parse(value: &str) -> Option<ContentType> {
         let (kind, subtype) = essence(value).split_once('/')?;
-        let is_token = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
-        (is_token(kind) && is_token(subtype) && value.len() <= Self::MAX_BYTES).then(|| ContentType(value.trim().into()))
+        let is_token = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+        };
+        (is_token(kind) && is_token(subtype) && value.len() <= Self::MAX_BYTES)
+            .then(|| ContentType(value.trim().into()))
     }
 
-    /// Whether a browser only shows or saves it. The list names passive types, because browsers gain new types that run and our list would miss them.
+    /// Whether a browser only shows or saves it. The list names passive types, because browsers
+    /// gain new types that run and our list would miss them.
     pub fn is_passive(&self) -> bool {
         const PASSIVE: &[&str] = &[
             "application/json",
@@ -73,7 +93,9 @@ impl ContentType {
             "text/plain",
         ];
         let essence = essence(&self.0).to_ascii_lowercase();
-        PASSIVE.contains(&essence.as_str()) || essence.starts_with("audio/") || essence.starts_with("video/")
+        PASSIVE.contains(&essence.as_str())
+            || essence.starts_with("audio/")
+            || essence.starts_with("video/")
     }
 
     /// As given, parameters included.
@@ -88,7 +110,8 @@ impl ContentType {
 
     /// Events are text, and enter SSE and JSON unchanged; other events enter as base64.
     pub fn is_text(&self) -> bool {
-        self.is_json() || essence(&self.0).get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"))
+        self.is_json()
+            || essence(&self.0).get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"))
     }
 }
 
@@ -120,7 +143,13 @@ mod tests {
     fn reads_the_header_with_its_parameters() {
         let of = |value: &str| {
             let headers = |name: &str| (name == "content-type").then(|| value.to_owned());
-            let read = ContentType::of(&RequestHead { method: "PUT", url: "", path: "", query: "", headers: &headers });
+            let read = ContentType::of(&RequestHead {
+                method: "PUT",
+                url: "",
+                path: "",
+                query: "",
+                headers: &headers,
+            });
             read.map(|read| read.map(|read| read.0)).map_err(|error| error.kind())
         };
         for none in ["", " ", "\t"] {
@@ -137,9 +166,12 @@ mod tests {
         ] {
             assert_eq!(of(good), Ok(Some(good.into())), "{good}");
         }
-        for other in
-            ["text/plain; charset=iso-8859-1", "application/json;charset=\"utf-16\"", "text/csv;a=b;CHARSET=latin1", "text/plain;charset=utf-8;charset=x"]
-        {
+        for other in [
+            "text/plain; charset=iso-8859-1",
+            "application/json;charset=\"utf-16\"",
+            "text/csv;a=b;CHARSET=latin1",
+            "text/plain;charset=utf-8;charset=x",
+        ] {
             assert_eq!(of(other), Err(ErrorKind::ContentUnsupported), "{other}");
         }
         for bad in [

@@ -1,29 +1,38 @@
 //! The values of header fields, read as RFC 9110 and RFC 6265 say.
 //!
-//! A repeated field arrives joined with `, ` (RFC 9110, section 5.3), `Cookie` with `; ` (RFC 9113, section 8.2.3).
+//! A repeated field arrives joined with `, ` (RFC 9110, section 5.3), `Cookie` with `; ` (RFC 9113,
+//! section 8.2.3).
 
 /// Longest id in a header, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 255;
 
-/// Whether an id is 1 to 255 visible ASCII characters. Each platform reads all other bytes as one replacement character, and a repeated field
-/// has a space: two ids could become one.
+/// Whether an id is 1 to 255 visible ASCII characters. Each platform reads all other bytes as one
+/// replacement character, and a repeated field has a space: two ids could become one.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The elements of a list (RFC 9110, section 5.6.1), without the empty ones. A comma within a quoted string does not separate.
+/// The elements of a list (RFC 9110, section 5.6.1), without the empty ones. A comma within a
+/// quoted string does not separate.
 pub fn list(value: &str) -> impl Iterator<Item = &str> {
     value.split(unquoted(',', true)).map(trim).filter(|element| !element.is_empty())
 }
 
-/// The value before the parameters, and the parameters (section 5.6.6): `None` for a parameter that is not `name=value`. Names are in any case, values without their quotes.
+/// The value before the parameters, and the parameters (section 5.6.6): `None` for a parameter that
+/// is not `name=value`. Names are in any case, values without their quotes.
 pub(crate) fn parameters(value: &str) -> (&str, impl Iterator<Item = Option<(&str, String)>>) {
     let mut parts = value.split(unquoted(';', true)).map(trim);
     let first = parts.next().unwrap_or_default();
-    (first, parts.filter(|part| !part.is_empty()).map(|part| part.split_once('=').and_then(|(name, value)| Some((token(name)?, unquote(value)?)))))
+    (
+        first,
+        parts.filter(|part| !part.is_empty()).map(|part| {
+            part.split_once('=').and_then(|(name, value)| Some((token(name)?, unquote(value)?)))
+        }),
+    )
 }
 
-/// The tags of `If-Match` and `If-None-Match` (section 8.8.3): whether each is weak, and its text in its quotes. Malformed tags are skipped.
+/// The tags of `If-Match` and `If-None-Match` (section 8.8.3): whether each is weak, and its text
+/// in its quotes. Malformed tags are skipped.
 pub(crate) fn entity_tags(value: &str) -> impl Iterator<Item = (bool, &str)> {
     // A tag has no escapes: its backslash is an ordinary character.
     value.split(unquoted(',', false)).map(trim).filter_map(|element| {
@@ -38,30 +47,45 @@ pub(crate) fn is_any(value: &str) -> bool {
     trim(value) == "*"
 }
 
-/// The weight that `Accept` gives a media range by its exact name (sections 12.4.2 and 12.5.1); `None` if `Accept` does not name it. A malformed weight counts as 1.
+/// The weight that `Accept` gives a media range by its exact name (sections 12.4.2 and 12.5.1);
+/// `None` if `Accept` does not name it. A malformed weight counts as 1.
 pub(crate) fn named(accept: &str, range: &str) -> Option<f32> {
     let weight = |element| {
         let (kind, mut parameters) = parameters(element);
         if !kind.eq_ignore_ascii_case(range) {
             return None;
         }
-        let weight = parameters.find_map(|parameter| parameter.filter(|(name, _)| name.eq_ignore_ascii_case("q")));
-        Some(weight.and_then(|(_, value)| value.parse().ok()).filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(1.0))
+        let weight = parameters
+            .find_map(|parameter| parameter.filter(|(name, _)| name.eq_ignore_ascii_case("q")));
+        Some(
+            weight
+                .and_then(|(_, value)| value.parse().ok())
+                .filter(|weight| (0.0..=1.0).contains(weight))
+                .unwrap_or(1.0),
+        )
     };
     list(accept).filter_map(weight).reduce(f32::max)
 }
 
-/// The weight that `Accept` gives a media type, by the most specific matching range; 0 if none matches.
+/// The weight that `Accept` gives a media type, by the most specific matching range; 0 if none
+/// matches.
 pub(crate) fn weight(accept: &str, media: &str) -> f32 {
     let kind = media.split('/').next().unwrap_or_default();
-    [media, &format!("{kind}/*"), "*/*"].iter().find_map(|range| named(accept, range)).unwrap_or(0.0)
+    [media, &format!("{kind}/*"), "*/*"]
+        .iter()
+        .find_map(|range| named(accept, range))
+        .unwrap_or(0.0)
 }
 
-/// The pairs of `Cookie` (RFC 6265, section 4.2.1), values without their quotes. Only `;` separates them.
+/// The pairs of `Cookie` (RFC 6265, section 4.2.1), values without their quotes. Only `;` separates
+/// them.
 pub fn cookies(value: &str) -> impl Iterator<Item = (&str, &str)> {
     value.split(';').filter_map(|pair| pair.split_once('=')).map(|(name, value)| {
         let value = trim(value);
-        (trim(name), value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+        (
+            trim(name),
+            value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value),
+        )
     })
 }
 
@@ -73,7 +97,10 @@ pub(crate) fn digits(text: &str) -> Option<u64> {
 
 /// A token (section 5.6.2).
 pub(crate) fn token(text: &str) -> Option<&str> {
-    let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    let is_token = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
     is_token.then_some(text)
 }
 
@@ -144,11 +171,24 @@ mod tests {
     fn parameters_of_a_value() {
         let read = |value| {
             let (first, parameters) = parameters(value);
-            (first, parameters.map(|pair| pair.map_or_else(|| "?".into(), |(name, value)| format!("{name}:{value}"))).collect::<Vec<_>>())
+            (
+                first,
+                parameters
+                    .map(|pair| {
+                        pair.map_or_else(|| "?".into(), |(name, value)| format!("{name}:{value}"))
+                    })
+                    .collect::<Vec<_>>(),
+            )
         };
         assert_eq!(read("a/b"), ("a/b", vec![]));
-        assert_eq!(read(r#"a/b ; c=d;;E="f;\"g""#), ("a/b", vec!["c:d".to_owned(), "E:f;\"g".into()]));
-        assert_eq!(read(r#"a/b;c;d = e;f="g;h=ü;=i"#), ("a/b", vec!["?".to_owned(), "?".into(), "?".into()]));
+        assert_eq!(
+            read(r#"a/b ; c=d;;E="f;\"g""#),
+            ("a/b", vec!["c:d".to_owned(), "E:f;\"g".into()])
+        );
+        assert_eq!(
+            read(r#"a/b;c;d = e;f="g;h=ü;=i"#),
+            ("a/b", vec!["?".to_owned(), "?".into(), "?".into()])
+        );
     }
 
     #[test]
@@ -164,7 +204,13 @@ mod tests {
         ] {
             assert_eq!(entity_tags(value).collect::<Vec<_>>(), tags, "{value}");
         }
-        assert!(is_any("*") && is_any(" * ") && !is_any(r#""*""#) && !is_any(r#""a", *"#) && !is_any(""));
+        assert!(
+            is_any("*")
+                && is_any(" * ")
+                && !is_any(r#""*""#)
+                && !is_any(r#""a", *"#)
+                && !is_any("")
+        );
     }
 
     #[test]
@@ -180,9 +226,16 @@ mod tests {
             ("text/plain;q=2, application/json;q=NaN", 1.0, 1.0),
             ("text/plain;q=0.1, text/plain;q=0.7", 0.7, 0.0),
         ] {
-            assert_eq!((weight(accept, "text/plain"), weight(accept, "application/json")), (plain, json), "{accept}");
+            assert_eq!(
+                (weight(accept, "text/plain"), weight(accept, "application/json")),
+                (plain, json),
+                "{accept}"
+            );
         }
-        assert_eq!((named("text/*, */*", "text/plain"), named("text/plain;q=0", "text/plain")), (None, Some(0.0)));
+        assert_eq!(
+            (named("text/*, */*", "text/plain"), named("text/plain;q=0", "text/plain")),
+            (None, Some(0.0))
+        );
     }
 
     #[test]

@@ -18,23 +18,25 @@ pub(crate) const PRODUCER_EPOCH: HeaderName = HeaderName::from_static("producer-
 pub(crate) const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
 pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
 
-/// Request headers that a browser of another origin may send: ours, and those that tracing and older libraries add to every request of a page.
+/// Request headers that a browser of another origin may send: ours, and those that tracing and
+/// older libraries add to every request of a page.
 const ALLOWED_HEADERS: &str = "authorization, baggage, content-type, if-match, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, sentry-trace, stream-closed, stream-expires-at, stream-seq, stream-ttl, traceparent, tracestate, x-requested-with";
 /// Answer headers that a browser of another origin may read.
 const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
 
-/// The default for caches: keep the answer for its one reader, and revalidate each time. Caches in front of Workers identify an answer by its
-/// address, not by the client.
+/// The default for caches: keep the answer for its one reader, and revalidate each time. Caches in
+/// front of Workers identify an answer by its address, not by the client.
 pub(crate) const PRIVATE: &str = "private, no-cache, no-transform";
 
-/// For every answer that is not a page of ours: as a document it has no origin, runs nothing and loads nothing, no matter who stored it.
+/// For every answer that is not a page of ours: as a document it has no origin, runs nothing and
+/// loads nothing, no matter who stored it.
 const DATA_POLICY: &str = "sandbox; default-src 'none'";
 
 /// For pages and their files: scripts, styles and requests of their own origin.
-pub const PAGE_POLICY: &str =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
+pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
 
-/// An answer with the headers that every answer has: no sniffing, nothing that runs, no shared cache, no embedding surprises, CORS without credentials.
+/// An answer with the headers that every answer has: no sniffing, nothing that runs, no shared
+/// cache, no embedding surprises, CORS without credentials.
 pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
     let mut reply = Response::new(body.into());
     *reply.status_mut() = status;
@@ -62,7 +64,8 @@ pub(crate) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
     }
 }
 
-/// Sets the channel's content type. A browser saves types that could run as a document of our origin: the policy alone would not hold in older browsers.
+/// Sets the channel's content type. A browser saves types that could run as a document of our
+/// origin: the policy alone would not hold in older browsers.
 pub(crate) fn set_content_type(reply: &mut Reply, content_type: &ContentType) {
     set(reply, header::CONTENT_TYPE, content_type.as_str());
     if !content_type.is_passive() {
@@ -97,6 +100,8 @@ pub(crate) fn preflight(allow: &str) -> Reply {
 /// Status, headers and body, for adapters whose SDK has its own types.
 pub fn into_parts(reply: Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let (parts, body) = reply.into_parts();
-    let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers = parts.headers.iter().map(|(name, value)| {
+        (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
     (parts.status.as_u16(), headers.collect(), body)
 }

@@ -11,7 +11,8 @@ pub struct RequestHead<'a> {
     pub path: &'a str,
     /// Query without `?`; empty when there is none.
     pub query: &'a str,
-    /// Looks up a header by its lower-case name; see [`fields`](crate::fields) for repeated fields. A function, so that only the needed headers cross from the platform.
+    /// Looks up a header by its lower-case name; see [`fields`](crate::fields) for repeated fields.
+    /// A function, so that only the needed headers cross from the platform.
     pub headers: &'a dyn Fn(&str) -> Option<String>,
 }
 

@@ -10,8 +10,12 @@ pub(crate) fn split(body: &[u8], content_type: &ContentType) -> Result<Vec<Vec<u
     if !content_type.is_text() {
         return Ok(vec![body.to_vec()]);
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| Error::new(ErrorKind::BodyNotUtf8, format!("the body must be UTF-8, byte {} is not", error.valid_up_to())))?;
+    let text = std::str::from_utf8(body).map_err(|error| {
+        Error::new(
+            ErrorKind::BodyNotUtf8,
+            format!("the body must be UTF-8, byte {} is not", error.valid_up_to()),
+        )
+    })?;
     if !content_type.is_json() {
         return Ok(vec![text.into()]);
     }

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Refuses JSON that is nested deeper than `most`, before any recursive parser reads it: our readers' parsers may be recursive.
+/// Refuses JSON that is nested deeper than `most`, before any recursive parser reads it: our
+/// readers' parsers may be recursive.
 ///
 /// A scan, without recursion. The text must be JSON.
 ///
@@ -24,7 +25,10 @@ pub(crate) fn check(json: &[u8], most: u64) -> Result<()> {
             _ => {}
         }
         if depth > most {
-            return Err(Error::new(ErrorKind::JsonTooDeep, format!("JSON must be nested at most {most} levels deep")));
+            return Err(Error::new(
+                ErrorKind::JsonTooDeep,
+                format!("JSON must be nested at most {most} levels deep"),
+            ));
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Idempotent producers: a repeated publish is stored once.
 //!
-//! Durable Streams, section 5.2.1: a producer numbers its appends from 0 within an epoch; a new epoch fences off the user of the old one.
+//! Durable Streams, section 5.2.1: a producer numbers its appends from 0 within an epoch; a new
+//! epoch fences off the user of the old one.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::RequestHead;
 use crate::http::fields::{digits, is_id};
 
-/// A producer's position, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member `producer` of a frame.
+/// A producer's position, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member
+/// `producer` of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Producer {
     /// The producer's own name, 1 to 255 visible ASCII characters; unique within the channel.
@@ -26,7 +28,8 @@ pub struct ProducerState {
     pub epoch: u64,
     /// Its number.
     pub seq: u64,
-    /// Time until which its events keep the channel busy, in milliseconds since 1970; see [`Rate`](crate::Rate). Without a rate, when it published last.
+    /// Time until which its events keep the channel busy, in milliseconds since 1970; see
+    /// [`Rate`](crate::Rate). Without a rate, when it published last.
     pub busy_until_ms: u64,
 }
 
@@ -53,8 +56,11 @@ impl Producer {
         match ["producer-id", "producer-epoch", "producer-seq"].map(|name| head.header(name)) {
             [None, None, None] => Ok(None),
             [Some(id), Some(epoch), Some(seq)] => {
-                let epoch = number(&epoch).ok_or_else(|| invalid("Producer-Epoch must be an integer from 0 to 2^53 - 1"))?;
-                let seq = number(&seq).ok_or_else(|| invalid("Producer-Seq must be an integer from 0 to 2^53 - 1"))?;
+                let epoch = number(&epoch).ok_or_else(|| {
+                    invalid("Producer-Epoch must be an integer from 0 to 2^53 - 1")
+                })?;
+                let seq = number(&seq)
+                    .ok_or_else(|| invalid("Producer-Seq must be an integer from 0 to 2^53 - 1"))?;
                 Producer { id, epoch, seq }.validated().map(Some)
             }
             _ => Err(invalid("Producer-Id, Producer-Epoch and Producer-Seq must be sent together")),
@@ -67,7 +73,10 @@ impl Producer {
         if self.epoch.max(self.seq) <= MAX {
             return Ok(self);
         }
-        Err(Error::new(ErrorKind::HeaderInvalid, "epoch and seq of a producer must be integers from 0 to 2^53 - 1"))
+        Err(Error::new(
+            ErrorKind::HeaderInvalid,
+            "epoch and seq of a producer must be integers from 0 to 2^53 - 1",
+        ))
     }
 
     /// The channel's memory after it accepts this append.
@@ -79,19 +88,28 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ProducerFenced`], [`ErrorKind::ProducerGap`], and [`ErrorKind::HeaderInvalid`] for an epoch that does not start at 0.
+    /// [`ErrorKind::ProducerFenced`], [`ErrorKind::ProducerGap`], and [`ErrorKind::HeaderInvalid`]
+    /// for an epoch that does not start at 0.
     pub(crate) fn turn(&self, known: Option<ProducerState>, is_closed: bool) -> Result<Turn> {
         match known {
             Some(last) if self.epoch < last.epoch => Err(Error::new(
                 ErrorKind::ProducerFenced,
-                format!("epoch {} of producer {:?} is outdated: epoch {} has taken over", self.epoch, self.id, last.epoch),
+                format!(
+                    "epoch {} of producer {:?} is outdated: epoch {} has taken over",
+                    self.epoch, self.id, last.epoch
+                ),
             )
             .with_header("producer-epoch", last.epoch)),
-            Some(last) if self.epoch == last.epoch && self.seq <= last.seq => Ok(Turn::Duplicate(last)),
+            Some(last) if self.epoch == last.epoch && self.seq <= last.seq => {
+                Ok(Turn::Duplicate(last))
+            }
             // On a closed channel the caller reports `channel-closed`, not a gap.
             _ if is_closed => Ok(Turn::Next),
             Some(last) if self.epoch == last.epoch => self.expect(last.seq + 1),
-            Some(_) if self.seq != 0 => Err(Error::new(ErrorKind::HeaderInvalid, format!("a new epoch must begin with Producer-Seq 0, not {}", self.seq))),
+            Some(_) if self.seq != 0 => Err(Error::new(
+                ErrorKind::HeaderInvalid,
+                format!("a new epoch must begin with Producer-Seq 0, not {}", self.seq),
+            )),
             Some(_) => Ok(Turn::Next),
             None => self.expect(0),
         }
@@ -101,19 +119,30 @@ impl Producer {
         if self.seq == seq {
             return Ok(Turn::Next);
         }
-        Err(Error::new(ErrorKind::ProducerGap, format!("Producer-Seq must be {seq}, got {}", self.seq))
-            .with_header("producer-expected-seq", seq)
-            .with_header("producer-received-seq", self.seq))
+        Err(Error::new(
+            ErrorKind::ProducerGap,
+            format!("Producer-Seq must be {seq}, got {}", self.seq),
+        )
+        .with_header("producer-expected-seq", seq)
+        .with_header("producer-received-seq", self.seq))
     }
 }
 
-/// Checks the id of a producer. Ids with other characters are the channel's own; see [`Tally`](crate::Tally).
+/// Checks the id of a producer. Ids with other characters are the channel's own; see
+/// [`Tally`](crate::Tally).
 ///
 /// # Errors
 ///
 /// [`ErrorKind::HeaderInvalid`].
 pub(crate) fn check_id(id: &str) -> Result<()> {
-    if is_id(id) { Ok(()) } else { Err(Error::new(ErrorKind::HeaderInvalid, "the id of a producer must be 1 to 255 visible ASCII characters")) }
+    if is_id(id) {
+        Ok(())
+    } else {
+        Err(Error::new(
+            ErrorKind::HeaderInvalid,
+            "the id of a producer must be 1 to 255 visible ASCII characters",
+        ))
+    }
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -133,7 +162,10 @@ mod tests {
     fn takes_each_append_once_and_in_order() {
         assert_eq!(turn(0, 0, None), Ok(Turn::Next));
         assert_eq!(turn(0, 1, Some((0, 0))), Ok(Turn::Next));
-        assert_eq!(turn(0, 0, Some((0, 3))), Ok(Turn::Duplicate(ProducerState { epoch: 0, seq: 3, busy_until_ms: 0 })));
+        assert_eq!(
+            turn(0, 0, Some((0, 3))),
+            Ok(Turn::Duplicate(ProducerState { epoch: 0, seq: 3, busy_until_ms: 0 }))
+        );
         assert_eq!(turn(0, 5, Some((0, 3))), Err(ErrorKind::ProducerGap));
         assert_eq!(turn(0, 1, None), Err(ErrorKind::ProducerGap));
     }
@@ -147,7 +179,9 @@ mod tests {
 
     #[test]
     fn two_names_never_become_one() {
-        let of = |id: &str| Producer { id: id.into(), epoch: 0, seq: 0 }.validated().map_err(|error| error.kind());
+        let of = |id: &str| {
+            Producer { id: id.into(), epoch: 0, seq: 0 }.validated().map_err(|error| error.kind())
+        };
         assert!(of("p~1").is_ok());
         for bad in ["", "Zo\u{fffd}", "Zoë", "a, b", "a\0b", &"x".repeat(256)] {
             assert_eq!(of(bad).unwrap_err(), ErrorKind::HeaderInvalid, "{bad:?}");

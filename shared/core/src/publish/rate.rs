@@ -1,12 +1,13 @@
 //! How often a publisher may publish.
 //!
-//! The generic cell rate algorithm: the channel stores for a publisher only the time until which its events keep the channel busy, so a limit costs one number and no timer.
+//! The generic cell rate algorithm: the channel stores for a publisher only the time until which
+//! its events keep the channel busy, so a limit costs one number and no timer.
 
 use super::producer::ProducerState;
 use crate::error::{Error, ErrorKind, Result};
 
-/// At most this many events in a period, at once or spread over it. A publish above it is refused whole with [`ErrorKind::RateExceeded`], which says
-/// when to retry.
+/// At most this many events in a period, at once or spread over it. A publish above it is refused
+/// whole with [`ErrorKind::RateExceeded`], which says when to retry.
 ///
 /// Counted in whole milliseconds: a rate above one event a millisecond limits batches only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,22 +19,37 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The state to store for a publisher after it published `count` events now: the time until which it is busy, in milliseconds since 1970.
+    /// The state to store for a publisher after it published `count` events now: the time until
+    /// which it is busy, in milliseconds since 1970.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RateExceeded`]; [`ErrorKind::BatchTooLarge`] for more events than the rate ever allows at once.
-    pub(crate) fn check(self, who: &str, known: Option<ProducerState>, count: u64, now_ms: u64) -> Result<u64> {
+    /// [`ErrorKind::RateExceeded`]; [`ErrorKind::BatchTooLarge`] for more events than the rate ever
+    /// allows at once.
+    pub(crate) fn check(
+        self,
+        who: &str,
+        known: Option<ProducerState>,
+        count: u64,
+        now_ms: u64,
+    ) -> Result<u64> {
         if count > self.events {
-            let why = format!("one publish has {count} events; {who} may publish at most {} in {} ms", self.events, self.per_ms);
+            let why = format!(
+                "one publish has {count} events; {who} may publish at most {} in {} ms",
+                self.events, self.per_ms
+            );
             return Err(Error::new(ErrorKind::BatchTooLarge, why));
         }
         let limit_ms = now_ms + self.per_ms;
         // If the clock was set back, the wait is at most one full period.
-        let busy_until_ms = known.map_or(0, |known| known.busy_until_ms).clamp(now_ms, limit_ms) + count * self.per_ms / self.events.max(1);
+        let busy_until_ms = known.map_or(0, |known| known.busy_until_ms).clamp(now_ms, limit_ms)
+            + count * self.per_ms / self.events.max(1);
         match busy_until_ms.checked_sub(limit_ms) {
             Some(wait_ms) if wait_ms > 0 => {
-                let why = format!("{who} may publish at most {} events in {} ms: retry in {wait_ms} ms", self.events, self.per_ms);
+                let why = format!(
+                    "{who} may publish at most {} events in {} ms: retry in {wait_ms} ms",
+                    self.events, self.per_ms
+                );
                 Err(Error::later(ErrorKind::RateExceeded, why, wait_ms))
             }
             _ => Ok(busy_until_ms),
@@ -48,7 +64,12 @@ mod tests {
     const TEN_IN_TEN_SECONDS: Rate = Rate { events: 10, per_ms: 10_000 };
 
     fn check(busy_until_ms: u64, count: u64, now_ms: u64) -> Result<u64> {
-        TEN_IN_TEN_SECONDS.check("you", Some(ProducerState { epoch: 0, seq: 0, busy_until_ms }), count, now_ms)
+        TEN_IN_TEN_SECONDS.check(
+            "you",
+            Some(ProducerState { epoch: 0, seq: 0, busy_until_ms }),
+            count,
+            now_ms,
+        )
     }
 
     #[test]

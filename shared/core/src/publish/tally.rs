@@ -1,4 +1,5 @@
-//! The publishers that a channel must remember: producers by their last append, and every publisher with a rate by how busy it keeps the channel.
+//! The publishers that a channel must remember: producers by their last append, and every publisher
+//! with a rate by how busy it keeps the channel.
 
 use super::producer::{Producer, ProducerState};
 use super::rate::Rate;
@@ -16,7 +17,8 @@ pub struct Tally {
     rate: Option<(Rate, &'static str)>,
 }
 
-/// Prefixes of the ids of clients with a credential, before their subject or the id of their ticket.
+/// Prefixes of the ids of clients with a credential, before their subject or the id of their
+/// ticket.
 const SUBJECT: &str = "\u{1}s";
 const TICKET: &str = "\u{1}t";
 /// The id of all clients without a credential together.
@@ -25,9 +27,19 @@ const ANONYMOUS: &str = "\u{1}";
 const NAMELESS: &str = "";
 
 impl Tally {
-    /// The ids under which the channel remembers a publish: `rate` is each publisher's, `anonymous_rate` that of all clients without a credential.
-    pub(crate) fn of(grant: &Grant, producer: Option<&Producer>, rate: Option<Rate>, anonymous_rate: Option<Rate>) -> Vec<Tally> {
-        let keep = |id: String, rate: Option<Rate>, who| Tally { id, known: None, rate: rate.map(|rate| (rate, who)) };
+    /// The ids under which the channel remembers a publish: `rate` is each publisher's,
+    /// `anonymous_rate` that of all clients without a credential.
+    pub(crate) fn of(
+        grant: &Grant,
+        producer: Option<&Producer>,
+        rate: Option<Rate>,
+        anonymous_rate: Option<Rate>,
+    ) -> Vec<Tally> {
+        let keep = |id: String, rate: Option<Rate>, who| Tally {
+            id,
+            known: None,
+            rate: rate.map(|rate| (rate, who)),
+        };
         let identity = match (&grant.subject, &grant.ticket) {
             (Some(subject), _) => Some(format!("{SUBJECT}{subject}")),
             (None, Some(ticket)) => Some(format!("{TICKET}{ticket}")),
@@ -42,7 +54,9 @@ impl Tally {
         }
         let name = producer.or_else(|| rate.map(|_| NAMELESS.into()));
         tallies.extend(name.map(|id| keep(id, rate, "you")));
-        tallies.extend(anonymous_rate.map(|_| keep(ANONYMOUS.into(), anonymous_rate, "all clients without a credential together")));
+        tallies.extend(anonymous_rate.map(|_| {
+            keep(ANONYMOUS.into(), anonymous_rate, "all clients without a credential together")
+        }));
         tallies
     }
 
@@ -55,29 +69,41 @@ impl Tally {
     ///
     /// # Errors
     ///
-    /// [`RateExceeded`](crate::ErrorKind::RateExceeded) and [`BatchTooLarge`](crate::ErrorKind::BatchTooLarge) of any rate among them.
-    pub(crate) fn check_rate(tallies: &[Tally], producer: Option<&Producer>, events: u64, now_ms: u64) -> Result<Vec<(String, ProducerState)>> {
+    /// [`RateExceeded`](crate::ErrorKind::RateExceeded) and
+    /// [`BatchTooLarge`](crate::ErrorKind::BatchTooLarge) of any rate among them.
+    pub(crate) fn check_rate(
+        tallies: &[Tally],
+        producer: Option<&Producer>,
+        events: u64,
+        now_ms: u64,
+    ) -> Result<Vec<(String, ProducerState)>> {
         let check = |tally: &Tally| {
             let busy_until_ms = match tally.rate {
                 Some((rate, who)) => rate.check(who, tally.known, events, now_ms)?,
                 None => now_ms,
             };
             let own = producer.filter(|producer| producer.id == tally.id);
-            let state = own.map_or(ProducerState { busy_until_ms, ..ProducerState::default() }, |producer| producer.state(busy_until_ms));
+            let state = own
+                .map_or(ProducerState { busy_until_ms, ..ProducerState::default() }, |producer| {
+                    producer.state(busy_until_ms)
+                });
             Ok((tally.id.clone(), state))
         };
         tallies.iter().map(check).collect()
     }
 }
 
-/// Which tallies a channel forgets: each tab that ever published has one. A tally stays while its publisher may still retry.
+/// Which tallies a channel forgets: each tab that ever published has one. A tally stays while its
+/// publisher may still retry.
 ///
-/// Tallies whose [`busy_until_ms`](ProducerState::busy_until_ms) is 0 are older than this field, and stay.
+/// Tallies whose [`busy_until_ms`](ProducerState::busy_until_ms) is 0 are older than this field,
+/// and stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forgetting {
     /// Forget every tally whose last publish was before this time, in milliseconds since 1970.
     pub idle_before_ms: u64,
-    /// Of those whose last publish was before this time, forget the ones above [`Forgetting::most`], the longest idle first.
+    /// Of those whose last publish was before this time, forget the ones above
+    /// [`Forgetting::most`], the longest idle first.
     pub crowded_before_ms: u64,
     /// Most tallies of a channel, unless more of them published recently.
     pub most: u64,
@@ -91,7 +117,8 @@ pub(crate) const RETRYING_MS: u64 = 3_600_000;
 pub(crate) const MOST: u64 = 10_000;
 
 impl Forgetting {
-    /// The tallies to forget with an append of this many events, if the channel, as it is after them, is due for a search.
+    /// The tallies to forget with an append of this many events, if the channel, as it is after
+    /// them, is due for a search.
     pub(crate) fn due(channel: &Channel, events: u64, now_ms: u64) -> Option<Forgetting> {
         // The search reads them all.
         channel.is_due(events).then(|| Forgetting {
@@ -117,7 +144,12 @@ mod tests {
     }
 
     fn by(subject: Option<&str>, ticket: Option<&str>) -> Grant {
-        Grant { rights: Rights::ALL, subject: subject.map(Into::into), ticket: ticket.map(Into::into), ..Grant::default() }
+        Grant {
+            rights: Rights::ALL,
+            subject: subject.map(Into::into),
+            ticket: ticket.map(Into::into),
+            ..Grant::default()
+        }
     }
 
     /// How many of ten publishes at one moment pass, each by another producer.
@@ -147,7 +179,9 @@ mod tests {
 
     #[test]
     fn the_anonymous_have_a_rate_each_and_one_together() {
-        let ids = |grant: &Grant, producer: Option<&Producer>| tallies(grant, producer).into_iter().map(|tally| tally.id).collect::<Vec<_>>();
+        let ids = |grant: &Grant, producer: Option<&Producer>| {
+            tallies(grant, producer).into_iter().map(|tally| tally.id).collect::<Vec<_>>()
+        };
         let producer = Producer { id: "p".into(), epoch: 0, seq: 0 };
         assert_eq!(ids(&by(None, None), Some(&producer)), ["p", "\u{1}"]);
         assert_eq!(ids(&by(None, None), None), ["", "\u{1}"]);
@@ -157,7 +191,14 @@ mod tests {
 
     #[test]
     fn looks_whom_to_forget_now_and_then() {
-        let due = |tail, events| Forgetting::due(&Channel { tail, ..Channel::new(1, ContentType::json()) }, events, 10 * IDLE_MS).is_some();
+        let due = |tail, events| {
+            Forgetting::due(
+                &Channel { tail, ..Channel::new(1, ContentType::json()) },
+                events,
+                10 * IDLE_MS,
+            )
+            .is_some()
+        };
         assert!(due(64, 1) && due(70, 10) && due(128, 64));
         assert!(!due(63, 1) && !due(65, 1) && !due(70, 6));
     }

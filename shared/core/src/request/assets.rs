@@ -1,4 +1,5 @@
-//! The files that a function serves from memory, and the inspector and the client that every function has.
+//! The files that a function serves from memory, and the inspector and the client that every
+//! function has.
 
 use http::{StatusCode, header};
 
@@ -12,22 +13,41 @@ pub(crate) const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// A page of every function. It needs no credential and shows nothing without one.
 pub(crate) const INSPECTOR: &[Asset] = &[
-    Asset { path: "-/inspector", content_type: "text/html; charset=utf-8", body: include_str!("../../inspector/inspector.html") },
-    Asset { path: "-/inspector.css", content_type: "text/css; charset=utf-8", body: include_str!("../../inspector/inspector.css") },
-    Asset { path: "-/inspector.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../inspector/inspector.js") },
+    Asset {
+        path: "-/inspector",
+        content_type: "text/html; charset=utf-8",
+        body: include_str!("../../inspector/inspector.html"),
+    },
+    Asset {
+        path: "-/inspector.css",
+        content_type: "text/css; charset=utf-8",
+        body: include_str!("../../inspector/inspector.css"),
+    },
+    Asset {
+        path: "-/inspector.js",
+        content_type: "text/javascript; charset=utf-8",
+        body: include_str!("../../inspector/inspector.js"),
+    },
 ];
 
 /// The client for pages, which every function serves: `shared/client` in one file.
-pub const CLIENT: Asset = Asset { path: "-/client.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../client/client.js") };
+pub const CLIENT: Asset = Asset {
+    path: "-/client.js",
+    content_type: "text/javascript; charset=utf-8",
+    body: include_str!("../../client/client.js"),
+};
 
-/// A file of a function, or of the gallery: the page and its files; `path` is the part after the base path. `page_policy` is the content policy of pages,
-/// as [`Function::PAGE_POLICY`].
+/// A file of a function, or of the gallery: the page and its files; `path` is the part after the
+/// base path. `page_policy` is the content policy of pages, as [`Function::PAGE_POLICY`].
 ///
 /// # Errors
 ///
 /// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
 pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Result<Reply> {
-    let asset = assets.iter().find(|asset| asset.path == path).ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "there is no file at this address"))?;
+    let asset = assets
+        .iter()
+        .find(|asset| asset.path == path)
+        .ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "there is no file at this address"))?;
     if method == "OPTIONS" {
         return Ok(preflight(FILE_METHODS));
     }
@@ -37,18 +57,24 @@ pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Re
     let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
     set(&mut reply, header::CONTENT_TYPE, asset.content_type);
     set(&mut reply, header::CONTENT_SECURITY_POLICY, page_policy);
-    // The file belongs to the deployment and is the same for everyone: revalidate it each time, since it is small.
+    // The file belongs to the deployment and is the same for everyone: revalidate it each time,
+    // since it is small.
     set(&mut reply, header::CACHE_CONTROL, "public, no-cache");
     Ok(reply)
 }
 
 /// The transports that a server without WebSocket offers to its pages.
-const WITHOUT_WEBSOCKET: &[u8] = br#"<meta name="tidewire-transports" content="sse long-poll poll">"#;
+const WITHOUT_WEBSOCKET: &[u8] =
+    br#"<meta name="tidewire-transports" content="sse long-poll poll">"#;
 
-/// Marks a page of a server without WebSocket. A browser cannot distinguish such a server from a network that blocks WebSockets, and logs an error to the
-/// console for each attempt. Files that are not pages stay unchanged.
+/// Marks a page of a server without WebSocket. A browser cannot distinguish such a server from a
+/// network that blocks WebSockets, and logs an error to the console for each attempt. Files that
+/// are not pages stay unchanged.
 pub fn without_websocket(mut page: Reply) -> Reply {
-    let is_page = page.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let is_page = page
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     let head = page.body().windows(6).position(|part| part == b"<head>").filter(|_| is_page);
     if let Some(at) = head {
         page.body_mut().splice(at + 6..at + 6, WITHOUT_WEBSOCKET.iter().copied());

@@ -26,7 +26,8 @@ pub enum Change {
     Erase {
         /// The event's own offset.
         offset: Offset,
-        /// `Producer-Id` of the client: it must be the event's. `None` if the client manages the channel.
+        /// `Producer-Id` of the client: it must be the event's. `None` if the client manages the
+        /// channel.
         by: Option<String>,
         /// Conditions on the channel.
         #[serde(default)]
@@ -43,7 +44,8 @@ pub struct Create {
     pub closed: bool,
     /// When the channel must end by itself.
     pub expiry: Option<Expiry>,
-    /// Value of `Location` in the answer: the request's address without the query, which may hold a credential.
+    /// Value of `Location` in the answer: the request's address without the query, which may hold a
+    /// credential.
     pub location: String,
     /// Conditions on the channel.
     #[serde(default)]
@@ -55,7 +57,8 @@ pub struct Create {
 pub struct Append {
     /// `Content-Type`, if given.
     pub content_type: Option<ContentType>,
-    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must increase as text from append to append.
+    /// `Stream-Seq`, 1 to 255 visible ASCII characters: must increase as text from append to
+    /// append.
     pub stream_seq: Option<String>,
     /// `Stream-Closed: true`: finished after this append.
     pub closed: bool,
@@ -80,16 +83,19 @@ impl Change {
     /// The conditions on the channel under which it is carried out.
     pub(crate) fn only_if(&self) -> &Precondition {
         match self {
-            Change::Create(Create { only_if, .. }) | Change::Append(Append { only_if, .. }) | Change::Delete { only_if } | Change::Erase { only_if, .. } => {
-                only_if
-            }
+            Change::Create(Create { only_if, .. })
+            | Change::Append(Append { only_if, .. })
+            | Change::Delete { only_if }
+            | Change::Erase { only_if, .. } => only_if,
         }
     }
 
     /// The rights that it demands, all of them.
     pub(crate) fn rights(&self) -> &'static [Right] {
         match self {
-            Change::Create(_) | Change::Delete { .. } | Change::Erase { by: None, .. } => &[Right::Manage],
+            Change::Create(_) | Change::Delete { .. } | Change::Erase { by: None, .. } => {
+                &[Right::Manage]
+            }
             Change::Append(Append { closed: true, .. }) => &[Right::Publish, Right::Manage],
             Change::Append(_) | Change::Erase { .. } => &[Right::Publish],
         }

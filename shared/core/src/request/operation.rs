@@ -27,7 +27,8 @@ pub struct ChannelRequest {
 
 /// The operations of Durable Streams, and the transports as ways to read.
 ///
-/// Serializable: on Workers the edge parses a request once and passes the operation to the channel's object.
+/// Serializable: on Workers the edge parses a request once and passes the operation to the
+/// channel's object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Operation {
     /// `HEAD`.
@@ -69,7 +70,12 @@ pub struct Read {
 impl Operation {
     /// Whether it has a body.
     pub fn has_body(&self) -> bool {
-        matches!(self, Operation::Change(Change::Create(_) | Change::Append(_)) | Operation::Announce | Operation::Revoke)
+        matches!(
+            self,
+            Operation::Change(Change::Create(_) | Change::Append(_))
+                | Operation::Announce
+                | Operation::Revoke
+        )
     }
 
     /// Whether it extends the life of a channel with a sliding TTL. `HEAD` does not.
@@ -89,7 +95,9 @@ impl Operation {
     pub fn creates(&self, grant: &Grant) -> bool {
         match self {
             Operation::Change(change) => matches!(change, Change::Create(_) | Change::Append(_)),
-            Operation::Read(read) => read.transport == Transport::WebSocket && grant.rights.allow(Right::Publish),
+            Operation::Read(read) => {
+                read.transport == Transport::WebSocket && grant.rights.allow(Right::Publish)
+            }
             _ => false,
         }
     }
@@ -109,7 +117,8 @@ impl Operation {
 pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /// Headers of Durable Streams that this version refuses: ignoring them would break a promise.
-const NOT_SUPPORTED: &[&str] = &["stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
+const NOT_SUPPORTED: &[&str] =
+    &["stream-forked-from", "stream-fork-offset", "stream-fork-sub-offset"];
 
 impl Operation {
     /// Reads the operation from method, query and headers.
@@ -119,8 +128,11 @@ impl Operation {
             "HEAD" => Ok(Operation::Head),
             "DELETE" => {
                 let only_if = Precondition::parse(head)?;
-                // With `offset` a `DELETE` must never delete the channel: an offset that does not parse is an error.
-                let Some(offset) = Query::parse(head.query)?.offset else { return Ok(Operation::Change(Change::Delete { only_if })) };
+                // With `offset` a `DELETE` must never delete the channel: an offset that does not
+                // parse is an error.
+                let Some(offset) = Query::parse(head.query)?.offset else {
+                    return Ok(Operation::Change(Change::Delete { only_if }));
+                };
                 let by = head.header("producer-id");
                 by.as_deref().map_or(Ok(()), check_id)?;
                 Ok(Operation::Change(Change::Erase { offset: offset.parse()?, by, only_if }))
@@ -139,7 +151,10 @@ impl Operation {
                 refuse_unsupported(head)?;
                 let stream_seq = head.header("stream-seq");
                 if stream_seq.as_ref().is_some_and(|seq| !is_id(seq)) {
-                    return Err(Error::new(ErrorKind::HeaderInvalid, "Stream-Seq must be 1 to 255 visible ASCII characters"));
+                    return Err(Error::new(
+                        ErrorKind::HeaderInvalid,
+                        "Stream-Seq must be 1 to 255 visible ASCII characters",
+                    ));
                 }
                 Ok(Operation::Change(Change::Append(Append {
                     content_type: ContentType::of(head)?,
@@ -159,7 +174,10 @@ impl Operation {
     pub(crate) fn parse_stats(head: &RequestHead<'_>) -> Operation {
         let accept = head.header("accept").unwrap_or_default();
         let weight = |media| fields::weight(&accept, media);
-        Operation::Stats { is_text: weight("text/plain").max(weight("application/openmetrics-text")) > weight("application/json") }
+        Operation::Stats {
+            is_text: weight("text/plain").max(weight("application/openmetrics-text"))
+                > weight("application/json"),
+        }
     }
 }
 
@@ -167,7 +185,11 @@ impl Read {
     fn parse(head: &RequestHead<'_>) -> Result<Read> {
         let query = Query::parse(head.query)?;
         let upgrade = head.header("upgrade");
-        let transport = Transport::choose(upgrade.as_deref(), query.live.as_deref(), head.header("accept").as_deref())?;
+        let transport = Transport::choose(
+            upgrade.as_deref(),
+            query.live.as_deref(),
+            head.header("accept").as_deref(),
+        )?;
         let latest = match query.view.as_deref() {
             None => false,
             Some("latest") if transport == Transport::Poll => true,
@@ -178,13 +200,23 @@ impl Read {
         };
         let last_event_id = head.header("last-event-id");
         let in_query = query.polyfilled_id.filter(|id| !id.is_empty()).or(query.last_event_id);
-        let start = Start::choose(last_event_id.as_deref(), in_query.as_deref(), query.offset.as_deref())?;
+        let start =
+            Start::choose(last_event_id.as_deref(), in_query.as_deref(), query.offset.as_deref())?;
         if start.is_none() && transport.needs_start() {
-            return Err(Error::new(ErrorKind::OffsetMissing, "`offset` is missing: send -1, now, or an offset that this channel returned"));
+            return Err(Error::new(
+                ErrorKind::OffsetMissing,
+                "`offset` is missing: send -1, now, or an offset that this channel returned",
+            ));
         }
         // A cursor is only a cache key: a cursor that is not a number counts as absent.
         let cursor = query.cursor.and_then(|cursor| cursor.parse().ok());
-        Ok(Read { transport, start: start.unwrap_or(Start::Beginning), if_none_match: head.header("if-none-match"), cursor, latest })
+        Ok(Read {
+            transport,
+            start: start.unwrap_or(Start::Beginning),
+            if_none_match: head.header("if-none-match"),
+            cursor,
+            latest,
+        })
     }
 }
 
@@ -192,7 +224,8 @@ impl Read {
 struct Query {
     offset: Option<String>,
     last_event_id: Option<String>,
-    /// The parameter that polyfills of `EventSource` add by themselves, even to an address with `last_event_id`.
+    /// The parameter that polyfills of `EventSource` add by themselves, even to an address with
+    /// `last_event_id`.
     polyfilled_id: Option<String>,
     live: Option<String>,
     cursor: Option<String>,
@@ -214,7 +247,10 @@ impl Query {
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
-                return Err(Error::new(ErrorKind::ParameterRepeated, format!("the parameter `{name}` is repeated: send it once")));
+                return Err(Error::new(
+                    ErrorKind::ParameterRepeated,
+                    format!("the parameter `{name}` is repeated: send it once"),
+                ));
             }
         }
         Ok(query)
@@ -223,14 +259,19 @@ impl Query {
 
 fn refuse_unsupported(head: &RequestHead<'_>) -> Result<()> {
     match NOT_SUPPORTED.iter().find(|name| head.header(name).is_some()) {
-        Some(name) => Err(Error::new(ErrorKind::NotSupported, format!("the header {name} is not supported: send the request without it"))),
+        Some(name) => Err(Error::new(
+            ErrorKind::NotSupported,
+            format!("the header {name} is not supported: send the request without it"),
+        )),
         None => Ok(()),
     }
 }
 
 /// `Stream-Closed: true`; a repeated field counts if every value is `true`.
 fn closed(head: &RequestHead<'_>) -> bool {
-    head.header("stream-closed").is_some_and(|value| list(&value).any(|_| true) && list(&value).all(|value| value.eq_ignore_ascii_case("true")))
+    head.header("stream-closed").is_some_and(|value| {
+        list(&value).any(|_| true) && list(&value).all(|value| value.eq_ignore_ascii_case("true"))
+    })
 }
 
 #[cfg(test)]
@@ -239,8 +280,16 @@ mod tests {
     use crate::access::Rights;
 
     fn parsed(method: &str, query: &str, headers: &[(&str, &str)]) -> Result<Operation> {
-        let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        Operation::parse(&RequestHead { method, url: "http://a/b", path: "/b", query, headers: &headers })
+        let headers = |name: &str| {
+            headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string())
+        };
+        Operation::parse(&RequestHead {
+            method,
+            url: "http://a/b",
+            path: "/b",
+            query,
+            headers: &headers,
+        })
     }
 
     #[test]
@@ -253,9 +302,15 @@ mod tests {
             ("last-event-id", "now"),
             ("stream-ttl", "60"),
         ];
-        for (method, query) in
-            [("GET", "live=sse&cursor=9"), ("GET", "offset=-1"), ("HEAD", ""), ("PUT", ""), ("POST", ""), ("DELETE", ""), ("DELETE", "offset=-1")]
-        {
+        for (method, query) in [
+            ("GET", "live=sse&cursor=9"),
+            ("GET", "offset=-1"),
+            ("HEAD", ""),
+            ("PUT", ""),
+            ("POST", ""),
+            ("DELETE", ""),
+            ("DELETE", "offset=-1"),
+        ] {
             let operation = parsed(method, query, &whole).unwrap();
             let json = serde_json::to_string(&operation).unwrap();
             assert_eq!(serde_json::from_str::<Operation>(&json).unwrap(), operation, "{json}");
@@ -265,7 +320,11 @@ mod tests {
     #[test]
     fn a_worker_and_an_object_of_two_versions_understand_each_other() {
         let append = r#"{"Append":{"content_type":null,"stream_seq":null,"closed":true,"producer":null,"only_if":{"if_match":null,"if_none_match":null}}}"#;
-        assert_eq!(serde_json::to_string(&parsed("POST", "", &[("stream-closed", "true")]).unwrap()).unwrap(), append);
+        assert_eq!(
+            serde_json::to_string(&parsed("POST", "", &[("stream-closed", "true")]).unwrap())
+                .unwrap(),
+            append
+        );
         let delete: Operation = serde_json::from_str(r#"{"Delete":{}}"#).unwrap();
         assert_eq!(delete, Operation::Change(Change::Delete { only_if: Precondition::default() }));
         assert_eq!(serde_json::from_str::<Operation>("\"Head\"").unwrap(), Operation::Head);
@@ -274,16 +333,40 @@ mod tests {
     #[test]
     fn reads_all_that_a_read_may_carry() {
         let headers = [("accept", "text/event-stream"), ("if-none-match", "\"a\"")];
-        let Operation::Read(read) = parsed("GET", "cursor=12&last_event_id=now&offset=x&unknown=1&unknown=2", &headers).unwrap() else { panic!("no read") };
-        assert_eq!(read, Read { transport: Transport::EventSource, start: Start::Tail, if_none_match: Some("\"a\"".into()), cursor: Some(12), latest: false });
+        let Operation::Read(read) =
+            parsed("GET", "cursor=12&last_event_id=now&offset=x&unknown=1&unknown=2", &headers)
+                .unwrap()
+        else {
+            panic!("no read")
+        };
+        assert_eq!(
+            read,
+            Read {
+                transport: Transport::EventSource,
+                start: Start::Tail,
+                if_none_match: Some("\"a\"".into()),
+                cursor: Some(12),
+                latest: false
+            }
+        );
     }
 
     #[test]
     fn the_newest_of_each_key_is_asked_by_a_plain_get_alone() {
-        let Operation::Read(read) = parsed("GET", "view=latest", &[]).unwrap() else { panic!("no read") };
+        let Operation::Read(read) = parsed("GET", "view=latest", &[]).unwrap() else {
+            panic!("no read")
+        };
         assert!(read.latest);
-        for (query, headers) in [("view=latest&live=sse&offset=-1", &[][..]), ("view=latest", &[("upgrade", "websocket")][..]), ("view=", &[])] {
-            assert_eq!(parsed("GET", query, headers).unwrap_err().kind(), ErrorKind::NotSupported, "{query}");
+        for (query, headers) in [
+            ("view=latest&live=sse&offset=-1", &[][..]),
+            ("view=latest", &[("upgrade", "websocket")][..]),
+            ("view=", &[]),
+        ] {
+            assert_eq!(
+                parsed("GET", query, headers).unwrap_err().kind(),
+                ErrorKind::NotSupported,
+                "{query}"
+            );
         }
     }
 
@@ -298,7 +381,11 @@ mod tests {
     fn refuses_each_header_that_it_would_have_to_ignore() {
         for header in NOT_SUPPORTED {
             for method in ["PUT", "POST"] {
-                assert_eq!(parsed(method, "", &[(header, "1")]).unwrap_err().kind(), ErrorKind::NotSupported, "{header}");
+                assert_eq!(
+                    parsed(method, "", &[(header, "1")]).unwrap_err().kind(),
+                    ErrorKind::NotSupported,
+                    "{header}"
+                );
             }
             assert!(parsed("GET", "", &[(header, "1")]).is_ok());
         }
@@ -306,7 +393,8 @@ mod tests {
 
     #[test]
     fn takes_a_sequence_of_1_to_255_visible_characters() {
-        let with = |seq: &str| parsed("POST", "", &[("stream-seq", seq)]).map_err(|error| error.kind());
+        let with =
+            |seq: &str| parsed("POST", "", &[("stream-seq", seq)]).map_err(|error| error.kind());
         assert!(with(&"s".repeat(255)).is_ok());
         for bad in ["", &"s".repeat(256), "a b", "1, 2", "é", "\u{fffd}", "\t"] {
             assert_eq!(with(bad).unwrap_err(), ErrorKind::HeaderInvalid);
@@ -315,26 +403,57 @@ mod tests {
 
     #[test]
     fn says_what_closes_a_channel() {
-        for (value, expected) in [("true", true), ("True", true), ("true, true", true), ("false", false), ("true, false", false), ("", false), ("1", false)] {
-            let Ok(Operation::Change(Change::Append(append))) = parsed("POST", "", &[("stream-closed", value)]) else { panic!("no append") };
+        for (value, expected) in [
+            ("true", true),
+            ("True", true),
+            ("true, true", true),
+            ("false", false),
+            ("true, false", false),
+            ("", false),
+            ("1", false),
+        ] {
+            let Ok(Operation::Change(Change::Append(append))) =
+                parsed("POST", "", &[("stream-closed", value)])
+            else {
+                panic!("no append")
+            };
             assert_eq!(append.closed, expected, "{value:?}");
         }
     }
 
     #[test]
     fn a_channel_is_made_by_who_writes_or_may_write_over_the_connection() {
-        let creates = |method: &str, headers: &[(&str, &str)], rights| parsed(method, "", headers).unwrap().creates(&Grant { rights, ..Grant::default() });
+        let creates = |method: &str, headers: &[(&str, &str)], rights| {
+            parsed(method, "", headers).unwrap().creates(&Grant { rights, ..Grant::default() })
+        };
         let upgrade = [("upgrade", "websocket")];
-        assert!(creates("PUT", &[], Rights::NONE) && creates("POST", &[], Rights::NONE) && creates("GET", &upgrade, Rights::ALL));
-        assert!(!creates("GET", &[], Rights::ALL) && !creates("GET", &upgrade, Right::Read.into()) && !creates("DELETE", &[], Rights::ALL));
+        assert!(
+            creates("PUT", &[], Rights::NONE)
+                && creates("POST", &[], Rights::NONE)
+                && creates("GET", &upgrade, Rights::ALL)
+        );
+        assert!(
+            !creates("GET", &[], Rights::ALL)
+                && !creates("GET", &upgrade, Right::Read.into())
+                && !creates("DELETE", &[], Rights::ALL)
+        );
     }
 
     #[test]
     fn an_address_does_not_keep_its_query() {
         let headers = |_: &str| None;
-        let head =
-            RequestHead { method: "PUT", url: "https://a.example/v1/stream/x?ticket=T&b#c", path: "/v1/stream/x", query: "ticket=T&b", headers: &headers };
-        let Ok(Operation::Change(Change::Create(Create { location, .. }))) = Operation::parse(&head) else { panic!("not created") };
+        let head = RequestHead {
+            method: "PUT",
+            url: "https://a.example/v1/stream/x?ticket=T&b#c",
+            path: "/v1/stream/x",
+            query: "ticket=T&b",
+            headers: &headers,
+        };
+        let Ok(Operation::Change(Change::Create(Create { location, .. }))) =
+            Operation::parse(&head)
+        else {
+            panic!("not created")
+        };
         assert_eq!(location, "https://a.example/v1/stream/x");
     }
 
@@ -342,7 +461,11 @@ mod tests {
     fn resumes_an_event_source_that_is_not_the_browsers() {
         let token = "00000000000a_00000000000001";
         let start = |query: &str, header: Option<&str>| {
-            let headers: Vec<_> = header.map(|value| ("last-event-id", value)).into_iter().chain([("accept", "text/event-stream")]).collect();
+            let headers: Vec<_> = header
+                .map(|value| ("last-event-id", value))
+                .into_iter()
+                .chain([("accept", "text/event-stream")])
+                .collect();
             parsed("GET", query, &headers).map_err(|error| error.kind()).map(|read| match read {
                 Operation::Read(read) => read.start,
                 other => panic!("{other:?}"),
@@ -351,13 +474,23 @@ mod tests {
         let after = Ok(Start::After(token.parse().unwrap()));
         for name in ["last_event_id", "lastEventId", "lastEventID"] {
             assert_eq!(start(&format!("offset=-1&{name}={token}"), None), after, "{name}");
-            assert_eq!(start(&format!("offset={token}&{name}="), None), after, "an empty {name} is none");
+            assert_eq!(
+                start(&format!("offset={token}&{name}="), None),
+                after,
+                "an empty {name} is none"
+            );
         }
         assert_eq!(start(&format!("lastEventId={token}"), Some("")), after);
         assert_eq!(start("", Some("")), Ok(Start::Beginning));
         // A polyfill adds its own to whatever the page asked for.
-        assert_eq!(start(&format!("last_event_id=-1&lastEventId={token}"), None), start(&format!("lastEventId={token}"), None));
-        assert_eq!(start(&format!("last_event_id={token}&lastEventId="), None), start(&format!("last_event_id={token}"), None));
+        assert_eq!(
+            start(&format!("last_event_id=-1&lastEventId={token}"), None),
+            start(&format!("lastEventId={token}"), None)
+        );
+        assert_eq!(
+            start(&format!("last_event_id={token}&lastEventId="), None),
+            start(&format!("last_event_id={token}"), None)
+        );
         assert_eq!(start("lastEventId=-1&lastEventID=-1", None), Err(ErrorKind::ParameterRepeated));
         assert_eq!(start("offset=", None), Err(ErrorKind::OffsetMalformed));
     }
@@ -365,7 +498,11 @@ mod tests {
     #[test]
     fn takes_methods_in_upper_case_only() {
         for method in ["get", "PATCH", "", "TRACE"] {
-            assert_eq!(parsed(method, "", &[]).unwrap_err().kind(), ErrorKind::MethodNotAllowed, "{method:?}");
+            assert_eq!(
+                parsed(method, "", &[]).unwrap_err().kind(),
+                ErrorKind::MethodNotAllowed,
+                "{method:?}"
+            );
         }
     }
 }

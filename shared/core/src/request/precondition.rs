@@ -19,11 +19,15 @@ impl Precondition {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotSupported`] for `If-Unmodified-Since` without another guard: a channel does not store the time of its last change.
+    /// [`ErrorKind::NotSupported`] for `If-Unmodified-Since` without another guard: a channel does
+    /// not store the time of its last change.
     pub(crate) fn parse(head: &RequestHead<'_>) -> Result<Precondition> {
         let [if_match, if_none_match] = ["if-match", "if-none-match"].map(|name| head.header(name));
         if if_match.is_none() && head.header("if-unmodified-since").is_some() {
-            return Err(Error::new(ErrorKind::NotSupported, "If-Unmodified-Since is not supported: send the ETag of a page as If-Match"));
+            return Err(Error::new(
+                ErrorKind::NotSupported,
+                "If-Unmodified-Since is not supported: send the ETag of a page as If-Match",
+            ));
         }
         Ok(Precondition { if_match, if_none_match })
     }
@@ -34,15 +38,22 @@ impl Precondition {
     ///
     /// [`ErrorKind::NotSupported`].
     pub(crate) fn refuse(head: &RequestHead<'_>) -> Result<()> {
-        match ["if-match", "if-none-match", "if-unmodified-since"].iter().find(|name| head.header(name).is_some()) {
-            Some(name) => {
-                Err(Error::new(ErrorKind::NotSupported, format!("{name} is not supported at this address, which has no ETag: send the request without it")))
-            }
+        match ["if-match", "if-none-match", "if-unmodified-since"]
+            .iter()
+            .find(|name| head.header(name).is_some())
+        {
+            Some(name) => Err(Error::new(
+                ErrorKind::NotSupported,
+                format!(
+                    "{name} is not supported at this address, which has no ETag: send the request without it"
+                ),
+            )),
             None => Ok(()),
         }
     }
 
-    /// Checks the conditions; `None` stands for a channel that does not exist. `If-Match` compares strongly, `If-None-Match` weakly.
+    /// Checks the conditions; `None` stands for a channel that does not exist. `If-Match` compares
+    /// strongly, `If-None-Match` weakly.
     ///
     /// # Errors
     ///
@@ -51,7 +62,9 @@ impl Precondition {
         let is_current = |tag: &str| channel.is_some_and(|channel| etag::is_current(tag, channel));
         let matches = |value: &str, weakly: bool| match is_any(value) {
             true => channel.is_some(),
-            false => entity_tags(value).any(|(is_weak, tag)| (weakly || !is_weak) && is_current(tag)),
+            false => {
+                entity_tags(value).any(|(is_weak, tag)| (weakly || !is_weak) && is_current(tag))
+            }
         };
         if self.if_match.as_deref().is_some_and(|value| !matches(value, false)) {
             return Err(Error::new(
@@ -60,7 +73,10 @@ impl Precondition {
             ));
         }
         if self.if_none_match.as_deref().is_some_and(|value| matches(value, true)) {
-            return Err(Error::new(ErrorKind::PreconditionFailed, "the channel exists, and If-None-Match says that it must not; nothing was changed"));
+            return Err(Error::new(
+                ErrorKind::PreconditionFailed,
+                "the channel exists, and If-None-Match says that it must not; nothing was changed",
+            ));
         }
         Ok(())
     }
@@ -79,7 +95,8 @@ mod tests {
         let etag = |suffix: &str| format!("\"000000000046_00000000000004-{tail}{suffix}\"");
         let met = |name: &str, value: &str, channel: Option<&Channel>| {
             let headers = |asked: &str| (asked == name).then(|| value.to_owned());
-            let head = RequestHead { method: "DELETE", url: "", path: "", query: "", headers: &headers };
+            let head =
+                RequestHead { method: "DELETE", url: "", path: "", query: "", headers: &headers };
             match Precondition::parse(&head).and_then(|only_if| only_if.check(channel)) {
                 Ok(()) => true,
                 Err(error) => {
@@ -107,8 +124,16 @@ mod tests {
             assert!(!met("if-match", &value, None), "{value} without a channel");
             assert!(met("if-none-match", &value, None), "{value} without a channel");
         }
-        assert!(met("if-match", &etag("-closed-r2"), Some(&closed)) && !met("if-match", &etag("-closed"), Some(&closed)));
-        for (value, is_met) in [("*".to_owned(), false), (etag(""), false), (format!("W/{}", etag("")), false), ("\"a,*\"".into(), true)] {
+        assert!(
+            met("if-match", &etag("-closed-r2"), Some(&closed))
+                && !met("if-match", &etag("-closed"), Some(&closed))
+        );
+        for (value, is_met) in [
+            ("*".to_owned(), false),
+            (etag(""), false),
+            (format!("W/{}", etag("")), false),
+            ("\"a,*\"".into(), true),
+        ] {
             assert_eq!(met("if-none-match", &value, Some(&open)), is_met, "{value}");
         }
     }
@@ -116,8 +141,17 @@ mod tests {
     #[test]
     fn what_cannot_be_honoured_is_refused() {
         let since = |others: &'static [&str]| {
-            let headers = move |asked: &str| (asked == "if-unmodified-since" || others.contains(&asked)).then(|| "*".to_owned());
-            Precondition::parse(&RequestHead { method: "PUT", url: "", path: "", query: "", headers: &headers }).map_err(|error| error.kind())
+            let headers = move |asked: &str| {
+                (asked == "if-unmodified-since" || others.contains(&asked)).then(|| "*".to_owned())
+            };
+            Precondition::parse(&RequestHead {
+                method: "PUT",
+                url: "",
+                path: "",
+                query: "",
+                headers: &headers,
+            })
+            .map_err(|error| error.kind())
         };
         assert_eq!(since(&[]), Err(ErrorKind::NotSupported));
         // RFC 9110, section 13.1.4.

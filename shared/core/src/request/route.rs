@@ -53,8 +53,13 @@ impl Routed {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the rights that the route demands.
-    pub fn authorize<F: Function>(self, identity: &Identity, settings: &Settings) -> Result<Routed> {
+    /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the rights that the
+    /// route demands.
+    pub fn authorize<F: Function>(
+        self,
+        identity: &Identity,
+        settings: &Settings,
+    ) -> Result<Routed> {
         let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
         self.rights.iter().try_for_each(|right| grant.demand(*right))?;
         Ok(Routed { grant, ..self })
@@ -62,11 +67,14 @@ impl Routed {
 
     /// A query parameter, decoded; the first of several.
     pub fn parameter(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(given, _)| given == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.into_owned())
     }
 }
 
-/// A request for a channel from a client that is not yet identified: pages and preflights need no credential, so credentials are read only afterwards.
+/// A request for a channel from a client that is not yet identified: pages and preflights need no
+/// credential, so credentials are read only afterwards.
 #[derive(Debug)]
 pub struct UnauthorizedRequest {
     channel: ChannelName,
@@ -79,7 +87,11 @@ impl UnauthorizedRequest {
     /// # Errors
     ///
     /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
-    pub fn authorize<F: Function>(mut self, identity: &Identity, settings: &Settings) -> Result<ChannelRequest> {
+    pub fn authorize<F: Function>(
+        mut self,
+        identity: &Identity,
+        settings: &Settings,
+    ) -> Result<ChannelRequest> {
         let grant = Grant::new(identity, F::authorize(identity, &self.channel, settings));
         if let Operation::Change(Change::Erase { by, .. }) = &mut self.operation
             && grant.rights.allow(Right::Manage)
@@ -101,12 +113,16 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     let Some(rest) = head.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
             Some(bare) if bare == head.path => Ok(Target::Reply(redirect(bare, head.query))),
-            _ => Err(Error::new(ErrorKind::RouteNotFound, format!("the path must begin with {base}"))),
+            _ => Err(Error::new(
+                ErrorKind::RouteNotFound,
+                format!("the path must begin with {base}"),
+            )),
         };
     };
     let address = Address::below::<F>(rest, settings);
     let methods = address.methods();
-    // A preflight comes without a credential, and a browser hides the answer to the request itself if its preflight fails.
+    // A preflight comes without a credential, and a browser hides the answer to the request itself
+    // if its preflight fails.
     if head.method == "OPTIONS" {
         return Ok(Target::Reply(preflight(&methods)));
     }
@@ -117,7 +133,8 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
         return Err(Error::method_not_allowed(head.method, &methods));
     }
     let is_safe = matches!(head.method, "GET" | "HEAD");
-    // Only pages of a channel have an ETag. Ignoring a condition would lose the update that it guards.
+    // Only pages of a channel have an ETag. Ignoring a condition would lose the update that it
+    // guards.
     if !is_safe && !matches!(address, Address::Channel(_)) {
         Precondition::refuse(head)?;
     }
@@ -128,28 +145,57 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     let (channel, operation) = match address {
         Address::Route(route, channel) => {
             let length = head.header("content-length").and_then(|length| digits(&length));
-            let routed = Routed { route: route.name, channel: name(channel)?, grant: Grant::default(), length, rights: route.rights, query: head.query.into() };
+            let routed = Routed {
+                route: route.name,
+                channel: name(channel)?,
+                grant: Grant::default(),
+                length,
+                rights: route.rights,
+                query: head.query.into(),
+            };
             return Ok(Target::Route(routed));
         }
-        Address::Tenant(tenant) => return Tenant::parse(tenant, head.method).map(Target::EraseTenant),
-        Address::Presence(channel) => (channel, Ok(if is_safe { Operation::Members } else { Operation::Announce })),
+        Address::Tenant(tenant) => {
+            return Tenant::parse(tenant, head.method).map(Target::EraseTenant);
+        }
+        Address::Presence(channel) => {
+            (channel, Ok(if is_safe { Operation::Members } else { Operation::Announce }))
+        }
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
         Address::Channel(channel) => (channel, Operation::parse(head)),
-        Address::File(..) => return Err(Error::new(ErrorKind::RouteNotFound, "there is no file at this address")),
+        Address::File(..) => {
+            return Err(Error::new(ErrorKind::RouteNotFound, "there is no file at this address"));
+        }
     };
     let operation = operation?;
     if matches!(operation, Operation::Read(_)) && would_run(head) {
-        return Err(Error::new(ErrorKind::AccessDenied, "the contents of a channel must not be loaded as a script, a worker or a style: read them with fetch"));
+        return Err(Error::new(
+            ErrorKind::AccessDenied,
+            "the contents of a channel must not be loaded as a script, a worker or a style: read them with fetch",
+        ));
     }
     Ok(Target::Channel(UnauthorizedRequest { channel: name(channel)?, operation }))
 }
 
-/// Whether a browser would run the answer (Fetch Metadata; Service Workers, section 4.1): with the rights of our origin, although a stranger may
-/// have stored it. No content policy of an answer prevents a script from running.
+/// Whether a browser would run the answer (Fetch Metadata; Service Workers, section 4.1): with the
+/// rights of our origin, although a stranger may have stored it. No content policy of an answer
+/// prevents a script from running.
 fn would_run(head: &RequestHead<'_>) -> bool {
-    const RUNS: &[&str] = &["audioworklet", "embed", "object", "paintworklet", "script", "serviceworker", "sharedworker", "style", "worker", "xslt"];
-    head.header("sec-fetch-dest").is_some_and(|destination| RUNS.contains(&destination.as_str())) || head.header("service-worker").is_some()
+    const RUNS: &[&str] = &[
+        "audioworklet",
+        "embed",
+        "object",
+        "paintworklet",
+        "script",
+        "serviceworker",
+        "sharedworker",
+        "style",
+        "worker",
+        "xslt",
+    ];
+    head.header("sec-fetch-dest").is_some_and(|destination| RUNS.contains(&destination.as_str()))
+        || head.header("service-worker").is_some()
 }
 
 /// The target of an address below a function's base path.
@@ -168,7 +214,11 @@ enum Address<'a> {
 impl<'a> Address<'a> {
     fn below<F: Function>(rest: &'a str, settings: &Settings) -> Address<'a> {
         let Some(beside) = rest.strip_prefix("-/") else {
-            return if rest.is_empty() { Address::File(F::ASSETS, F::PAGE_POLICY) } else { Address::Channel(rest) };
+            return if rest.is_empty() {
+                Address::File(F::ASSETS, F::PAGE_POLICY)
+            } else {
+                Address::Channel(rest)
+            };
         };
         let (kind, name) = beside.split_once('/').unwrap_or_default();
         if let Some(route) = F::ROUTES.iter().find(|route| route.name == kind) {
@@ -205,7 +255,11 @@ fn refuse_encoded(head: &RequestHead<'_>) -> Result<()> {
     if list(&encoding).all(|coding| coding.eq_ignore_ascii_case("identity")) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::ContentUnsupported, "the body must not be encoded: send it without Content-Encoding").with_header("accept-encoding", "identity"))
+    Err(Error::new(
+        ErrorKind::ContentUnsupported,
+        "the body must not be encoded: send it without Content-Encoding",
+    )
+    .with_header("accept-encoding", "identity"))
 }
 
 /// Relative, so that it holds under any prefix that a proxy removes.
@@ -213,7 +267,11 @@ fn redirect(bare: &str, query: &str) -> Reply {
     let last = bare.rsplit('/').next().unwrap_or_default();
     let mut reply = reply(StatusCode::PERMANENT_REDIRECT, "");
     // Unchanged, except for characters that a header cannot hold.
-    let query = if query.is_empty() { String::new() } else { format!("?{}", utf8_percent_encode(query, CONTROLS)) };
+    let query = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", utf8_percent_encode(query, CONTROLS))
+    };
     set(&mut reply, header::LOCATION, &format!("{last}/{query}"));
     reply
 }
@@ -232,12 +290,18 @@ mod tests {
 
     impl Function for Notes {
         const NAME: &'static str = "notes";
-        const ASSETS: &'static [Asset] =
-            &[Asset { path: "", content_type: "text/html", body: "<p>" }, Asset { path: "-/notes.css", content_type: "text/css", body: "p{}" }];
-        const ROUTES: &'static [Route] = &[Route { name: "scan", method: "PUT", rights: &[Right::Publish] }];
+        const ASSETS: &'static [Asset] = &[
+            Asset { path: "", content_type: "text/html", body: "<p>" },
+            Asset { path: "-/notes.css", content_type: "text/css", body: "p{}" },
+        ];
+        const ROUTES: &'static [Route] =
+            &[Route { name: "scan", method: "PUT", rights: &[Right::Publish] }];
 
         fn policy(settings: &Settings) -> Policy {
-            Policy { presence: Some(Presence::from_settings(settings)), ..Policy::new(Creation::OnPut, settings) }
+            Policy {
+                presence: Some(Presence::from_settings(settings)),
+                ..Policy::new(Creation::OnPut, settings)
+            }
         }
 
         fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
@@ -250,8 +314,13 @@ mod tests {
     }
 
     fn at(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<Target> {
-        let headers = |name: &str| headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-        route::<Notes>(&RequestHead { method, url: "", path, query, headers: &headers }, &settings())
+        let headers = |name: &str| {
+            headers.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string())
+        };
+        route::<Notes>(
+            &RequestHead { method, url: "", path, query, headers: &headers },
+            &settings(),
+        )
     }
 
     fn replied(method: &str, path: &str) -> Reply {
@@ -262,7 +331,12 @@ mod tests {
     }
 
     /// The request of nobody in particular.
-    fn requested(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Result<ChannelRequest> {
+    fn requested(
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<ChannelRequest> {
         match at(method, path, query, headers)? {
             Target::Channel(asked) => asked.authorize::<Notes>(&Identity::Anonymous, &settings()),
             other => panic!("{other:?}"),
@@ -276,11 +350,18 @@ mod tests {
     #[test]
     fn serves_files_below_any_prefix() {
         assert_eq!(replied("GET", "/a/notes/").body(), b"<p>");
-        assert_eq!(replied("GET", "/a/notes/-/notes.css").headers()[header::CONTENT_TYPE], "text/css");
+        assert_eq!(
+            replied("GET", "/a/notes/-/notes.css").headers()[header::CONTENT_TYPE],
+            "text/css"
+        );
         assert!(replied("HEAD", "/a/notes/").body().is_empty());
         assert_eq!(refused("GET", "/a/notes/-/other.css", &[]), ErrorKind::RouteNotFound);
         assert_eq!(refused("POST", "/a/notes/", &[]), ErrorKind::MethodNotAllowed);
-        assert_eq!(assets::file(Notes::ASSETS, "", "OPTIONS", PAGE_POLICY).unwrap().headers()[header::ALLOW], assets::FILE_METHODS);
+        assert_eq!(
+            assets::file(Notes::ASSETS, "", "OPTIONS", PAGE_POLICY).unwrap().headers()
+                [header::ALLOW],
+            assets::FILE_METHODS
+        );
     }
 
     #[test]
@@ -291,18 +372,32 @@ mod tests {
             assert_eq!(headers[header::CACHE_CONTROL], "public, no-cache", "{path}");
         }
         let redirect = replied("GET", "/a/notes");
-        assert_eq!(redirect.headers()[header::CONTENT_SECURITY_POLICY], "sandbox; default-src 'none'");
+        assert_eq!(
+            redirect.headers()[header::CONTENT_SECURITY_POLICY],
+            "sandbox; default-src 'none'"
+        );
         assert_eq!(redirect.headers()[header::CACHE_CONTROL], "private, no-cache, no-transform");
     }
 
     #[test]
     fn what_a_channel_holds_is_never_run() {
-        for destination in ["script", "serviceworker", "worker", "sharedworker", "style", "object"] {
-            assert_eq!(refused("GET", "/a/notes/public", &[("sec-fetch-dest", destination)]), ErrorKind::AccessDenied, "{destination}");
+        for destination in ["script", "serviceworker", "worker", "sharedworker", "style", "object"]
+        {
+            assert_eq!(
+                refused("GET", "/a/notes/public", &[("sec-fetch-dest", destination)]),
+                ErrorKind::AccessDenied,
+                "{destination}"
+            );
         }
-        assert_eq!(refused("GET", "/a/notes/public", &[("service-worker", "script")]), ErrorKind::AccessDenied);
+        assert_eq!(
+            refused("GET", "/a/notes/public", &[("service-worker", "script")]),
+            ErrorKind::AccessDenied
+        );
         for destination in ["empty", "document", "iframe", "image", "video"] {
-            assert!(requested("GET", "/a/notes/public", "", &[("sec-fetch-dest", destination)]).is_ok(), "{destination}");
+            assert!(
+                requested("GET", "/a/notes/public", "", &[("sec-fetch-dest", destination)]).is_ok(),
+                "{destination}"
+            );
         }
         // The function's own files are what a page runs.
         assert!(at("GET", "/a/notes/-/notes.css", "", &[("sec-fetch-dest", "style")]).is_ok());
@@ -312,16 +407,28 @@ mod tests {
     fn tells_a_page_what_its_server_does_not_offer() {
         let told = |content_type: &'static str, body: &'static str, method: &str| {
             let assets = &[Asset { path: "", content_type, body }];
-            String::from_utf8(assets::without_websocket(assets::file(assets, "", method, PAGE_POLICY).unwrap()).into_body()).unwrap()
+            String::from_utf8(
+                assets::without_websocket(assets::file(assets, "", method, PAGE_POLICY).unwrap())
+                    .into_body(),
+            )
+            .unwrap()
         };
         let html = "text/html; charset=utf-8";
         let page = "<html><head><title>a<head></title></head>";
-        assert_eq!(told(html, page, "GET"), r#"<html><head><meta name="tidewire-transports" content="sse long-poll poll"><title>a<head></title></head>"#);
+        assert_eq!(
+            told(html, page, "GET"),
+            r#"<html><head><meta name="tidewire-transports" content="sse long-poll poll"><title>a<head></title></head>"#
+        );
         assert_eq!(told(html, page, "HEAD"), "");
-        for (content_type, body) in [(html, "<p>"), (html, ""), ("text/javascript", page), ("text/css", page)] {
+        for (content_type, body) in
+            [(html, "<p>"), (html, ""), ("text/javascript", page), ("text/css", page)]
+        {
             assert_eq!(told(content_type, body, "GET"), body);
         }
-        assert_eq!(assets::without_websocket(replied("GET", "/a/notes")).headers()[header::LOCATION], "notes/");
+        assert_eq!(
+            assets::without_websocket(replied("GET", "/a/notes")).headers()[header::LOCATION],
+            "notes/"
+        );
     }
 
     #[test]
@@ -334,21 +441,47 @@ mod tests {
 
     #[test]
     fn the_way_to_the_slash_keeps_the_query() {
-        for (query, location) in [("room=x&a=%20", "notes/?room=x&a=%20"), ("é\n", "notes/?%C3%A9%0A"), ("", "notes/")] {
-            let Ok(Target::Reply(reply)) = at("GET", "/a/notes", query, &[]) else { panic!("no reply") };
-            assert_eq!((reply.status(), reply.headers()[header::LOCATION].to_str().unwrap()), (StatusCode::PERMANENT_REDIRECT, location));
+        for (query, location) in
+            [("room=x&a=%20", "notes/?room=x&a=%20"), ("é\n", "notes/?%C3%A9%0A"), ("", "notes/")]
+        {
+            let Ok(Target::Reply(reply)) = at("GET", "/a/notes", query, &[]) else {
+                panic!("no reply")
+            };
+            assert_eq!(
+                (reply.status(), reply.headers()[header::LOCATION].to_str().unwrap()),
+                (StatusCode::PERMANENT_REDIRECT, location)
+            );
         }
     }
 
     #[test]
     fn each_address_lists_exactly_the_methods_that_it_takes() {
-        let every = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", ""];
-        for path in ["public", "-/presence/public", "-/revoke/public", "-/stats/public", "-/tenant/team", "-/scan/public", "", "-/notes.css", "-/inspector"] {
+        let every =
+            ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", ""];
+        for path in [
+            "public",
+            "-/presence/public",
+            "-/revoke/public",
+            "-/stats/public",
+            "-/tenant/team",
+            "-/scan/public",
+            "",
+            "-/notes.css",
+            "-/inspector",
+        ] {
             let path = format!("/a/notes/{path}");
-            let allow = replied("OPTIONS", &path).headers()[header::ALLOW].to_str().unwrap().to_owned();
-            assert_eq!(replied("OPTIONS", &path).headers()[header::ACCESS_CONTROL_ALLOW_METHODS], allow);
-            let taken: Vec<_> = every.into_iter().filter(|method| at(method, &path, "", &[]).is_ok()).collect();
-            let listed: Vec<_> = every.into_iter().filter(|method| list(&allow).any(|listed| listed == *method)).collect();
+            let allow =
+                replied("OPTIONS", &path).headers()[header::ALLOW].to_str().unwrap().to_owned();
+            assert_eq!(
+                replied("OPTIONS", &path).headers()[header::ACCESS_CONTROL_ALLOW_METHODS],
+                allow
+            );
+            let taken: Vec<_> =
+                every.into_iter().filter(|method| at(method, &path, "", &[]).is_ok()).collect();
+            let listed: Vec<_> = every
+                .into_iter()
+                .filter(|method| list(&allow).any(|listed| listed == *method))
+                .collect();
             assert_eq!(taken, listed, "{path}");
             for method in every.into_iter().filter(|method| !taken.contains(method)) {
                 let error = at(method, &path, "", &[]).unwrap_err();
@@ -372,7 +505,11 @@ mod tests {
     #[test]
     fn an_encoded_body_is_refused() {
         for path in ["public", "-/presence/public", "-/revoke/public"] {
-            let with = |encoding| at("POST", &format!("/a/notes/{path}"), "", &[("content-encoding", encoding)]).map(|_| ()).map_err(|error| error.kind());
+            let with = |encoding| {
+                at("POST", &format!("/a/notes/{path}"), "", &[("content-encoding", encoding)])
+                    .map(|_| ())
+                    .map_err(|error| error.kind())
+            };
             for good in ["", "identity", "Identity, identity"] {
                 assert_eq!(with(good), Ok(()), "{path} {good:?}");
             }
@@ -381,14 +518,25 @@ mod tests {
             }
         }
         assert!(at("GET", "/a/notes/public", "", &[("content-encoding", "gzip")]).is_ok());
-        assert_eq!(at("PUT", "/a/notes/-/scan/public", "", &[("content-encoding", "gzip")]).unwrap_err().kind(), ErrorKind::ContentUnsupported);
+        assert_eq!(
+            at("PUT", "/a/notes/-/scan/public", "", &[("content-encoding", "gzip")])
+                .unwrap_err()
+                .kind(),
+            ErrorKind::ContentUnsupported
+        );
     }
 
     #[test]
     fn a_precondition_beside_a_channel_is_refused() {
         for field in ["if-match", "if-none-match", "if-unmodified-since"] {
-            for (method, path) in [("POST", "-/presence/public"), ("POST", "-/revoke/public"), ("DELETE", "-/tenant/team"), ("PUT", "-/scan/public")] {
-                let refused = at(method, &format!("/a/notes/{path}"), "", &[(field, "\"x\"")]).unwrap_err();
+            for (method, path) in [
+                ("POST", "-/presence/public"),
+                ("POST", "-/revoke/public"),
+                ("DELETE", "-/tenant/team"),
+                ("PUT", "-/scan/public"),
+            ] {
+                let refused =
+                    at(method, &format!("/a/notes/{path}"), "", &[(field, "\"x\"")]).unwrap_err();
                 assert_eq!(refused.kind(), ErrorKind::NotSupported, "{field} {path}");
             }
             assert!(at("GET", "/a/notes/-/presence/public", "", &[(field, "\"x\"")]).is_ok());
@@ -397,18 +545,32 @@ mod tests {
 
     #[test]
     fn names_the_channel_below_its_base() {
-        assert_eq!(requested("GET", "/a/notes/pub%6Cic", "", &[]).unwrap().channel.as_str(), "public");
+        assert_eq!(
+            requested("GET", "/a/notes/pub%6Cic", "", &[]).unwrap().channel.as_str(),
+            "public"
+        );
     }
 
     #[test]
     fn demands_every_right_of_an_operation() {
         assert!(requested("POST", "/a/notes/public", "", &[]).is_ok());
-        assert_eq!(refused("POST", "/a/notes/public", &[("stream-closed", "true")]), ErrorKind::CredentialMissing);
+        assert_eq!(
+            refused("POST", "/a/notes/public", &[("stream-closed", "true")]),
+            ErrorKind::CredentialMissing
+        );
         for method in ["PUT", "DELETE"] {
-            assert_eq!(refused(method, "/a/notes/public", &[]), ErrorKind::CredentialMissing, "{method}");
+            assert_eq!(
+                refused(method, "/a/notes/public", &[]),
+                ErrorKind::CredentialMissing,
+                "{method}"
+            );
         }
         for method in ["GET", "HEAD", "POST"] {
-            assert_eq!(refused(method, "/a/notes/other", &[]), ErrorKind::CredentialMissing, "{method}");
+            assert_eq!(
+                refused(method, "/a/notes/other", &[]),
+                ErrorKind::CredentialMissing,
+                "{method}"
+            );
         }
     }
 
@@ -420,7 +582,11 @@ mod tests {
         };
         assert_eq!(
             at("offset=-1", Some("p")).unwrap().operation,
-            Operation::Change(Change::Erase { offset: Offset::BEGINNING, by: Some("p".into()), only_if: Precondition::default() })
+            Operation::Change(Change::Erase {
+                offset: Offset::BEGINNING,
+                by: Some("p".into()),
+                only_if: Precondition::default()
+            })
         );
         assert_eq!(at("offset=-1", None).unwrap_err(), ErrorKind::CredentialMissing);
         assert_eq!(at("offset=", Some("p")).unwrap_err(), ErrorKind::OffsetMalformed);
@@ -443,14 +609,22 @@ mod tests {
 
     #[test]
     fn a_route_of_the_function_takes_its_method_and_its_rights() {
-        let routed = |method, path, headers: &[_]| match at(method, path, "x=1&name=a%20b+c&name=d", headers)? {
+        let routed = |method, path, headers: &[_]| match at(
+            method,
+            path,
+            "x=1&name=a%20b+c&name=d",
+            headers,
+        )? {
             Target::Route(routed) => routed.authorize::<Notes>(&Identity::Anonymous, &settings()),
             other => panic!("{other:?}"),
         };
         let scan = routed("PUT", "/a/notes/-/scan/public", &[("content-length", "7")]).unwrap();
         assert_eq!((scan.route, scan.channel.as_str(), scan.length), ("scan", "public", Some(7)));
         assert!(scan.grant.rights.allow(Right::Publish));
-        assert_eq!((scan.parameter("name").as_deref(), scan.parameter("other")), (Some("a b c"), None));
+        assert_eq!(
+            (scan.parameter("name").as_deref(), scan.parameter("other")),
+            (Some("a b c"), None)
+        );
         let refused = |method, path| routed(method, path, &[]).unwrap_err().kind();
         assert_eq!(refused("POST", "/a/notes/-/scan/public"), ErrorKind::MethodNotAllowed);
         assert_eq!(refused("PUT", "/a/notes/-/scan/other"), ErrorKind::CredentialMissing);
@@ -460,7 +634,11 @@ mod tests {
 
     #[test]
     fn who_manages_a_channel_erases_any_event() {
-        let Ok(Target::Channel(asked)) = at("DELETE", "/a/notes/public", "offset=-1", &[("producer-id", "p")]) else { panic!("refused") };
+        let Ok(Target::Channel(asked)) =
+            at("DELETE", "/a/notes/public", "offset=-1", &[("producer-id", "p")])
+        else {
+            panic!("refused")
+        };
         struct Open;
         impl Function for Open {
             const NAME: &'static str = "open";
@@ -472,30 +650,61 @@ mod tests {
             }
         }
         let request = asked.authorize::<Open>(&Identity::Anonymous, &settings()).unwrap();
-        assert_eq!(request.operation, Operation::Change(Change::Erase { offset: Offset::BEGINNING, by: None, only_if: Precondition::default() }));
+        assert_eq!(
+            request.operation,
+            Operation::Change(Change::Erase {
+                offset: Offset::BEGINNING,
+                by: None,
+                only_if: Precondition::default()
+            })
+        );
     }
 
     #[test]
     fn every_function_has_the_inspector() {
-        for (path, kind) in [("", "text/html; charset=utf-8"), (".css", "text/css; charset=utf-8"), (".js", "text/javascript; charset=utf-8")] {
-            assert_eq!(replied("GET", &format!("/a/notes/-/inspector{path}")).headers()[header::CONTENT_TYPE], kind);
+        for (path, kind) in [
+            ("", "text/html; charset=utf-8"),
+            (".css", "text/css; charset=utf-8"),
+            (".js", "text/javascript; charset=utf-8"),
+        ] {
+            assert_eq!(
+                replied("GET", &format!("/a/notes/-/inspector{path}")).headers()
+                    [header::CONTENT_TYPE],
+                kind
+            );
         }
-        assert_eq!(at("GET", "/a/notes/-/inspector/room", "", &[]).unwrap_err().kind(), ErrorKind::RouteNotFound);
+        assert_eq!(
+            at("GET", "/a/notes/-/inspector/room", "", &[]).unwrap_err().kind(),
+            ErrorKind::RouteNotFound
+        );
     }
 
     #[test]
     fn every_function_has_the_client() {
         let reply = replied("GET", "/a/notes/-/client.js");
-        assert_eq!((reply.status(), reply.body().as_slice()), (StatusCode::OK, assets::CLIENT.body.as_bytes()));
-        assert_eq!(at("GET", "/a/notes/-/client.js/room", "", &[]).unwrap_err().kind(), ErrorKind::RouteNotFound);
+        assert_eq!(
+            (reply.status(), reply.body().as_slice()),
+            (StatusCode::OK, assets::CLIENT.body.as_bytes())
+        );
+        assert_eq!(
+            at("GET", "/a/notes/-/client.js/room", "", &[]).unwrap_err().kind(),
+            ErrorKind::RouteNotFound
+        );
     }
 
     #[test]
     fn stats_are_for_who_manages_the_channel() {
         assert_eq!(refused("GET", "/a/notes/-/stats/public", &[]), ErrorKind::CredentialMissing);
         assert_eq!(refused("POST", "/a/notes/-/stats/public", &[]), ErrorKind::MethodNotAllowed);
-        for (accept, is_text) in [("*/*", false), ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4", true)] {
-            let Ok(Target::Channel(asked)) = at("GET", "/a/notes/-/stats/public", "", &[("accept", accept)]) else { panic!("no channel is asked") };
+        for (accept, is_text) in [
+            ("*/*", false),
+            ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4", true),
+        ] {
+            let Ok(Target::Channel(asked)) =
+                at("GET", "/a/notes/-/stats/public", "", &[("accept", accept)])
+            else {
+                panic!("no channel is asked")
+            };
             assert_eq!(asked.operation, Operation::Stats { is_text });
         }
     }

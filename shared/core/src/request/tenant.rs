@@ -13,7 +13,8 @@ use crate::settings::Settings;
 /// A tenant, whose channels can be erased together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
-    /// The prefix of its channels' names, `:` included. No channel has this name: a ticket that manages this name manages them all.
+    /// The prefix of its channels' names, `:` included. No channel has this name: a ticket that
+    /// manages this name manages them all.
     beginning: ChannelName,
 }
 
@@ -22,25 +23,35 @@ impl Tenant {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ChannelNameInvalid`]; [`ErrorKind::MethodNotAllowed`] for every method except `DELETE`.
+    /// [`ErrorKind::ChannelNameInvalid`]; [`ErrorKind::MethodNotAllowed`] for every method except
+    /// `DELETE`.
     pub(crate) fn parse(path: &str, method: &str) -> Result<Tenant> {
         if method != "DELETE" {
             return Err(Error::method_not_allowed(method, "DELETE, OPTIONS"));
         }
         let name = ChannelName::from_path(path, NameShape::Segment)?;
-        let beginning = name
-            .beginning()
-            .ok_or_else(|| Error::new(ErrorKind::ChannelNameInvalid, "a tenant must be named by the part of a channel name before the first `:`"))?;
+        let beginning = name.beginning().ok_or_else(|| {
+            Error::new(
+                ErrorKind::ChannelNameInvalid,
+                "a tenant must be named by the part of a channel name before the first `:`",
+            )
+        })?;
         Ok(Tenant { beginning })
     }
 
-    /// Checks that the identity may manage all of the tenant's channels, for example by a ticket for `tenant:*`.
+    /// Checks that the identity may manage all of the tenant's channels, for example by a ticket
+    /// for `tenant:*`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::CredentialMissing`] or [`ErrorKind::AccessDenied`] without the right.
-    pub fn authorize<F: Function>(self, identity: &Identity, settings: &Settings) -> Result<Tenant> {
-        Grant::new(identity, F::authorize(identity, &self.beginning, settings)).demand(Right::Manage)?;
+    pub fn authorize<F: Function>(
+        self,
+        identity: &Identity,
+        settings: &Settings,
+    ) -> Result<Tenant> {
+        Grant::new(identity, F::authorize(identity, &self.beginning, settings))
+            .demand(Right::Manage)?;
         Ok(self)
     }
 
@@ -49,7 +60,8 @@ impl Tenant {
         self.beginning.as_str()
     }
 
-    /// The answer after channels were erased: 204, or 202 if more are left and the client must repeat the request.
+    /// The answer after channels were erased: 204, or 202 if more are left and the client must
+    /// repeat the request.
     pub fn erased(is_done: bool) -> Reply {
         if is_done {
             return reply(StatusCode::NO_CONTENT, "");
@@ -66,7 +78,9 @@ mod tests {
 
     #[test]
     fn is_what_stands_before_the_first_colon() {
-        let of = |name: &str| ChannelName::from_path(name, NameShape::Path).unwrap().tenant().map(str::to_owned);
+        let of = |name: &str| {
+            ChannelName::from_path(name, NameShape::Path).unwrap().tenant().map(str::to_owned)
+        };
         assert_eq!(of("team:a"), Some("team".into()));
         assert_eq!(of("team:a:b/c"), Some("team".into()));
         for without in ["team", ":a", "a/team:b"] {
@@ -77,9 +91,16 @@ mod tests {
     #[test]
     fn has_a_name_that_no_channel_has() {
         assert_eq!(Tenant::parse("team", "DELETE").unwrap().beginning(), "team:");
-        assert_eq!(ChannelName::from_path("team:", NameShape::Segment).unwrap_err().kind(), ErrorKind::ChannelNameInvalid);
+        assert_eq!(
+            ChannelName::from_path("team:", NameShape::Segment).unwrap_err().kind(),
+            ErrorKind::ChannelNameInvalid
+        );
         for bad in ["", "team:", "team:a", "a%2Fb", "a/b", "-a", &"x".repeat(255)] {
-            assert_eq!(Tenant::parse(bad, "DELETE").unwrap_err().kind(), ErrorKind::ChannelNameInvalid, "{bad:?}");
+            assert_eq!(
+                Tenant::parse(bad, "DELETE").unwrap_err().kind(),
+                ErrorKind::ChannelNameInvalid,
+                "{bad:?}"
+            );
         }
         assert_eq!(Tenant::parse("team", "GET").unwrap_err().kind(), ErrorKind::MethodNotAllowed);
     }

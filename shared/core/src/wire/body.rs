@@ -28,5 +28,9 @@ pub(crate) fn joined(events: &[Event], content_type: &ContentType) -> Vec<u8> {
 /// The same as text: bytes of channels that do not hold text become base64.
 pub(crate) fn joined_text(events: &[Event], content_type: &ContentType) -> String {
     let bytes = joined(events, content_type);
-    if content_type.is_text() { String::from_utf8_lossy(&bytes).into_owned() } else { BASE64_STANDARD.encode(bytes) }
+    if content_type.is_text() {
+        String::from_utf8_lossy(&bytes).into_owned()
+    } else {
+        BASE64_STANDARD.encode(bytes)
+    }
 }

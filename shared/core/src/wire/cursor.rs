@@ -1,6 +1,7 @@
 //! The cursor by which caches in front of a channel distinguish long polls.
 //!
-//! Durable Streams, section 10: the cursor is not a position, but the number of the present 20-second interval.
+//! Durable Streams, section 10: the cursor is not a position, but the number of the present
+//! 20-second interval.
 
 /// 2024-10-09T00:00:00Z, from which Durable Streams counts, in milliseconds.
 const EPOCH_MS: u64 = 1_728_432_000_000;

@@ -62,30 +62,43 @@ impl ClientFrame {
             offset: Option<String>,
         }
         let invalid = |why: String| Error::new(ErrorKind::FrameInvalid, why);
-        let wire: Wire = serde_json::from_str(text).map_err(|error| invalid(format!("not a frame of {SUBPROTOCOL}: {error}")))?;
+        let wire: Wire = serde_json::from_str(text)
+            .map_err(|error| invalid(format!("not a frame of {SUBPROTOCOL}: {error}")))?;
         if wire.r#type == "presence" {
-            let (id, state) = wire.id.zip(wire.state).ok_or_else(|| invalid("a presence frame must have an id and a state".into()))?;
+            let (id, state) = wire
+                .id
+                .zip(wire.state)
+                .ok_or_else(|| invalid("a presence frame must have an id and a state".into()))?;
             return Ok(ClientFrame::Presence { id, state });
         }
         if wire.r#type == "ack" {
             let offset = wire.offset.ok_or_else(|| invalid("an ack must have an offset".into()))?;
-            return Ok(ClientFrame::Ack { offset: offset.parse().map_err(|error: Error| invalid(error.detail().into()))? });
+            return Ok(ClientFrame::Ack {
+                offset: offset.parse().map_err(|error: Error| invalid(error.detail().into()))?,
+            });
         }
         if wire.r#type != "publish" {
             let shown: String = wire.r#type.chars().take(40).collect();
-            return Err(invalid(format!("frame type {shown:?} is unknown: send publish, presence or ack")));
+            return Err(invalid(format!(
+                "frame type {shown:?} is unknown: send publish, presence or ack"
+            )));
         }
-        let id = wire
-            .id
-            .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
-            .ok_or_else(|| invalid(format!("a publish must have an id of 1 to {MAX_ID_BYTES} bytes")))?;
+        let id = wire.id.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())).ok_or_else(|| {
+            invalid(format!("a publish must have an id of 1 to {MAX_ID_BYTES} bytes"))
+        })?;
         let data = wire.data.ok_or_else(|| invalid("a publish must have data".into()))?;
-        let producer = wire.producer.map(Producer::validated).transpose().map_err(|error| invalid(error.detail().into()))?;
+        let producer = wire
+            .producer
+            .map(Producer::validated)
+            .transpose()
+            .map_err(|error| invalid(error.detail().into()))?;
         Ok(ClientFrame::Publish { id, data, producer })
     }
 }
 
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Box<RawValue>>, D::Error> {
+fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -94,12 +107,18 @@ pub(crate) fn event_data(data: &RawValue, content_type: &ContentType) -> Result<
     if content_type.is_json() {
         return Ok(data.get().into());
     }
-    let text: String = serde_json::from_str(data.get())
-        .map_err(|_| Error::new(ErrorKind::FrameInvalid, format!("data must be a string in a channel of {}", content_type.as_str())))?;
+    let text: String = serde_json::from_str(data.get()).map_err(|_| {
+        Error::new(
+            ErrorKind::FrameInvalid,
+            format!("data must be a string in a channel of {}", content_type.as_str()),
+        )
+    })?;
     if content_type.is_text() {
         return Ok(text.into());
     }
-    BASE64_STANDARD.decode(text).map_err(|error| Error::new(ErrorKind::FrameInvalid, format!("data must be base64: {error}")))
+    BASE64_STANDARD.decode(text).map_err(|error| {
+        Error::new(ErrorKind::FrameInvalid, format!("data must be base64: {error}"))
+    })
 }
 
 /// `hello`; `ack_bytes` for a reader that must acknowledge.
@@ -164,7 +183,8 @@ pub(crate) fn closed(offset: Offset) -> String {
     format!(r#"{{"type":"closed","offset":"{offset}"}}"#)
 }
 
-/// `close`: announces the close code with which the connection ends, because a platform may take seconds to close it.
+/// `close`: announces the close code with which the connection ends, because a platform may take
+/// seconds to close it.
 pub(crate) fn close_frame(code: u16, reason: &'static str) -> String {
     #[derive(Serialize)]
     struct Close {
@@ -205,7 +225,9 @@ pub fn error_frame(id: Option<&str>, error: &Error) -> String {
         epoch: Option<u64>,
     }
     // The facts that HTTP returns in headers.
-    let number = |header| error.headers().find(|(name, _)| *name == header).and_then(|(_, value)| value.parse().ok());
+    let number = |header| {
+        error.headers().find(|(name, _)| *name == header).and_then(|(_, value)| value.parse().ok())
+    };
     encode(&Refusal {
         r#type: "error",
         id,
@@ -248,26 +270,41 @@ mod tests {
             r#"{"type":"ack"}"#,
             r#"{"type":"ack","offset":"now"}"#,
         ] {
-            assert_eq!(ClientFrame::parse(bad).unwrap_err().kind(), ErrorKind::FrameInvalid, "{bad}");
+            assert_eq!(
+                ClientFrame::parse(bad).unwrap_err().kind(),
+                ErrorKind::FrameInvalid,
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn ignores_members_it_does_not_know() {
         let publish = r#"{"type":"publish","ch":"x","id":"a","data":{"b": 1},"new":[]}"#;
-        let Ok(ClientFrame::Publish { id, data, producer: None }) = ClientFrame::parse(publish) else { panic!("refused") };
+        let Ok(ClientFrame::Publish { id, data, producer: None }) = ClientFrame::parse(publish)
+        else {
+            panic!("refused")
+        };
         assert_eq!((id.as_str(), data.get()), ("a", r#"{"b": 1}"#));
     }
 
     #[test]
     fn null_is_a_state_like_any_other() {
-        let Ok(ClientFrame::Presence { id, state }) = ClientFrame::parse(r#"{"type":"presence","id":"a","state":null}"#) else { panic!("refused") };
+        let Ok(ClientFrame::Presence { id, state }) =
+            ClientFrame::parse(r#"{"type":"presence","id":"a","state":null}"#)
+        else {
+            panic!("refused")
+        };
         assert_eq!((id.as_str(), state.get()), ("a", "null"));
     }
 
     #[test]
     fn takes_null_for_an_event() {
-        let Ok(ClientFrame::Publish { data, .. }) = ClientFrame::parse(r#"{"type":"publish","id":"a","data":null}"#) else { panic!("refused") };
+        let Ok(ClientFrame::Publish { data, .. }) =
+            ClientFrame::parse(r#"{"type":"publish","id":"a","data":null}"#)
+        else {
+            panic!("refused")
+        };
         assert_eq!(data.get(), "null");
     }
 }

@@ -16,7 +16,8 @@ use crate::http::{ContentType, Reply, headers};
 use crate::presence::{Member, members_json};
 use crate::request::Transport;
 
-/// Encoding of the frames for live readers. Readers of one framing get the same bytes, so each event is encoded once for all of them.
+/// Encoding of the frames for live readers. Readers of one framing get the same bytes, so each
+/// event is encoded once for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Framing {
     /// JSON frames over WebSocket.
@@ -42,7 +43,8 @@ pub struct End {
 
 impl Framing {
     /// Every framing.
-    pub const ALL: [Framing; 4] = [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
+    pub const ALL: [Framing; 4] =
+        [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
 
     /// The transport of the framing.
     pub fn transport(self) -> Transport {
@@ -54,17 +56,31 @@ impl Framing {
         }
     }
 
-    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half in either direction by `entropy`. It names the reader's position, so that a reader
-    /// disconnected before its first event resumes where it was. Before a [`gap`](Framing::gap) the frame for an `EventSource` has no position: a reader disconnected between the
-    /// two would never get the gap, whose own `id:` names the position.
-    /// `ack_bytes` tells a reader over WebSocket to acknowledge after about that many characters.
-    pub fn greeting(self, channel: &Channel, after: u64, gap: Option<Gap>, retry_ms: u64, entropy: u32, ack_bytes: Option<u64>) -> Option<String> {
+    /// First frame for a new reader: `hello`, or `retry:` with the time spread by half in either
+    /// direction by `entropy`. It names the reader's position, so that a reader disconnected before
+    /// its first event resumes where it was. Before a [`gap`](Framing::gap) the frame for an
+    /// `EventSource` has no position: a reader disconnected between the two would never get the
+    /// gap, whose own `id:` names the position. `ack_bytes` tells a reader over WebSocket to
+    /// acknowledge after about that many characters.
+    pub fn greeting(
+        self,
+        channel: &Channel,
+        after: u64,
+        gap: Option<Gap>,
+        retry_ms: u64,
+        entropy: u32,
+        ack_bytes: Option<u64>,
+    ) -> Option<String> {
         match self {
             Framing::TidewireV1 => Some(frame::hello(channel, after, ack_bytes)),
             Framing::EventSource => {
                 let mut out = String::new();
                 let position = gap.is_none().then(|| channel.offset(after).to_string());
-                sse::encode_retry(&mut out, retry_ms / 2 + u64::from(entropy) % retry_ms.max(1), position.as_deref());
+                sse::encode_retry(
+                    &mut out,
+                    retry_ms / 2 + u64::from(entropy) % retry_ms.max(1),
+                    position.as_deref(),
+                );
                 Some(out)
             }
             Framing::DurableSse | Framing::News => None,
@@ -77,8 +93,10 @@ impl Framing {
         match self {
             Framing::TidewireV1 => return Some(frame::gap(gap)),
             Framing::EventSource => {
-                let data = format!(r#"{{"requested":"{}","earliest":"{}"}}"#, gap.requested, gap.earliest);
-                // Without an id, an EventSource that gets no event after it would resume from the lost offset for ever.
+                let data =
+                    format!(r#"{{"requested":"{}","earliest":"{}"}}"#, gap.requested, gap.earliest);
+                // Without an id, an EventSource that gets no event after it would resume from the
+                // lost offset for ever.
                 sse::encode_event(&mut out, Some(&gap.earliest.to_string()), Some("gap"), &data);
             }
             Framing::DurableSse => control(&mut out, gap.earliest, cursor, &["streamGap"]),
@@ -87,7 +105,8 @@ impl Framing {
         Some(out)
     }
 
-    /// The members for a reader: all of them, or those that changed. `None` for a framing without presence.
+    /// The members for a reader: all of them, or those that changed. `None` for a framing without
+    /// presence.
     pub fn presence(self, members: &[Member], is_snapshot: bool) -> Option<String> {
         let snapshot = if is_snapshot { r#""snapshot":true,"# } else { "" };
         let members = members_json(members);
@@ -95,7 +114,12 @@ impl Framing {
             Framing::TidewireV1 => Some(format!(r#"{{"type":"presence",{snapshot}{members}}}"#)),
             Framing::EventSource => {
                 let mut out = String::new();
-                sse::encode_event(&mut out, None, Some("presence"), &format!("{{{snapshot}{members}}}"));
+                sse::encode_event(
+                    &mut out,
+                    None,
+                    Some("presence"),
+                    &format!("{{{snapshot}{members}}}"),
+                );
                 Some(out)
             }
             Framing::DurableSse | Framing::News => None,
@@ -107,20 +131,32 @@ impl Framing {
         matches!(self, Framing::TidewireV1 | Framing::EventSource)
     }
 
-    /// A batch of events, the last of which is the reader's new position; `after` is its position before. Empty if there is nothing to send.
+    /// A batch of events, the last of which is the reader's new position; `after` is its position
+    /// before. Empty if there is nothing to send.
     pub fn batch(self, channel: &Channel, after: u64, events: &[Event], cursor: u64) -> String {
         let end = events.last().map_or(after, |event| event.seq);
         let is_up_to_date = end >= channel.tail;
         match self {
             Framing::TidewireV1 => frame::events(channel, events, is_up_to_date),
             Framing::EventSource => {
-                let mut out = String::with_capacity(events.iter().map(|event| event.data.len() + 48).sum());
+                let mut out =
+                    String::with_capacity(events.iter().map(|event| event.data.len() + 48).sum());
                 for event in events {
                     let id = channel.offset(event.seq).to_string();
                     if channel.content_type.is_text() {
-                        sse::encode_event(&mut out, Some(&id), None, &String::from_utf8_lossy(&event.data));
+                        sse::encode_event(
+                            &mut out,
+                            Some(&id),
+                            None,
+                            &String::from_utf8_lossy(&event.data),
+                        );
                     } else {
-                        sse::encode_event(&mut out, Some(&id), None, &BASE64_STANDARD.encode(&event.data));
+                        sse::encode_event(
+                            &mut out,
+                            Some(&id),
+                            None,
+                            &BASE64_STANDARD.encode(&event.data),
+                        );
                     }
                 }
                 out
@@ -129,7 +165,12 @@ impl Framing {
                 let mut out = String::new();
                 let offset = channel.offset(end);
                 if !events.is_empty() {
-                    sse::encode_event(&mut out, Some(&offset.to_string()), Some("data"), &joined_text(events, &channel.content_type));
+                    sse::encode_event(
+                        &mut out,
+                        Some(&offset.to_string()),
+                        Some("data"),
+                        &joined_text(events, &channel.content_type),
+                    );
                 }
                 let flags: &[&str] = match (is_up_to_date, channel.closed) {
                     (true, true) => &["upToDate", "streamClosed"],
@@ -145,26 +186,42 @@ impl Framing {
 
     /// The end, sent after the batch that reached the tail of a closed channel.
     pub fn end(self, channel: &Channel) -> End {
-        let frame = if self == Framing::TidewireV1 { frame::closed(channel.tail_offset()) } else { String::new() };
+        let frame = if self == Framing::TidewireV1 {
+            frame::closed(channel.tail_offset())
+        } else {
+            String::new()
+        };
         End { frame, code: CloseCode::Finished, reason: "channel-closed" }
     }
 
-    /// Announces the close code with which the server ends the connection: before the close itself, which may take seconds, and for SSE, which has no close code. `None` for a framing
-    /// without such a frame; its client finds out by its next request.
+    /// Announces the close code with which the server ends the connection: before the close itself,
+    /// which may take seconds, and for SSE, which has no close code. `None` for a framing without
+    /// such a frame; its client finds out by its next request.
     pub fn close(self, code: CloseCode, reason: &'static str) -> Option<String> {
         match self {
             Framing::TidewireV1 => Some(frame::close_frame(code.number(), reason)),
             Framing::EventSource => {
                 let mut out = String::new();
-                sse::encode_event(&mut out, None, Some("close"), &format!(r#"{{"code":{},"reason":"{reason}"}}"#, code.number()));
+                sse::encode_event(
+                    &mut out,
+                    None,
+                    Some("close"),
+                    &format!(r#"{{"code":{},"reason":"{reason}"}}"#, code.number()),
+                );
                 Some(out)
             }
             Framing::DurableSse | Framing::News => None,
         }
     }
 
-    /// The last chunk of a stream that the server ends: why the client lost its access, else when to reconnect. `None` if the framing has no such frame.
-    pub fn last_chunk(self, grant: &Grant, revocations: &[Revocation], now_ms: u64) -> Option<String> {
+    /// The last chunk of a stream that the server ends: why the client lost its access, else when
+    /// to reconnect. `None` if the framing has no such frame.
+    pub fn last_chunk(
+        self,
+        grant: &Grant,
+        revocations: &[Revocation],
+        now_ms: u64,
+    ) -> Option<String> {
         match grant.check_access(revocations, now_ms) {
             Err(error) => self.close(error.close_code(), error.close_reason()),
             Ok(()) => {
@@ -188,7 +245,8 @@ pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply 
     reply
 }
 
-/// A flat object, as readers of Durable Streams expect, directly after its event line and without a space.
+/// A flat object, as readers of Durable Streams expect, directly after its event line and without a
+/// space.
 fn control(out: &mut String, offset: Offset, cursor: u64, flags: &[&str]) {
     let mut json = format!(r#"{{"streamNextOffset":"{offset}""#);
     // After the end there are no requests to collapse.
@@ -208,7 +266,9 @@ mod tests {
 
     #[test]
     fn the_head_of_a_stream_says_when_data_is_base64() {
-        let encoding = |framing, content_type: &ContentType| event_stream_head(framing, content_type).headers().get(headers::SSE_ENCODING).cloned();
+        let encoding = |framing, content_type: &ContentType| {
+            event_stream_head(framing, content_type).headers().get(headers::SSE_ENCODING).cloned()
+        };
         let bytes = ContentType::octet_stream();
         assert_eq!(encoding(Framing::DurableSse, &bytes).unwrap(), "base64");
         assert_eq!(encoding(Framing::DurableSse, &ContentType::json()), None);
@@ -225,12 +285,18 @@ mod tests {
 
     #[test]
     fn presence_reaches_those_who_can_read_it() {
-        let members = [Member { id: "a".into(), state: Some("{\n}".into()) }, Member { id: "b".into(), state: None }];
+        let members = [
+            Member { id: "a".into(), state: Some("{\n}".into()) },
+            Member { id: "b".into(), state: None },
+        ];
         assert_eq!(
             Framing::TidewireV1.presence(&members, false).unwrap(),
             "{\"type\":\"presence\",\"members\":[{\"id\":\"a\",\"state\":{\n}},{\"id\":\"b\",\"state\":null}]}"
         );
-        assert_eq!(Framing::EventSource.presence(&[], true).unwrap(), "event: presence\ndata:{\"snapshot\":true,\"members\":[]}\n\n");
+        assert_eq!(
+            Framing::EventSource.presence(&[], true).unwrap(),
+            "event: presence\ndata:{\"snapshot\":true,\"members\":[]}\n\n"
+        );
         for framing in Framing::ALL {
             assert_eq!(framing.presence(&members, true).is_some(), framing.carries_presence());
         }
@@ -238,9 +304,16 @@ mod tests {
 
     #[test]
     fn an_end_is_told_to_those_who_can_read_it() {
-        let told = Framing::ALL.map(|framing| framing.close(CloseCode::CredentialExpired, "credential-expired"));
-        assert_eq!(told[0].as_deref(), Some(r#"{"type":"close","code":3005,"reason":"credential-expired"}"#));
-        assert_eq!(told[1].as_deref(), Some("event: close\ndata:{\"code\":3005,\"reason\":\"credential-expired\"}\n\n"));
+        let told = Framing::ALL
+            .map(|framing| framing.close(CloseCode::CredentialExpired, "credential-expired"));
+        assert_eq!(
+            told[0].as_deref(),
+            Some(r#"{"type":"close","code":3005,"reason":"credential-expired"}"#)
+        );
+        assert_eq!(
+            told[1].as_deref(),
+            Some("event: close\ndata:{\"code\":3005,\"reason\":\"credential-expired\"}\n\n")
+        );
         assert_eq!(told[2..], [None, None]);
     }
 
@@ -248,7 +321,12 @@ mod tests {
     fn a_stream_that_is_ended_says_when_to_come_back_or_why_not() {
         let grant = Grant { until_ms: Some(10), ..Grant::default() };
         assert_eq!(Framing::EventSource.last_chunk(&grant, &[], 9).unwrap(), "retry:100\n\n");
-        assert!(Framing::EventSource.last_chunk(&grant, &[], 10).unwrap().contains("credential-expired"));
+        assert!(
+            Framing::EventSource
+                .last_chunk(&grant, &[], 10)
+                .unwrap()
+                .contains("credential-expired")
+        );
         assert_eq!(Framing::DurableSse.last_chunk(&grant, &[], 10), None);
     }
 
@@ -256,9 +334,13 @@ mod tests {
     fn spreads_reconnection_by_half_to_either_side() {
         let channel = Channel::new(1, ContentType::json());
         let retry = |entropy| {
-            let greeting = Framing::EventSource.greeting(&channel, 0, None, 2_000, entropy, None).unwrap();
+            let greeting =
+                Framing::EventSource.greeting(&channel, 0, None, 2_000, entropy, None).unwrap();
             greeting.split_once('\n').unwrap().0.to_owned()
         };
-        assert_eq!([retry(0), retry(1_999), retry(2_000)], ["retry:1000", "retry:2999", "retry:1000"]);
+        assert_eq!(
+            [retry(0), retry(1_999), retry(2_000)],
+            ["retry:1000", "retry:2999", "retry:1000"]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The answer to a long poll, encoded by the channel and sent to the place where the request waits.
 //!
-//! All waiting long polls are at the tail, so one encoding answers them all, and none has to read the store.
+//! All waiting long polls are at the tail, so one encoding answers them all, and none has to read
+//! the store.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -40,21 +41,39 @@ pub(crate) fn news(channel: &Channel, after: u64, events: &[Event]) -> String {
     serde_json::to_string(&news).unwrap_or_default()
 }
 
-/// The answer of a long poll that waited at the tail of a channel, from a batch in [`Framing::News`](crate::Framing::News).
+/// The answer of a long poll that waited at the tail of a channel, from a batch in
+/// [`Framing::News`](crate::Framing::News).
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Internal`] when `text` is not such a batch.
 pub fn news_reply(text: &str, content_type: &ContentType, cursor: u64) -> Result<Reply> {
-    let fault = || Error::new(ErrorKind::Internal, "an internal message between a channel and its readers does not parse");
-    let News { after, end, is_up_to_date, is_final, revision, body } = serde_json::from_str(text).map_err(|_| fault())?;
+    let fault = || {
+        Error::new(
+            ErrorKind::Internal,
+            "an internal message between a channel and its readers does not parse",
+        )
+    };
+    let News { after, end, is_up_to_date, is_final, revision, body } =
+        serde_json::from_str(text).map_err(|_| fault())?;
     let offset = |text: &str| text.parse::<Offset>().map_err(|_| fault());
-    let head = PageHead { content_type: content_type.clone(), after: offset(&after)?, end: offset(&end)?, is_up_to_date, is_final, revision };
+    let head = PageHead {
+        content_type: content_type.clone(),
+        after: offset(&after)?,
+        end: offset(&end)?,
+        is_up_to_date,
+        is_final,
+        revision,
+    };
     // The channel was finished without a further event.
     if after == end {
         return Ok(head.reply(StatusCode::NO_CONTENT, Some(cursor), Vec::new()));
     }
-    let body = if content_type.is_text() { body.into_bytes() } else { BASE64_STANDARD.decode(body).map_err(|_| fault())? };
+    let body = if content_type.is_text() {
+        body.into_bytes()
+    } else {
+        BASE64_STANDARD.decode(body).map_err(|_| fault())?
+    };
     Ok(head.reply(StatusCode::OK, Some(cursor), body))
 }
 
@@ -65,18 +84,25 @@ mod tests {
     fn waited(content_type: ContentType, data: &[&[u8]], closed: bool) -> Reply {
         let tail = 4 + data.len() as u64;
         let channel = Channel { tail, closed, ..Channel::new(9, content_type.clone()) };
-        let events: Vec<_> = data.iter().zip(5..).map(|(data, seq)| Event { seq, data: data.to_vec() }).collect();
+        let events: Vec<_> =
+            data.iter().zip(5..).map(|(data, seq)| Event { seq, data: data.to_vec() }).collect();
         news_reply(&news(&channel, 4, &events), &content_type, 7).unwrap()
     }
 
     #[test]
     fn answers_as_a_read_would() {
         let reply = waited(ContentType::json(), &[b"1", br#"{"a":"\u00e9"}"#], false);
-        assert_eq!((reply.status(), reply.body().as_slice()), (StatusCode::OK, &br#"[1,{"a":"\u00e9"}]"#[..]));
+        assert_eq!(
+            (reply.status(), reply.body().as_slice()),
+            (StatusCode::OK, &br#"[1,{"a":"\u00e9"}]"#[..])
+        );
         assert_eq!(reply.headers()["stream-next-offset"], "000000000009_00000000000006");
         assert_eq!(reply.headers()["stream-cursor"], "7");
         let reply = waited(ContentType::octet_stream(), &[&[0, 255], &[10]], true);
-        assert_eq!((reply.body().as_slice(), &reply.headers()["stream-closed"]), (&[0, 255, 10][..], &"true".parse::<http::HeaderValue>().unwrap()));
+        assert_eq!(
+            (reply.body().as_slice(), &reply.headers()["stream-closed"]),
+            (&[0, 255, 10][..], &"true".parse::<http::HeaderValue>().unwrap())
+        );
     }
 
     #[test]
@@ -88,6 +114,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_news() {
-        assert_eq!(news_reply("+", &ContentType::json(), 7).unwrap_err().kind(), ErrorKind::Internal);
+        assert_eq!(
+            news_reply("+", &ContentType::json(), 7).unwrap_err().kind(),
+            ErrorKind::Internal
+        );
     }
 }

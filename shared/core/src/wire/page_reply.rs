@@ -30,7 +30,15 @@ pub struct PagePlan {
 impl PagePlan {
     /// The answer to a long poll that waited at a position, once there is an event after it.
     pub fn after_wait(after: u64, cursor: u64) -> PagePlan {
-        PagePlan { after, is_at_tail: false, if_none_match: None, cursor: Some(cursor), is_cacheable: true, polling: None, latest: None }
+        PagePlan {
+            after,
+            is_at_tail: false,
+            if_none_match: None,
+            cursor: Some(cursor),
+            is_cacheable: true,
+            polling: None,
+            latest: None,
+        }
     }
 
     /// How much to read for it, where `page` is the size of a page.
@@ -126,8 +134,17 @@ mod tests {
 
     #[test]
     fn compares_etags_weakly() {
-        assert!(matches("\"a\"", "\"a\"") && matches("W/\"a\"", "\"a\"") && matches("\"b\" , \"a\"", "\"a\"") && matches("*", "\"a\""));
-        assert!(!matches("\"b,*,c\"", "\"a\"") && !matches("\"b\", *", "\"a\"") && matches("\"b,\", \"a\"", "\"a\""));
+        assert!(
+            matches("\"a\"", "\"a\"")
+                && matches("W/\"a\"", "\"a\"")
+                && matches("\"b\" , \"a\"", "\"a\"")
+                && matches("*", "\"a\"")
+        );
+        assert!(
+            !matches("\"b,*,c\"", "\"a\"")
+                && !matches("\"b\", *", "\"a\"")
+                && matches("\"b,\", \"a\"", "\"a\"")
+        );
         assert!(!matches("a", "\"a\"") && !matches("\"ab\"", "\"a\"") && !matches("", "\"a\""));
     }
 }

@@ -1,13 +1,17 @@
-//! Encoding of `text/event-stream` (WHATWG HTML, section 9.2). Bytes only; reconnection is the client's job.
+//! Encoding of `text/event-stream` (WHATWG HTML, section 9.2). Bytes only; reconnection is the
+//! client's job.
 
 /// A comment, which readers ignore: a heartbeat.
 pub const HEARTBEAT: &str = ":\n\n";
 
-/// Reconnection time sent before a stream ends because of its age, in milliseconds. The next stream restores the usual time.
+/// Reconnection time sent before a stream ends because of its age, in milliseconds. The next stream
+/// restores the usual time.
 pub const PLANNED_RETRY_MS: u64 = 100;
 
-/// Appends `retry:`, the browser's reconnection time in milliseconds, as a block without data: it dispatches no event. With `id` the block also sets the
-/// reader's last event id, which it sends when it reconnects (WHATWG HTML 9.2.6). It must be one block, because some parsers emit an empty event for each.
+/// Appends `retry:`, the browser's reconnection time in milliseconds, as a block without data: it
+/// dispatches no event. With `id` the block also sets the reader's last event id, which it sends
+/// when it reconnects (WHATWG HTML 9.2.6). It must be one block, because some parsers emit an empty
+/// event for each.
 pub fn encode_retry(out: &mut String, retry_ms: u64, id: Option<&str>) {
     out.push_str("retry:");
     out.push_str(&retry_ms.to_string());
@@ -18,11 +22,12 @@ pub fn encode_retry(out: &mut String, retry_ms: u64, id: Option<&str>) {
     out.push_str("\n\n");
 }
 
-/// Appends one event. `id` comes before `event`, because Durable Streams' readers expect nothing between `event` and `data`.
+/// Appends one event. `id` comes before `event`, because Durable Streams' readers expect nothing
+/// between `event` and `data`.
 ///
-/// CR, LF and CRLF in `data` each become a new `data:` line, so that no content can end the event or begin a field. A line that
-/// begins with a space gets one more, which the reader removes. `id` and `event` are ours and never from a publisher:
-/// an [`Offset`](crate::Offset), a constant.
+/// CR, LF and CRLF in `data` each become a new `data:` line, so that no content can end the event
+/// or begin a field. A line that begins with a space gets one more, which the reader removes. `id`
+/// and `event` are ours and never from a publisher: an [`Offset`](crate::Offset), a constant.
 pub fn encode_event(out: &mut String, id: Option<&str>, event: Option<&'static str>, data: &str) {
     if let Some(id) = id {
         out.push_str("id:");
@@ -72,7 +77,10 @@ mod tests {
 
     #[test]
     fn keeps_content_from_ending_the_event() {
-        assert_eq!(encoded(None, None, "a\r\n\r\nevent: x\rb\n"), "data:a\ndata:\ndata:event: x\ndata:b\ndata:\n\n");
+        assert_eq!(
+            encoded(None, None, "a\r\n\r\nevent: x\rb\n"),
+            "data:a\ndata:\ndata:event: x\ndata:b\ndata:\n\n"
+        );
     }
 
     #[test]

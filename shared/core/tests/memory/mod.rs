@@ -1,13 +1,17 @@
-//! The smallest adapter there is: channels in memory, and each decision carried out as a platform would.
+//! The smallest adapter there is: channels in memory, and each decision carried out as a platform
+//! would.
 
 use std::collections::HashMap;
 
 use tidewire_core::{
-    Activity, Authored, ChangeDecision, Channel, ChannelName, ChannelRequest, CloseCode, Commit, Connection, ContentType, Creation, Delivery, Error, ErrorKind,
-    Event, Framing, Function, Grant, Identity, Lease, Member, Moment, Operation, Page, PageLimit, Policy, Presence, ProducerState, Read, ReadDecision, Reply,
-    RequestHead, Rights, Row, RowSize, Scope, Settings, Subscribe, Tally, Target, Then, Transport, UnauthorizedRequest, Write, client_frame, decide_announce,
-    decide_change, decide_head, decide_read, decide_revoke, decide_stats, error_frame, event_stream_head, into_parts, members_at, next_cursor, opening,
-    presence_reply, problem, route, timed_out,
+    Activity, Authored, ChangeDecision, Channel, ChannelName, ChannelRequest, CloseCode, Commit,
+    Connection, ContentType, Creation, Delivery, Error, ErrorKind, Event, Framing, Function, Grant,
+    Identity, Lease, Member, Moment, Operation, Page, PageLimit, Policy, Presence, ProducerState,
+    Read, ReadDecision, Reply, RequestHead, Rights, Row, RowSize, Scope, Settings, Subscribe,
+    Tally, Target, Then, Transport, UnauthorizedRequest, Write, client_frame, decide_announce,
+    decide_change, decide_head, decide_read, decide_revoke, decide_stats, error_frame,
+    event_stream_head, into_parts, members_at, next_cursor, opening, presence_reply, problem,
+    route, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -17,7 +21,10 @@ impl Function for Feed {
     const NAME: &'static str = "feed";
 
     fn policy(settings: &Settings) -> Policy {
-        Policy { latest: Some(series), ..Policy::new(Creation::OnPublish(ContentType::json()), settings) }
+        Policy {
+            latest: Some(series),
+            ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
+        }
     }
 
     fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
@@ -87,24 +94,41 @@ impl Memory {
     pub(crate) fn fetch(&mut self, ask: &Ask) -> Answer {
         let url = format!("http://tidewire.test{}", ask.path);
         let headers = |name: &str| ask.headers.get(name).cloned();
-        let head = RequestHead { method: &ask.method, url: &url, path: &ask.path, query: &ask.query, headers: &headers };
+        let head = RequestHead {
+            method: &ask.method,
+            url: &url,
+            path: &ask.path,
+            query: &ask.query,
+            headers: &headers,
+        };
         let asked = match (self.enter)(&head, &self.settings) {
             Ok(Target::Reply(reply)) => return answer(reply),
             Ok(Target::Channel(asked)) => {
                 let request = (self.authorize)(asked, &Identity::Anonymous, &self.settings);
                 request.and_then(|request| self.carry_out(request, ask))
             }
-            Ok(Target::Route(routed)) => panic!("no function of these tests has routes of its own: {routed:?}"),
+            Ok(Target::Route(routed)) => {
+                panic!("no function of these tests has routes of its own: {routed:?}")
+            }
             Ok(Target::EraseTenant(tenant)) => panic!("memory has no tenants: {tenant:?}"),
             Err(error) => Err(error),
         };
         asked.unwrap_or_else(|error| match ask.headers.get("upgrade") {
-            Some(_) => Answer { status: 101, frames: vec![error_frame(None, &error)], close: Some(error.close_code().number()), ..Answer::default() },
+            Some(_) => Answer {
+                status: 101,
+                frames: vec![error_frame(None, &error)],
+                close: Some(error.close_code().number()),
+                ..Answer::default()
+            },
             None => answer(problem(&error)),
         })
     }
 
-    fn carry_out(&mut self, ChannelRequest { channel: name, operation, grant }: ChannelRequest, ask: &Ask) -> Result<Answer, Error> {
+    fn carry_out(
+        &mut self,
+        ChannelRequest { channel: name, operation, grant }: ChannelRequest,
+        ask: &Ask,
+    ) -> Result<Answer, Error> {
         if ask.body.len() as u64 > self.settings.max_body_bytes {
             return Err(Error::new(ErrorKind::BodyTooLarge, "more than a request may carry"));
         }
@@ -119,17 +143,27 @@ impl Memory {
         }
         let channel = log.channel.clone();
         let change = match &operation {
-            Operation::Read(read) => match decide_read(read, channel.as_ref(), policy, log.moment(now_ms))? {
-                ReadDecision::Reply(reply) => return Ok(answer(reply)),
-                ReadDecision::Page(plan) => {
-                    let channel = log.existing(policy)?;
-                    assert_eq!(plan.is_at_tail, plan.after == channel.tail);
-                    return Ok(answer(plan.reply(&channel, &log.page(plan.after, plan.limit(policy.page)))));
+            Operation::Read(read) => {
+                match decide_read(read, channel.as_ref(), policy, log.moment(now_ms))? {
+                    ReadDecision::Reply(reply) => return Ok(answer(reply)),
+                    ReadDecision::Page(plan) => {
+                        let channel = log.existing(policy)?;
+                        assert_eq!(plan.is_at_tail, plan.after == channel.tail);
+                        return Ok(answer(
+                            plan.reply(&channel, &log.page(plan.after, plan.limit(policy.page))),
+                        ));
+                    }
+                    ReadDecision::Subscribe(subscribe) => {
+                        return log.subscribe(
+                            subscribe,
+                            (read, &grant, self.settings.max_body_bytes),
+                            &ask.frames,
+                            policy,
+                            now_ms,
+                        );
+                    }
                 }
-                ReadDecision::Subscribe(subscribe) => {
-                    return log.subscribe(subscribe, (read, &grant, self.settings.max_body_bytes), &ask.frames, policy, now_ms);
-                }
-            },
+            }
             Operation::Change(change) => change,
             Operation::Head => return decide_head(channel.as_ref(), policy).map(answer),
             Operation::Members => {
@@ -141,18 +175,36 @@ impl Memory {
                 let (members, _) = log.announce(presence, member, now_ms)?;
                 return Ok(answer(presence_reply(&members)));
             }
-            Operation::Revoke => return decide_revoke(&ask.body, now_ms).map(|(_, reply)| answer(reply)),
+            Operation::Revoke => {
+                return decide_revoke(&ask.body, now_ms).map(|(_, reply)| answer(reply));
+            }
             Operation::Stats { is_text } => {
                 let stats = decide_stats(*is_text, channel.as_ref())?;
-                return Ok(answer(stats.reply("feed", name.as_str(), Scope::Channel, &Activity::default())));
+                return Ok(answer(stats.reply(
+                    "feed",
+                    name.as_str(),
+                    Scope::Channel,
+                    &Activity::default(),
+                )));
             }
         };
         let tallies = log.known(change.tallies(&grant, policy));
-        let write = match decide_change(change, &grant, &ask.body, channel.as_ref(), &tallies, policy, log.moment(now_ms))? {
+        let write = match decide_change(
+            change,
+            &grant,
+            &ask.body,
+            channel.as_ref(),
+            &tallies,
+            policy,
+            log.moment(now_ms),
+        )? {
             ChangeDecision::Write(write) => write,
             ChangeDecision::Erase(plan) => {
                 let row = log.rows.iter().find(|row| row.event.seq == plan.seq);
-                let event = row.map(|row| Authored { data: row.event.data.clone(), producer: log.authors.get(&plan.seq).cloned() });
+                let event = row.map(|row| Authored {
+                    data: row.event.data.clone(),
+                    producer: log.authors.get(&plan.seq).cloned(),
+                });
                 plan.decide(&log.existing(policy)?, event, log.moment(now_ms))?
             }
         };
@@ -181,7 +233,10 @@ impl Log {
     }
 
     fn delete(&mut self) {
-        *self = Log { last_epoch: self.channel.as_ref().map_or(0, |channel| channel.epoch), ..Log::default() };
+        *self = Log {
+            last_epoch: self.channel.as_ref().map_or(0, |channel| channel.epoch),
+            ..Log::default()
+        };
     }
 
     fn expire(&mut self, now_ms: u64) {
@@ -191,8 +246,16 @@ impl Log {
     }
 
     fn retain(&mut self, policy: &Policy, now_ms: u64) {
-        let Some(channel) = self.channel.as_mut().filter(|channel| policy.retention.is_exceeded(channel, now_ms)) else { return };
-        let sizes = self.rows.iter().map(|row| RowSize { seq: row.event.seq, at_ms: row.at_ms, total: row.total });
+        let Some(channel) =
+            self.channel.as_mut().filter(|channel| policy.retention.is_exceeded(channel, now_ms))
+        else {
+            return;
+        };
+        let sizes = self.rows.iter().map(|row| RowSize {
+            seq: row.event.seq,
+            at_ms: row.at_ms,
+            total: row.total,
+        });
         *channel = policy.retention.cut(channel, now_ms, sizes);
         self.rows.retain(|row| row.event.seq >= channel.first);
     }
@@ -203,7 +266,12 @@ impl Log {
     }
 
     /// Those present after a member has spoken, and whether that is news.
-    fn announce(&mut self, presence: Presence, said: Member, now_ms: u64) -> Result<(Vec<Member>, bool), Error> {
+    fn announce(
+        &mut self,
+        presence: Presence,
+        said: Member,
+        now_ms: u64,
+    ) -> Result<(Vec<Member>, bool), Error> {
         self.leases.retain(|lease| lease.until_ms > now_ms);
         let mut members = members_at(&self.leases, now_ms);
         let is_news = presence.update(&mut members, &said)?;
@@ -218,7 +286,8 @@ impl Log {
         self.producers.extend(commit.tallies);
         let Commit { channel, rows, producer, erased, .. } = commit;
         for row in &rows {
-            self.authors.extend(producer.as_ref().map(|producer| (row.event.seq, producer.id.clone())));
+            self.authors
+                .extend(producer.as_ref().map(|producer| (row.event.seq, producer.id.clone())));
         }
         for row in &mut self.rows {
             if let Some(erased) = erased.as_ref().filter(|erased| erased.seq == row.event.seq) {
@@ -227,7 +296,10 @@ impl Log {
         }
         self.channel = Some(channel);
         for row in &rows {
-            assert!(self.rows.last().is_none_or(|last| row.event.seq == last.event.seq + 1), "a position is taken or left out");
+            assert!(
+                self.rows.last().is_none_or(|last| row.event.seq == last.event.seq + 1),
+                "a position is taken or left out"
+            );
             self.rows.push(row.clone());
         }
         rows.into_iter().map(|row| row.event).collect()
@@ -277,7 +349,12 @@ impl Log {
             }
         }
         if read.transport == Transport::WebSocket {
-            return Ok(Answer { status: 101, frames, close: closing.map(CloseCode::number), ..Answer::default() });
+            return Ok(Answer {
+                status: 101,
+                frames,
+                close: closing.map(CloseCode::number),
+                ..Answer::default()
+            });
         }
         let mut answer = answer(event_stream_head(framing, &channel.content_type));
         answer.body = frames.concat().into();
@@ -313,7 +390,16 @@ impl Connection for Client<'_> {
         let channel = commit.channel.clone();
         let events = self.log.commit(commit);
         let page = Page { after: channel.tail - events.len() as u64, events };
-        self.frames.extend(Delivery::new(Framing::TidewireV1, &channel, None, &page, next_cursor(self.now_ms, None, 0)).frames());
+        self.frames.extend(
+            Delivery::new(
+                Framing::TidewireV1,
+                &channel,
+                None,
+                &page,
+                next_cursor(self.now_ms, None, 0),
+            )
+            .frames(),
+        );
         Ok(())
     }
 

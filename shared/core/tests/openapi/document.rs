@@ -1,6 +1,7 @@
 //! The document: the operations written down here, the errors taken from the core's table.
 //!
-//! A new operation is an entry of [`document`]'s paths and its name in [`operations_of`]; a new header is a line of [`HEADERS`] or [`parameters`].
+//! A new operation is an entry of [`document`]'s paths and its name in [`operations_of`]; a new
+//! header is a line of [`HEADERS`] or [`parameters`].
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,11 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("Stream-Closed", "string", "`true` at the end of a finished channel."),
     ("Stream-Cursor", "string", "Cache key to send back as `cursor` with the next long poll."),
     ("Stream-Expires-At", "string", "When the channel ends (RFC 3339)."),
-    ("Stream-Next-Offset", "string", "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order."),
+    (
+        "Stream-Next-Offset",
+        "string",
+        "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order.",
+    ),
     ("Stream-SSE-Data-Encoding", "string", "`base64` when the channel holds bytes."),
     ("Stream-TTL", "integer", "Seconds after the last read or append at which the channel ends."),
     ("WWW-Authenticate", "string", "`Bearer`, where a credential is needed."),
@@ -49,7 +54,11 @@ fn parameters() -> Value {
             offset(),
             "Where to read on: after this offset; `-1` is the beginning, `now` the tail. Needed with `live`, unless `Last-Event-ID` or `last_event_id` says it.",
         ),
-        query("last_event_id", offset(), "As `offset`, and beats it. `lastEventId` is the same, as polyfills of `EventSource` send it; empty is none."),
+        query(
+            "last_event_id",
+            offset(),
+            "As `offset`, and beats it. `lastEventId` is the same, as polyfills of `EventSource` send it; empty is none.",
+        ),
         query(
             "live",
             json!({"type": "string", "enum": ["sse", "long-poll"]}),
@@ -71,22 +80,51 @@ fn parameters() -> Value {
             text(),
             "Of a read: the `ETag` of an earlier answer. Of a change: what the channel must not be any more, `*` for one that must not exist; 412 otherwise.",
         ),
-        header("Last-Event-ID", offset(), "As `offset`, and beats it and `last_event_id`: what an `EventSource` sends when it comes back. Empty is none."),
+        header(
+            "Last-Event-ID",
+            offset(),
+            "As `offset`, and beats it and `last_event_id`: what an `EventSource` sends when it comes back. Empty is none.",
+        ),
         header(
             "Producer-Epoch",
             number(),
             "Epoch of the idempotent producer; a later one fences off the earlier. The three `Producer-` headers come together.",
         ),
         header("Producer-Id", id(), "Name of the idempotent producer, unique within the channel."),
-        header("Producer-Seq", number(), "Number of the append, from 0 within an epoch: what was stored before is acknowledged again and not stored again."),
+        header(
+            "Producer-Seq",
+            number(),
+            "Number of the append, from 0 within an epoch: what was stored before is acknowledged again and not stored again.",
+        ),
         header("Sec-WebSocket-Protocol", text(), &format!("`{SUBPROTOCOL}` to have it echoed.")),
-        header("Stream-Closed", text(), "`true` finishes the channel: nothing can be appended afterwards. Any other value is as none."),
-        header("Stream-Expires-At", json!({"type": "string", "format": "date-time"}), "When the channel ends. Not together with `Stream-TTL`."),
-        header("Stream-TTL", number(), "Seconds after the last read or append at which the channel ends."),
+        header(
+            "Stream-Closed",
+            text(),
+            "`true` finishes the channel: nothing can be appended afterwards. Any other value is as none.",
+        ),
+        header(
+            "Stream-Expires-At",
+            json!({"type": "string", "format": "date-time"}),
+            "When the channel ends. Not together with `Stream-TTL`.",
+        ),
+        header(
+            "Stream-TTL",
+            number(),
+            "Seconds after the last read or append at which the channel ends.",
+        ),
         header("Stream-Seq", id(), "Must rise as text from append to append."),
-        header("Upgrade", text(), &format!("`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`. Any other value is as none.")),
+        header(
+            "Upgrade",
+            text(),
+            &format!(
+                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`. Any other value is as none."
+            ),
+        ),
     ];
-    all.into_iter().map(|parameter| (parameter["name"].as_str().unwrap().to_owned(), parameter)).collect::<Map<_, _>>().into()
+    all.into_iter()
+        .map(|parameter| (parameter["name"].as_str().unwrap().to_owned(), parameter))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 const PUT: &str = "createChannel";
@@ -101,7 +139,20 @@ const ANNOUNCE: &str = "announcePresence";
 const REVOKE: &str = "revokeAccess";
 const STATS: &str = "stats";
 const STATS_HEAD: &str = "statsHead";
-const EVERY: &[&str] = &[PUT, POST, GET, HEAD, DELETE, OPTIONS, PRESENT, PRESENT_HEAD, ANNOUNCE, REVOKE, STATS, STATS_HEAD];
+const EVERY: &[&str] = &[
+    PUT,
+    POST,
+    GET,
+    HEAD,
+    DELETE,
+    OPTIONS,
+    PRESENT,
+    PRESENT_HEAD,
+    ANNOUNCE,
+    REVOKE,
+    STATS,
+    STATS_HEAD,
+];
 /// Answers to them have no body.
 const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD];
 
@@ -120,14 +171,26 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         ContentUnsupported => &[PUT, POST, ANNOUNCE, REVOKE],
         BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
         NotSupported => &[PUT, POST, GET, DELETE, ANNOUNCE, REVOKE],
-        BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap | ProducerFenced | ChannelClosed => &[POST],
+        BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap
+        | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
         RevocationInvalid => &[REVOKE],
         ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS, STATS_HEAD],
-        ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => {
-            &[PUT, POST, GET, HEAD, DELETE, PRESENT, PRESENT_HEAD, ANNOUNCE, REVOKE, STATS, STATS_HEAD]
-        }
+        ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid
+        | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => &[
+            PUT,
+            POST,
+            GET,
+            HEAD,
+            DELETE,
+            PRESENT,
+            PRESENT_HEAD,
+            ANNOUNCE,
+            REVOKE,
+            STATS,
+            STATS_HEAD,
+        ],
         // The page at a function's base takes GET and HEAD only.
         MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE, REVOKE],
         _ => EVERY,
@@ -142,8 +205,13 @@ fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
         ErrorKind::ProducerFenced => &["Producer-Epoch"],
         ErrorKind::ProducerGap => &["Producer-Expected-Seq", "Producer-Received-Seq"],
         ErrorKind::ChannelClosed => &["Stream-Closed", "Stream-Next-Offset"],
-        ErrorKind::CredentialMissing | ErrorKind::CredentialInvalid | ErrorKind::CredentialExpired => &["WWW-Authenticate"],
-        ErrorKind::KeysUnavailable | ErrorKind::TooManyReaders | ErrorKind::RateExceeded | ErrorKind::PresenceFull => &["Retry-After"],
+        ErrorKind::CredentialMissing
+        | ErrorKind::CredentialInvalid
+        | ErrorKind::CredentialExpired => &["WWW-Authenticate"],
+        ErrorKind::KeysUnavailable
+        | ErrorKind::TooManyReaders
+        | ErrorKind::RateExceeded
+        | ErrorKind::PresenceFull => &["Retry-After"],
         _ => &[],
     }
 }
@@ -230,7 +298,11 @@ fn references(names: &[&str]) -> Map<String, Value> {
 fn response(status: u16, about: &str, headers: &[&str], content: &[(&str, Value)]) -> (u16, Value) {
     let mut response = json!({"description": about, "headers": references(headers)});
     if !content.is_empty() {
-        response["content"] = content.iter().map(|(media, schema)| (media.to_string(), json!({"schema": schema}))).collect::<Map<_, _>>().into();
+        response["content"] = content
+            .iter()
+            .map(|(media, schema)| (media.to_string(), json!({"schema": schema})))
+            .collect::<Map<_, _>>()
+            .into();
     }
     (status, response)
 }
@@ -243,7 +315,8 @@ fn members() -> (u16, Value) {
 
 fn stats() -> (u16, Value) {
     let counts = |names: &[&str]| {
-        let members: Map<String, Value> = names.iter().map(|name| (name.to_string(), json!({"type": "integer"}))).collect();
+        let members: Map<String, Value> =
+            names.iter().map(|name| (name.to_string(), json!({"type": "integer"}))).collect();
         json!({"type": "object", "required": names, "properties": members})
     };
     let schema = json!({
@@ -260,11 +333,23 @@ fn stats() -> (u16, Value) {
         },
     });
     let text = json!({"type": "string", "description": "Prometheus text format 0.0.4, for an `Accept` that wants it or OpenMetrics more than JSON."});
-    response(200, "The figures.", &["Cache-Control"], &[("application/json", schema), ("text/plain", text)])
+    response(
+        200,
+        "The figures.",
+        &["Cache-Control"],
+        &[("application/json", schema), ("text/plain", text)],
+    )
 }
 
-fn operation<const N: usize>(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, answers: [(u16, Value); N]) -> Value {
-    let mut responses: Map<String, Value> = answers.into_iter().map(|(status, response)| (status.to_string(), response)).collect();
+fn operation<const N: usize>(
+    id: &str,
+    summary: &str,
+    parameters: &[&str],
+    body: Option<&str>,
+    answers: [(u16, Value); N],
+) -> Value {
+    let mut responses: Map<String, Value> =
+        answers.into_iter().map(|(status, response)| (status.to_string(), response)).collect();
     responses.extend(errors(id));
     let mut operation = json!({
         "operationId": id,

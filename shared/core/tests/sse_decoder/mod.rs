@@ -15,7 +15,8 @@ pub(crate) struct Decoded {
 
 /// An incremental decoder.
 ///
-/// Takes chunks cut anywhere, even within a character. Invalid UTF-8 becomes U+FFFD, as the standard says.
+/// Takes chunks cut anywhere, even within a character. Invalid UTF-8 becomes U+FFFD, as the
+/// standard says.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     line: Vec<u8>,
@@ -74,7 +75,9 @@ impl Decoder {
                 self.data.push('\n');
             }
             "id" if !value.contains('\0') => self.last_event_id = value.into(),
-            "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => self.retry_ms = value.parse().ok().or(self.retry_ms),
+            "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
+                self.retry_ms = value.parse().ok().or(self.retry_ms)
+            }
             _ => {}
         }
         None

@@ -1,7 +1,8 @@
 //! The presence of the channel.
 //!
-//! The member of a socket is in the socket's attachment and survives sleep with it; pings renew its lease without waking the object. A member that joined over HTTP is a row. The
-//! next request finds expired leases: a timer would keep the object awake.
+//! The member of a socket is in the socket's attachment and survives sleep with it; pings renew its
+//! lease without waking the object. A member that joined over HTTP is a row. The next request finds
+//! expired leases: a timer would keep the object awake.
 
 use tidewire_core::{Framing, Member, Presence, members_at};
 use worker::WebSocket;
@@ -17,7 +18,11 @@ impl Inner {
         let now_ms = now_ms();
         let mut leases = self.readers.leases(&self.state, presence.lease_ms);
         leases.extend(self.store.leases().map_err(|cause| internal(&cause))?);
-        let over: Vec<_> = leases.iter().filter(|lease| lease.until_ms <= now_ms).map(|lease| lease.member.gone()).collect();
+        let over: Vec<_> = leases
+            .iter()
+            .filter(|lease| lease.until_ms <= now_ms)
+            .map(|lease| lease.member.gone())
+            .collect();
         for member in &over {
             self.forget(&member.id)?;
         }
@@ -25,10 +30,16 @@ impl Inner {
         Ok(members_at(&leases, now_ms))
     }
 
-    /// Applies a client's update, over its socket or by HTTP, and returns the members. The latest connection that sends an id owns it: a page may reconnect before
-    /// its old socket ends.
-    pub(super) fn announce(&self, presence: Presence, said: Member, socket: Option<&WebSocket>) -> Answer<Vec<Member>> {
-        if let Some(before) = socket.and_then(Readers::member).filter(|before| before.id != said.id) {
+    /// Applies a client's update, over its socket or by HTTP, and returns the members. The latest
+    /// connection that sends an id owns it: a page may reconnect before its old socket ends.
+    pub(super) fn announce(
+        &self,
+        presence: Presence,
+        said: Member,
+        socket: Option<&WebSocket>,
+    ) -> Answer<Vec<Member>> {
+        if let Some(before) = socket.and_then(Readers::member).filter(|before| before.id != said.id)
+        {
             // A socket is one member: a new id replaces its member.
             self.announce(presence, before.gone(), None)?;
         }
@@ -43,7 +54,9 @@ impl Inner {
             }
             (Some(state), None) => {
                 self.readers.release(&said.id);
-                self.store.put_member(&said.id, state, now_ms + presence.lease_ms).map_err(|cause| internal(&cause))?;
+                self.store
+                    .put_member(&said.id, state, now_ms + presence.lease_ms)
+                    .map_err(|cause| internal(&cause))?;
             }
         }
         if is_news {

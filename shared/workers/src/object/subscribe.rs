@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidewire_core::{Channel, CloseCode, Delivery, Error, Framing, Grant, Start, Subscribe, Then, Trace, opening};
+use tidewire_core::{
+    Channel, CloseCode, Delivery, Error, Framing, Grant, Start, Subscribe, Then, Trace, opening,
+};
 use worker::{Delay, Headers, Response, Result, WebSocket, WebSocketPair};
 
 use super::{Answer, Inner};
@@ -13,11 +15,18 @@ use crate::readers::{Reader, Readers};
 use crate::refusal::upgraded;
 use crate::respond::internal;
 
-/// How long a reader that catches up may take to acknowledge. The object stays awake for it only during this time.
+/// How long a reader that catches up may take to acknowledge. The object stays awake for it only
+/// during this time.
 const ACK_WAIT: Duration = Duration::from_secs(10);
 
 impl Inner {
-    pub(super) fn subscribe(self: &Rc<Self>, subscribe: Subscribe, grant: Grant, trace: Option<Trace>, offers_subprotocol: bool) -> Answer<Response> {
+    pub(super) fn subscribe(
+        self: &Rc<Self>,
+        subscribe: Subscribe,
+        grant: Grant,
+        trace: Option<Trace>,
+        offers_subprotocol: bool,
+    ) -> Answer<Response> {
         if u64::from(self.readers.count()) >= self.policy.max_readers {
             return Err(Error::too_many_readers(self.policy.max_readers));
         }
@@ -28,15 +37,40 @@ impl Inner {
         };
         let is_windowed = subscribe.framing == Framing::TidewireV1 && offers_subprotocol;
         let ack_bytes = is_windowed.then_some(self.settings.ack_bytes());
-        let opening = opening(&subscribe, &channel, members.as_deref(), self.settings.retry_ms, entropy(), ack_bytes);
+        let opening = opening(
+            &subscribe,
+            &channel,
+            members.as_deref(),
+            self.settings.retry_ms,
+            entropy(),
+            ack_bytes,
+        );
         // A long poll is a request: its answer is its end.
-        let trace = trace.filter(|_| subscribe.framing != Framing::News).map(|trace| (trace, channel.offset(subscribe.after)));
+        let trace = trace
+            .filter(|_| subscribe.framing != Framing::News)
+            .map(|trace| (trace, channel.offset(subscribe.after)));
         let after = Some(subscribe.after);
-        let reader = Reader { framing: subscribe.framing, after, grant, member: None, is_windowed, is_waiting: false, trace };
-        self.keep(&channel, subscribe, opening, reader, offers_subprotocol).map_err(|cause| internal(&cause))
+        let reader = Reader {
+            framing: subscribe.framing,
+            after,
+            grant,
+            member: None,
+            is_windowed,
+            is_waiting: false,
+            trace,
+        };
+        self.keep(&channel, subscribe, opening, reader, offers_subprotocol)
+            .map_err(|cause| internal(&cause))
     }
 
-    fn keep(self: &Rc<Self>, channel: &Channel, subscribe: Subscribe, opening: Vec<String>, reader: Reader, offers_subprotocol: bool) -> Result<Response> {
+    fn keep(
+        self: &Rc<Self>,
+        channel: &Channel,
+        subscribe: Subscribe,
+        opening: Vec<String>,
+        reader: Reader,
+        offers_subprotocol: bool,
+    ) -> Result<Response> {
         let Subscribe { framing, after, gap, cursor } = subscribe;
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
@@ -52,22 +86,35 @@ impl Inner {
         let headers = match framing {
             // This answer goes to the client unchanged.
             Framing::TidewireV1 => Headers::new(),
-            _ => Subscribed { content_type: channel.content_type.clone(), offset: channel.offset(after), cursor }.write()?,
+            _ => Subscribed {
+                content_type: channel.content_type.clone(),
+                offset: channel.offset(after),
+                cursor,
+            }
+            .write()?,
         };
         upgraded(pair.client, offers_subprotocol, headers)
     }
 
     /// The next page for a reader that catches up, wherever it is.
     pub(super) fn catch_up(self: &Rc<Self>, socket: &WebSocket) {
-        let Some(reader) = Readers::get(socket).filter(|reader| reader.after.is_some()) else { return };
+        let Some(reader) = Readers::get(socket).filter(|reader| reader.after.is_some()) else {
+            return;
+        };
         if self.send_page(socket, reader, self.cursor()).is_err() {
             // It left while it caught up.
             self.readers.remove(socket);
         }
     }
 
-    /// Sends one page. The page that reaches the tail and the switch to live are one turn, so no event can fall between them.
-    fn send_page(self: &Rc<Self>, socket: &WebSocket, mut reader: Reader, cursor: u64) -> Result<()> {
+    /// Sends one page. The page that reaches the tail and the switch to live are one turn, so no
+    /// event can fall between them.
+    fn send_page(
+        self: &Rc<Self>,
+        socket: &WebSocket,
+        mut reader: Reader,
+        cursor: u64,
+    ) -> Result<()> {
         let framing = reader.framing;
         reader.is_waiting = false;
         let Some(after) = reader.after.take().filter(|_| framing != Framing::News) else {
@@ -75,7 +122,8 @@ impl Inner {
         };
         let mut limit = self.policy.page;
         if reader.is_windowed {
-            // Together with the unacknowledged frames and the overhead of framing it fits the window.
+            // Together with the unacknowledged frames and the overhead of framing it fits the
+            // window.
             limit.max_bytes = limit.max_bytes.min(self.settings.socket_window_bytes / 2);
         }
         let read = self.existing().and_then(|channel| {
@@ -118,8 +166,9 @@ impl Inner {
         }
     }
 
-    /// How a reader that is behind gets its next page: a Worker asks for it when it has written this one; a client, which cannot be
-    /// asked, gets it in a later turn, so that other readers get theirs in between, or once it has acknowledged.
+    /// How a reader that is behind gets its next page: a Worker asks for it when it has written
+    /// this one; a client, which cannot be asked, gets it in a later turn, so that other readers
+    /// get theirs in between, or once it has acknowledged.
     pub(super) fn go_on(self: &Rc<Self>, socket: &WebSocket, reader: Reader) -> Result<()> {
         if reader.framing != Framing::TidewireV1 {
             return socket.send_with_str(MORE);
@@ -130,25 +179,37 @@ impl Inner {
                 Delay::from(Duration::ZERO).await;
                 return inner.catch_up(&socket);
             }
-            // A reader that never acknowledges also makes progress: it has received these frames, and resumes.
+            // A reader that never acknowledges also makes progress: it has received these frames,
+            // and resumes.
             Delay::from(ACK_WAIT).await;
-            if Readers::get(&socket).is_some_and(|now| now.is_waiting && now.after == reader.after) {
+            if Readers::get(&socket).is_some_and(|now| now.is_waiting && now.after == reader.after)
+            {
                 inner.close_slow(&socket);
             }
         });
         Ok(())
     }
 
-    /// Closes a reader that is slower than its channel. Frames already sent still reach it; it resumes from there.
+    /// Closes a reader that is slower than its channel. Frames already sent still reach it; it
+    /// resumes from there.
     pub(super) fn close_slow(&self, socket: &WebSocket) {
         self.activity.borrow_mut().drops += 1;
         self.end(socket, Framing::TidewireV1, CloseCode::Slow, "slow");
     }
 
     /// Ends one reader, and sends it the reason if its framing can.
-    pub(super) fn end(&self, socket: &WebSocket, framing: Framing, code: CloseCode, reason: &'static str) {
+    pub(super) fn end(
+        &self,
+        socket: &WebSocket,
+        framing: Framing,
+        code: CloseCode,
+        reason: &'static str,
+    ) {
         self.readers.remove(socket);
         // It may have left already.
-        let _ = framing.close(code, reason).map_or(Ok(()), |frame| socket.send_with_str(frame)).and_then(|()| socket.close(Some(code.number()), Some(reason)));
+        let _ = framing
+            .close(code, reason)
+            .map_or(Ok(()), |frame| socket.send_with_str(frame))
+            .and_then(|()| socket.close(Some(code.number()), Some(reason)));
     }
 }

@@ -1,7 +1,8 @@
 //! The channels of a tenant.
 //!
-//! Objects cannot be listed from inside. So each tenant has its own object, of its channels' class, that lists their names. A channel is created only after its
-//! name is listed, so the list is complete.
+//! Objects cannot be listed from inside. So each tenant has its own object, of its channels' class,
+//! that lists their names. A channel is created only after its name is listed, so the list is
+//! complete.
 
 use futures_util::future::try_join_all;
 use tidewire_core::{Grant, Operation};
@@ -14,13 +15,26 @@ use crate::handover::{Handover, Task, tenant_object};
 const CHANNELS: u64 = 40;
 
 impl Inner {
-    /// Registers the channel with its tenant, before a request, or a connection that may publish, can create it.
+    /// Registers the channel with its tenant, before a request, or a connection that may publish,
+    /// can create it.
     ///
-    /// Such a connection ends when the channel is erased, so a channel that it creates is registered as well.
-    pub(super) async fn register(&self, operation: &Operation, grant: &Grant, binding: &str) -> Result<()> {
-        let tenant = self.name.as_ref().filter(|_| operation.creates(grant)).and_then(|name| Some((name, name.tenant()?)));
+    /// Such a connection ends when the channel is erased, so a channel that it creates is
+    /// registered as well.
+    pub(super) async fn register(
+        &self,
+        operation: &Operation,
+        grant: &Grant,
+        binding: &str,
+    ) -> Result<()> {
+        let tenant = self
+            .name
+            .as_ref()
+            .filter(|_| operation.creates(grant))
+            .and_then(|name| Some((name, name.tenant()?)));
         // A fault of the store is reported by the operation that reads it next.
-        let Some((name, tenant)) = tenant.filter(|_| matches!(self.channel(), Ok(None))) else { return Ok(()) };
+        let Some((name, tenant)) = tenant.filter(|_| matches!(self.channel(), Ok(None))) else {
+            return Ok(());
+        };
         loop {
             let vanished = self.vanished.get();
             let task = Task::Register(name.as_str().into());
@@ -32,7 +46,8 @@ impl Inner {
         }
     }
 
-    /// Carries out a task of the tenant's object or of one of its channels. 204, or 202 if more is left to erase.
+    /// Carries out a task of the tenant's object or of one of its channels. 204, or 202 if more is
+    /// left to erase.
     pub(super) async fn carry_out(&self, task: Task, binding: &str) -> Result<Response> {
         let mut status = 204;
         match task {
@@ -44,7 +59,8 @@ impl Inner {
             Task::Erase => {
                 let registered = self.store.registered(CHANNELS)?;
                 let handover = self.handover(binding);
-                try_join_all(registered.iter().map(|(name, _)| handover.task(name, &Task::Vanish))).await?;
+                try_join_all(registered.iter().map(|(name, _)| handover.task(name, &Task::Vanish)))
+                    .await?;
                 for (name, mark) in &registered {
                     self.store.forget_registered(name, *mark)?;
                 }

@@ -1,6 +1,8 @@
-//! What `spin add` makes of a template: a component that joins an application, whose manifest, settings and `vendor/` it shares.
+//! What `spin add` makes of a template: a component that joins an application, whose manifest,
+//! settings and `vendor/` it shares.
 //!
-//! Spin writes files into the component's folder alone, so the first component brings `vendor/`, and its first build moves that beside `spin.toml`.
+//! Spin writes files into the component's folder alone, so the first component brings `vendor/`,
+//! and its first build moves that beside `spin.toml`.
 
 use std::path::Path;
 
@@ -19,7 +21,8 @@ pub const PARENT: &str = "parent-left-open/";
 pub const ROUTE: &str = "/route-left-open";
 
 /// What an application has once, or what starts one.
-const LEFT_OUT: [&str; 6] = [".env", ".env.example", ".github", "package.json", "spin.toml", "tests/server.mjs"];
+const LEFT_OUT: [&str; 6] =
+    [".env", ".env.example", ".github", "package.json", "spin.toml", "tests/server.mjs"];
 /// The build that makes `vendor/` the application's. It fails where another `vendor/` lies.
 const MOVE: &str = "[ -d parent-left-open/vendor/core ] || mv vendor ./parent-left-open/ && ";
 
@@ -30,10 +33,20 @@ pub fn files(copy: &Tree, name: &Name) -> Result<Tree> {
     let manifest = text(copy, "Cargo.toml")?.replace("\"vendor/", &format!("\"{PARENT}vendor/"));
     files.insert("Cargo.toml".into(), manifest.into());
     let prefix = prefix(text(copy, "spin.toml")?)?;
-    let own_test = copy.keys().filter_map(|path| path.to_str()).find(|path| path.ends_with(".test.mjs")).context("the copy has no test")?;
-    files.insert("README.md".into(), readme::component(text(copy, "README.md")?, name, prefix, own_test)?.into());
+    let own_test = copy
+        .keys()
+        .filter_map(|path| path.to_str())
+        .find(|path| path.ends_with(".test.mjs"))
+        .context("the copy has no test")?;
+    files.insert(
+        "README.md".into(),
+        readme::component(text(copy, "README.md")?, name, prefix, own_test)?.into(),
+    );
     if !prefix.is_empty() {
-        files.insert(own_test.into(), text(copy, own_test)?.replace(prefix, ROUTE).replace(&prefix[1..], ROUTE).into());
+        files.insert(
+            own_test.into(),
+            text(copy, own_test)?.replace(prefix, ROUTE).replace(&prefix[1..], ROUTE).into(),
+        );
     }
     Ok(files)
 }
@@ -41,7 +54,8 @@ pub fn files(copy: &Tree, name: &Name) -> Result<Tree> {
 /// The trigger and the component, to be appended to the application's manifest.
 pub fn component(copy: &Tree) -> Result<String> {
     let spin = text(copy, "spin.toml")?;
-    let (_, component) = spin.split_once("[[trigger.http]]\n").context("spin.toml has no trigger")?;
+    let (_, component) =
+        spin.split_once("[[trigger.http]]\n").context("spin.toml has no trigger")?;
     let mut component = format!("[[trigger.http]]\n{component}");
     for (old, new) in [
         (format!("route = \"{}/...\"", prefix(spin)?), format!("route = \"{ROUTE}/...\"")),
@@ -60,8 +74,13 @@ pub fn component(copy: &Tree) -> Result<String> {
 
 /// What goes under `[variables]` of the application's manifest.
 pub fn variables(copy: &Tree) -> Result<String> {
-    let (_, rest) = text(copy, "spin.toml")?.split_once("[variables]\n").context("spin.toml has no variables")?;
-    let lines = rest.lines().take_while(|line| !line.starts_with('[')).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let (_, rest) = text(copy, "spin.toml")?
+        .split_once("[variables]\n")
+        .context("spin.toml has no variables")?;
+    let lines = rest
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(lines.map(|line| format!("{line}\n")).collect())
 }
 
@@ -72,7 +91,10 @@ pub fn taken(lock: &Lock) -> String {
 
 /// The path before `/...`.
 fn prefix(spin: &str) -> Result<&str> {
-    spin.split_once("route = \"").and_then(|(_, rest)| rest.split_once("/...\"")).map(|(prefix, _)| prefix).context("spin.toml has no route")
+    spin.split_once("route = \"")
+        .and_then(|(_, rest)| rest.split_once("/...\""))
+        .map(|(prefix, _)| prefix)
+        .context("spin.toml has no route")
 }
 
 fn text<'a>(files: &'a Tree, path: &str) -> Result<&'a str> {

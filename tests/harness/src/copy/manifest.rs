@@ -1,6 +1,7 @@
 //! The manifests and the module list of a copy.
 //!
-//! A template has no placeholders, since it is a live crate: what stands in it is replaced. What is not found where it is expected is an error, never passed over.
+//! A template has no placeholders, since it is a live crate: what stands in it is replaced. What is
+//! not found where it is expected is an error, never passed over.
 
 use anyhow::{Context, Result, bail};
 
@@ -10,7 +11,11 @@ use crate::platform::{Choice, Platform};
 
 /// How a template says that something is of one platform alone.
 const GATES: [(Platform, &str, &str); 2] = [
-    (Platform::Workers, "cfg(all(target_arch = \"wasm32\", target_os = \"unknown\"))", "pub mod workers;"),
+    (
+        Platform::Workers,
+        "cfg(all(target_arch = \"wasm32\", target_os = \"unknown\"))",
+        "pub mod workers;",
+    ),
     (Platform::Spin, "cfg(target_os = \"wasi\")", "mod spin;"),
 ];
 
@@ -18,26 +23,50 @@ const GATES: [(Platform, &str, &str); 2] = [
 const VERIFY: [&str; 2] = ["p256", "num-bigint-dig"];
 
 /// `Cargo.toml`, with the profiles of the workspace's.
-pub fn cargo(text: &str, workspace: &str, template: &Template, name: &Name, choice: Choice) -> Result<String> {
-    let mut paragraphs: Vec<String> = named(text, template, name).split("\n\n").map(|paragraph| paragraph.trim_end().to_owned()).collect();
+pub fn cargo(
+    text: &str,
+    workspace: &str,
+    template: &Template,
+    name: &Name,
+    choice: Choice,
+) -> Result<String> {
+    let mut paragraphs: Vec<String> = named(text, template, name)
+        .split("\n\n")
+        .map(|paragraph| paragraph.trim_end().to_owned())
+        .collect();
     for (platform, gate, _) in GATES {
         let header = format!("[target.'{gate}'.dependencies]");
-        let index = paragraphs.iter().position(|paragraph| paragraph.starts_with(&header)).with_context(|| format!("Cargo.toml has no {header}"))?;
+        let index = paragraphs
+            .iter()
+            .position(|paragraph| paragraph.starts_with(&header))
+            .with_context(|| format!("Cargo.toml has no {header}"))?;
         if !choice.has(platform) {
             paragraphs.remove(index);
         }
     }
     for header in ["[profile.release]", "[profile.dev]"] {
-        let profile = workspace.split("\n\n").find(|paragraph| paragraph.contains(header)).with_context(|| format!("the workspace has no {header}"))?;
+        let profile = workspace
+            .split("\n\n")
+            .find(|paragraph| paragraph.contains(header))
+            .with_context(|| format!("the workspace has no {header}"))?;
         paragraphs.push(profile.trim_end().to_owned());
     }
     // What the template does not have cargo would warn about.
     let is_its_own = |paragraph: &&str| {
-        let package = paragraph.split_once("[profile.release.package.").and_then(|(_, rest)| rest.split(']').next());
-        package.is_some_and(|package| VERIFY.contains(&package) || text.contains(&format!("\n{package} = ")))
+        let package = paragraph
+            .split_once("[profile.release.package.")
+            .and_then(|(_, rest)| rest.split(']').next());
+        package.is_some_and(|package| {
+            VERIFY.contains(&package) || text.contains(&format!("\n{package} = "))
+        })
     };
-    paragraphs.extend(workspace.split("\n\n").filter(is_its_own).map(|paragraph| paragraph.trim_end().to_owned()));
-    paragraphs.push("# Of its own, also inside another repository.\n[workspace]\nexclude = [\"vendor\"]\n".to_owned());
+    paragraphs.extend(
+        workspace.split("\n\n").filter(is_its_own).map(|paragraph| paragraph.trim_end().to_owned()),
+    );
+    paragraphs.push(
+        "# Of its own, also inside another repository.\n[workspace]\nexclude = [\"vendor\"]\n"
+            .to_owned(),
+    );
     Ok(paragraphs.join("\n\n"))
 }
 
@@ -60,8 +89,13 @@ pub fn wrangler(text: &str, template: &Template, name: &Name) -> String {
 /// `spin.toml`, with the component under the copy's name.
 pub fn spin(text: &str, template: &Template, name: &Name) -> Result<String> {
     let text = named(text, template, name);
-    let text = replaced(&text, &format!("component = \"{}\"", template.name), &format!("component = \"{name}\""))?;
-    let text = replaced(&text, &format!("[component.{}", template.name), &format!("[component.{name}"))?;
+    let text = replaced(
+        &text,
+        &format!("component = \"{}\"", template.name),
+        &format!("component = \"{name}\""),
+    )?;
+    let text =
+        replaced(&text, &format!("[component.{}", template.name), &format!("[component.{name}"))?;
     // A copy is its own workspace, so cargo builds where the manifest looks.
     replaced(&text, " --target-dir target", "")
 }

@@ -46,14 +46,28 @@ impl Copy<'_> {
     /// All files but the cut `Cargo.lock`: here it is still ours.
     pub fn files(&self) -> Result<Tree> {
         let Self { project, template, name, choice } = self;
-        let ours = |path: &str| fs::read(project.root().join(path)).with_context(|| format!("cannot read {path}"));
+        let ours = |path: &str| {
+            fs::read(project.root().join(path)).with_context(|| format!("cannot read {path}"))
+        };
         let mut files = Tree::new();
         for (path, contents) in tree::read(&template.folder, &[])? {
-            let text = || String::from_utf8(contents.clone()).with_context(|| format!("{} is no text", path.display()));
+            let text = || {
+                String::from_utf8(contents.clone())
+                    .with_context(|| format!("{} is no text", path.display()))
+            };
             let contents = match path.to_str() {
-                Some("wrangler.toml" | "src/workers.rs") if !choice.has(Platform::Workers) => continue,
+                Some("wrangler.toml" | "src/workers.rs") if !choice.has(Platform::Workers) => {
+                    continue;
+                }
                 Some("spin.toml" | "src/spin.rs") if !choice.has(Platform::Spin) => continue,
-                Some("Cargo.toml") => manifest::cargo(&text()?, &String::from_utf8(ours("Cargo.toml")?)?, template, name, *choice)?.into(),
+                Some("Cargo.toml") => manifest::cargo(
+                    &text()?,
+                    &String::from_utf8(ours("Cargo.toml")?)?,
+                    template,
+                    name,
+                    *choice,
+                )?
+                .into(),
                 Some("wrangler.toml") => manifest::wrangler(&text()?, template, name).into(),
                 Some("spin.toml") => manifest::spin(&text()?, template, name)?.into(),
                 Some("src/lib.rs") => manifest::modules(&text()?, *choice)?.into(),
@@ -63,7 +77,9 @@ impl Copy<'_> {
             files.insert(path, contents);
         }
         let vendored = vendor::tree(project, *choice)?;
-        files.extend(vendored.into_iter().map(|(path, contents)| (Path::new("vendor").join(path), contents)));
+        files.extend(
+            vendored.into_iter().map(|(path, contents)| (Path::new("vendor").join(path), contents)),
+        );
 
         let mut add = |path: &str, contents: Vec<u8>| files.insert(PathBuf::from(path), contents);
         add("Cargo.lock", ours("Cargo.lock")?);
@@ -80,7 +96,10 @@ impl Copy<'_> {
                 Platform::Spin => (".env", "tests/copy/env.example"),
             };
             let example = String::from_utf8(ours(file)?)?;
-            add(place, example.replace("TICKET_KEYS=\"\"", &format!("TICKET_KEYS=\"{key}\"")).into());
+            add(
+                place,
+                example.replace("TICKET_KEYS=\"\"", &format!("TICKET_KEYS=\"{key}\"")).into(),
+            );
             add(&format!("{place}.example"), example.into());
         }
         add(".github/workflows/ci.yml", workflow);
@@ -88,24 +107,31 @@ impl Copy<'_> {
     }
 }
 
-/// A key of tickets that nobody else has. Its 32 bytes stand there as hexadecimal digits, which are base64url as well.
+/// A key of tickets that nobody else has. Its 32 bytes stand there as hexadecimal digits, which are
+/// base64url as well.
 fn fresh_key() -> Result<String> {
     let mut bytes = [0; 32];
-    File::open("/dev/urandom").and_then(|mut chance| chance.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
+    File::open("/dev/urandom")
+        .and_then(|mut chance| chance.read_exact(&mut bytes))
+        .context("cannot read /dev/urandom")?;
     Ok(bytes.iter().fold("k1:".to_owned(), |key, byte| format!("{key}{byte:02x}")))
 }
 
 /// Leaves of our lock file what the copy is built with, at the same versions.
 fn cut_lock(folder: &Path) -> Result<()> {
     let output = Command::new("cargo")
-        // Only what the workspace itself needs changes. Offline, so that nothing can be newer than ours.
+        // Only what the workspace itself needs changes. Offline, so that nothing can be newer than
+        // ours.
         .args(["update", "--workspace", "--offline", "--quiet"])
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
         .context("cargo is missing: install rustup from https://rustup.rs")?;
     if !output.status.success() {
-        bail!("cargo cannot cut the lock file of the copy: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "cargo cannot cut the lock file of the copy: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The name of a copy: its crate, its Worker, its Spin application and component, and its wasm file bear it.
+//! The name of a copy: its crate, its Worker, its Spin application and component, and its wasm file
+//! bear it.
 
 use std::fmt;
 
@@ -85,7 +86,9 @@ impl Name {
             bail!("`{text}` is a reserved word: choose another name with --name");
         }
         if lock.has(text) {
-            bail!("`{text}` is the name of a crate that copies are built with: choose another with --name");
+            bail!(
+                "`{text}` is the name of a crate that copies are built with: choose another with --name"
+            );
         }
         Ok(Self(text.to_owned()))
     }
@@ -103,7 +106,8 @@ impl fmt::Display for Name {
 }
 
 fn is_word(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_lowercase()) && word.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit())
+    word.starts_with(|first: char| first.is_ascii_lowercase())
+        && word.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -124,7 +128,20 @@ mod tests {
 
     #[test]
     fn refuses_what_one_of_them_refuses_in_one_sentence() {
-        for name in ["", "2feed", "my-2", "My", "my_feed", "-feed", "feed-", "a--b", "a b", "é", "../feed", &"a".repeat(64)] {
+        for name in [
+            "",
+            "2feed",
+            "my-2",
+            "My",
+            "my_feed",
+            "-feed",
+            "feed-",
+            "a--b",
+            "a b",
+            "é",
+            "../feed",
+            &"a".repeat(64),
+        ] {
             assert!(refusal(name).unwrap().contains("is no name for a copy"), "{name}");
         }
         for name in ["fn", "test", "core"] {

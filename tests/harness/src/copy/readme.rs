@@ -13,7 +13,8 @@ const COMMANDS: &str = "```sh\nnpx wrangler dev";
 /// Stands in the paragraph about that place.
 const PLACE: &str = "`shared/` beside `functions/`";
 
-/// What templates say of both platforms, and what is true of a copy for Workers and of one for Spin.
+/// What templates say of both platforms, and what is true of a copy for Workers and of one for
+/// Spin.
 const SENTENCES: [(&str, &str, &str); 3] = [
     (
         "Variables go under `[vars]` in `wrangler.toml`, or, in lower case, into `spin.toml` ([two lines](vendor/core/SETTINGS.md#how-to-set-one)).",
@@ -36,10 +37,16 @@ const SENTENCES: [(&str, &str, &str); 3] = [
 /// When the template's README does not say how to start it where others say it.
 pub fn readme(text: &str, template: &Template, name: &Name, choice: Choice) -> Result<String> {
     let title = format!("# {}: ", template.name);
-    let text = text.strip_prefix(&title).with_context(|| format!("README.md does not begin with `{title}`"))?;
-    let mut paragraphs: Vec<String> = manifest::named(text, template, name).split("\n\n").map(str::to_owned).collect();
+    let text = text
+        .strip_prefix(&title)
+        .with_context(|| format!("README.md does not begin with `{title}`"))?;
+    let mut paragraphs: Vec<String> =
+        manifest::named(text, template, name).split("\n\n").map(str::to_owned).collect();
     for (mark, new) in [(COMMANDS, commands(choice)), (PLACE, place(choice))] {
-        let old = paragraphs.iter_mut().find(|paragraph| paragraph.contains(mark)).with_context(|| format!("README.md has no paragraph with `{mark}`"))?;
+        let old = paragraphs
+            .iter_mut()
+            .find(|paragraph| paragraph.contains(mark))
+            .with_context(|| format!("README.md has no paragraph with `{mark}`"))?;
         *old = new;
     }
     let mut text = format!("# {name}: {}", paragraphs.join("\n\n"));
@@ -51,7 +58,11 @@ pub fn readme(text: &str, template: &Template, name: &Name, choice: Choice) -> R
         }
     }
     // Where `spin up` listens.
-    Ok(if choice.has(Platform::Workers) { text } else { text.replace("127.0.0.1:8787", "127.0.0.1:3000") })
+    Ok(if choice.has(Platform::Workers) {
+        text
+    } else {
+        text.replace("127.0.0.1:8787", "127.0.0.1:3000")
+    })
 }
 
 /// That of a component, from that of a copy for Spin whose route begins so.
@@ -88,7 +99,10 @@ fn commands(choice: Choice) -> String {
         Choice::Workers => vec![
             ("rustup target add wasm32-unknown-unknown", ""),
             ("npm install", "wrangler, as package.json pins it"),
-            ("npm run dev", "serves on http://127.0.0.1:8787; the first time it installs worker-build, in 2 to 4 minutes, and builds everything"),
+            (
+                "npm run dev",
+                "serves on http://127.0.0.1:8787; the first time it installs worker-build, in 2 to 4 minutes, and builds everything",
+            ),
             ("npm test", "publishes and reads on each transport"),
             ("npm run deploy", "ships it to Cloudflare Workers"),
         ],
@@ -96,19 +110,31 @@ fn commands(choice: Choice) -> String {
             ("rustup target add wasm32-wasip2", ""),
             ("npm run dev", "Spin 4.1 or newer serves on http://127.0.0.1:3000"),
             ("npm test", "publishes and reads on each transport"),
-            ("npm run deploy -- ghcr.io/you/app:1", "pushes the application for `spin up --from` elsewhere"),
+            (
+                "npm run deploy -- ghcr.io/you/app:1",
+                "pushes the application for `spin up --from` elsewhere",
+            ),
         ],
         Choice::Both => vec![
             ("rustup target add wasm32-unknown-unknown wasm32-wasip2", ""),
             ("npm install", "wrangler, as package.json pins it"),
-            ("npm run dev", "serves on http://127.0.0.1:8787; the first time it installs worker-build, in 2 to 4 minutes, and builds everything"),
+            (
+                "npm run dev",
+                "serves on http://127.0.0.1:8787; the first time it installs worker-build, in 2 to 4 minutes, and builds everything",
+            ),
             ("npm test", "publishes and reads on each transport"),
             ("npm run deploy", "ships it to Cloudflare Workers"),
             ("npm run dev:spin", "the same on Spin 4.1 or newer; then the port is 3000"),
             ("npm run test:spin", ""),
         ],
     };
-    let line = |(command, comment): (&str, &str)| if comment.is_empty() { format!("{command}\n") } else { format!("{command:<37} # {comment}\n") };
+    let line = |(command, comment): (&str, &str)| {
+        if comment.is_empty() {
+            format!("{command}\n")
+        } else {
+            format!("{command:<37} # {comment}\n")
+        }
+    };
     format!("```sh\n{}```", lines.into_iter().map(line).collect::<String>())
 }
 
@@ -116,7 +142,11 @@ fn place(choice: Choice) -> String {
     let (files, one, deployed) = match choice {
         Choice::Workers => ("`.dev.vars`", "a key", "`npx wrangler secret put TICKET_KEYS`"),
         Choice::Spin => ("`.env`", "a key", "`--variable ticket_keys=`"),
-        Choice::Both => ("`.dev.vars` and `.env`", "the same key", "`npx wrangler secret put TICKET_KEYS` or `--variable ticket_keys=`"),
+        Choice::Both => (
+            "`.dev.vars` and `.env`",
+            "the same key",
+            "`npx wrangler secret put TICKET_KEYS` or `--variable ticket_keys=`",
+        ),
     };
     format!(
         "You need [rustup](https://rustup.rs) and Node 22.18 or newer. Tickets open channels other than those under `demo-`. `cargo harness new` wrote a key for this project's tickets into {files}; \

@@ -10,7 +10,8 @@ use super::name::Name;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 
-/// The oldest that runs the client's source, as the command `tidewire` does. Wrangler runs on older ones.
+/// The oldest that runs the client's source, as the command `tidewire` does. Wrangler runs on older
+/// ones.
 const NODE: &str = ">=22.18.0";
 const WRANGLER: &str = "wrangler";
 
@@ -32,8 +33,14 @@ pub fn package(project: &Project, name: &Name, choice: Choice) -> Result<String>
     if choice.has(Platform::Workers) {
         dev_dependencies.insert(WRANGLER, wrangler_version(project)?);
     }
-    let package =
-        Package { name: name.to_string(), private: true, r#type: "module", scripts: scripts(choice), dev_dependencies, engines: [("node", NODE)].into() };
+    let package = Package {
+        name: name.to_string(),
+        private: true,
+        r#type: "module",
+        scripts: scripts(choice),
+        dev_dependencies,
+        engines: [("node", NODE)].into(),
+    };
     Ok(serde_json::to_string_pretty(&package)? + "\n")
 }
 
@@ -46,7 +53,11 @@ fn scripts(choice: Choice) -> BTreeMap<&'static str, &'static str> {
     };
     let mut scripts = BTreeMap::from([("keys", keys)]);
     if choice.has(Platform::Workers) {
-        scripts.extend([("dev", "wrangler dev"), ("deploy", "wrangler deploy"), ("test", "node tests/server.mjs wrangler dev")]);
+        scripts.extend([
+            ("dev", "wrangler dev"),
+            ("deploy", "wrangler deploy"),
+            ("test", "node tests/server.mjs wrangler dev"),
+        ]);
     }
     let spin = [
         ("dev", "spin up --build --profile debug"),
@@ -56,7 +67,11 @@ fn scripts(choice: Choice) -> BTreeMap<&'static str, &'static str> {
     match choice {
         Choice::Workers => {}
         Choice::Spin => scripts.extend(spin),
-        Choice::Both => scripts.extend([("dev:spin", spin[0].1), ("deploy:spin", spin[1].1), ("test:spin", spin[2].1)]),
+        Choice::Both => scripts.extend([
+            ("dev:spin", spin[0].1),
+            ("deploy:spin", spin[1].1),
+            ("test:spin", spin[2].1),
+        ]),
     }
     scripts
 }
@@ -67,7 +82,8 @@ fn wrangler_version(project: &Project) -> Result<String> {
     struct Tests {
         dependencies: BTreeMap<String, String>,
     }
-    let json = fs::read(project.tests().join("package.json")).context("cannot read tests/package.json")?;
+    let json =
+        fs::read(project.tests().join("package.json")).context("cannot read tests/package.json")?;
     let mut tests: Tests = serde_json::from_slice(&json).context("tests/package.json")?;
     tests.dependencies.remove(WRANGLER).context("tests/package.json names no wrangler")
 }

@@ -1,6 +1,8 @@
-//! A source of templates for `spin templates install` and `cargo generate`: a copy of each template whose name is left open.
+//! A source of templates for `spin templates install` and `cargo generate`: a copy of each template
+//! whose name is left open.
 //!
-//! Both fill the name in by Liquid, which reads every file, so what would pass for Liquid in ours is marked as raw. `spin add` reads the same files: only there `http-path` has a value.
+//! Both fill the name in by Liquid, which reads every file, so what would pass for Liquid in ours
+//! is marked as raw. `spin add` reads the same files: only there `http-path` has a value.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +21,8 @@ use crate::lock::Lock;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 
-/// What stands in a copy where something is open, and what Liquid puts there: its name as cargo and as Rust spells it, and where a component lies.
+/// What stands in a copy where something is open, and what Liquid puts there: its name as cargo and
+/// as Rust spells it, and where a component lies.
 const OPEN: [(&str, &str); 8] = [
     ("name-left-open", r#"{{ project-name | downcase | replace: " ", "-" | replace: "_", "-" }}"#),
     ("name_left_open", r#"{{ project-name | downcase | replace: " ", "_" | replace: "-", "_" }}"#),
@@ -102,11 +105,13 @@ struct SubTemplates {
     sub_templates: Vec<String>,
 }
 
-/// Writes the source to this path, which must not exist: a folder, or an archive where it ends in `.tar.gz`.
+/// Writes the source to this path, which must not exist: a folder, or an archive where it ends in
+/// `.tar.gz`.
 pub fn write(project: &Project, choice: Choice, path: &Path) -> Result<()> {
     let is_archive = is_archive(path);
     let folder = if is_archive { path.with_extension("part") } else { path.to_owned() };
-    let outcome = fill(project, choice, &folder).and_then(|()| if is_archive { pack(&folder, path) } else { Ok(()) });
+    let outcome = fill(project, choice, &folder)
+        .and_then(|()| if is_archive { pack(&folder, path) } else { Ok(()) });
     if is_archive || outcome.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_dir_all(&folder);
@@ -137,7 +142,8 @@ fn fill(project: &Project, choice: Choice, folder: &Path) -> Result<()> {
     Ok(fs::write(folder.join("cargo-generate.toml"), generate)?)
 }
 
-/// Writes into the files of a copy what a component has instead, and returns what Spin reads about both.
+/// Writes into the files of a copy what a component has instead, and returns what Spin reads about
+/// both.
 fn join(files: &mut Tree, project: &Project, template: &Template) -> Result<Tree> {
     let lock = Lock::read(project)?;
     let name = open_name(&lock)?;
@@ -151,14 +157,23 @@ fn join(files: &mut Tree, project: &Project, template: &Template) -> Result<Tree
     for (path, contents) in joined {
         // Cut already: cargo leaves out of a lock file what a component lacks.
         if path != Path::new("Cargo.lock") {
-            let own = files.insert(path.clone(), contents.clone()).with_context(|| format!("a copy has no {}", path.display()))?;
+            let own = files
+                .insert(path.clone(), contents.clone())
+                .with_context(|| format!("a copy has no {}", path.display()))?;
             if own != contents {
-                files.insert(path, [IS_ADDED.as_bytes(), &contents, IS_NEW.as_bytes(), &own, END.as_bytes()].concat());
+                files.insert(
+                    path,
+                    [IS_ADDED.as_bytes(), &contents, IS_NEW.as_bytes(), &own, END.as_bytes()]
+                        .concat(),
+                );
             }
         }
     }
     let taken = component::taken(&lock);
-    let refusal = format!("{{% assign name = {} %}}{{% assign taken = \"{taken}\" | split: \",\" %}}{REFUSE}", OPEN[0].1.trim_matches(['{', '}', ' ']));
+    let refusal = format!(
+        "{{% assign name = {} %}}{{% assign taken = \"{taken}\" | split: \",\" %}}{REFUSE}",
+        OPEN[0].1.trim_matches(['{', '}', ' '])
+    );
     let snippet = [refusal.into_bytes(), opened(component::component(&alone)?.into())].concat();
     Ok(Tree::from([
         ("spin-template.toml".into(), metadata.into()),
@@ -167,7 +182,11 @@ fn join(files: &mut Tree, project: &Project, template: &Template) -> Result<Tree
     ]))
 }
 
-fn metadata(template: &Template, skip_files: Vec<PathBuf>, vendored: Vec<PathBuf>) -> Result<Metadata> {
+fn metadata(
+    template: &Template,
+    skip_files: Vec<PathBuf>,
+    vendored: Vec<PathBuf>,
+) -> Result<Metadata> {
     #[derive(Deserialize)]
     struct Manifest {
         package: Package,
@@ -176,16 +195,26 @@ fn metadata(template: &Template, skip_files: Vec<PathBuf>, vendored: Vec<PathBuf
     struct Package {
         description: String,
     }
-    let manifest: Manifest = toml::from_str(&fs::read_to_string(template.folder.join("Cargo.toml"))?)?;
+    let manifest: Manifest =
+        toml::from_str(&fs::read_to_string(template.folder.join("Cargo.toml"))?)?;
     // A second component changes no setting, and finds `vendor/` where the first has put it.
-    let is_second = Conditional { condition: Condition { manifest_entry_exists: SETTING }, skip_files: vendored, skip_snippets: vec!["variables"] };
+    let is_second = Conditional {
+        condition: Condition { manifest_entry_exists: SETTING },
+        skip_files: vendored,
+        skip_snippets: vec!["variables"],
+    };
     let add_component = Variant {
         skip_files,
         snippets: [("component", "component.txt"), ("variables", "variables.txt")].into(),
         conditions: [("second", is_second)].into(),
         ..Variant::default()
     };
-    let path = Parameter { r#type: "string", prompt: "HTTP path (empty: /NAME/...)", default: "", pattern: r"^((/\S+)?/\.\.\.)?$" };
+    let path = Parameter {
+        r#type: "string",
+        prompt: "HTTP path (empty: /NAME/...)",
+        default: "",
+        pattern: r"^((/\S+)?/\.\.\.)?$",
+    };
     Ok(Metadata {
         manifest_version: "1",
         id: template.package(),
@@ -197,10 +226,13 @@ fn metadata(template: &Template, skip_files: Vec<PathBuf>, vendored: Vec<PathBuf
     })
 }
 
-/// The files of a copy whose name is open. Cargo cuts the lock file in `folder`, as it does for a copy.
+/// The files of a copy whose name is open. Cargo cuts the lock file in `folder`, as it does for a
+/// copy.
 fn files(project: &Project, template: &Template, choice: Choice, folder: &Path) -> Result<Tree> {
     let name = open_name(&Lock::read(project)?)?;
-    let mut files = Copy { project, template: Template::find(project, &template.name)?, name, choice }.files()?;
+    let mut files =
+        Copy { project, template: Template::find(project, &template.name)?, name, choice }
+            .files()?;
     for (secret, example) in SECRETS {
         if let Some(example) = files.get(Path::new(example)).cloned() {
             files.insert(secret.into(), example);
@@ -226,7 +258,9 @@ fn opened(contents: Vec<u8>) -> Vec<u8> {
     };
     let mut opened = String::new();
     let mut rest = text.as_str();
-    while let Some((at, open, liquid)) = OPEN.iter().filter_map(|(open, liquid)| Some((rest.find(open)?, open, liquid))).min() {
+    while let Some((at, open, liquid)) =
+        OPEN.iter().filter_map(|(open, liquid)| Some((rest.find(open)?, open, liquid))).min()
+    {
         opened += &raw(&rest[..at]);
         opened += liquid;
         rest = &rest[at + open.len()..];
@@ -250,7 +284,11 @@ fn pack(folder: &Path, archive: &Path) -> Result<()> {
         .output()
         .context("tar is missing")?;
     if !output.status.success() {
-        bail!("tar cannot write {}: {}", archive.display(), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "tar cannot write {}: {}",
+            archive.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }

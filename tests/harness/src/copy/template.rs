@@ -17,7 +17,12 @@ impl Template {
     /// All there are, by name. The gateway has no manifest of its own and is none.
     pub fn all(project: &Project) -> Result<Vec<Self>> {
         let folders = manifest::folders(project)?.into_iter().skip(1);
-        Ok(folders.map(|folder| Self { name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(), folder }).collect())
+        Ok(folders
+            .map(|folder| Self {
+                name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                folder,
+            })
+            .collect())
     }
 
     /// # Errors
@@ -27,7 +32,8 @@ impl Template {
         match templates.iter().position(|template| template.name == name) {
             Some(index) => Ok(templates.swap_remove(index)),
             None => {
-                let names: Vec<&str> = templates.iter().map(|template| template.name.as_str()).collect();
+                let names: Vec<&str> =
+                    templates.iter().map(|template| template.name.as_str()).collect();
                 bail!("there is no template {name}; there are: {}", names.join(", "))
             }
         }

@@ -12,7 +12,8 @@ pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 /// Folders that builds and installations make.
 const MADE: [&str; 3] = ["build", "node_modules", "target"];
 
-/// Reads what is source: nothing hidden, nothing that a build made, none of the folders that are left out.
+/// Reads what is source: nothing hidden, nothing that a build made, none of the folders that are
+/// left out.
 pub fn read(folder: &Path, left_out: &[&str]) -> Result<Tree> {
     let mut tree = Tree::new();
     collect(folder, Path::new(""), left_out, &mut tree)?;
@@ -21,7 +22,9 @@ pub fn read(folder: &Path, left_out: &[&str]) -> Result<Tree> {
 
 fn collect(root: &Path, inner: &Path, left_out: &[&str], tree: &mut Tree) -> Result<()> {
     let folder = root.join(inner);
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+    for entry in
+        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
         let entry = entry?;
         let name = entry.file_name();
         let path = inner.join(&name);
@@ -43,7 +46,8 @@ pub fn write(tree: &Tree, folder: &Path) -> Result<()> {
     for (path, contents) in tree {
         let file = folder.join(path);
         if let Some(parent) = file.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make {}", parent.display()))?;
         }
         fs::write(&file, contents).with_context(|| format!("cannot write {}", file.display()))?;
     }

@@ -25,13 +25,22 @@ pub fn tree(project: &Project, choice: Choice) -> Result<Tree> {
         };
         if is_needed {
             let files = tree::read(&project.root().join("shared").join(name), &LEFT_OUT)?;
-            vendor.extend(files.into_iter().map(|(path, contents)| (Path::new(name).join(path), contents)));
+            vendor.extend(
+                files.into_iter().map(|(path, contents)| (Path::new(name).join(path), contents)),
+            );
         }
     }
     for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
-        vendor.insert(name.into(), fs::read(project.root().join(name)).with_context(|| format!("cannot read {name}"))?);
+        vendor.insert(
+            name.into(),
+            fs::read(project.root().join(name)).with_context(|| format!("cannot read {name}"))?,
+        );
     }
-    vendor.insert("README.md".into(), fs::read(project.tests().join("copy/vendor.md")).context("cannot read tests/copy/vendor.md")?);
+    vendor.insert(
+        "README.md".into(),
+        fs::read(project.tests().join("copy/vendor.md"))
+            .context("cannot read tests/copy/vendor.md")?,
+    );
     Ok(vendor)
 }
 
@@ -66,7 +75,8 @@ pub fn upgrade(project: &Project, copy: &Path) -> Result<Changes> {
     Ok(changes)
 }
 
-/// The `vendor/` of a copy, or of an application that components of ours have joined: the core lies in it.
+/// The `vendor/` of a copy, or of an application that components of ours have joined: the core lies
+/// in it.
 fn vendored(copy: &Path) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Manifest {
@@ -77,9 +87,14 @@ fn vendored(copy: &Path) -> Result<PathBuf> {
         name: String,
     }
     let folder = copy.join("vendor");
-    let core = fs::read_to_string(folder.join("core/Cargo.toml")).ok().and_then(|manifest| toml::from_str::<Manifest>(&manifest).ok());
+    let core = fs::read_to_string(folder.join("core/Cargo.toml"))
+        .ok()
+        .and_then(|manifest| toml::from_str::<Manifest>(&manifest).ok());
     if core.is_none_or(|core| core.package.name != "tidewire-core") {
-        bail!("{} is no copy of a template, nor an application with one: tidewire-core is not in its vendor/core", copy.display());
+        bail!(
+            "{} is no copy of a template, nor an application with one: tidewire-core is not in its vendor/core",
+            copy.display()
+        );
     }
     Ok(folder)
 }
@@ -94,7 +109,11 @@ fn changes(old: &Tree, new: &Tree) -> Result<Changes> {
             (Some(before), Some(after)) if before == after => continue,
             (Some(before), Some(after)) if path.ends_with("Cargo.toml") => {
                 let (from, to) = (version(before)?, version(after)?);
-                format!("changed {}{}", place.display(), if from == to { String::new() } else { format!(" ({from} -> {to})") })
+                format!(
+                    "changed {}{}",
+                    place.display(),
+                    if from == to { String::new() } else { format!(" ({from} -> {to})") }
+                )
             }
             (Some(_), Some(_)) => format!("changed {}", place.display()),
             (None, _) => format!("new     {}", place.display()),
@@ -124,10 +143,27 @@ mod tests {
     #[test]
     fn an_upgrade_tells_each_file_and_the_versions() {
         let manifest = |version: &str| format!("[package]\nversion = \"{version}\"").into_bytes();
-        let tree = |files: Vec<(&str, Vec<u8>)>| files.into_iter().map(|(path, contents)| (path.into(), contents)).collect::<Tree>();
-        let old = tree(vec![("core/Cargo.toml", manifest("0.1.0")), ("core/a.rs", vec![1]), ("core/b.rs", vec![1]), ("core/c.rs", vec![1])]);
-        let new = tree(vec![("core/Cargo.toml", manifest("0.2.0")), ("core/a.rs", vec![1]), ("core/b.rs", vec![2]), ("core/d.rs", vec![1])]);
-        let lines = ["changed vendor/core/Cargo.toml (0.1.0 -> 0.2.0)", "changed vendor/core/b.rs", "gone    vendor/core/c.rs", "new     vendor/core/d.rs"];
+        let tree = |files: Vec<(&str, Vec<u8>)>| {
+            files.into_iter().map(|(path, contents)| (path.into(), contents)).collect::<Tree>()
+        };
+        let old = tree(vec![
+            ("core/Cargo.toml", manifest("0.1.0")),
+            ("core/a.rs", vec![1]),
+            ("core/b.rs", vec![1]),
+            ("core/c.rs", vec![1]),
+        ]);
+        let new = tree(vec![
+            ("core/Cargo.toml", manifest("0.2.0")),
+            ("core/a.rs", vec![1]),
+            ("core/b.rs", vec![2]),
+            ("core/d.rs", vec![1]),
+        ]);
+        let lines = [
+            "changed vendor/core/Cargo.toml (0.1.0 -> 0.2.0)",
+            "changed vendor/core/b.rs",
+            "gone    vendor/core/c.rs",
+            "new     vendor/core/d.rs",
+        ];
         assert_eq!(changes(&old, &new).unwrap(), lines);
         assert!(changes(&new, &new).unwrap().is_empty());
     }

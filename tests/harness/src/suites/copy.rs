@@ -1,4 +1,5 @@
-//! Copies of every template, made by `cargo harness new` and by hand: they build, their scripts run, and they pass their own tests.
+//! Copies of every template, made by `cargo harness new` and by hand: they build, their scripts
+//! run, and they pass their own tests.
 
 use std::env;
 use std::ffi::OsString;
@@ -25,12 +26,14 @@ pub const NAME: &str = "copy";
 
 /// What node prints before a test that passed.
 const PASSED: &str = "✔";
-/// The profile of development that copies have, for the build by hand that has none: with another, all dependencies would be built once more.
+/// The profile of development that copies have, for the build by hand that has none: with another,
+/// all dependencies would be built once more.
 const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
 
 pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     let place = Place::new(project)?;
-    let mut rows: Vec<Row> = choice.platforms().iter().map(|&platform| Row::new(NAME, Some(platform))).collect();
+    let mut rows: Vec<Row> =
+        choice.platforms().iter().map(|&platform| Row::new(NAME, Some(platform))).collect();
     let templates = Template::all(project)?;
     for template in &templates {
         let start = Instant::now();
@@ -44,7 +47,8 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
         }
     }
     for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
-        // The first stands for all: what is left out is left out of each in the same way, and the unit tests read the rest.
+        // The first stands for all: what is left out is left out of each in the same way, and the
+        // unit tests read the rest.
         if let Some(template) = templates.first() {
             row.count(place.build_of_one_platform(template, platform))?;
             if platform == Platform::Spin {
@@ -58,8 +62,9 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// cargo's folder for all copies, of this suite and of `edit`. Never the root's: cargo knows a crate by its place within its workspace, so a tree that was edited
-/// would pass for the root's own.
+/// cargo's folder for all copies, of this suite and of `edit`. Never the root's: cargo knows a
+/// crate by its place within its workspace, so a tree that was edited would pass for the root's
+/// own.
 pub fn target(project: &Project) -> PathBuf {
     project.root().join("target/copy")
 }
@@ -74,7 +79,8 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(project: &'a Project) -> Result<Self> {
-        let place = Self { project, folder: project.output().join("copy"), target: target(project) };
+        let place =
+            Self { project, folder: project.output().join("copy"), target: target(project) };
         if place.folder.exists() {
             fs::remove_dir_all(&place.folder)?;
         }
@@ -91,7 +97,8 @@ impl<'a> Place<'a> {
         self.folder.join("bin")
     }
 
-    /// Where no Spin is, its name leads to our host, for the calls that the scripts and the workflow of a copy make.
+    /// Where no Spin is, its name leads to our host, for the calls that the scripts and the
+    /// workflow of a copy make.
     fn put_host(&self) -> Result<()> {
         let program = self.programs().join("spin");
         let host = spin::host(self.project);
@@ -111,7 +118,10 @@ impl<'a> Place<'a> {
 
     /// What a user types, and `npm install`. For both platforms unless one is named.
     fn make(&self, template: &str, platform: Option<Platform>) -> Result<PathBuf> {
-        let name = platform.map_or_else(|| format!("my-{template}"), |platform| format!("my-{template}-{platform}"));
+        let name = platform.map_or_else(
+            || format!("my-{template}"),
+            |platform| format!("my-{template}-{platform}"),
+        );
         let copy = self.folder.join(&name);
         let mut command = Command::new("cargo");
         command.args(["harness", "new", template]).arg(&copy).current_dir(self.project.root());
@@ -126,7 +136,8 @@ impl<'a> Place<'a> {
         Ok(copy)
     }
 
-    /// Only wrangler, the one package that a copy names, and without the network: it is the version that is here.
+    /// Only wrangler, the one package that a copy names, and without the network: it is the version
+    /// that is here.
     fn install(&self, copy: &Path) -> Result<()> {
         let modules = copy.join("node_modules");
         fs::create_dir_all(modules.join(".bin"))?;
@@ -134,8 +145,15 @@ impl<'a> Place<'a> {
         Ok(symlink(Packages::of(self.project).wrangler(), modules.join(".bin/wrangler"))?)
     }
 
-    /// `npm test`, which starts the server. Prints the time from `new` to the first event that was read back.
-    fn test(&self, copy: &Path, template: &Template, platform: Platform, made: Duration) -> Result<()> {
+    /// `npm test`, which starts the server. Prints the time from `new` to the first event that was
+    /// read back.
+    fn test(
+        &self,
+        copy: &Path,
+        template: &Template,
+        platform: Platform,
+        made: Duration,
+    ) -> Result<()> {
         let state = if self.target.join(triple(platform)).exists() { "warm" } else { "cold" };
         let script = match platform {
             Platform::Workers => "test",
@@ -149,7 +167,9 @@ impl<'a> Place<'a> {
         let mut first = None;
         let status = group.wait(|| {
             step::show_last_line(&spinner, &log);
-            if first.is_none() && fs::read_to_string(&log).is_ok_and(|output| output.contains(PASSED)) {
+            if first.is_none()
+                && fs::read_to_string(&log).is_ok_and(|output| output.contains(PASSED))
+            {
                 first = Some(start.elapsed());
             }
         })?;
@@ -158,16 +178,26 @@ impl<'a> Place<'a> {
         if !status.success() {
             bail!("{name} failed ({status}):\n{}", step::excerpt(&log));
         }
-        let first = first.or_else(|| fs::read_to_string(&log).is_ok_and(|output| output.contains(PASSED)).then(|| start.elapsed()));
-        let first = first.with_context(|| format!("{name} ran no test:\n{}", step::excerpt(&log)))?;
-        step::done(&format!("first event of my-{} on {platform}, {state}", template.name), made + first);
+        let first = first.or_else(|| {
+            fs::read_to_string(&log)
+                .is_ok_and(|output| output.contains(PASSED))
+                .then(|| start.elapsed())
+        });
+        let first =
+            first.with_context(|| format!("{name} ran no test:\n{}", step::excerpt(&log)))?;
+        step::done(
+            &format!("first event of my-{} on {platform}, {state}", template.name),
+            made + first,
+        );
         Ok(())
     }
 
     fn deploy(&self, copy: &Path, template: &Template) -> Result<()> {
         let name = format!("deploy --dry-run of my-{}", template.name);
         let mut command = self.npm(copy, "deploy")?;
-        command.args(["--", "--dry-run", "--outdir"]).arg(self.folder.join("deploy").join(&template.name));
+        command
+            .args(["--", "--dry-run", "--outdir"])
+            .arg(self.folder.join("deploy").join(&template.name));
         step::run(&name, &mut command, &self.log(&template.name, "deploy"))
     }
 
@@ -180,21 +210,33 @@ impl<'a> Place<'a> {
         step::run(&name, &mut command, &self.log(&template.name, &format!("one-{platform}")))
     }
 
-    /// As the workflow of a copy runs its tests: with the component that is deployed. On Workers the suites of the gateway do.
+    /// As the workflow of a copy runs its tests: with the component that is deployed. On Workers
+    /// the suites of the gateway do.
     fn test_what_is_deployed(&self, template: &Template) -> Result<()> {
         let copy = self.folder.join(format!("my-{}", template.name));
         let mut command = Command::new(Packages::of(self.project).node());
-        command.args(["tests/server.mjs", "spin", "up", "--build"]).current_dir(copy).env("PATH", self.path()?);
-        step::run(&format!("release test of my-{} on spin", template.name), &mut command, &self.log(&template.name, "test-release"))
+        command
+            .args(["tests/server.mjs", "spin", "up", "--build"])
+            .current_dir(copy)
+            .env("PATH", self.path()?);
+        step::run(
+            &format!("release test of my-{} on spin", template.name),
+            &mut command,
+            &self.log(&template.name, "test-release"),
+        )
     }
 
-    /// `functions/X` and `shared` side by side and nothing above them. Outside the repository, or cargo would find its workspace.
+    /// `functions/X` and `shared` side by side and nothing above them. Outside the repository, or
+    /// cargo would find its workspace.
     fn build_by_hand(&self, template: &Template, platform: Platform) -> Result<()> {
         let hand = env::temp_dir().join(format!("tidewire-by-hand-{}", std::process::id()));
         let outcome = self.copy_by_hand(template, &hand).and_then(|function| {
             let mut command = build(platform);
             // As `spin.toml` says it, which looks there for the component.
-            command.args(["--target-dir", "../../target"]).env(PROFILE.0, PROFILE.1).current_dir(function);
+            command
+                .args(["--target-dir", "../../target"])
+                .env(PROFILE.0, PROFILE.1)
+                .current_dir(function);
             let name = format!("build of {} by hand on {platform}", template.name);
             step::run(&name, &mut command, &self.log(&template.name, &format!("hand-{platform}")))
         });

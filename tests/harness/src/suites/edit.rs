@@ -1,4 +1,5 @@
-//! The daily loop: a source is edited under servers that run, the change is served soon, and nothing is built a second time.
+//! The daily loop: a source is edited under servers that run, the change is served soon, and
+//! nothing is built a second time.
 //!
 //! All of it happens in a tree of its own, so that no edit touches this one.
 
@@ -60,8 +61,20 @@ struct Edit {
 
 /// Each can be made once.
 const EDITS: [Edit; 3] = [
-    Edit { name: "page", file: "public/feed.css", old: "", new: "/* edited */\n", path: "-/feed.css" },
-    Edit { name: "lib.rs", file: "src/lib.rs", old: "path: \"-/feed.js\"", new: "path: \"-/edited.js\"", path: "-/edited.js" },
+    Edit {
+        name: "page",
+        file: "public/feed.css",
+        old: "",
+        new: "/* edited */\n",
+        path: "-/feed.css",
+    },
+    Edit {
+        name: "lib.rs",
+        file: "src/lib.rs",
+        old: "path: \"-/feed.js\"",
+        new: "path: \"-/edited.js\"",
+        path: "-/edited.js",
+    },
     Edit {
         name: "shared/core",
         file: "../../shared/core/src/request/assets.rs",
@@ -71,23 +84,33 @@ const EDITS: [Edit; 3] = [
     },
 ];
 /// For all servers at once.
-const LAST: Edit = Edit { name: "lib.rs", file: "src/lib.rs", old: "path: \"-/edited.js\"", new: "path: \"-/edited-again.js\"", path: "-/edited-again.js" };
+const LAST: Edit = Edit {
+    name: "lib.rs",
+    file: "src/lib.rs",
+    old: "path: \"-/edited.js\"",
+    new: "path: \"-/edited-again.js\"",
+    path: "-/edited-again.js",
+};
 
 impl Edit {
     /// Makes it, in the tree or in a copy.
     fn make(&self, function: &Path) -> Result<()> {
         let vendored = function.join(self.file.replace("../../shared", "vendor"));
         let file = if vendored.exists() { vendored } else { function.join(self.file) };
-        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         ensure!(text.contains(self.old), "{} holds no `{}` to edit", file.display(), self.old);
         Ok(fs::write(file, text.replacen(self.old, self.new, 1))?)
     }
 
     /// Whether this function serves it.
     fn shows(&self, function: &str) -> bool {
-        let Ok(mut answer) = up::agent().get(format!("{function}/{}", self.path)).call() else { return false };
+        let Ok(mut answer) = up::agent().get(format!("{function}/{}", self.path)).call() else {
+            return false;
+        };
         let text = answer.body_mut().read_to_string().unwrap_or_default();
-        answer.status().is_success() && (!self.file.ends_with(".css") || text.contains(self.new.trim()))
+        answer.status().is_success()
+            && (!self.file.ends_with(".css") || text.contains(self.new.trim()))
     }
 }
 
@@ -138,7 +161,12 @@ impl<'a> Place<'a> {
         for (server, edits) in servers.iter_mut().zip([EDITS.len() + 1, 1, 1, 2]) {
             let log = fs::read_to_string(&server.log)?;
             let rebuilds = log.matches(REBUILD).count();
-            ensure!(rebuilds == edits, "{}: {edits} edits made {rebuilds} builds:\n{}", server.name, step::excerpt(&server.log));
+            ensure!(
+                rebuilds == edits,
+                "{}: {edits} edits made {rebuilds} builds:\n{}",
+                server.name,
+                step::excerpt(&server.log)
+            );
             server.group.stop()?;
         }
         Ok(())
@@ -146,7 +174,8 @@ impl<'a> Place<'a> {
 
     fn wrangler(&self, name: &'static str, folder: &Path, path: &str) -> Result<Server> {
         let port = port::claim(0)?;
-        let mut command = workers::dev(self.project, folder, port, &self.folder.join("state").join(name), &[])?;
+        let mut command =
+            workers::dev(self.project, folder, port, &self.folder.join("state").join(name), &[])?;
         let mut server = self.start(name, &mut command, port, path)?;
         wait_until(std::slice::from_mut(&mut server), Server::answers)?;
         Ok(server)
@@ -156,7 +185,11 @@ impl<'a> Place<'a> {
     fn copy(&self) -> Result<PathBuf> {
         let copy = self.folder.join("my-feed");
         let mut command = Command::new("cargo");
-        command.args(["harness", "new", FUNCTION]).arg(&copy).args(["--platform", "workers"]).current_dir(self.project.root());
+        command
+            .args(["harness", "new", FUNCTION])
+            .arg(&copy)
+            .args(["--platform", "workers"])
+            .current_dir(self.project.root());
         step::run("new my-feed", &mut command, &self.project.log("edit-new"))?;
         symlink(copy::target(self.project), copy.join("target"))?;
         Ok(copy)
@@ -180,13 +213,20 @@ impl<'a> Place<'a> {
         let port = port::claim(0)?;
         let start = Instant::now();
         let manifest = self.function().join("spin.toml");
-        let mut command = Runtime::here().develop(self.project, &manifest, port, &self.folder.join("state"));
+        let mut command =
+            Runtime::here().develop(self.project, &manifest, port, &self.folder.join("state"));
         let mut server = self.start("spin", &mut command, port, "")?;
         wait_until(std::slice::from_mut(&mut server), is_served)?;
         Ok((start.elapsed(), server))
     }
 
-    fn start(&self, name: &'static str, command: &mut Command, port: u16, path: &str) -> Result<Server> {
+    fn start(
+        &self,
+        name: &'static str,
+        command: &mut Command,
+        port: u16,
+        path: &str,
+    ) -> Result<Server> {
         let log = self.project.log(&format!("edit-{name}"));
         let group = Group::spawn(step::output_to(command, &log)?)?;
         let url = format!("http://127.0.0.1:{port}/{path}").trim_end_matches('/').to_owned();
@@ -204,7 +244,10 @@ struct Server {
 
 impl Server {
     fn answers(&self) -> bool {
-        up::agent().get(format!("{}/{}", self.url, EDITS[0].path)).call().is_ok_and(|answer| answer.status().is_success())
+        up::agent()
+            .get(format!("{}/{}", self.url, EDITS[0].path))
+            .call()
+            .is_ok_and(|answer| answer.status().is_success())
     }
 }
 
@@ -214,9 +257,18 @@ fn wait_until(servers: &mut [Server], is_so: impl Fn(&Server) -> bool) -> Result
     for server in servers {
         while !is_so(server) {
             if let Some(status) = server.group.try_wait()? {
-                bail!("{} ended by itself ({status}):\n{}", server.name, step::excerpt(&server.log));
+                bail!(
+                    "{} ended by itself ({status}):\n{}",
+                    server.name,
+                    step::excerpt(&server.log)
+                );
             }
-            ensure!(start.elapsed() < SOON, "{} does not serve what was edited:\n{}", server.name, step::excerpt(&server.log));
+            ensure!(
+                start.elapsed() < SOON,
+                "{} does not serve what was edited:\n{}",
+                server.name,
+                step::excerpt(&server.log)
+            );
             signal::wait_or_interrupted(ASK)?;
         }
     }

@@ -23,19 +23,27 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     let start = Instant::now();
     check(project, choice)?;
     step::done(NAME, start.elapsed());
-    Ok(choice.platforms().iter().map(|&platform| Row { passed: 1, ..Row::new(NAME, Some(platform)) }).collect())
+    Ok(choice
+        .platforms()
+        .iter()
+        .map(|&platform| Row { passed: 1, ..Row::new(NAME, Some(platform)) })
+        .collect())
 }
 
 fn check(project: &Project, choice: Choice) -> Result<()> {
     let log = project.log("up");
     let platforms = choice.platforms();
-    // What a user types. cargo replaces itself by the harness, so the group's leader is the harness.
+    // What a user types. cargo replaces itself by the harness, so the group's leader is the
+    // harness.
     let mut command = Command::new("cargo");
     command.args(["harness", "up"]);
     if let [platform] = platforms {
         command.arg(platform.to_string());
     }
-    command.args(["--port", "0", "--state"]).arg(project.output().join("up-state")).current_dir(project.root());
+    command
+        .args(["--port", "0", "--state"])
+        .arg(project.output().join("up-state"))
+        .current_dir(project.root());
     let mut group = Group::spawn(step::output_to(&mut command, &log)?)?;
 
     let urls = loop {
@@ -81,7 +89,8 @@ fn descendants(id: u32) -> Result<Vec<Process>> {
     let mut found = vec![sysinfo::Pid::from_u32(id)];
     let mut next = 0;
     while let Some(&parent) = found.get(next) {
-        let children = system.processes().values().filter(|process| process.parent() == Some(parent));
+        let children =
+            system.processes().values().filter(|process| process.parent() == Some(parent));
         found.extend(children.map(|process| process.pid()));
         next += 1;
     }
@@ -90,15 +99,22 @@ fn descendants(id: u32) -> Result<Vec<Process>> {
 
 fn alive(processes_then: &[Process]) -> Result<Vec<String>> {
     let system = processes()?;
-    let is_alive =
-        |(id, name_then): &&Process| system.process(*id).is_some_and(|process| process.status() != ProcessStatus::Zombie && name(process) == *name_then);
+    let is_alive = |(id, name_then): &&Process| {
+        system.process(*id).is_some_and(|process| {
+            process.status() != ProcessStatus::Zombie && name(process) == *name_then
+        })
+    };
     Ok(processes_then.iter().filter(is_alive).map(|(id, name)| format!("{name} ({id})")).collect())
 }
 
 fn processes() -> Result<System> {
     let mut system = System::new()?;
     // Without the threads, which would be listed as processes.
-    system.refresh_processes_specifics(ProcessesToUpdate::All, true, ProcessRefreshKind::nothing().without_tasks());
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::All,
+        true,
+        ProcessRefreshKind::nothing().without_tasks(),
+    );
     Ok(system)
 }
 

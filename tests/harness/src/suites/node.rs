@@ -52,11 +52,19 @@ fn name(tests: &Path, file: &Path) -> Option<String> {
 
 /// Whether a suite is meant: by its name, its folder, or its name without the folder.
 pub fn is_meant(name: &str, said: &str) -> bool {
-    name == said || name.split_once('/').is_some_and(|(folder, stem)| folder == said || stem == said)
+    name == said
+        || name.split_once('/').is_some_and(|(folder, stem)| folder == said || stem == said)
 }
 
 /// Runs these suites on one platform, or all when none is named.
-pub fn run(project: &Project, platform: Platform, runtime: Served, suites: &[PathBuf], base_url: Option<&str>, token: Option<&str>) -> Result<Vec<Row>> {
+pub fn run(
+    project: &Project,
+    platform: Platform,
+    runtime: Served,
+    suites: &[PathBuf],
+    base_url: Option<&str>,
+    token: Option<&str>,
+) -> Result<Vec<Row>> {
     let start = Instant::now();
     let packages = Packages::of(project);
     let results = project.output().join(format!("vitest-{platform}.json"));
@@ -104,7 +112,10 @@ pub fn run(project: &Project, platform: Platform, runtime: Served, suites: &[Pat
     let mut rows = rows(&results, &project.tests(), platform);
     for file in &results.test_results {
         let name = name(&project.tests(), &file.name).unwrap_or_default();
-        step::note(&format!("{name} on {platform}"), Duration::from_secs_f64((file.end_time - file.start_time).max(0.0) / 1000.0));
+        step::note(
+            &format!("{name} on {platform}"),
+            Duration::from_secs_f64((file.end_time - file.start_time).max(0.0) / 1000.0),
+        );
     }
     // An error outside any test fails the run, but no test.
     if !status.success() && rows.iter().all(|row| row.failed == 0) {
@@ -140,7 +151,8 @@ struct Test {
 }
 
 fn rows(results: &Results, tests: &Path, platform: Platform) -> Vec<Row> {
-    let mut rows: Vec<Row> = results.test_results.iter().map(|file| row(file, tests, platform)).collect();
+    let mut rows: Vec<Row> =
+        results.test_results.iter().map(|file| row(file, tests, platform)).collect();
     rows.sort_by(|one, other| one.suite.cmp(&other.suite));
     rows
 }
@@ -164,7 +176,8 @@ fn row(file: &File, tests: &Path, platform: Platform) -> Row {
 
 /// A test without a tag says itself why it does not run.
 fn skipped(test: &Test) -> Skipped {
-    let requirement = if test.tags.is_empty() { test.full_name.clone() } else { test.tags.join(" and ") };
+    let requirement =
+        if test.tags.is_empty() { test.full_name.clone() } else { test.tags.join(" and ") };
     Skipped { test: test.full_name.clone(), requirement }
 }
 

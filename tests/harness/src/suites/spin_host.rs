@@ -11,5 +11,9 @@ use crate::suites::unit;
 pub const NAME: &str = "spin-host";
 
 pub fn run(project: &Project) -> Result<Vec<Row>> {
-    unit::count(project, &mut spin::host_cargo(project, "test"), Row::new(NAME, Some(Platform::Spin)))
+    unit::count(
+        project,
+        &mut spin::host_cargo(project, "test"),
+        Row::new(NAME, Some(Platform::Spin)),
+    )
 }

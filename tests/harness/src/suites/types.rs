@@ -1,4 +1,5 @@
-//! `tsc` over everything written in TypeScript, and over each page that says `@ts-check`: one test for each project.
+//! `tsc` over everything written in TypeScript, and over each page that says `@ts-check`: one test
+//! for each project.
 
 use std::process::Command;
 
@@ -19,8 +20,16 @@ pub fn run(project: &Project) -> Result<Vec<Row>> {
     let mut row = Row::new(NAME, None);
     for folder in PROJECTS {
         let mut command = Command::new(packages.node());
-        command.arg(packages.tsc()).args(["--noEmit", "--project"]).arg(project.root().join(folder)).current_dir(project.tests());
-        match step::run(&format!("types of {folder}"), &mut command, &project.log(&format!("types-{}", folder.replace('/', "-")))) {
+        command
+            .arg(packages.tsc())
+            .args(["--noEmit", "--project"])
+            .arg(project.root().join(folder))
+            .current_dir(project.tests());
+        match step::run(
+            &format!("types of {folder}"),
+            &mut command,
+            &project.log(&format!("types-{}", folder.replace('/', "-"))),
+        ) {
             Ok(()) => row.passed += 1,
             Err(error) if error.is::<signal::Interrupted>() => return Err(error),
             Err(error) => {

@@ -1,4 +1,5 @@
-//! Unit tests and shared vectors: `cargo test` of the whole workspace, the lint of manifests included.
+//! Unit tests and shared vectors: `cargo test` of the whole workspace, the lint of manifests
+//! included.
 
 use std::fs;
 use std::process::Command;
@@ -50,7 +51,10 @@ fn counts(mut row: Row, output: &str) -> Row {
 }
 
 fn number(counts: &str, what: &str) -> usize {
-    counts.split([';', '.']).find_map(|part| part.trim().strip_suffix(what)?.parse().ok()).unwrap_or(0)
+    counts
+        .split([';', '.'])
+        .find_map(|part| part.trim().strip_suffix(what)?.parse().ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ thread_local! {
 }
 
 fn instance() -> String {
-    INSTANCE.with(|id| format!("{:016x}", id.get_or_init(|| RandomState::new().build_hasher().finish())))
+    INSTANCE.with(|id| {
+        format!("{:016x}", id.get_or_init(|| RandomState::new().build_hasher().finish()))
+    })
 }
 
 fn now_ms() -> u128 {
@@ -68,7 +70,10 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = anyhow::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
         let Poll::Ready(piece) = self.piece.as_mut().poll(cx) else { return Poll::Pending };
         self.number += 1;
         self.piece = (self.make)(self.number);
@@ -100,12 +105,24 @@ fn respond(status: StatusCode, body: Body) -> Response<Body> {
 }
 
 async fn route(request: Request) -> Result<Response<Body>> {
-    let path = request.headers().get_all("spin-path-info").iter().next_back().map_or("", |path| path.to_str().unwrap_or_default()).to_owned();
+    let path = request
+        .headers()
+        .get_all("spin-path-info")
+        .iter()
+        .next_back()
+        .map_or("", |path| path.to_str().unwrap_or_default())
+        .to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let text = match path.as_str() {
         "/instance" => instance(),
-        "/headers" => request.headers().iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or("?"))).collect(),
-        "/echo" => String::from_utf8(request.into_body().bytes().await.map_err(|code| anyhow!("{code:?}"))?.to_vec())?,
+        "/headers" => request
+            .headers()
+            .iter()
+            .map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or("?")))
+            .collect(),
+        "/echo" => String::from_utf8(
+            request.into_body().bytes().await.map_err(|code| anyhow!("{code:?}"))?.to_vec(),
+        )?,
         "/release" => {
             RELEASED.set(true);
             instance()
@@ -167,7 +184,9 @@ async fn route(request: Request) -> Result<Response<Body>> {
             eprintln!("err");
             String::new()
         }
-        "/environment" => std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect(),
+        "/environment" => {
+            std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect()
+        }
         "/clock" => now_ms().to_string(),
         "/variable" => variables::get(&query).await?,
         "/fetch" => {
@@ -179,7 +198,8 @@ async fn route(request: Request) -> Result<Response<Body>> {
             "open".to_owned()
         }
         "/sql" => {
-            let statement = request.into_body().bytes().await.map_err(|code| anyhow!("{code:?}"))?;
+            let statement =
+                request.into_body().bytes().await.map_err(|code| anyhow!("{code:?}"))?;
             sql(&String::from_utf8(statement.to_vec())?).await?
         }
         "/sync" => sync()?,
@@ -200,7 +220,11 @@ async fn sql(statements: &str) -> Result<String> {
             report += &format!("row {:?}\n", row.values);
         }
         report += &match result.result().await {
-            Ok(()) => format!("ok, {} changed, last row {}\n", connection.changes().await, connection.last_insert_rowid().await),
+            Ok(()) => format!(
+                "ok, {} changed, last row {}\n",
+                connection.changes().await,
+                connection.last_insert_rowid().await
+            ),
             Err(error) => format!("{error:?}\n"),
         };
     }
@@ -211,7 +235,10 @@ async fn sql(statements: &str) -> Result<String> {
 fn sync() -> Result<String> {
     let connection = raw::Connection::open("default")?;
     connection.execute("CREATE TABLE log (position INTEGER PRIMARY KEY, writer TEXT)", &[])?;
-    connection.execute("INSERT INTO log VALUES (?, ?)", &[Value::Integer(5), Value::Text("sync".to_owned())])?;
+    connection.execute(
+        "INSERT INTO log VALUES (?, ?)",
+        &[Value::Integer(5), Value::Text("sync".to_owned())],
+    )?;
     let (row, changes) = (connection.last_insert_rowid(), connection.changes());
     let result = connection.execute("SELECT * FROM log", &[])?;
     let error = connection.execute("nonsense", &[]).expect_err("refused");
@@ -224,7 +251,11 @@ async fn insert(writer: &str) -> Result<String> {
     connection.execute("BEGIN IMMEDIATE", []).await?.result().await?;
     let rows = connection.execute("SELECT count(*) FROM log", []).await?.collect().await?;
     let position = rows[0].values[0].clone();
-    connection.execute("INSERT INTO log VALUES (?, ?)", [position, Value::Text(writer.to_owned())]).await?.result().await?;
+    connection
+        .execute("INSERT INTO log VALUES (?, ?)", [position, Value::Text(writer.to_owned())])
+        .await?
+        .result()
+        .await?;
     connection.execute("COMMIT", []).await?.result().await?;
     Ok("ok".to_owned())
 }

@@ -53,7 +53,10 @@ async fn the_wall_clock_of_guests_can_be_moved_both_ways() {
 async fn requests_it_does_not_know_are_refused() {
     let host = Host::start(&manifest("", ""));
     assert_eq!(send(host.control, Method::GET, "/trap", "").await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(send(host.control, Method::POST, "/clock", "").await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        send(host.control, Method::POST, "/clock", "").await.status(),
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,10 @@ async fn an_instance_holds_many_open_streams() {
     }
     assert_eq!(host.counters().await["open_requests"], 40);
     let most = tally(streams.iter().map(|(instance, _)| instance.clone())).into_values().max();
-    assert!(most > Some(16), "open streams do not count as outstanding, yet no instance has more than {most:?}");
+    assert!(
+        most > Some(16),
+        "open streams do not count as outstanding, yet no instance has more than {most:?}"
+    );
 }
 
 #[tokio::test]
@@ -35,7 +38,9 @@ async fn at_most_16_requests_of_an_instance_wait_for_their_head() {
     for _ in 0..40 {
         let path = format!("/guest/wait?{later}");
         let address = host.address;
-        waiting.push(tokio::spawn(async move { whole(send(address, http::Method::GET, &path, "").await).await }));
+        waiting.push(tokio::spawn(async move {
+            whole(send(address, http::Method::GET, &path, "").await).await
+        }));
         assert_eq!(soon(host.stdout.recv()).await.as_deref(), Some("[guest] waiting"));
     }
     host.disturb("/clock?shift_ms=7200000").await;
@@ -99,7 +104,9 @@ async fn busy_guests_leave_time_for_everybody_else() {
     let mut spinning = Vec::new();
     for _ in 0..=threads {
         let (address, path) = (host.address, format!("/guest/spin?{later}"));
-        spinning.push(tokio::spawn(async move { whole(send(address, http::Method::GET, &path, "").await).await }));
+        spinning.push(tokio::spawn(async move {
+            whole(send(address, http::Method::GET, &path, "").await).await
+        }));
         assert_eq!(soon(host.stdout.recv()).await.as_deref(), Some("[guest] spinning"));
     }
     assert_eq!(host.get("/guest/echo").await.0, StatusCode::OK);

@@ -16,7 +16,12 @@ fn an_unknown_field_is_named() {
 #[test]
 fn a_component_that_was_not_built_is_named() {
     let error = complaint(&manifest("", "[component.other]\nsource = \"missing.wasm\""), &[]);
-    assert!(error.contains("component \"other\"") && error.contains("missing.wasm") && error.contains("was it built?"), "{error}");
+    assert!(
+        error.contains("component \"other\"")
+            && error.contains("missing.wasm")
+            && error.contains("was it built?"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -29,6 +34,9 @@ fn a_variable_that_does_not_exist_is_named() {
 
 #[test]
 fn build_commands_run_first_when_asked() {
-    let error = complaint(&manifest("", "[component.guest.build]\ncommand = [\"true\", \"exit 3\"]"), &["--build"]);
+    let error = complaint(
+        &manifest("", "[component.guest.build]\ncommand = [\"true\", \"exit 3\"]"),
+        &["--build"],
+    );
     assert!(error.contains("the build command of guest failed: exit 3"), "{error}");
 }

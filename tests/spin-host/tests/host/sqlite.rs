@@ -34,7 +34,10 @@ Error::Io("near \"nonsense\": syntax error in nonsense at offset 0")
 "#;
     assert_eq!(report, expected);
     let counted = host.counters().await["sqlite"].clone();
-    assert_eq!(counted, serde_json::json!({ "open": 1, "execute_read": 1, "execute_write": 3, "execute_other": 0 }));
+    assert_eq!(
+        counted,
+        serde_json::json!({ "open": 1, "execute_read": 1, "execute_write": 3, "execute_other": 0 })
+    );
 }
 
 #[tokio::test]
@@ -53,16 +56,25 @@ async fn a_long_result_arrives_whole() {
     let statement = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n";
     let (_, report) = host.post("/guest/sql", statement).await;
     assert_eq!(report.lines().count(), 10_002);
-    assert!(report.ends_with("row [Value::Integer(10000)]\nok, 0 changed, last row 0\n"), "{report}");
+    assert!(
+        report.ends_with("row [Value::Integer(10000)]\nok, 0 changed, last row 0\n"),
+        "{report}"
+    );
 }
 
 #[tokio::test]
 async fn without_the_grant_access_is_denied() {
     let host = Host::start(&manifest("", ""));
-    assert_eq!(host.get("/guest/database?default").await, (StatusCode::BAD_REQUEST, "Error::AccessDenied".to_owned()));
+    assert_eq!(
+        host.get("/guest/database?default").await,
+        (StatusCode::BAD_REQUEST, "Error::AccessDenied".to_owned())
+    );
     let host = Host::start(&manifest(GRANT, ""));
     assert_eq!(host.get("/guest/database?default").await, (StatusCode::OK, "open".to_owned()));
-    assert_eq!(host.get("/guest/database?other").await, (StatusCode::BAD_REQUEST, "Error::AccessDenied".to_owned()));
+    assert_eq!(
+        host.get("/guest/database?other").await,
+        (StatusCode::BAD_REQUEST, "Error::AccessDenied".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -73,8 +85,13 @@ async fn many_writers_wait_for_each_other() {
     for answer in futures::future::join_all(paths.iter().map(|path| host.get(path))).await {
         assert_eq!(answer, (StatusCode::OK, "ok".to_owned()));
     }
-    let (_, report) = host.post("/guest/sql", "SELECT count(*), max(position), count(DISTINCT writer) FROM log").await;
-    assert!(report.contains("row [Value::Integer(40), Value::Integer(39), Value::Integer(40)]"), "{report}");
+    let (_, report) = host
+        .post("/guest/sql", "SELECT count(*), max(position), count(DISTINCT writer) FROM log")
+        .await;
+    assert!(
+        report.contains("row [Value::Integer(40), Value::Integer(39), Value::Integer(40)]"),
+        "{report}"
+    );
 }
 
 #[tokio::test]

@@ -26,13 +26,20 @@ fn guest() -> &'static Path {
         let target = Path::new(HOST).ancestors().nth(2).expect("a target directory");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/Cargo.toml");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--target", "wasm32-wasip2", "--manifest-path"]).arg(manifest).env("CARGO_TARGET_DIR", target);
-        assert!(build.status().expect("cargo").success(), "the guest does not build; is the target wasm32-wasip2 installed?");
+        build
+            .args(["build", "--quiet", "--locked", "--target", "wasm32-wasip2", "--manifest-path"])
+            .arg(manifest)
+            .env("CARGO_TARGET_DIR", target);
+        assert!(
+            build.status().expect("cargo").success(),
+            "the guest does not build; is the target wasm32-wasip2 installed?"
+        );
         target.join("wasm32-wasip2/debug/tidewire_spin_host_guest.wasm")
     })
 }
 
-/// A manifest with the guest as `guest` on `/guest/...`; `more` goes into its component, `rest` at the end.
+/// A manifest with the guest as `guest` on `/guest/...`; `more` goes into its component, `rest` at
+/// the end.
 pub fn manifest(more: &str, rest: &str) -> String {
     format!(
         r#"
@@ -57,7 +64,8 @@ pub struct Folder(pub PathBuf);
 impl Folder {
     pub fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("spin-host-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("spin-host-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&path).expect("a folder");
         Self(path)
@@ -107,8 +115,18 @@ impl Host {
     }
 
     /// In a folder that outlives this host.
-    pub fn start_in(folder: &Folder, manifest: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = command(folder, manifest).args(arguments).envs(environment.iter().copied()).stdout(Stdio::piped()).spawn().expect("the host starts");
+    pub fn start_in(
+        folder: &Folder,
+        manifest: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut child = command(folder, manifest)
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the host starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut address = |word: &str| {
             let line = lines.next().expect("the host starts").expect("text");
@@ -116,7 +134,9 @@ impl Host {
         };
         let (control, address) = (address("control http://"), address("ready http://"));
         let (sender, stdout) = mpsc::unbounded_channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { child, address, control, stdout, _folder: None }
     }
 
@@ -149,7 +169,10 @@ impl Host {
 
     /// As a supervisor ends it; returns when the process is gone.
     pub fn terminate(&mut self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
+        let killed = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill");
         assert!(killed.success());
         self.child.wait().expect("an end");
     }
@@ -195,19 +218,34 @@ impl Stream {
 
 /// What never comes is a failure, not a test that hangs.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(std::time::Duration::from_secs(60), future).await.expect("it comes within a minute")
+    tokio::time::timeout(std::time::Duration::from_secs(60), future)
+        .await
+        .expect("it comes within a minute")
 }
 
 /// One request on a connection of its own, which lives as long as the response.
-pub async fn send(address: SocketAddr, method: Method, path: &str, body: &str) -> Response<Incoming> {
+pub async fn send(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> Response<Incoming> {
     request(address, Request::builder().method(method).uri(path), body).await
 }
 
-pub async fn request(address: SocketAddr, request: http::request::Builder, body: &str) -> Response<Incoming> {
+pub async fn request(
+    address: SocketAddr,
+    request: http::request::Builder,
+    body: &str,
+) -> Response<Incoming> {
     let stream = TcpStream::connect(address).await.expect("a connection");
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
     tokio::spawn(connection);
-    let request = request.header("host", address.to_string()).body(Full::new(Bytes::from(body.to_owned()))).expect("a request");
+    let request = request
+        .header("host", address.to_string())
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .expect("a request");
     soon(sender.send_request(request)).await.expect("a response")
 }
 

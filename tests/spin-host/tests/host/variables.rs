@@ -15,10 +15,14 @@ const REST: &str = r#"
 
 #[tokio::test]
 async fn the_command_line_beats_the_environment_beats_the_default() {
-    let environment = [("SPIN_VARIABLE_NAME", "environment"), ("SPIN_VARIABLE_TOKEN", "environment")];
+    let environment =
+        [("SPIN_VARIABLE_NAME", "environment"), ("SPIN_VARIABLE_TOKEN", "environment")];
     let host = Host::start_with(&manifest(MORE, REST), &["--variable", "token=k=v"], &environment);
     assert_eq!(host.get("/guest/variable?token").await, (StatusCode::OK, "<k=v>".to_owned()));
-    assert_eq!(host.get("/guest/variable?greeting").await, (StatusCode::OK, "hello, environment".to_owned()));
+    assert_eq!(
+        host.get("/guest/variable?greeting").await,
+        (StatusCode::OK, "hello, environment".to_owned())
+    );
 }
 
 #[tokio::test]
