@@ -170,3 +170,37 @@ fn a_link_that_leads_nowhere_is_found() {
     }
     assert_eq!(broken(&readme, "text\n```sh\n[a](NOTHING.md)\n```\n"), Vec::<String>::new());
 }
+
+/// The text of all sources below a folder.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).unwrap() })
+        .collect()
+}
+
+#[test]
+fn the_table_of_adapters_names_functions_and_files_that_exist() {
+    let shared = Project::here().root().join("shared");
+    let text = fs::read_to_string(shared.join("README.md")).unwrap();
+    let core = sources(&shared.join("core/src")) + &sources(&shared.join("access/src"));
+    let mut checked = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<_> = row.split('|').collect();
+        for (column, folder) in [(2, ""), (3, "workers/src"), (4, "spin/src")] {
+            for name in cells[column].split('`').skip(1).step_by(2) {
+                let item = name.rsplit("::").next().unwrap();
+                let exists = match folder {
+                    "" if item == "access" => true,
+                    "" => ["fn", "struct", "enum", "trait"]
+                        .iter()
+                        .any(|kind| core.contains(&format!("pub {kind} {item}"))),
+                    _ => shared.join(folder).join(name).is_file(),
+                };
+                assert!(exists, "shared/README.md names {name}, which is gone");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 50, "{checked}");
+}
