@@ -89,6 +89,12 @@ test("nor when the application names it, as long as another is left", async () =
   expect(() => subscribe("demo-x", { transports: ["poll"] })).toThrow(TypeError);
 });
 
+test("nor a WebSocket, which cannot carry a token", async () => {
+  openPage("websocket sse long-poll poll");
+  expect(await firstTry("demo-x", { transports: ["websocket", "long-poll"], token: () => "t" })).toBe("long-poll");
+  expect(() => subscribe("demo-x", { transports: ["websocket"], token: () => "t" })).toThrow(TypeError);
+});
+
 test("the offer is that of the page's own server alone", async () => {
   openPage("sse long-poll poll");
   expect(await firstTry("https://other.test/feed/demo-x")).toBe("websocket");

@@ -90,6 +90,22 @@ test("a frame is sent while a WebSocket is open, and not before or after", async
   expect(subscription.send(frame)).toBe(false);
 });
 
+test("a frame that was refused does not end the reading, now or later", async () => {
+  FakeSocket.all = [];
+  vi.stubGlobal("WebSocket", FakeSocket);
+  const subscription = subscribe("http://channel.test/x", { transports: ["websocket"], backoff: { baseMs: 0 } });
+  await eventually("a connection", () => FakeSocket.all.length === 1);
+  const [first] = FakeSocket.all;
+  first!.say({ type: "hello", offset: "-1" });
+  first!.say({ type: "error", code: "access-denied", status: 403, detail: "you may not be present" });
+  first!.say({ type: "close", code: 3005, reason: "credential-expired" });
+  await eventually("another connection", () => FakeSocket.all.length === 2);
+  // Before `hello`, it is why the connection is refused.
+  FakeSocket.all[1]!.say({ type: "error", code: "access-denied", status: 403, detail: "you may not read" });
+  FakeSocket.all[1]!.say({ type: "close", code: 3507, reason: "access-denied" });
+  await expect(subscription[Symbol.asyncIterator]().next()).rejects.toMatchObject({ detail: "you may not read" });
+});
+
 test("a connection that died while the machine slept is replaced when it wakes", async () => {
   vi.useFakeTimers();
   FakeSocket.all = [];
@@ -135,6 +151,8 @@ test("a ticket of the backend is asked for once, and anew when it was refused", 
   logins = 5;
   await request(`${base}/x`, {}, access);
   expect(seen.slice(2)).toEqual(["Bearer t1", "Bearer t6"]);
+  await Promise.all([1, 2, 3].map(() => access.ticket!(true)));
+  expect(logins, "one request for all that wait").toBe(7);
   isLoggedIn = false;
   logins = 9;
   await expect(request(`${base}/x`, {}, access)).rejects.toMatchObject({ status: 401, retryable: false });

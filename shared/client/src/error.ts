@@ -64,7 +64,7 @@ export async function errorFrom(answer: Response): Promise<TidewireError> {
   }
   // Durable Streams returns in a header what our servers also return in the problem.
   if (answer.headers.has("producer-expected-seq")) return new TidewireError("producer-gap", status, text);
-  return new TidewireError(`http-${status}`, status, text.slice(0, 200) || answer.statusText, { retryAfterMs });
+  return new TidewireError(`http-${status}`, status, text.slice(0, 200) || answer.statusText || `the server answered ${status}`, { retryAfterMs });
 }
 
 /** Converts anything thrown before a whole answer. */

@@ -75,8 +75,9 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
   constructor(url: string | URL, options: SubscribeOptions<T>) {
     const { offset = "-1", signal, pollMs = 5_000, token, headers } = options;
     const target = address(url);
-    const wanted = options.transports ?? (token || headers ? TRANSPORTS.slice(1) : TRANSPORTS);
-    const transports = wanted.filter((transport) => isOffered(transport, target));
+    const { transports: wanted = TRANSPORTS } = options;
+    const hasHeaders = token || headers;
+    const transports = wanted.filter((transport) => isOffered(transport, target) && !(hasHeaders && transport === "websocket"));
     if (transports.length === 0) throw new TypeError("a subscription needs a transport that the server offers");
     this.#options = options;
     this.#taken = offset;

@@ -2,6 +2,7 @@
 
 import { errorFrom } from "./error.ts";
 import type { RequestOptions } from "./request.ts";
+import { ANSWER_MS } from "./watchdog.ts";
 
 /**
  * The `ticket` of a page whose backend answers a POST to `url` with a fresh ticket as text, or sets one as the cookie `tidewire-ticket` and answers
@@ -14,15 +15,19 @@ import type { RequestOptions } from "./request.ts";
  */
 export function ticketFrom(url?: string | URL): RequestOptions {
   let kept: string | undefined;
+  let coming: Promise<string> | undefined;
   if (!url) return {};
+  const fetched = async () => {
+    const answer = await fetch(url, { method: "POST", signal: AbortSignal.timeout(ANSWER_MS) });
+    if (!answer.ok) throw await errorFrom(answer);
+    return (kept = (await answer.text()).trim());
+  };
   return {
     async ticket(wasRefused) {
-      if (kept === undefined || wasRefused) {
-        const answer = await fetch(url, { method: "POST" });
-        if (!answer.ok) throw await errorFrom(answer);
-        kept = (await answer.text()).trim();
-      }
-      return kept;
+      if (kept !== undefined && !wasRefused) return kept;
+      // All that need one at the same time share a request.
+      coming ??= fetched().finally(() => (coming = undefined));
+      return coming;
     },
   };
 }

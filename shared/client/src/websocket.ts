@@ -29,6 +29,8 @@ export async function readWebSocket(reader: Reader): Promise<Outcome> {
 
 function connect(reader: Reader, ticket?: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
+    // A handler of the application may have ended it.
+    if (reader.signal.aborted) return resolve("again");
     const url = reader.address(ticket ? { ticket } : {});
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
@@ -61,6 +63,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
     };
 
     const take = (frame: ServerFrame) => {
+      if (frame.type !== "close") refusal = undefined;
       if (frame.type === "hello") {
         isBase64 = frame.encoding === "base64";
         ackBytes = frame.ackBytes ?? Infinity;
@@ -107,7 +110,8 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
       if (code === 3005) reader.isStale = true;
       if (code === 1000) end("finished");
       else if (code === 1003 || code === 1009 || code >= 3500) end(refusal ?? forGood(code, reason));
-      else if (refusal) end(refusal);
+      // Before `hello` it is why there is no connection; later, an answer to a frame, which went on.
+      else if (refusal && !reader.send) end(refusal);
       else if (code >= 3000) end("again");
       else end(lost(`the WebSocket closed with ${code}`));
     };

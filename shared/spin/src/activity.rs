@@ -16,8 +16,17 @@ thread_local! {
 
 /// Increments a counter of the channel.
 pub(crate) fn count(store: &Store, count: impl FnOnce(&mut Activity)) {
-    ACTIVITIES
-        .with_borrow_mut(|activities| count(activities.entry(store.name().into()).or_default()));
+    ACTIVITIES.with_borrow_mut(|activities| {
+        if let Some(activity) = activities.get_mut(store.name()) {
+            return count(activity);
+        }
+        let mut activity = Activity::default();
+        count(&mut activity);
+        // Nothing is remembered of the many names that do not exist.
+        if activity != Activity::default() {
+            activities.insert(store.name().into(), activity);
+        }
+    });
 }
 
 /// The name that distinguishes this instance from others.

@@ -1,6 +1,9 @@
 //! A change of a channel: an append, its making, its end, the erasure of an event. And what members
 //! say of themselves.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use tidewire_core::{
     Change, ChangeDecision, Commit, Error, Grant, Member, Moment, Policy, Presence, Reply, Write,
     decide_change, presence_reply,
@@ -15,6 +18,13 @@ use crate::respond::internal;
 use crate::store::{Look, Store, Stored};
 use crate::sweep::sweep;
 
+/// Channels of which an instance remembers that their last publish was refused.
+const MOST_REFUSED: usize = 1_000;
+
+thread_local! {
+    static REFUSED: RefCell<HashSet<String>> = RefCell::default();
+}
+
 pub(crate) fn moment(look: &Look) -> Moment {
     Moment { now_ms: now_ms(), entropy: entropy(), last_epoch: look.last_epoch }
 }
@@ -27,9 +37,10 @@ pub(crate) async fn carry_out(
     body: &[u8],
     policy: &Policy,
 ) -> Result<Reply, Error> {
-    // A publish whose publisher the channel keeps something of writes that in any case: it is
-    // decided once, under the lock.
-    let changed = if change.tallies(grant, policy).is_empty() {
+    // A publish with tallies writes them in any case: it is decided once, under the lock. But a
+    // publisher that goes on after a refusal must not hold the lock that all channels share.
+    let is_refused_lately = REFUSED.with_borrow(|refused| refused.contains(store.name()));
+    let changed = if is_refused_lately || change.tallies(grant, policy).is_empty() {
         write_or_lock(store, change, grant, body, policy).await
     } else {
         write_locked(store, change, grant, body, policy).await
@@ -37,6 +48,13 @@ pub(crate) async fn carry_out(
     if let Err(error) = &changed {
         count(store, |activity| activity.count_refused(Some(change), error));
     }
+    REFUSED.with_borrow_mut(|refused| {
+        if changed.is_ok() {
+            refused.remove(store.name());
+        } else if refused.len() < MOST_REFUSED {
+            refused.insert(store.name().into());
+        }
+    });
     changed
 }
 
@@ -55,11 +73,14 @@ async fn write_or_lock(
     if matches!(change, Change::Append(_)) {
         slide(&connection, store, &mut look, None).await?;
     }
-    match decide_change(change, grant, body, look.channel(), &[], policy, moment(&look))? {
+    let tallies =
+        store.known(&connection, &look, change.tallies(grant, policy)).await.map_err(internal)?;
+    match decide_change(change, grant, body, look.channel(), &tallies, policy, moment(&look))? {
         ChangeDecision::Write(Write::Nothing(reply)) => return Ok(reply),
         ChangeDecision::Write(Write::Commit(commit, reply)) => {
             if let Some(before) = &look.stored
                 && !commit.is_channel_changed
+                && commit.tallies.is_empty()
                 && store.append(before, &commit).await.map_err(internal)?
             {
                 retain(store, &commit, before.id, policy).await;

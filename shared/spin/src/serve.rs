@@ -216,7 +216,7 @@ async fn read_body(
             }
             return Err(Error::new(
                 ErrorKind::BodyTooLarge,
-                format!("a body has at most {longest} bytes"),
+                format!("a body must have at most {longest} bytes"),
             ));
         }
     }

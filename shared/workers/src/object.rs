@@ -80,7 +80,7 @@ type Answer<T> = std::result::Result<T, Error>;
 
 impl<F: Function> ChannelObject<F> {
     /// The object of class `class`, which is logged: each construction is a wake from sleep or a
-    /// first head.
+    /// first request.
     pub fn new(class: &str, state: State, env: &Env) -> Self {
         worker::console_log!(r#"{{"event":"wake","class":"{class}"}}"#);
         // The platform answers it: the object sleeps through it.

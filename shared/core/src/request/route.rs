@@ -229,7 +229,10 @@ impl<'a> Address<'a> {
             "revoke" => Address::Revocations(name),
             "stats" => Address::Stats(name),
             "tenant" => Address::Tenant(name),
-            _ if rest == assets::CLIENT.path => Address::File(&[assets::CLIENT], PAGE_POLICY),
+            // A function's own file of this name goes first.
+            _ if rest == assets::CLIENT.path && F::ASSETS.iter().all(|own| own.path != rest) => {
+                Address::File(&[assets::CLIENT], PAGE_POLICY)
+            }
             _ if beside.starts_with("inspector") => Address::File(assets::INSPECTOR, PAGE_POLICY),
             _ => Address::File(F::ASSETS, F::PAGE_POLICY),
         }
