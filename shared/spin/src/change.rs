@@ -38,7 +38,7 @@ pub(crate) async fn carry_out(
     policy: &Policy,
 ) -> Result<Reply, Error> {
     // A publish with tallies writes them in any case: it is decided once, under the lock. But a
-    // publisher that goes on after a refusal must not hold the lock that all channels share.
+    // publisher that continues after a refusal must not hold the lock that all channels share.
     let is_refused_lately = REFUSED.with_borrow(|refused| refused.contains(store.name()));
     let changed = if is_refused_lately || change.tallies(grant, policy).is_empty() {
         write_or_lock(store, change, grant, body, policy).await
