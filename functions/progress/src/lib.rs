@@ -112,7 +112,7 @@ impl Function for Progress {
 /// The destination of an upload. Reads the body chunk by chunk, never whole, and returns its
 /// SHA-256 as hexadecimal digits; `object` is in the R2 bucket, on Workers with a bucket. If this
 /// code is slow, the client is slowed down; an error ends the upload and appears in its last event.
-async fn sink(body: &mut Body<'_>, mut object: Option<&mut impl Object>) -> Result<String> {
+async fn sink(body: &mut Body, mut object: Option<&mut Box<dyn Object>>) -> Result<String> {
     let mut hash = Sha256::new();
     while let Some(chunk) = body.next().await? {
         hash.update(&chunk);

@@ -3,12 +3,8 @@
 //! The upload creates its channel and finishes it, so that each channel has one upload, and one
 //! end.
 
-use std::pin::Pin;
-
-use futures_util::future::LocalBoxFuture;
-use futures_util::{Stream, StreamExt};
 use tidewire_core::{
-    Append, Change, ContentType, Create, Error, ErrorKind, Reply, Result, Routed, json,
+    Append, Call, Change, ContentType, Create, Error, ErrorKind, LocalFuture, Reply, Result, json,
 };
 
 use crate::message::{JobState, Kind};
@@ -18,55 +14,36 @@ use crate::{INTERVAL_MS, MAX_TEXT_CHARS, sink};
 const TRIES: usize = 3;
 
 /// An object in a bucket that is written in pieces.
-// Nothing here is sent to another thread.
-#[allow(async_fn_in_trait)]
 pub trait Object {
-    async fn write(&mut self, chunk: &[u8]) -> Result<()>;
+    fn write<'a>(&'a mut self, chunk: &'a [u8]) -> LocalFuture<'a, Result<()>>;
     /// The object is complete: keep it.
-    async fn finish(&mut self) -> Result<()>;
+    fn finish(&mut self) -> LocalFuture<'_, Result<()>>;
     /// The upload failed: leave nothing behind.
-    async fn abort(&mut self);
+    fn abort(&mut self) -> LocalFuture<'_, ()>;
 }
 
-/// Carries operations to the channel and returns the answers.
-pub type Channel<'a> = &'a dyn Fn(Change, Vec<u8>) -> LocalBoxFuture<'a, Reply>;
-
-/// A body as it arrives.
-type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<u8>>>>>;
-
 /// The body of an upload, counted.
-pub struct Body<'a> {
-    chunks: Chunks,
-    channel: Channel<'a>,
-    now_ms: fn() -> u64,
-    max_bytes: u64,
+pub struct Body {
+    call: Call,
     state: JobState,
 }
 
-/// Carries out an upload and answers with its last event.
+/// Carries out an upload and answers with its last event; `object` is the destination in a bucket,
+/// where there is one.
 ///
 /// # Errors
 ///
 /// The error whose code the last event has as its reason. If the channel existed before or another
 /// client finished it, there is no such event.
-pub async fn upload(
-    routed: &Routed,
-    chunks: Chunks,
-    channel: Channel<'_>,
-    now_ms: fn() -> u64,
-    max_bytes: u64,
-    mut object: Option<impl Object>,
-) -> Result<Reply> {
-    let label = routed.parameter("name").unwrap_or_else(|| routed.channel.to_string());
-    let label = label.chars().take(MAX_TEXT_CHARS).collect();
-    let at = now_ms();
+pub async fn upload(mut call: Call, mut object: Option<Box<dyn Object>>) -> Result<Reply> {
+    let label = call.routed.parameter("name").unwrap_or_else(|| call.routed.channel.to_string());
     let state = JobState {
         r#type: Kind::Progress,
-        label,
+        label: label.chars().take(MAX_TEXT_CHARS).collect(),
         value: 0,
-        max: routed.length,
+        max: call.routed.length,
         unit: "bytes".into(),
-        at,
+        at: call.now_ms(),
         reason: None,
         detail: None,
         sha256: None,
@@ -78,14 +55,15 @@ pub async fn upload(
             ..Create::default()
         })
     };
-    if routed.length.is_some_and(|length| length > max_bytes) {
+    let max_bytes = call.settings.upload_max_bytes;
+    if call.routed.length.is_some_and(|length| length > max_bytes) {
         // The last event reports the error as well: a client that is still writing may see only a
         // broken connection.
-        let error = too_large(max_bytes);
-        channel(create(true), event(&state.failed(&error))).await;
+        let error = Error::body_too_large(max_bytes);
+        call.send(create(true), event(&state.failed(&error))).await;
         return Err(error);
     }
-    let made = channel(create(false), event(&state)).await;
+    let made = call.send(create(false), event(&state)).await;
     match made.status().as_u16() {
         201 => {}
         200 | 409 => {
@@ -96,7 +74,7 @@ pub async fn upload(
         }
         _ => return Ok(made),
     }
-    let mut body = Body { chunks, channel, now_ms, max_bytes, state };
+    let mut body = Body { call, state };
     let outcome = sink(&mut body, object.as_mut()).await;
     if let (Err(_), Some(object)) = (&outcome, &mut object) {
         object.abort().await;
@@ -104,25 +82,14 @@ pub async fn upload(
     body.finish(outcome).await
 }
 
-impl Body<'_> {
+impl Body {
     /// The next chunk, after it is counted and, if it is time, the count is published; `None` at
     /// the end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let Some(chunk) = self.chunks.next().await.transpose()? else {
-            // Not every server in front distinguishes a client that left from one that is done.
-            return match self.state.max {
-                Some(max) if self.state.value < max => Err(Error::new(
-                    ErrorKind::BodyIncomplete,
-                    "the body is shorter than its Content-Length",
-                )),
-                _ => Ok(None),
-            };
-        };
-        self.state.value += chunk.len() as u64;
-        if self.state.value > self.max_bytes {
-            return Err(too_large(self.max_bytes));
-        }
-        let now_ms = (self.now_ms)();
+        let chunk = self.call.chunk(self.call.settings.upload_max_bytes).await;
+        self.state.value = self.call.received();
+        let Some(chunk) = chunk? else { return Ok(None) };
+        let now_ms = self.call.now_ms();
         if now_ms >= self.state.at + INTERVAL_MS {
             self.state.at = now_ms;
             // If one state does not arrive, the next makes up for it.
@@ -137,7 +104,7 @@ impl Body<'_> {
     }
 
     async fn finish(mut self, outcome: Result<String>) -> Result<Reply> {
-        self.state.at = (self.now_ms)();
+        self.state.at = self.call.now_ms();
         match &outcome {
             Ok(sha256) => {
                 self.state.r#type = Kind::Done;
@@ -163,10 +130,10 @@ impl Body<'_> {
         }
     }
 
-    async fn append(&self, closed: bool) -> Reply {
+    async fn append(&mut self, closed: bool) -> Reply {
         let append =
             Append { content_type: Some(ContentType::json()), closed, ..Append::default() };
-        (self.channel)(Change::Append(append), event(&self.state)).await
+        self.call.send(Change::Append(append), event(&self.state)).await
     }
 }
 
@@ -187,24 +154,16 @@ fn event(state: &JobState) -> Vec<u8> {
     serde_json::to_vec(state).unwrap_or_default()
 }
 
-fn too_large(max_bytes: u64) -> Error {
-    Error::new(ErrorKind::BodyTooLarge, format!("an upload must have at most {max_bytes} bytes"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
 
-    use futures_util::{FutureExt, stream};
-    use tidewire_core::{RequestHead, Settings, Target, problem, route};
+    use futures_util::FutureExt;
+    use tidewire_core::{Grant, Platform, RequestHead, Routed, Settings, Target, problem, route};
 
     use super::*;
     use crate::Progress;
-
-    thread_local! {
-        /// Each chunk takes 100 ms.
-        static NOW_MS: Cell<u64> = const { Cell::new(0) };
-    }
 
     #[derive(Default)]
     struct Kept {
@@ -213,19 +172,59 @@ mod tests {
         is_aborted: bool,
     }
 
-    impl Object for &mut Kept {
-        async fn write(&mut self, chunk: &[u8]) -> Result<()> {
-            self.bytes.extend_from_slice(chunk);
-            Ok(())
+    impl Object for Rc<RefCell<Kept>> {
+        fn write<'a>(&'a mut self, chunk: &'a [u8]) -> LocalFuture<'a, Result<()>> {
+            self.borrow_mut().bytes.extend_from_slice(chunk);
+            Box::pin(async { Ok(()) })
         }
 
-        async fn finish(&mut self) -> Result<()> {
-            self.is_finished = true;
-            Ok(())
+        fn finish(&mut self) -> LocalFuture<'_, Result<()>> {
+            self.borrow_mut().is_finished = true;
+            Box::pin(async { Ok(()) })
         }
 
-        async fn abort(&mut self) {
-            self.is_aborted = true;
+        fn abort(&mut self) -> LocalFuture<'_, ()> {
+            self.borrow_mut().is_aborted = true;
+            Box::pin(async {})
+        }
+    }
+
+    type Sent = Rc<RefCell<Vec<(bool, JobState)>>>;
+
+    /// Each chunk takes 100 ms. The channel answers with these statuses, then with 204.
+    struct Scripted {
+        chunks: std::vec::IntoIter<Result<Vec<u8>>>,
+        statuses: Vec<u16>,
+        sent: Sent,
+        now_ms: Cell<u64>,
+    }
+
+    impl Platform for Scripted {
+        fn chunk(&mut self) -> LocalFuture<'_, Result<Option<Vec<u8>>>> {
+            let chunk = self.chunks.next();
+            if chunk.is_some() {
+                self.now_ms.set(self.now_ms.get() + 100);
+            }
+            Box::pin(async { chunk.transpose() })
+        }
+
+        fn send(&self, change: Change, _: Grant, body: Vec<u8>) -> LocalFuture<'_, Result<Reply>> {
+            let is_last = matches!(
+                change,
+                Change::Append(Append { closed: true, .. })
+                    | Change::Create(Create { closed: true, .. })
+            );
+            let mut sent = self.sent.borrow_mut();
+            let mut reply = Reply::default();
+            *reply.status_mut() =
+                self.statuses.get(sent.len()).copied().unwrap_or(204).try_into().unwrap();
+            crate::check(&body).unwrap();
+            sent.push((is_last, serde_json::from_slice(&body).unwrap()));
+            Box::pin(async { Ok(reply) })
+        }
+
+        fn now_ms(&self) -> u64 {
+            self.now_ms.get()
         }
     }
 
@@ -244,40 +243,30 @@ mod tests {
         }
     }
 
-    /// Uploads; the channel answers with these statuses, then with 204. Returns the outcome and
-    /// what the channel was sent.
+    /// Uploads; the channel answers with these statuses, then with 204. Returns the outcome, what
+    /// the channel was sent, and what the bucket has.
     fn uploaded(
         chunks: Vec<Result<Vec<u8>>>,
         length: Option<&str>,
         statuses: &[u16],
-        kept: &mut Kept,
-    ) -> (Result<Reply>, Vec<(bool, JobState)>) {
-        let sent = RefCell::new(Vec::new());
-        let channel = |change: Change, body: Vec<u8>| {
-            let is_last = matches!(
-                change,
-                Change::Append(Append { closed: true, .. })
-                    | Change::Create(Create { closed: true, .. })
-            );
-            let mut reply = Reply::default();
-            *reply.status_mut() =
-                statuses.get(sent.borrow().len()).copied().unwrap_or(204).try_into().unwrap();
-            crate::check(&body).unwrap();
-            sent.borrow_mut().push((is_last, serde_json::from_slice(&body).unwrap()));
-            async { reply }.boxed_local()
+    ) -> (Result<Reply>, Vec<(bool, JobState)>, Kept) {
+        let (sent, kept) = (Sent::default(), Rc::<RefCell<Kept>>::default());
+        let platform = Scripted {
+            chunks: chunks.into_iter(),
+            statuses: statuses.into(),
+            sent: Rc::clone(&sent),
+            now_ms: Cell::default(),
         };
-        let chunks = Box::pin(stream::iter(chunks).inspect(|_| NOW_MS.set(NOW_MS.get() + 100)));
-        let outcome = upload(&routed(length), chunks, &channel, || NOW_MS.get(), 100, Some(kept))
-            .now_or_never()
-            .unwrap();
-        (outcome, sent.into_inner())
+        let settings = Settings { upload_max_bytes: 100, ..Settings::default() };
+        let call = Call::new(routed(length), settings.into(), platform);
+        let outcome = upload(call, Some(Box::new(Rc::clone(&kept)))).now_or_never().unwrap();
+        (outcome, sent.take(), kept.take())
     }
 
     #[test]
     fn tells_at_most_every_250_ms_and_how_it_ended() {
-        let mut kept = Kept::default();
-        let (outcome, sent) =
-            uploaded((0..10).map(|_| Ok(vec![7; 10])).collect(), Some("100"), &[201], &mut kept);
+        let (outcome, sent, kept) =
+            uploaded((0..10).map(|_| Ok(vec![7; 10])).collect(), Some("100"), &[201]);
         let values: Vec<_> = sent.iter().map(|(is_last, state)| (*is_last, state.value)).collect();
         assert_eq!(values, [(false, 0), (false, 30), (false, 60), (false, 90), (true, 100)]);
         let last = &sent.last().unwrap().1;
@@ -300,8 +289,7 @@ mod tests {
             (vec![Ok(vec![7; 10])], Some("20"), "body-incomplete"),
             (vec![Ok(vec![7; 101])], None, "body-too-large"),
         ] {
-            let mut kept = Kept::default();
-            let (outcome, sent) = uploaded(chunks, length, &[201], &mut kept);
+            let (outcome, sent, kept) = uploaded(chunks, length, &[201]);
             assert_eq!(outcome.unwrap_err().kind().code(), reason);
             let (is_last, state) = sent.last().unwrap();
             assert_eq!(
@@ -314,22 +302,18 @@ mod tests {
 
     #[test]
     fn how_it_ended_is_sent_again_until_it_is_stored() {
-        let (outcome, sent) =
-            uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 204], &mut Kept::default());
+        let (outcome, sent, _) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 204]);
         assert_eq!((outcome.unwrap().status().as_u16(), sent.len()), (200, 4));
-        let (outcome, _) =
-            uploaded(vec![Ok(vec![7])], None, &[201, 500, 409], &mut Kept::default());
+        let (outcome, ..) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 409]);
         assert_eq!(outcome.unwrap().status().as_u16(), 200);
-        let (outcome, _) =
-            uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 500], &mut Kept::default());
+        let (outcome, ..) = uploaded(vec![Ok(vec![7])], None, &[201, 500, 500, 500]);
         assert_eq!(outcome.unwrap().status().as_u16(), 500);
     }
 
     #[test]
     fn a_channel_that_is_there_or_refuses_is_left_alone() {
         for (status, outcome) in [(200, 409), (409, 409), (503, 503)] {
-            let mut kept = Kept::default();
-            let (refused, sent) = uploaded(vec![Ok(vec![7])], None, &[status], &mut kept);
+            let (refused, sent, kept) = uploaded(vec![Ok(vec![7])], None, &[status]);
             assert_eq!(refused.unwrap_or_else(|error| problem(&error)).status().as_u16(), outcome);
             assert!(sent.len() == 1 && kept.bytes.is_empty());
         }
@@ -337,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_by_its_own_word_is_told_in_the_channel_at_once() {
-        let (refused, sent) = uploaded(vec![], Some("101"), &[201], &mut Kept::default());
+        let (refused, sent, _) = uploaded(vec![], Some("101"), &[201]);
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::BodyTooLarge);
         let [(true, state)] = sent.as_slice() else { panic!("{sent:?}") };
         assert_eq!((state.r#type, state.reason.as_deref()), (Kind::Failed, Some("body-too-large")));
@@ -346,11 +330,9 @@ mod tests {
     #[test]
     fn whoever_finishes_the_channel_ends_the_upload_and_a_lost_state_does_not() {
         let chunks = || (0..9).map(|_| Ok(vec![7])).collect();
-        let (outcome, sent) =
-            uploaded(chunks(), None, &[201, 500, 429, 204, 204], &mut Kept::default());
+        let (outcome, sent, _) = uploaded(chunks(), None, &[201, 500, 429, 204, 204]);
         assert!(outcome.is_ok() && sent.len() == 5);
-        let mut kept = Kept::default();
-        let (outcome, sent) = uploaded(chunks(), None, &[201, 204, 409], &mut kept);
+        let (outcome, sent, kept) = uploaded(chunks(), None, &[201, 204, 409]);
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ChannelClosed);
         assert!(sent.len() == 3 && kept.is_aborted);
     }

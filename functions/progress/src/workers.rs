@@ -1,12 +1,9 @@
 //! Progress on Cloudflare Workers.
 
-use futures_util::FutureExt;
-use tidewire_core::{Error, ErrorKind};
-use tidewire_workers::{Call, channel_object, serve_routes};
+use tidewire_core::{Call, Error, ErrorKind, LocalFuture};
+use tidewire_workers::{channel_object, serve_routes};
 // `channel_object!` below needs `wasm_bindgen`.
-use worker::{
-    Bucket, Date, Env, MultipartUpload, Request, Response, Result, UploadedPart, wasm_bindgen,
-};
+use worker::{Bucket, Env, MultipartUpload, Request, Response, Result, UploadedPart, wasm_bindgen};
 
 use crate::Progress;
 use crate::upload::{Object, upload};
@@ -16,35 +13,16 @@ channel_object!(ProgressChannel, Progress);
 /// Serves progress below `base`, or below the setting `BASE_PATH`.
 pub async fn fetch(request: Request, env: &Env, base: Option<&str>) -> Result<Response> {
     let bucket = env.bucket("PROGRESS_UPLOADS").ok();
-    serve_routes::<Progress>(
-        request,
-        env,
-        "PROGRESS_CHANNEL",
-        base,
-        async move |Call { routed, body, channel, settings }| {
-            // Uploads of strangers to a demo channel are only hashed and counted: the bucket costs
-            // money.
-            let bucket = bucket.filter(|_| !routed.channel.is_demo());
-            let object = bucket.map(|bucket| R2Object {
-                bucket,
-                key: routed.channel.to_string(),
-                upload: None,
-                parts: Vec::new(),
-                rest: Vec::new(),
-            });
-            let now_ms = || Date::now().as_millis();
-            upload(
-                &routed,
-                body,
-                &|change, body| channel.send(change, body).boxed_local(),
-                now_ms,
-                settings.upload_max_bytes,
-                object,
-            )
-            .await
-        },
-    )
-    .await
+    let own = async |call: Call| {
+        let channel = &call.routed.channel;
+        // Uploads of strangers to a demo channel are only hashed and counted: the bucket costs
+        // money.
+        let object = bucket
+            .filter(|_| !channel.is_demo())
+            .map(|bucket| Box::new(R2Object::new(bucket, channel.to_string())) as _);
+        upload(call, object).await
+    };
+    serve_routes::<Progress>(request, env, "PROGRESS_CHANNEL", base, own).await
 }
 
 #[cfg(feature = "entrypoint")]
@@ -68,6 +46,10 @@ struct R2Object {
 }
 
 impl R2Object {
+    fn new(bucket: Bucket, key: String) -> R2Object {
+        R2Object { bucket, key, upload: None, parts: Vec::new(), rest: Vec::new() }
+    }
+
     async fn put_part(&mut self, part: Vec<u8>) -> Result<()> {
         if self.upload.is_none() {
             self.upload = Some(self.bucket.create_multipart_upload(&self.key).execute().await?);
@@ -95,27 +77,31 @@ impl R2Object {
 }
 
 impl Object for R2Object {
-    async fn write(&mut self, chunk: &[u8]) -> tidewire_core::Result<()> {
-        self.rest.extend_from_slice(chunk);
-        while self.rest.len() >= PART_BYTES {
-            let rest = self.rest.split_off(PART_BYTES);
-            let part = std::mem::replace(&mut self.rest, rest);
-            self.put_part(part).await.map_err(fault)?;
-        }
-        Ok(())
+    fn write<'a>(&'a mut self, chunk: &'a [u8]) -> LocalFuture<'a, tidewire_core::Result<()>> {
+        Box::pin(async move {
+            self.rest.extend_from_slice(chunk);
+            while self.rest.len() >= PART_BYTES {
+                let rest = self.rest.split_off(PART_BYTES);
+                let part = std::mem::replace(&mut self.rest, rest);
+                self.put_part(part).await.map_err(fault)?;
+            }
+            Ok(())
+        })
     }
 
-    async fn finish(&mut self) -> tidewire_core::Result<()> {
-        self.close().await.map_err(fault)
+    fn finish(&mut self) -> LocalFuture<'_, tidewire_core::Result<()>> {
+        Box::pin(async { self.close().await.map_err(fault) })
     }
 
-    async fn abort(&mut self) {
-        if let Some(upload) = self.upload.take()
-            && let Err(cause) = upload.abort().await
-        {
-            // R2 removes incomplete uploads after a week.
-            worker::console_error!("a failed upload was not removed from the bucket: {cause}");
-        }
+    fn abort(&mut self) -> LocalFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(upload) = self.upload.take()
+                && let Err(cause) = upload.abort().await
+            {
+                // R2 removes incomplete uploads after a week.
+                worker::console_error!("a failed upload was not removed from the bucket: {cause}");
+            }
+        })
     }
 }
 

@@ -162,6 +162,17 @@ impl Error {
         Error { earliest: Some(earliest.to_string()), ..Error::new(ErrorKind::OffsetGone, detail) }
     }
 
+    /// [`ErrorKind::BodyIncomplete`]: the client left, or the connection to it broke.
+    pub fn body_incomplete(cause: impl fmt::Display) -> Error {
+        Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"))
+    }
+
+    /// [`ErrorKind::BodyTooLarge`], with the limit in bytes.
+    pub fn body_too_large(max_bytes: u64) -> Error {
+        let detail = format!("a body must have at most {max_bytes} bytes");
+        Error::new(ErrorKind::BodyTooLarge, detail)
+    }
+
     /// [`ErrorKind::ChannelClosed`], with the final offset.
     pub fn closed(tail: impl fmt::Display) -> Error {
         let error =

@@ -48,7 +48,8 @@ pub trait Function {
     /// a script or a font of another site must list it here.
     const PAGE_POLICY: &'static str = PAGE_POLICY;
 
-    /// The function's own addresses. The adapters' `serve_routes` implements them.
+    /// The function's own addresses. The adapters' `serve_routes` take the one function that carries
+    /// out a [`Call`](crate::Call) at them.
     const ROUTES: &'static [Route] = &[];
 
     /// Creation, retention and limits of its channels.

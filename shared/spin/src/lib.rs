@@ -26,5 +26,4 @@ mod tenant;
 mod watch;
 
 pub use respond::Answer;
-pub use route::{Body, Call, Publisher};
 pub use serve::{serve, serve_assets, serve_routes};

@@ -6,9 +6,9 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Error, ErrorKind, Function, Operation, Reply, RequestHead, Scope, Target, Tenant, Trace,
-    Transport, decide_announce, decide_head, decide_revoke, decide_stats, fault, file, policy_of,
-    route, without_websocket,
+    Asset, Call, Error, ErrorKind, Function, Operation, Reply, RequestHead, Scope, Target, Tenant,
+    Trace, Transport, decide_announce, decide_head, decide_revoke, decide_stats, fault, file,
+    policy_of, route, without_websocket,
 };
 
 use crate::access::check_access;
@@ -19,7 +19,7 @@ use crate::database::shared;
 use crate::identity::identify;
 use crate::read::{kept, read_channel};
 use crate::respond::{Answer, Outgoing, internal, refuse, respond, send};
-use crate::route::{Call, Publisher};
+use crate::route::RouteChannel;
 use crate::settings::settings;
 use crate::store::Store;
 use crate::tenant::erase;
@@ -116,17 +116,20 @@ async fn answer<F: Function>(
         Target::Route(routed) => {
             let routed =
                 routed.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
-            let channel =
-                Publisher::new(F::NAME, policy_of::<F>(Some(&routed.channel), &settings), &routed);
-            let body = Box::pin(body.stream().map(|chunk| chunk.map(Vec::from).map_err(broke_off)));
-            return own(Call { routed, body, channel, settings }).await.map(respond);
+            let policy = policy_of::<F>(Some(&routed.channel), &settings);
+            let store = Store::new(F::NAME, routed.channel.as_str(), policy.presence.is_some());
+            let channel = RouteChannel { body: Box::pin(body.stream()), store, policy };
+            return own(Call::new(routed, settings, channel)).await.map(respond);
         }
     };
     let policy = policy_of::<F>(Some(&asked.channel), &settings);
     let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
     let bytes = if asked.operation.has_body() {
-        read_body(body.stream().map(|chunk| chunk.map_err(broke_off)), settings.max_body_bytes)
-            .await?
+        read_body(
+            body.stream().map(|chunk| chunk.map_err(Error::body_incomplete)),
+            settings.max_body_bytes,
+        )
+        .await?
     } else {
         Vec::new()
     };
@@ -214,17 +217,10 @@ async fn read_body(
             {
                 heard += chunk.as_ref().len();
             }
-            return Err(Error::new(
-                ErrorKind::BodyTooLarge,
-                format!("a body must have at most {longest} bytes"),
-            ));
+            return Err(Error::body_too_large(longest));
         }
     }
     Ok(bytes)
-}
-
-fn broke_off(cause: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"))
 }
 
 /// A header that Spin itself sets. It comes after any header of this name from the client.

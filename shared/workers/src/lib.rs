@@ -27,7 +27,6 @@ mod window;
 
 pub use close::answer_close;
 pub use object::ChannelObject;
-pub use route::{Body, Call, Publisher};
 pub use serve::{serve, serve_assets, serve_routes};
 
 /// Declares a function's Durable Object class: one instance is one channel.

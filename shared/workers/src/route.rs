@@ -1,19 +1,20 @@
-//! The arguments of a function's own route: the body as it arrives, and the channel to publish to.
+//! What a function's own route has of Workers: the body as it arrives, and the way to its channel.
 
-use std::cell::{Cell, RefCell};
-use std::pin::Pin;
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use futures_util::{AsyncReadExt, Stream, stream};
+use futures_util::AsyncReadExt;
 use http::{HeaderName, HeaderValue};
 use js_sys::futures::{JsFuture, future_to_promise};
 use tidewire_core::{
-    Change, ChannelName, ChannelRequest, Error, ErrorKind, Grant, Operation, Reply, Routed,
-    Settings,
+    Call, Change, ChannelName, ChannelRequest, Error, Grant, LocalFuture, Operation, Platform,
+    Reply, Result, Routed, Settings,
 };
 use wasm_bindgen::prelude::*;
+use wasm_streams::readable::IntoAsyncRead;
 use worker::{Env, Request, Response};
 
+use crate::clock::now_ms;
 use crate::handover::Handover;
 use crate::respond::{internal, refuse, respond};
 
@@ -23,56 +24,46 @@ extern "C" {
     fn wait_until(promise: &js_sys::Promise);
 }
 
-/// A request at one of a function's own routes. Its rights are checked.
-pub struct Call {
-    /// The request.
-    pub routed: Routed,
-    /// The body, chunk by chunk; the next chunk is read from the client when this one is done. Ends
-    /// with [`ErrorKind::BodyIncomplete`] if the client leaves.
-    pub body: Body,
-    /// The channel, to publish to.
-    pub channel: Publisher,
-    /// The settings in force.
-    pub settings: Rc<Settings>,
-}
-
-/// Longest chunk of a body, in bytes.
+/// Longest chunk of a body, in bytes: the platform's default is 4 KiB, and each chunk costs CPU.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The body of a [`Call`].
-pub type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Error>>>>;
-
-/// One channel, for the function's own code.
-pub struct Publisher {
+/// The body of a call, and the channel to publish to.
+struct RouteChannel {
+    body: Option<IntoAsyncRead<'static>>,
     env: Env,
     binding: String,
     settings: Rc<Settings>,
     channel: ChannelName,
-    grant: Grant,
-    has_begun: Cell<bool>,
 }
 
-impl Publisher {
-    /// Has the channel carry out a change, and returns its answer, refusals included. Checks no
-    /// rights: the route did. Whether they were channel knows the revocations, so it checks them
-    /// with the first operation; an operation that has begun continues when the client's right
-    /// ends.
-    pub async fn send(&self, change: Change, body: Vec<u8>) -> Reply {
-        let handover = Handover {
-            env: &self.env,
-            binding: &self.binding,
-            settings: &self.settings,
-            offers_subprotocol: false,
-        };
-        let until_ms = self.grant.until_ms.filter(|_| !self.has_begun.replace(true));
-        let grant = Grant { until_ms, ..self.grant.clone() };
-        let request = ChannelRequest {
-            channel: self.channel.clone(),
-            operation: Operation::Change(change),
-            grant,
-        };
-        let reply = async { reply(handover.send(&request, body, None).await?).await };
-        reply.await.unwrap_or_else(|cause| tidewire_core::problem(&internal(&cause)))
+impl Platform for RouteChannel {
+    fn chunk(&mut self) -> LocalFuture<'_, Result<Option<Vec<u8>>>> {
+        Box::pin(async {
+            let Some(body) = &mut self.body else { return Ok(None) };
+            let mut chunk = vec![0; CHUNK_BYTES];
+            let length = body.read(&mut chunk).await.map_err(Error::body_incomplete)?;
+            chunk.truncate(length);
+            Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
+        })
+    }
+
+    fn send(&self, change: Change, grant: Grant, body: Vec<u8>) -> LocalFuture<'_, Result<Reply>> {
+        Box::pin(async move {
+            let handover = Handover {
+                env: &self.env,
+                binding: &self.binding,
+                settings: &self.settings,
+                offers_subprotocol: false,
+            };
+            let (channel, operation) = (self.channel.clone(), Operation::Change(change));
+            let request = ChannelRequest { channel, operation, grant };
+            let reply = async { reply(handover.send(&request, body, None).await?).await };
+            reply.await.map_err(|cause| internal(&cause))
+        })
+    }
+
+    fn now_ms(&self) -> u64 {
+        now_ms()
     }
 }
 
@@ -88,50 +79,28 @@ async fn reply(mut response: Response) -> worker::Result<Reply> {
     Ok(reply)
 }
 
-/// The body in large pieces: the platform's default is 4 KiB, and each piece costs CPU.
-fn chunks(body: web_sys::ReadableStream) -> Body {
-    let reader = wasm_streams::ReadableStream::from_raw(body).into_async_read();
-    Box::pin(stream::unfold(reader, async |mut reader| {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        match reader.read(&mut chunk).await {
-            Ok(0) => None,
-            Ok(length) => {
-                chunk.truncate(length);
-                Some((Ok(chunk), reader))
-            }
-            Err(cause) => Some((
-                Err(Error::new(
-                    ErrorKind::BodyIncomplete,
-                    format!("the body is incomplete: {cause}"),
-                )),
-                reader,
-            )),
-        }
-    }))
-}
-
 /// Carries a call to its end even if its client leaves: the platform gives it 30 s more.
 pub(crate) async fn carry_out(
     request: &mut Request,
     routed: Routed,
     handover: &Handover<'_>,
     settings: Rc<Settings>,
-    own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
+    own: impl AsyncFnOnce(Call) -> Result<Reply> + 'static,
 ) -> worker::Result<Response> {
-    let body = match request.inner().body() {
-        Some(body) => chunks(body),
-        None => Box::pin(stream::empty()),
+    let body = request.inner().body();
+    let channel = RouteChannel {
+        body: body.map(|body| wasm_streams::ReadableStream::from_raw(body).into_async_read()),
+        env: handover.env.clone(),
+        binding: handover.binding.into(),
+        settings: Rc::clone(&settings),
+        channel: routed.channel.clone(),
     };
-    let (channel, grant) = (routed.channel.clone(), routed.grant.clone());
-    let (env, binding, kept) =
-        (handover.env.clone(), handover.binding.into(), Rc::clone(&settings));
-    let channel =
-        Publisher { env, binding, settings: kept, channel, grant, has_begun: Cell::default() };
+    let call = Call::new(routed, settings, channel);
     let answer = Rc::new(RefCell::new(None));
     let done = future_to_promise({
         let answer = Rc::clone(&answer);
         async move {
-            *answer.borrow_mut() = Some(own(Call { routed, body, channel, settings }).await);
+            *answer.borrow_mut() = Some(own(call).await);
             Ok(JsValue::UNDEFINED)
         }
     });

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::StreamExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply,
+    Asset, Call, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply,
     RequestHead, Settings, Target, Tenant, Trace, Transport, fault, file, route,
 };
 use worker::{Env, Request, Response, Result};
@@ -18,7 +18,7 @@ use crate::long_poll;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::request_rate::check_request_rate;
 use crate::respond::{internal, refuse, respond, with_headers};
-use crate::route::{Call, carry_out};
+use crate::route::carry_out;
 use crate::settings::settings;
 
 /// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable
@@ -177,16 +177,11 @@ async fn body(
     if !asked.operation.has_body() || request.inner().body().is_none() {
         return Ok(body);
     }
-    let broke_off =
-        |cause| Error::new(ErrorKind::BodyIncomplete, format!("the body is incomplete: {cause}"));
-    let mut chunks = request.stream().map_err(broke_off)?;
+    let mut chunks = request.stream().map_err(Error::body_incomplete)?;
     while let Some(chunk) = chunks.next().await {
-        body.extend(chunk.map_err(broke_off)?);
+        body.extend(chunk.map_err(Error::body_incomplete)?);
         if body.len() as u64 > settings.max_body_bytes {
-            return Err(Error::new(
-                ErrorKind::BodyTooLarge,
-                format!("a body must have at most {} bytes", settings.max_body_bytes),
-            ));
+            return Err(Error::body_too_large(settings.max_body_bytes));
         }
     }
     Ok(body)

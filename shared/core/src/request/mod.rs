@@ -1,6 +1,7 @@
 //! From the head of an HTTP request to an operation on a channel.
 
 mod assets;
+mod call;
 mod change;
 mod operation;
 mod precondition;
@@ -9,6 +10,7 @@ mod tenant;
 mod transport;
 
 pub use assets::{CLIENT, file, without_websocket};
+pub use call::{Call, LocalFuture, Platform};
 pub use change::{Append, Change, Create};
 pub use operation::{ChannelRequest, Operation, Read};
 pub use precondition::Precondition;
