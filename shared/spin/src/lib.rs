@@ -12,7 +12,6 @@ mod change;
 mod clock;
 mod complain;
 mod database;
-mod identity;
 mod provider_keys;
 mod read;
 mod reader;

@@ -4,7 +4,7 @@ use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
-use tidewire_access::cors;
+use tidewire_access::{cors, identify};
 use tidewire_core::{
     Asset, Call, Error, ErrorKind, Function, Operation, Reply, RequestHead, Scope, Target, Tenant,
     Trace, Transport, decide_announce, decide_head, decide_revoke, decide_stats, fault, file,
@@ -16,7 +16,7 @@ use crate::activity::{count, counted, instance};
 use crate::change::{carry_out, members};
 use crate::clock::{entropy, now_ms};
 use crate::database::shared;
-use crate::identity::identify;
+use crate::provider_keys::provider_keys;
 use crate::read::{kept, read_channel};
 use crate::respond::{Answer, Outgoing, internal, refuse, respond, send};
 use crate::route::RouteChannel;
@@ -100,22 +100,19 @@ async fn answer<F: Function>(
         u64::from(entropy()) << 32 | u64::from(entropy()),
         now_ms(),
     ));
+    let identity = async || identify(F::NAME, &head, &settings, now_ms, provider_keys).await;
     let asked = match route::<F>(&head, &settings)? {
         Target::Reply(reply) => return Ok(respond(without_websocket(reply))),
-        Target::Channel(asked) => {
-            asked.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?
-        }
+        Target::Channel(asked) => asked.authorize::<F>(&identity().await?, &settings)?,
         Target::EraseTenant(tenant) => {
-            let tenant =
-                tenant.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
+            let tenant = tenant.authorize::<F>(&identity().await?, &settings)?;
             return erase(F::NAME, &tenant)
                 .await
                 .map(|is_done| respond(Tenant::erased(is_done)))
                 .map_err(internal);
         }
         Target::Route(routed) => {
-            let routed =
-                routed.authorize::<F>(&identify(F::NAME, &head, &settings).await?, &settings)?;
+            let routed = routed.authorize::<F>(&identity().await?, &settings)?;
             let policy = policy_of::<F>(Some(&routed.channel), &settings);
             let store = Store::new(F::NAME, routed.channel.as_str(), policy.presence.is_some());
             let channel = RouteChannel { body: Box::pin(body.stream()), store, policy };

@@ -10,7 +10,6 @@ mod bridge;
 mod clock;
 mod close;
 mod handover;
-mod identity;
 mod long_poll;
 mod object;
 mod placement;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use futures_util::StreamExt;
-use tidewire_access::cors;
+use tidewire_access::{cors, identify};
 use tidewire_core::{
     Asset, Call, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply,
     RequestHead, Settings, Target, Tenant, Trace, Transport, fault, file, route,
@@ -13,8 +13,8 @@ use worker::{Env, Request, Response, Result};
 use crate::bridge;
 use crate::clock::{entropy, now_ms};
 use crate::handover::{Handover, SWITCHING_PROTOCOLS, Subscribed, Task, tenant_object};
-use crate::identity::identify;
 use crate::long_poll;
+use crate::provider_keys::provider_keys;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::request_rate::check_request_rate;
 use crate::respond::{internal, refuse, respond, with_headers};
@@ -152,7 +152,7 @@ async fn admitted<F: Function>(
     head: &RequestHead<'_>,
     settings: &Settings,
 ) -> Result<Identity, Error> {
-    let identity = identify(F::NAME, head, settings).await?;
+    let identity = identify(F::NAME, head, settings, now_ms, provider_keys).await?;
     check_request_rate(env, &identity, head).await?;
     Ok(identity)
 }
