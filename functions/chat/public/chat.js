@@ -39,7 +39,7 @@ function send(text) {
 }
 
 function outboxed(entry) {
-  const row = written.get(entry.message.id) ?? newRow(entry.message);
+  const row = written.get(entry.message.id) ?? newRow(entry.message, true);
   row.entry = entry;
   place(row, pending);
   changed(entry);
@@ -58,7 +58,7 @@ log.onclick = async ({ target }) => {
   const { action } = target.dataset;
   if (action === "delete") {
     target.disabled = true;
-    await outbox.erase(row.dataset.offset).catch((error) => mark(row, row.dataset.state, `Not deleted: ${error.detail}`));
+    await outbox.erase(row.dataset.offset).catch((error) => mark(row, row.dataset.state, `Not deleted: ${error.detail || error.code}`));
     target.disabled = false;
   } else if (action) {
     const { text } = row.entry.message;
@@ -97,6 +97,8 @@ function state(name, detail = "") {
   role("notice").textContent = isOver ? detail : "";
   role("notice").hidden = !isOver;
   for (const field of composer.elements) field.disabled = isOver;
+  // Comes back with a mark that nobody has read.
+  if (name === "reconnecting") introduce();
   if (name !== "live") return;
   outbox.retry();
   // What stands in the room on entry is not read out; what comes later is.

@@ -3,7 +3,7 @@
 //
 // Text and names come from strangers: text is only ever set as text.
 
-import { me, nameOf, paint } from "./people.js";
+import { isMe, nameOf, paint } from "./people.js";
 import { role } from "./page.js";
 
 /** @typedef {import("./chat.d.ts").RoomEvent} RoomEvent */
@@ -26,7 +26,7 @@ export function event(data, offset) {
 }
 
 function arrived(message, offset) {
-  const row = written.get(message.id) ?? newRow(message);
+  const row = written.get(message.id) ?? newRow(message, isMe(message.from ?? {}));
   // Shown already: a duplicated tab sent again what it did not know to be stored.
   if (row.dataset.offset) return;
   row.dataset.offset = offset;
@@ -37,7 +37,7 @@ function arrived(message, offset) {
 
 /** The event at `target` is gone. `offset` is where we read that: the same place in history, a later one when it happens before our eyes. */
 function erased(target, offset) {
-  const row = placed.get(target) ?? (target === offset && newRow({}));
+  const row = placed.get(target) ?? (target === offset && newRow({}, false));
   if (!row) return;
   placed.set(target, row);
   row.querySelector(".text").textContent = "Message deleted";
@@ -45,13 +45,13 @@ function erased(target, offset) {
   if (!row.parentNode) place(row, messages);
 }
 
-/** @param {any} message a message, or nothing of one */
-export function newRow({ id, from = {}, text = "", at }) {
+/** @param {any} message a message, or nothing of one @param {boolean} isMine */
+export function newRow({ id, from = {}, text = "", at }, isMine) {
   const row = /** @type {any} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));
   const part = (name) => row.querySelector(name);
   // A stranger may write under the id of somebody who is verified: that is another author.
   const author = { author: from.id ?? "", from: (from.id ?? "") + (from.verified ? " verified" : ""), ...(from.verified && { verified: true }) };
-  Object.assign(row.dataset, { ...author, at: at ?? "", ...(from.id === me.id && { isMine: true }) });
+  Object.assign(row.dataset, { ...author, at: at ?? "", ...(isMine && { isMine: true }) });
   part("b").textContent = nameOf(from);
   part(".avatar").textContent = [...new Intl.Segmenter().segment(nameOf(from))][0].segment.toUpperCase();
   part(".text").textContent = text;

@@ -92,7 +92,8 @@ export class Outbox {
       entry.number = undefined;
       // The room was made anew, or another tab has our id.
       if (error.code === "producer-gap" || error.code === "producer-fenced") return this.#nextEpoch();
-      entry.failure = error.detail;
+      // Never empty: that would mean that it still waits.
+      entry.failure = error.detail || error.code || String(error);
       this.#save();
       return this.#changed(entry);
     }

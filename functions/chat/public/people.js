@@ -16,8 +16,8 @@ const any = (list) => list[Math.floor(Math.random() * list.length)];
 export const me = JSON.parse(sessionStorage.getItem(ME)) ?? { id: randomId(), name: `${any(ADJECTIVES)} ${any(ANIMALS)}`, color: any(COLORS) };
 changeMe({});
 
-/** By this mark in our state we find ourselves among those present. */
-export const tab = randomId();
+/** By this mark in our state we find ourselves among those present. Good for once: whoever has read it could say it as well. */
+export let tab = randomId();
 
 export function changeMe(change) {
   Object.assign(me, change);
@@ -34,6 +34,7 @@ export function members(changed, isSnapshot) {
   // Whoever has a ticket or a token is present as its subject, whatever the page says.
   const mine = people.has(me.id) ? undefined : [...people].find(([, state]) => state.tab === tab)?.[0];
   if (mine) become(mine);
+  if (people.get(me.id)?.tab === tab) tab = randomId();
 
   const others = [...people].filter(([id]) => id !== me.id).sort(([, a], [, b]) => nameOf(a).localeCompare(nameOf(b)));
   const self = people.has(me.id) ? [[me.id, people.get(me.id)]] : [];
@@ -53,12 +54,19 @@ export function members(changed, isSnapshot) {
     typing.length > 2 ? "Several people are typing…" : typing.length ? `${typing.join(" and ")} ${typing.length > 1 ? "are" : "is"} typing…` : "";
 }
 
+/** From now on only what the server says of the author counts: strangers may write under the same id. */
 function become(id) {
-  changeMe({ id });
-  for (const row of role("log").querySelectorAll("li")) if (row.dataset.author === id) row.dataset.isMine = "true";
+  changeMe({ id, isVerified: true });
+  for (const row of role("log").querySelectorAll("li")) if (row.dataset.author === id && row.dataset.verified) row.dataset.isMine = "true";
 }
 
-export const nameOf = ({ name }) => String(name ?? "").slice(0, 40).trim() || "Somebody";
+/** Whether an author that came from the server is this page. */
+export const isMe = ({ id, verified }) => id === me.id && (!me.isVerified || Boolean(verified));
+
+// What looks like a check mark: a name does not say of itself that it is verified.
+const CHECK_MARKS = /[\u221a\u2611\u2705\u2713\u2714\u237b\u{1f5f8}\u{1f5f9}\u{1f7c5}\u{1fbb1}]\ufe0f?/gu;
+
+export const nameOf = ({ name }) => String(name ?? "").replace(CHECK_MARKS, "").slice(0, 40).trim() || "Somebody";
 
 export function paint(element, color) {
   if (/^#[0-9a-f]{6}$/i.test(color)) element.style.setProperty("--color", color);

@@ -73,10 +73,11 @@ export class Room {
   /** Joins, changes the state or renews the lease; what the answer says of who is here is asked for only now and then. */
   #post(isRenewal = false) {
     this.#turn = this.#turn.then(async () => {
-      // What fails is renewed in a moment, over whatever transport there is then.
-      const answer = await this.#tell(this.#state).catch(() => undefined);
-      if (isRenewal && answer) this.#members((await answer.json()).members ?? [], true);
+      const answer = await this.#tell(this.#state);
+      if (isRenewal) this.#members((await answer.json()).members ?? [], true);
     });
+    // What fails, or is the page of a proxy in between, is renewed in a moment, over whatever transport there is then.
+    this.#turn = this.#turn.catch(() => {});
   }
 
   #tell(state, options = {}) {

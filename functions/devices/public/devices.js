@@ -15,6 +15,9 @@ const commands = new Map();
 let answered = "now";
 let listening;
 
+/** Whether a server spoke, be it to say that it is busy: then it took nothing, and says why. */
+const isAnswer = ({ status, retryable }) => status > 0 || retryable === false;
+
 async function send(text) {
   const id = Math.random().toString(36).slice(2, 10);
   const command = { text, is: "pending", answer: "", until: Date.now() + TIMEOUT_S * 1_000 };
@@ -30,8 +33,8 @@ async function send(text) {
     await publish(commandsUrl, `${id} ${text}`, { ...access, contentType: "text/plain", attempts: 1, signal: AbortSignal.timeout(ANSWER_MS) });
   } catch (error) {
     // Without an answer it may have arrived all the same: sent again it could be done twice, so the device's word or the time decides.
-    if (error.retryable === false) command.is = "not sent";
-    notify(error.retryable === false ? error.detail : "The server does not answer. Whether the command arrived will show.");
+    if (isAnswer(error)) command.is = "not sent";
+    notify(isAnswer(error) ? error.detail || error.code : "The server does not answer. Whether the command arrived will show.");
     paint();
   }
 }
@@ -52,7 +55,7 @@ function begin() {
       onState: (state) => state === "live" && resolve(undefined),
       onError: (error) => {
         if (!error.retryable) reject(error);
-        else if (answered === "now") notify("The server does not answer. It is asked again.");
+        else if (answered === "now") notify(isAnswer(error) ? error.detail || error.code : "The server does not answer. It is asked again.");
       },
       onEvent({ data }) {
         const [id, is, answer] = words(String(data), 2);
@@ -104,5 +107,5 @@ role("form").onsubmit = (event) => {
   send(role("command").value.trim().replace(/\s+/g, " "));
   role("command").value = "";
 };
-role("device").onclick = turn;
+role("device").onclick = () => turn(TIMEOUT_S * 1_000);
 setInterval(tick, 250);

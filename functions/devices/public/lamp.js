@@ -23,28 +23,40 @@ const abilities = {
 
 let power;
 
-/** Switches the device on or off. It begins with what comes from now on: a lamp that was off does not catch up. */
-export async function turn() {
+/**
+ * Switches the device on or off. It begins with what comes from now on: a lamp that was off does not catch up, and one that is busy leaves out what
+ * waited for `validMs`.
+ */
+export function turn(validMs) {
   const isOn = !power;
   role("device").ariaChecked = isOn;
   power?.close();
   power = undefined;
   show(isOn ? "connecting" : "off");
   if (!isOn) return;
-  power = subscribe(commandsUrl, { ...access, ...LONG_POLLS, offset: "now", onState: (state) => STATES[state] && show(STATES[state]) });
-  try {
-    for await (const { data } of power) await obey(String(data));
-  } catch ({ detail }) {
-    notify(detail);
-  }
+  let done = Promise.resolve();
+  const mine = subscribe(commandsUrl, {
+    ...access,
+    ...LONG_POLLS,
+    offset: "now",
+    onState: (state) => STATES[state] && show(STATES[state]),
+    onError: ({ retryable, detail, code }) => retryable || notify(detail || code),
+    onEvent({ data }) {
+      const until = Date.now() + validMs;
+      // One after the other. Whoever sent one that waited for too long has been told that it timed out.
+      done = done.then(() => (power === mine && Date.now() < until ? obey(String(data)) : undefined));
+    },
+  });
+  power = mine;
 }
 
 async function obey(line) {
   const [id, name, argument] = words(line, 2);
   const ability = Object.hasOwn(abilities, name) && abilities[name];
-  const answer = ability ? `${id} done ${(await ability(argument)) ?? ""}` : `${id} failed unknown command`;
-  // Without it the command counts as timed out.
-  await publish(answersUrl, answer, { ...access, contentType: "text/plain" }).catch(() => {});
+  const done = async () => (ability ? `done ${(await ability(argument)) ?? ""}` : "failed unknown command");
+  const outcome = await done().catch(({ message }) => `failed ${message}`);
+  // The next command does not wait for it. Without it this one counts as timed out.
+  publish(answersUrl, `${id} ${outcome}`, { ...access, contentType: "text/plain" }).catch(() => {});
 }
 
 function show(state) {

@@ -1,6 +1,7 @@
 // @ts-check
 // The live dashboard: what is read, over what, and how it stands.
 
+import { access } from "./access.js";
 import { breakLines, clear, draw, latency, paint as paintCharts } from "./charts.js";
 import { begin, channel, channelUrl, feed, read, start } from "./reader.js";
 
@@ -61,8 +62,11 @@ role("channel").textContent = channel;
 role("curl").textContent =
   `curl '${channelUrl}' -H 'content-type: application/json' \\\n  -d '{"values": {"cpu_percent": 12.5}}'`;
 for (const button of buttons) {
-  button.disabled = !isOffered(button.dataset.transport);
+  // The WebSocket of a browser carries a ticket, but no token.
+  const isTokenLost = button.dataset.transport === "websocket" && Boolean(access.token);
+  button.disabled = isTokenLost || !isOffered(button.dataset.transport);
   if (button.disabled) role("no-websocket").hidden = false;
+  if (isTokenLost) role("no-websocket").textContent = "No WebSocket: it carries no token. The others read the same channel from the same offset.";
   button.onclick = () => read(button.dataset.transport);
 }
 for (const button of views) button.onclick = () => begin(button.dataset.view);

@@ -9,7 +9,7 @@ import { request, subscribe } from "./client.js";
 
 const POLL_MS = 1_000; // short poll
 const MAX_BACKOFF_MS = 10_000;
-const AGAIN_MS = 3_000; // after a break the newest values are asked for within this
+const AGAIN_MS = 3_000; // after a break the newest values are asked for within this, after a failure within twice as much
 
 export const channel = new URLSearchParams(location.search).get("channel") || "demo-machine";
 // `./` keeps a colon in the name from being read as a scheme.
@@ -20,6 +20,8 @@ Object.assign(window, { tidewireFeed: feed }); // for the console and for tests
 
 let current = new AbortController();
 let subscription;
+/** Of asking for the newest values, in a row. */
+let failures = 0;
 /** What the page does at each thing that happens. */
 let page;
 
@@ -41,6 +43,7 @@ export function begin(view) {
 export function read(transport) {
   current.abort();
   current = new AbortController();
+  failures = 0;
   feed.transport = transport;
   feed.offset = subscription?.offset ?? feed.offset;
   page.show("connecting");
@@ -49,23 +52,26 @@ export function read(transport) {
 
 async function go(transport, signal) {
   // Each short poll asks for the newest values by itself.
-  const isCaughtUp = feed.view === "all" || transport === "poll" || (await catchUp(signal));
+  const isCaughtUp = feed.view === "all" || transport === "poll" || (await catchUp(transport, signal));
   if (isCaughtUp && !signal.aborted) follow(transport, signal);
 }
 
-/** Comes back to what was missed, as the newest event of each series, soon; not all pages in the same moment. */
-function goAgain(transport, signal) {
+/** Comes back to what was missed, as the newest event of each series, soon; not all pages in the same moment, and none sooner than the server asks. */
+function goAgain(transport, signal, atLeastMs = 0) {
   page.show("reconnecting");
-  setTimeout(() => signal.aborted || go(transport, signal), Math.random() * AGAIN_MS);
+  const spanMs = Math.min(MAX_BACKOFF_MS, AGAIN_MS * 2 ** failures++);
+  setTimeout(() => signal.aborted || go(transport, signal), Math.max(atLeastMs, Math.random() * spanMs));
 }
 
 /** The newest event of each series. Returns whether they are all there. */
-async function catchUp(signal) {
+async function catchUp(transport, signal) {
   try {
     for (let isBehind = true; isBehind; ) {
       const answer = await request(latestUrl(), { cache: "no-store", signal }, access);
       const events = await answer.json();
-      feed.offset = answer.headers.get("Stream-Next-Offset");
+      const offset = answer.headers.get("Stream-Next-Offset");
+      if (!offset) throw new TypeError("the answer is not a channel's");
+      feed.offset = offset;
       for (const event of events) received(event, feed.offset);
       isBehind = !answer.headers.get("Stream-Up-To-Date");
     }
@@ -73,8 +79,9 @@ async function catchUp(signal) {
   } catch (error) {
     if (signal.aborted) return false;
     if (error.earliest) gap(error.earliest);
-    if (error.retryable || error.earliest) goAgain(feed.transport, signal);
-    else page.show("refused", error.detail);
+    // What is no error of the client is an answer that cannot be read, as the page of a proxy in between.
+    if (error.retryable === false && !error.earliest) page.show("refused", error.detail || error.code);
+    else goAgain(transport, signal, error.retryAfterMs);
     return false;
   }
 }
@@ -88,31 +95,34 @@ function latestUrl() {
 function follow(transport, signal) {
   const isLatest = feed.view === "latest";
   let isLive = false;
-  let failure = "";
+  /** @type {any} */
+  let failure;
   const stop = new AbortController();
   signal.addEventListener("abort", () => stop.abort());
   subscription = subscribe(isLatest && transport === "poll" ? latestUrl() : channelUrl, {
     ...access,
     offset: feed.offset,
-    transports: [transport],
+    // Where no WebSocket gets through, be it only by and by, SSE does.
+    transports: transport === "websocket" ? ["websocket", "sse"] : [transport],
     pollMs: POLL_MS,
     backoff: { baseMs: 500, capMs: MAX_BACKOFF_MS },
     signal: stop.signal,
     onEvent: ({ data, offset }) => received(data, offset),
     onGap: ({ earliest }) => gap(earliest),
-    onError: ({ detail }) => (failure = detail),
-    onState(state) {
+    onError: (error) => (failure = error),
+    onState(state, used) {
       if (state === "live") {
         isLive = true;
+        failure = undefined;
+        failures = 0;
+        feed.transport = used;
         page.show("live");
       } else if (state === "finished") page.show("finished", "The channel is finished: no more events will come.");
-      else if (state === "failed") page.show("refused", failure);
-      // No WebSocket gets through here.
-      else if (state === "waiting" && transport === "websocket" && !isLive) read("sse");
+      else if (state === "failed") page.show("refused", failure.detail || failure.code);
       else if (isLive && isLatest && transport !== "poll" && state !== "closed") {
         feed.offset = subscription.offset;
         stop.abort();
-        goAgain(transport, signal);
+        goAgain(transport, signal, failure?.retryAfterMs);
       } else if (state === "waiting" || (state === "connecting" && isLive)) page.show("reconnecting");
     },
   });

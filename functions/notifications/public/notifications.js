@@ -4,7 +4,7 @@
 // Marks are shown when they come back as events, which is how the other tabs hear of them too: all show the same at any time.
 
 import { access } from "./access.js";
-import { publish, subscribe } from "./client.js";
+import { publish, publisher, subscribe } from "./client.js";
 import { Inbox } from "./inbox.js";
 import { paint } from "./list.js";
 import { role } from "./page.js";
@@ -66,21 +66,21 @@ function paintNow() {
 /**
  * Publishes, again and again until an answer comes. That does no harm: a mark says the same twice, and a notification is known by its id.
  * Answers why it was not taken, or nothing.
- * @param {string} name @param {InboxEvent} event
+ * @param {string} name @param {InboxEvent} event @param {typeof publish} send
  */
-async function tell(name, event) {
+async function tell(name, event, send = publish) {
   try {
     // Goes on when the page is left, as by the link of what was just read.
-    await publish(channelUrl(name), event, { ...access, attempts: Infinity, backoff: BACKOFF, keepalive: true });
+    await send(channelUrl(name), event, { ...access, attempts: Infinity, backoff: BACKOFF, keepalive: true });
     return "";
   } catch ({ detail, code }) {
     return detail || code;
   }
 }
 
-/** @param {InboxEvent} event */
+/** Marks wait for nothing, as for one on its way: the page may be left in this moment. In any order they come to the same. @param {InboxEvent} event */
 async function mark(event) {
-  const failure = await tell(channel, event);
+  const failure = await tell(channel, event, (url, event, options) => publisher(url, options)(event));
   if (failure) notify(`Not marked as read: ${failure}`);
 }
 

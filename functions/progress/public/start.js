@@ -12,7 +12,8 @@ const UPLOAD_MS = 86_400_000; // of the longest upload: the answer comes when it
 /** An id that nobody else has. `crypto.randomUUID` is missing where a phone opens a laptop's page by plain HTTP. */
 const randomId = () => crypto.getRandomValues(new Uint8Array(8)).reduce((id, byte) => id + byte.toString(16).padStart(2, "0"), "");
 
-const why = ({ retryable, detail }) => (retryable === false ? detail : "The server does not answer.");
+// A server that is busy answers, too.
+const why = ({ status, retryable, detail, code }) => (status > 0 || retryable === false ? detail || code : "The server does not answer.");
 const send = (url, init) => request(url, init, access);
 
 /**
