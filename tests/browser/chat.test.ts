@@ -168,6 +168,57 @@ describe("the chat page", () => {
     await ann.sees("next", "short");
   });
 
+  test("a refusal without a word is shown by its code, and asked for once", async () => {
+    const ann = await Person.enter(freshRoom(), "Ann");
+    let sent = 0;
+    await ann.page.route(/demo-test-/, async (route) => {
+      if (route.request().method() !== "POST" || route.request().url().includes("/-/")) return route.fallback();
+      sent += 1;
+      await route.fulfill({ status: 400, body: JSON.stringify({ type: "urn:tidewire:event-refused", title: "", status: 400, detail: "" }) });
+    });
+    await ann.say("Hello");
+    await ann.status("Hello", /^Not sent: event-refused$/);
+    expect(sent).toBe(1);
+  });
+
+  test("goes on to say who it is after an answer that cannot be read", { timeout: 60_000 }, async () => {
+    const room = freshRoom();
+    const ann = await Person.enter(room, "Ann", async (page) => {
+      await withoutWebSocket(page);
+      await page.clock.install();
+    });
+    const bo = await Person.enter(room, "Bo");
+    await eventually("Bo sees Ann", async () => (await bo.people()).includes("Ann"));
+    let isRead = false;
+    await ann.page.route("**/-/presence/**", async (route) => {
+      if (isRead) return route.fallback();
+      isRead = true;
+      await route.fulfill({ contentType: "text/html", body: "<p>Log in to the hotel</p>" });
+    });
+    await ann.page.clock.fastForward(16_000);
+    await eventually("it has renewed", () => isRead);
+    await ann.rename("Ann Lee");
+    await eventually("Bo sees the new name", async () => (await bo.people()).includes("Ann Lee"));
+  });
+
+  test("whoever copies the mark by which a page finds itself does not become that page", async () => {
+    const room = freshRoom();
+    const ann = await Person.enter(room, "Ann");
+    const name = new URL(room).hash.slice(1);
+    const idOfAnn = await ann.page.evaluate(() => (JSON.parse(sessionStorage.getItem("tidewire-chat me")!) as { id: string }).id);
+    const present = async (id: string, state: unknown) => {
+      const answer = await fetch(`${server.url}/chat/-/presence/${name}`, { method: "POST", body: JSON.stringify({ id, state }) });
+      return ((await answer.json()) as { members: { id: string; state: { tab: string } }[] }).members;
+    };
+    const bo = { name: "Bo", color: "#6b4fc4" };
+    const { tab } = (await present("bo", bo)).find(({ id }) => id === idOfAnn)!.state;
+    await present("bo", { ...bo, tab });
+    await present(idOfAnn, null);
+    await present("cleo", { name: "Cleo", color: "#6b4fc4" });
+    await eventually("Ann knows who she is", async () => (await ann.people()).join() === "Ann (you),Bo,Cleo");
+    expect(await ann.page.evaluate(() => (JSON.parse(sessionStorage.getItem("tidewire-chat me")!) as { id: string }).id)).toBe(idOfAnn);
+  });
+
   test("who writes too fast is told so, and sends again what was refused", { timeout: 90_000 }, async () => {
     const ann = await Person.enter(freshRoom(), "Ann");
     const bo = await Person.enter(ann.page.url());
@@ -405,8 +456,18 @@ describeOwnServer("the chat page with a ticket", () => {
     await ann.sees("Hello");
     expect(await ann.row("Hello").getAttribute("data-is-mine")).toBe("true");
     await eventually("Ann is back, once", async () => (await bo.people()).join() === "Bo (you),Ann");
+    // Somebody without a subject, under her id and with a mark in the name.
+    const stranger = mint(key, { aud: "chat", ch: name, rights: ["read", "publish"] });
+    const body = JSON.stringify({ type: "message", id: "fake", from: { id: "ann", name: "Ann ✓✅", color: "#6b4fc4" }, text: "Fake", at: Date.now() });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${stranger}` };
+    expect((await fetch(`${server.url}/chat/${name}`, { method: "POST", headers, body })).ok).toBe(true);
+    for (const person of [ann, bo]) await person.sees("Hello", "Fake");
+    expect(await ann.row("Fake").getAttribute("data-is-mine")).toBe(null);
+    expect(await bo.row("Fake").locator("b").innerText()).toBe("Ann");
+    expect(await bo.row("Hello").getByRole("img", { name: "verified" }).isVisible()).toBe(true);
+    expect(await bo.row("Fake").getByRole("img", { name: "verified" }).count()).toBe(0);
     await ann.delete("Hello");
-    await bo.sees("Message deleted");
+    await bo.sees("Message deleted", "Fake");
     for (const person of [ann, bo]) person.isClean();
   });
 });

@@ -54,4 +54,33 @@ describe("the devices page", () => {
     expect(await page.innerText('[data-role="notice"]')).toMatch(/at most 4096/);
     expect(await page.locator("ol b").count()).toBe(0);
   });
+
+  test("a lamp that was busy for too long leaves out what waited", { timeout: 60_000 }, async () => {
+    const name = freshName();
+    const channel = `${server.url}/devices/${name}`;
+    const { page, errors } = await pages.open(`${server.url}/devices/?channel=${name}`, (page) => page.clock.install());
+    await turnOn(page);
+    const post = (body: string) => fetch(channel, { method: "POST", headers: { "content-type": "text/plain" }, body });
+    const heard = (line: string) => page.waitForResponse(async (answer) => answer.url().includes(name) && (await answer.text().catch(() => "")).includes(line));
+    await Promise.all([heard("first blink 5"), post("first blink 5")]);
+    await Promise.all([heard("late on"), post("late on")]);
+    await page.clock.fastForward(31_000);
+    const answers = async () => (await (await fetch(`${channel}:done?offset=-1`)).text()).match(/\w+ done/g);
+    await eventually("the first is done", async () => (await answers())?.join() === "first done");
+    await post("next on");
+    await eventually("the next is done, and the late one is not", async () => (await answers())?.join() === "first done,next done");
+    expect(errors.filter((error) => !error.includes("404"))).toEqual([]);
+  });
+
+  test("a server that is busy is quoted, and what it did not take was not sent", async () => {
+    const { page } = await pages.open(`${server.url}/devices/?channel=${freshName()}`);
+    await page.route(/demo-test-/, async (route) => {
+      if (route.request().method() !== "POST") return route.fallback();
+      const body = JSON.stringify({ type: "urn:tidewire:rate-limited", title: "Too many", status: 429, detail: "at most 3 a second" });
+      await route.fulfill({ status: 429, contentType: "application/problem+json", body });
+    });
+    await send(page, "on");
+    await sees(page, ["on: not sent"]);
+    expect(await page.innerText('[data-role="notice"]')).toBe("at most 3 a second");
+  });
 });

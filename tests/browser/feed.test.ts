@@ -127,6 +127,50 @@ describe("the feed page", () => {
     expect(errors).toEqual([]);
   });
 
+  test("goes on over SSE when no WebSocket gets through any more", { timeout: 60_000 }, async () => {
+    const name = freshName();
+    let drop = () => {};
+    const { page } = await browser.open(`${server.url}/feed/?channel=${name}`, async (page) => {
+      let sockets = 0;
+      // A server by hand, on every platform: it takes one WebSocket, and no other.
+      await page.addInitScript(() => document.addEventListener("readystatechange", () => document.querySelector("meta[name=tidewire-transports]")?.remove()));
+      await page.routeWebSocket(/demo-test-/, (socket) => {
+        sockets += 1;
+        if (sockets > 1) return void socket.close({ code: 1011 });
+        socket.send(JSON.stringify({ type: "hello", protocol: "tidewire.v1", offset: "-1", contentType: "application/json" }));
+        drop = () => void socket.close({ code: 1011 });
+      });
+    });
+    await page.click('[data-transport="websocket"]');
+    await eventually("it is live", async () => (await page.getAttribute('[data-role="state"]', "data-state")) === "live");
+    expect((await feedOf(page)).transport).toBe("websocket");
+    drop();
+    await publish(`${server.url}/feed/${name}`, sample(1));
+    await eventually("it reads over SSE", async () => {
+      const { transport, events } = await feedOf(page);
+      return transport === "sse" && events === 1;
+    }, 30_000);
+    expect(await page.getAttribute('[data-transport="sse"]', "aria-pressed")).toBe("true");
+  });
+
+  test("asks for the newest values again after the page of a proxy, and offers no WebSocket that would need a token", async () => {
+    const name = freshName();
+    await publish(`${server.url}/feed/${name}`, sample(1));
+    let asked = 0;
+    const { page } = await browser.open(`${server.url}/feed/?channel=${name}&view=latest`, async (page) => {
+      await page.route("**/feed/-/access.js", (route) => route.fulfill({ contentType: "text/javascript", body: 'export const access = { token: () => "" };' }));
+      await page.route(/view=latest&offset/, async (route) => {
+        asked += 1;
+        if (asked === 1) await route.fulfill({ contentType: "text/html", body: "<p>Log in to the hotel</p>" });
+        else await route.fallback();
+      });
+    });
+    await eventually("the value is there", async () => (await feedOf(page)).events === 1);
+    expect(asked).toBeGreaterThan(1);
+    expect(await page.isDisabled('[data-transport="websocket"]')).toBe(true);
+    expect(await page.innerText('[data-role="no-websocket"]')).toMatch(/^(No|This server takes no) WebSocket/);
+  });
+
   test("a character of the name that an address has other uses for is part of the name", async () => {
     const { page } = await browser.open(`${server.url}/feed/?channel=demo-x%23y%3Fz`);
     await eventually("it is refused", async () => (await page.getAttribute('[data-role="state"]', "data-state")) === "refused");

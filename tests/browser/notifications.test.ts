@@ -87,6 +87,24 @@ describe("the notifications page", () => {
     expect([one, two, late].flatMap(({ errors }) => errors)).toEqual([]);
   });
 
+  test("a mark does not wait for one that is on its way", async () => {
+    const name = freshName();
+    for (const title of ["a", "b"]) await publish(`${server.url}/notifications/${name}`, notification(title));
+    const tab = await Tab.open(url(name));
+    await tab.sees({ unread: ["b", "a"], read: [] });
+    let isFirst = true;
+    await tab.page.route(/demo-test-/, async (route) => {
+      // The first one never arrives.
+      if (route.request().method() === "POST" && isFirst) isFirst = false;
+      else await route.fallback();
+    });
+    await tab.row("a").getByRole("button").click();
+    await eventually("the first is on its way", () => !isFirst);
+    await tab.row("b").getByRole("button").click();
+    await tab.sees({ unread: ["a"], read: ["b"] });
+    expect(tab.errors).toEqual([]);
+  });
+
   test("one sends to a group, and each of it is told; a name that cannot be is named", async () => {
     const [ann, bo] = [freshName(), freshName()];
     const [first, second] = [await Tab.open(url(ann)), await Tab.open(url(bo))];

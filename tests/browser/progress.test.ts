@@ -117,6 +117,17 @@ describe("the progress page", () => {
     expect(await page.evaluate(() => history.length)).toBe(length);
   });
 
+  test("says what a server says that is busy", async () => {
+    const { page } = await pages.open(`${server.url}/progress/`);
+    await page.route(/demo-job-/, async (route) => {
+      if (route.request().method() !== "PUT") return route.fallback();
+      const body = JSON.stringify({ type: "urn:tidewire:overloaded", title: "Busy", status: 503, detail: "all hands are full" });
+      await route.fulfill({ status: 503, contentType: "application/problem+json", body });
+    });
+    await page.click('[data-role="simulate"]');
+    await eventually("it is quoted", async () => (await text(page, "notice")) === "all hands are full");
+  });
+
   test("shows what anybody publishes as text, and a channel that ends without a word", { timeout: 60_000 }, async () => {
     const name = freshName();
     const channel = `${server.url}/progress/${name}`;
