@@ -68,7 +68,7 @@ describeOwnServer("the store", () => {
       expect(answer.status, method).toBe(500);
       if (method !== "HEAD") expect(await answer.json()).toMatchObject({ type: "urn:tidewire:internal", status: 500 });
     }
-    expect(server.log(), "what whoever operates it reads").toContain(`the store has schema 99, this code knows up to ${NEWEST}`);
+    expect(server.log(), "what whoever operates it reads").toContain(`the store has schema 99, this code supports at most ${NEWEST}`);
     expect(inStore(file(), contents)).toEqual(before);
   });
 });
