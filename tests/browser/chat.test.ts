@@ -222,7 +222,7 @@ describe("the chat page", () => {
   test("who writes too fast is told so, and sends again what was refused", { timeout: 90_000 }, async () => {
     const ann = await Person.enter(freshRoom(), "Ann");
     const bo = await Person.enter(ann.page.url());
-    const said = Array.from({ length: 15 }, (_, index) => `message ${index}.`);
+    const said = Array.from({ length: 22 }, (_, index) => `message ${index}.`);
     for (const text of said) await ann.say(text);
     const failed = ann.page.locator('li[data-state="failed"]');
     await eventually("the room is tired of it", async () => (await failed.count()) > 0 && (await ann.page.locator('li[data-state="pending"]').count()) === 0);
