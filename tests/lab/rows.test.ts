@@ -103,17 +103,18 @@ function onSpin(): Store {
     load: [look(2 ** 53, 1)],
     page: (after) => [look(after, PAGE)],
     append: (seq) => {
-      const [template] = source.filter((text) => text.includes("{places}"));
+      const [template] = source.filter((text) => text.startsWith("INSERT") && text.includes("{places}"));
       const insert = template!.replace("{places}", row!);
       const event = [seq, 1, seq, "x", null].slice(0, row!.split("?").length - 1);
       return [[insert, ...event, 1, seq - 1]];
     },
     produce: (seq) => {
-      // Once to decide, and once more under the lock.
-      const decide = [look(2 ** 53, 1), statement(source, "SELECT epoch, seq", 1, "p")];
+      // Decided once, under the lock, on a producer's tally and the one that all anonymous publishers share.
+      const known = source.map((text) => text.replace("{places}", "?, ?"));
+      const decide = [look(2 ** 53, 1), statement(known, "SELECT id, epoch, seq", 1, "p", "")];
       const inserted = source.findLast((text) => text.startsWith("INSERT INTO events (channel, seq"))!;
       const event = [1, seq, 1, seq, "x", null].slice(0, inserted.split("?").length - 1);
-      return [...decide, ...decide, statement(source, "INSERT OR REPLACE INTO producers", 1, "p", 0, seq), [inserted, ...event]];
+      return [...decide, statement(source, "INSERT OR REPLACE INTO producers", 1, "p", 0, seq), [inserted, ...event]];
     },
     wait: [look(2 ** 40, PAGE)],
   };
