@@ -130,6 +130,12 @@ async fn answer<F: Function>(
     } else {
         Vec::new()
     };
+    // The channel as it is, for a client that still has access to it.
+    let admitted = async || {
+        let look = store.load().await.map_err(internal)?;
+        check_access(&*shared().await.map_err(internal)?, &store, &look, &asked.grant).await?;
+        Ok::<_, Error>(look)
+    };
     let reply = match &asked.operation {
         Operation::Read(read) if read.transport == Transport::WebSocket => {
             return Err(Error::new(
@@ -147,40 +153,18 @@ async fn answer<F: Function>(
         Operation::Change(change) => {
             carry_out(&store, change, &asked.grant, &bytes, &policy).await?
         }
-        Operation::Head => {
-            let look = store.load().await.map_err(internal)?;
-            check_access(&*shared().await.map_err(internal)?, &store, &look, &asked.grant).await?;
-            decide_head(look.channel(), &policy)?
-        }
+        Operation::Head => decide_head(admitted().await?.channel(), &policy)?,
         Operation::Members => {
-            check_access(
-                &*shared().await.map_err(internal)?,
-                &store,
-                &store.load().await.map_err(internal)?,
-                &asked.grant,
-            )
-            .await?;
+            admitted().await?;
             members(&store, policy.presence()?, None).await?
         }
         Operation::Announce => {
-            check_access(
-                &*shared().await.map_err(internal)?,
-                &store,
-                &store.load().await.map_err(internal)?,
-                &asked.grant,
-            )
-            .await?;
+            admitted().await?;
             let (presence, said) = decide_announce(&bytes, &asked.grant, &policy)?;
             members(&store, presence, Some(said)).await?
         }
         Operation::Revoke => {
-            check_access(
-                &*shared().await.map_err(internal)?,
-                &store,
-                &store.load().await.map_err(internal)?,
-                &asked.grant,
-            )
-            .await?;
+            admitted().await?;
             let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
             store.put_revocation(&revocation).await.map_err(internal)?;
             reply
