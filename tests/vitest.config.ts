@@ -9,6 +9,8 @@ const common = {
   testTimeout: 40_000,
   hookTimeout: 40_000,
   teardownTimeout: 10_000,
+  // A page paints a frame after the event that a test has waited for, or later on a busy machine.
+  expect: { poll: { timeout: 20_000 } },
 };
 
 export default defineConfig({

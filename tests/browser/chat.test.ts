@@ -103,8 +103,8 @@ describe("the chat page", () => {
     const ann = await Person.enter(room, "Ann");
     const bo = await Person.enter(room, "Bo");
     await eventually("Ann sees Bo", async () => (await ann.people()).includes("Bo"));
-    expect(await bo.people()).toEqual(["Bo (you)", "Ann"]);
-    expect(await ann.page.innerText('[data-role="state"]')).toBe(offers("websocket") ? "live over WebSocket" : "live over SSE");
+    await expect.poll(() => bo.people()).toEqual(["Bo (you)", "Ann"]);
+    await expect.poll(() => ann.page.innerText('[data-role="state"]')).toBe(offers("websocket") ? "live over WebSocket" : "live over SSE");
 
     await ann.page.fill('[data-role="text"]', "Hello");
     await eventually("Bo sees Ann type", async () => (await bo.page.innerText('[data-role="typing"]')) === "Ann is typing…");
@@ -124,7 +124,7 @@ describe("the chat page", () => {
 
     const late = await Person.enter(room);
     await late.sees("Hello", "Hi,\nAnn");
-    expect(await late.page.locator(".by b").allTextContents()).toEqual(["Ann", "Bo"]);
+    await expect.poll(() => late.page.locator(".by b").allTextContents()).toEqual(["Ann", "Bo"]);
     for (const person of [ann, bo, late]) person.isClean();
   });
 
@@ -144,7 +144,7 @@ describe("the chat page", () => {
     const room = freshRoom();
     const ann = await Person.enter(room, "Ann", withoutWebSocket);
     const bo = await Person.enter(room, "Bo");
-    expect(await ann.page.innerText('[data-role="state"]')).toBe("live over SSE");
+    await expect.poll(() => ann.page.innerText('[data-role="state"]')).toBe("live over SSE");
     await eventually("they see each other", async () => (await ann.people()).includes("Bo") && (await bo.people()).includes("Ann"));
     await ann.say("one");
     await bo.sees("one");
@@ -163,7 +163,7 @@ describe("the chat page", () => {
     await ann.say("next");
     await ann.sees("next");
     await ann.row("long").locator('[data-action="edit"]').click();
-    expect(await ann.page.inputValue('[data-role="text"]')).toMatch(/^long x+$/);
+    await expect.poll(() => ann.page.inputValue('[data-role="text"]')).toMatch(/^long x+$/);
     await ann.say("short");
     await ann.sees("next", "short");
   });
@@ -216,7 +216,7 @@ describe("the chat page", () => {
     await present(idOfAnn, null);
     await present("cleo", { name: "Cleo", color: "#6b4fc4" });
     await eventually("Ann knows who she is", async () => (await ann.people()).join() === "Ann (you),Bo,Cleo");
-    expect(await ann.page.evaluate(() => (JSON.parse(sessionStorage.getItem("tidewire-chat me")!) as { id: string }).id)).toBe(idOfAnn);
+    await expect.poll(() => ann.page.evaluate(() => (JSON.parse(sessionStorage.getItem("tidewire-chat me")!) as { id: string }).id)).toBe(idOfAnn);
   });
 
   test("who writes too fast is told so, and sends again what was refused", { timeout: 90_000 }, async () => {
@@ -226,7 +226,7 @@ describe("the chat page", () => {
     for (const text of said) await ann.say(text);
     const failed = ann.page.locator('li[data-state="failed"]');
     await eventually("the room is tired of it", async () => (await failed.count()) > 0 && (await ann.page.locator('li[data-state="pending"]').count()) === 0);
-    expect(await failed.first().locator(".status").innerText()).toMatch(/^Not sent: /);
+    await expect.poll(() => failed.first().locator(".status").innerText()).toMatch(/^Not sent: /);
     await eventually(
       "all is sent",
       async () => {
@@ -246,7 +246,7 @@ describe("the chat page", () => {
     await ann.say("first");
     await ann.say("second");
     await bo.sees("first", "second");
-    expect(await bo.page.locator('[data-action="delete"]:visible').count()).toBe(0);
+    await expect.poll(() => bo.page.locator('[data-action="delete"]:visible').count()).toBe(0);
     await ann.delete("second");
     await bo.sees("first", "Message deleted");
     await ann.sees("first", "Message deleted");
@@ -270,9 +270,9 @@ describe("the chat page", () => {
     const bo = await Person.enter(room, "👩‍🚀 Bo");
     await bo.sees(markup, "W".repeat(400), "👩‍👩‍👧‍👦".repeat(60));
     await bo.page.setViewportSize({ width: 320, height: 480 });
-    expect(await bo.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
-    expect(await bo.page.locator(".log img, .log script, aside li b").count()).toBe(0);
-    expect(await bo.page.title()).toContain("demo-test-");
+    await expect.poll(() => bo.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+    await expect.poll(() => bo.page.locator(".log img, .log script, aside li b").count()).toBe(0);
+    await expect.poll(() => bo.page.title()).toContain("demo-test-");
     for (const person of [ann, bo]) person.isClean();
   });
 
@@ -294,7 +294,7 @@ describe("the chat page", () => {
     await ann.say("after");
     await ann.sees("before", "waits", "after");
     await ann.status("after", /^sent$/);
-    expect(await ann.page.locator('[data-role="pending"] li').count()).toBe(0);
+    await expect.poll(() => ann.page.locator('[data-role="pending"] li').count()).toBe(0);
   });
 
   test("a duplicated tab begins with a copy of the store, and neither tab loses a message", async () => {
@@ -341,8 +341,8 @@ describe("the chat page", () => {
     expect(frames.filter(({ type }) => type === "ack").map(({ offset }) => offset)).toEqual(Array.from({ length: 10 }, (_, page) => `o${100 * page + 99}`));
     close!();
     await eventually("the room is closed", async () => (await ann.state()) === "finished");
-    expect(await ann.page.innerText('[data-role="notice"]')).toMatch(/closed/);
-    expect(await ann.page.isDisabled('[data-role="text"]')).toBe(true);
+    await expect.poll(() => ann.page.innerText('[data-role="notice"]')).toMatch(/closed/);
+    await expect.poll(() => ann.page.isDisabled('[data-role="text"]')).toBe(true);
   });
 
   test("leaves room to write on a phone whose keyboard is open", async () => {
@@ -449,12 +449,12 @@ describeOwnServer("the chat page with a ticket", () => {
     expect(await ann.page.innerText('[data-role="typing"]')).toBe("");
     await ann.page.press('[data-role="text"]', "Enter");
     await bo.sees("Hello");
-    expect(await bo.row("Hello").getAttribute("data-author")).toBe("ann");
-    expect(await bo.row("Hello").getAttribute("data-verified")).toBe("true");
+    await expect.poll(() => bo.row("Hello").getAttribute("data-author")).toBe("ann");
+    await expect.poll(() => bo.row("Hello").getAttribute("data-verified")).toBe("true");
     await ann.page.reload();
     await ann.isLive();
     await ann.sees("Hello");
-    expect(await ann.row("Hello").getAttribute("data-is-mine")).toBe("true");
+    await expect.poll(() => ann.row("Hello").getAttribute("data-is-mine")).toBe("true");
     await eventually("Ann is back, once", async () => (await bo.people()).join() === "Bo (you),Ann");
     // Somebody without a subject, under her id and with a mark in the name.
     const stranger = mint(key, { aud: "chat", ch: name, rights: ["read", "publish"] });
@@ -462,10 +462,10 @@ describeOwnServer("the chat page with a ticket", () => {
     const headers = { "content-type": "application/json", authorization: `Bearer ${stranger}` };
     expect((await fetch(`${server.url}/chat/${name}`, { method: "POST", headers, body })).ok).toBe(true);
     for (const person of [ann, bo]) await person.sees("Hello", "Fake");
-    expect(await ann.row("Fake").getAttribute("data-is-mine")).toBe(null);
-    expect(await bo.row("Fake").locator("b").innerText()).toBe("Ann");
-    expect(await bo.row("Hello").getByRole("img", { name: "verified" }).isVisible()).toBe(true);
-    expect(await bo.row("Fake").getByRole("img", { name: "verified" }).count()).toBe(0);
+    await expect.poll(() => ann.row("Fake").getAttribute("data-is-mine")).toBe(null);
+    await expect.poll(() => bo.row("Fake").locator("b").innerText()).toBe("Ann");
+    await expect.poll(() => bo.row("Hello").getByRole("img", { name: "verified" }).isVisible()).toBe(true);
+    await expect.poll(() => bo.row("Fake").getByRole("img", { name: "verified" }).count()).toBe(0);
     await ann.delete("Hello");
     await bo.sees("Message deleted", "Fake");
     for (const person of [ann, bo]) person.isClean();

@@ -42,7 +42,7 @@ describe("the devices page", () => {
     await eventually("the lamp is lit", async () => (await device.page.locator("[data-lit]").count()) === 1);
     await sees(sender.page, ["on: done", "explode: failed", "blink 2: done", "on: timed out"]);
     await device.page.click('[data-role="device"]');
-    expect(await device.page.innerText('[data-role="state"]')).toBe("off");
+    await expect.poll(() => device.page.innerText('[data-role="state"]')).toBe("off");
     expect([...sender.errors, ...device.errors]).toEqual([]);
   });
 
@@ -51,8 +51,8 @@ describe("the devices page", () => {
     await page.evaluate(() => document.querySelector('[data-role="command"]')!.removeAttribute("maxlength"));
     await send(page, `<b>${"x".repeat(4096)}`);
     await eventually("it is refused", async () => (await commands(page)).some((row) => row.endsWith("not sent")));
-    expect(await page.innerText('[data-role="notice"]')).toMatch(/at most 4096/);
-    expect(await page.locator("ol b").count()).toBe(0);
+    await expect.poll(() => page.innerText('[data-role="notice"]')).toMatch(/at most 4096/);
+    await expect.poll(() => page.locator("ol b").count()).toBe(0);
   });
 
   test("a lamp that was busy for too long leaves out what waited", { timeout: 60_000 }, async () => {
@@ -89,6 +89,6 @@ describe("the devices page", () => {
     });
     await send(page, "on");
     await sees(page, ["on: not sent"]);
-    expect(await page.innerText('[data-role="notice"]')).toBe("at most 3 a second");
+    await expect.poll(() => page.innerText('[data-role="notice"]')).toBe("at most 3 a second");
   });
 });

@@ -77,8 +77,8 @@ describe("the feed page", () => {
         const now = await feedOf(page);
         return now.transport === transport && now.events >= events + 8;
       });
-      expect(await page.getAttribute(`[data-transport="${transport}"]`, "aria-pressed")).toBe("true");
-      expect(await page.innerText('[data-role="transport"]')).toMatch(
+      await expect.poll(() => page.getAttribute(`[data-transport="${transport}"]`, "aria-pressed")).toBe("true");
+      await expect.poll(() => page.innerText('[data-role="transport"]')).toMatch(
         { websocket: /websocket/i, "long-poll": /long.poll/i, poll: /short.poll/i, sse: /sse/i }[transport],
       );
     }
@@ -86,16 +86,17 @@ describe("the feed page", () => {
     const published = await publisher.stop();
     await eventually("the page has all events", async () => (await feedOf(page)).events >= published);
     // The page counts what arrives, so one that came twice would be counted too.
-    expect(await feedOf(page)).toMatchObject({ events: published, gaps: 0 });
+    await expect.poll(() => feedOf(page)).toMatchObject({ events: published, gaps: 0 });
 
     for (const name of SERIES) {
-      const path = await page.getAttribute(`[data-series="${name}"] path.line`, "d");
-      // One point per sample, up to the width of the chart.
-      expect(path?.match(/[ML]/g)?.length, name).toBe(Math.min(published, 120));
+      const points = async () =>
+        (await page.getAttribute(`[data-series="${name}"] path.line`, "d"))?.match(/[ML]/g)?.length;
+      // One point per sample, up to the width of the chart. The page paints after it has counted.
+      await expect.poll(points, { message: name }).toBe(Math.min(published, 120));
     }
     const { offset } = await feedOf(page);
     await eventually("the offset is shown", async () => (await page.innerText('[data-role="offset"]')) === offset);
-    expect(await page.innerText('[data-role="latency"]')).toMatch(/^[\d.,]+ ms$/);
+    await expect.poll(() => page.innerText('[data-role="latency"]')).toMatch(/^[\d.,]+ ms$/);
     expect(errors).toEqual([]);
   });
 
@@ -108,8 +109,8 @@ describe("the feed page", () => {
     const tile = (series: string) => page.locator(`[data-series="${series}"]`).innerText();
     await eventually("one tile for each", async () => (await page.locator("[data-series]").count()) === SERIES.length + 1);
     // One sample has all but one, so that two events say it all.
-    expect(await feedOf(page)).toMatchObject({ view: "latest", events: 2 });
-    expect(await tile("rare_percent")).toMatch(/RARE\s+2h\s+7 %/i);
+    await expect.poll(() => feedOf(page)).toMatchObject({ view: "latest", events: 2 });
+    await expect.poll(() => tile("rare_percent")).toMatch(/RARE\s+2h\s+7 %/i);
     await publish(channel, { at: Date.now(), values: { rare_percent: 8 } });
     await eventually("the newer value", async () => /\ds\s+8 %/.test(await tile("rare_percent")));
     await page.click('[data-view="all"]');
@@ -122,8 +123,8 @@ describe("the feed page", () => {
     const button = page.locator('[data-transport="websocket"]');
     const sentence = page.locator(`#${await button.getAttribute("aria-describedby")}`);
     expect([await button.isEnabled(), await sentence.isVisible()]).toEqual(offers("websocket") ? [true, false] : [false, true]);
-    expect(await sentence.textContent()).toMatch(/^This server takes no WebSocket\./);
-    for (const transport of ["sse", "long-poll", "poll"]) expect(await page.locator(`[data-transport="${transport}"]`).isEnabled()).toBe(true);
+    await expect.poll(() => sentence.textContent()).toMatch(/^This server takes no WebSocket\./);
+    for (const transport of ["sse", "long-poll", "poll"]) await expect.poll(() => page.locator(`[data-transport="${transport}"]`).isEnabled()).toBe(true);
     expect(errors).toEqual([]);
   });
 
@@ -150,7 +151,7 @@ describe("the feed page", () => {
       const { transport, events } = await feedOf(page);
       return transport === "sse" && events === 1;
     }, 30_000);
-    expect(await page.getAttribute('[data-transport="sse"]', "aria-pressed")).toBe("true");
+    await expect.poll(() => page.getAttribute('[data-transport="sse"]', "aria-pressed")).toBe("true");
   });
 
   test("asks for the newest values again after the page of a proxy, and offers no WebSocket that would need a token", async () => {
@@ -167,14 +168,14 @@ describe("the feed page", () => {
     });
     await eventually("the value is there", async () => (await feedOf(page)).events === 1);
     expect(asked).toBeGreaterThan(1);
-    expect(await page.isDisabled('[data-transport="websocket"]')).toBe(true);
-    expect(await page.innerText('[data-role="no-websocket"]')).toMatch(/^(No|This server takes no) WebSocket/);
+    await expect.poll(() => page.isDisabled('[data-transport="websocket"]')).toBe(true);
+    await expect.poll(() => page.innerText('[data-role="no-websocket"]')).toMatch(/^(No|This server takes no) WebSocket/);
   });
 
   test("a character of the name that an address has other uses for is part of the name", async () => {
     const { page } = await browser.open(`${server.url}/feed/?channel=demo-x%23y%3Fz`);
     await eventually("it is refused", async () => (await page.getAttribute('[data-role="state"]', "data-state")) === "refused");
-    expect(await page.innerText('[data-role="notice"]')).toContain("#");
+    await expect.poll(() => page.innerText('[data-role="notice"]')).toContain("#");
   });
 
   test("shows the history to who comes later", async () => {
@@ -207,7 +208,7 @@ describeOwnServer("the pages on a server of their own", () => {
     await server.kill9();
     await server.restart();
     await seesAll();
-    expect(await feedOf(page)).toMatchObject({ transport, events: published, gaps: 0 });
+    await expect.poll(() => feedOf(page)).toMatchObject({ transport, events: published, gaps: 0 });
   });
 
   test("draws what this machine is doing, as `cargo harness demo` publishes it", { timeout: 60_000 }, async () => {
@@ -218,7 +219,7 @@ describeOwnServer("the pages on a server of their own", () => {
       const lines = await page.locator("[data-series] path.line").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
       return lines.length >= SERIES.length && lines.every((line) => line?.includes("L"));
     });
-    for (const name of SERIES) expect(await page.innerText(`[data-series="${name}"] output`)).toMatch(/^[\d.,KM]+$/);
+    for (const name of SERIES) await expect.poll(() => page.innerText(`[data-series="${name}"] output`)).toMatch(/^[\d.,KM]+$/);
     expect(errors).toEqual([]);
   });
 });

@@ -146,7 +146,7 @@ describe("the gallery", () => {
     await start(page);
     expect(oursOf(await plugOf(page)).map(({ transport }) => transport)).toEqual(["websocket", "sse", "long-poll", "poll"].filter((one) => one !== "websocket" || offers("websocket")));
     expect(naiveOf(await plugOf(page))).toHaveLength(offers("websocket") ? 2 : 1);
-    expect(await page.locator('[data-role="no-websocket"]').isVisible()).toBe(!offers("websocket"));
+    await expect.poll(() => page.locator('[data-role="no-websocket"]').isVisible()).toBe(!offers("websocket"));
 
     await press(page, "cut");
     await eventually("the network is back", async () => !(await plugOf(page)).pulled);
@@ -210,11 +210,11 @@ describe("the gallery", () => {
     const lane = async () => (await plugOf(page)).lanes.find(({ id }) => id === "naive-sse")!;
     await press(page, "start");
     await eventually("both events are there", async () => (await lane()).received === 2);
-    expect(await lane()).toMatchObject({ state: "live", doubled: 0 });
-    expect(await seen()).toEqual({ requests: 1, cancelled: 0 });
+    await expect.poll(() => lane()).toMatchObject({ state: "live", doubled: 0 });
+    await expect.poll(() => seen()).toEqual({ requests: 1, cancelled: 0 });
     await page.evaluate(() => (window as unknown as { breakNaive: () => void }).breakNaive());
     await eventually("it has asked again", async () => (await lane()).doubled === 2);
-    expect(await seen()).toEqual({ requests: 2, cancelled: 1 });
+    await expect.poll(() => seen()).toEqual({ requests: 2, cancelled: 1 });
   });
 
   test("a second tab that finds no stream free says so, and gets them when the first pauses", { timeout: 60_000 }, async () => {

@@ -49,10 +49,10 @@ describeOwnServer("the inspector", () => {
     await shows(page, JSON.stringify(hostile), "1");
     const offset = await publish({ a: 1 });
     await shows(page, '{"a":1}', JSON.stringify(hostile), "1");
-    expect(await page.locator("img").count()).toBe(0);
+    await expect.poll(() => page.locator("img").count()).toBe(0);
     await eventually("the figures follow", async () => (await figure(page, "events").innerText()) === "3");
-    expect(await figure(page, "offset").innerText()).toBe(offset);
-    expect(await figure(page, "refusals").innerText()).toBe("0");
+    await expect.poll(() => figure(page, "offset").innerText()).toBe(offset);
+    await expect.poll(() => figure(page, "refusals").innerText()).toBe("0");
     expect(errors).toEqual([]);
     await takeScreenshots(page, "inspector");
   });
@@ -63,10 +63,10 @@ describeOwnServer("the inspector", () => {
     await shows(page, "2", "1");
     await page.focus('[data-role="pause"]');
     await page.keyboard.press("Enter");
-    expect(await text(page, "state")).toBe("paused");
+    await expect.poll(() => text(page, "state")).toBe("paused");
     await publish(3);
     await eventually("the figures go on", async () => (await figure(page, "events").innerText()) === "3");
-    expect(await events(page)).toEqual(["2", "1"]);
+    await expect.poll(() => events(page)).toEqual(["2", "1"]);
     await page.keyboard.press("Enter");
     await shows(page, "3", "2", "1");
     await page.locator('[data-role="events"] button').last().focus();
@@ -79,7 +79,7 @@ describeOwnServer("the inspector", () => {
     await publish(...numbers(1, 300));
     const { page } = await inspect(manager);
     await eventually("the newest are shown", async () => (await events(page))[0] === "300");
-    expect(await events(page)).toHaveLength(200);
+    await expect.poll(() => events(page)).toHaveLength(200);
     await page.fill('[name="offset"]', "now");
     await page.press('[name="offset"]', "Enter");
     await eventually("it is live", async () => (await text(page, "state")) === "live");
@@ -96,7 +96,7 @@ describeOwnServer("the inspector", () => {
     await shows(page, "1");
     const other = await browser.open(page.url());
     await eventually("the other tab is refused", async () => (await text(other.page, "state")) === "refused");
-    expect(await text(other.page, "notice")).toMatch(/^401 /);
+    await expect.poll(() => text(other.page, "notice")).toMatch(/^401 /);
   });
 
   test("shows the events to who may read, and says what the figures take", async () => {
@@ -113,7 +113,7 @@ describeOwnServer("the inspector", () => {
     for (const elsewhere of ["../chat/room", "-/revoke/room", "https://example.com/", "a?b", "//example.com/"]) {
       await page.fill('[name="channel"]', elsewhere);
       await page.press('[name="channel"]', "Enter");
-      expect(await text(page, "notice"), elsewhere).toBe("This is no name of a channel.");
+      await expect.poll(() => text(page, "notice"), { message: elsewhere }).toBe("This is no name of a channel.");
     }
     expect(asked.filter((url) => !url.includes(name))).toEqual([]);
   });

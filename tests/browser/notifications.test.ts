@@ -48,10 +48,10 @@ class Tab {
       read: await this.page.locator("li:not([data-unread]) a").allTextContents(),
     });
     await expect.poll(shown, { timeout: 60_000 }).toEqual(titles);
-    expect(await this.page.innerText('[data-role="count"]')).toBe(unread.length ? String(unread.length) : "");
-    expect(await this.page.title()).toMatch(unread.length ? new RegExp(`^\\(${unread.length}\\) `) : /^[^(]/);
-    expect(await this.page.getAttribute('[data-role="bell"]', "aria-label")).toBe(unread.length ? `Notifications, ${unread.length} unread` : "Notifications");
-    expect(await this.page.innerText('[data-role="summary"]')).toMatch(unread.length ? `${unread.length} unread` : /^(All read|Nothing yet)$/);
+    await expect.poll(() => this.page.innerText('[data-role="count"]')).toBe(unread.length ? String(unread.length) : "");
+    await expect.poll(() => this.page.title()).toMatch(unread.length ? new RegExp(`^\\(${unread.length}\\) `) : /^[^(]/);
+    await expect.poll(() => this.page.getAttribute('[data-role="bell"]', "aria-label")).toBe(unread.length ? `Notifications, ${unread.length} unread` : "Notifications");
+    await expect.poll(() => this.page.innerText('[data-role="summary"]')).toMatch(unread.length ? `${unread.length} unread` : /^(All read|Nothing yet)$/);
   }
 
   async send(to: string, title: string, more: { body?: string; url?: string } = {}): Promise<void> {
@@ -76,14 +76,14 @@ describe("the notifications page", () => {
     for (const tab of [one, two]) await tab.sees({ unread: ["c", "b", "a"], read: [] });
     await one.row("b").getByRole("button").click();
     for (const tab of [one, two]) await tab.sees({ unread: ["c", "a"], read: ["b"] });
-    expect(await two.row("b").getByRole("button").count()).toBe(0);
+    await expect.poll(() => two.row("b").getByRole("button").count()).toBe(0);
     await two.page.click('[data-role="read-all"]');
     for (const tab of [one, two]) await tab.sees({ unread: [], read: ["c", "b", "a"] });
-    expect(await one.page.isDisabled('[data-role="read-all"]')).toBe(true);
+    await expect.poll(() => one.page.isDisabled('[data-role="read-all"]')).toBe(true);
     const late = await Tab.open(url(name));
     await late.sees({ unread: [], read: ["c", "b", "a"] });
     await two.page.click('[data-role="bell"]');
-    expect(await two.page.locator("ol").isVisible()).toBe(false);
+    await expect.poll(() => two.page.locator("ol").isVisible()).toBe(false);
     expect([one, two, late].flatMap(({ errors }) => errors)).toEqual([]);
   });
 
@@ -111,7 +111,7 @@ describe("the notifications page", () => {
     await first.send(`${ann}, ${bo} ${ann}`, "Lunch", { body: "At one,\nin the <b>yard</b>", url: "/menu" });
     await eventually("it is sent", async () => (await first.outcome()) === `Sent to ${ann}, ${bo}.`);
     for (const tab of [first, second]) await tab.sees({ unread: ["Lunch"], read: [] });
-    expect(await second.row("Lunch").locator("p").textContent()).toBe("At one,\nin the <b>yard</b>");
+    await expect.poll(() => second.row("Lunch").locator("p").textContent()).toBe("At one,\nin the <b>yard</b>");
     await first.send(`${bo}, a/b`, "Two");
     await eventually("the refusal is told", async () => new RegExp(`^${bo}: sent\na/b: .*name`).test(await first.outcome()));
     await second.sees({ unread: ["Two", "Lunch"], read: [] });
@@ -144,19 +144,19 @@ describe("the notifications page", () => {
     await tab.sees({ unread: ["c", "b", "a"], read: [] });
     const focused = () => tab.page.evaluate(() => document.activeElement!.closest("li")?.querySelector("a")!.textContent ?? (document.activeElement as HTMLElement).dataset.role);
     for (const key of ["Tab", "Tab", "Tab"]) await tab.page.keyboard.press(key);
-    expect(await focused()).toBe("c");
+    await expect.poll(() => focused()).toBe("c");
     await tab.page.keyboard.press("Enter");
     await tab.sees({ unread: ["b", "a"], read: ["c"] });
-    expect(await focused()).toBe("b");
+    await expect.poll(() => focused()).toBe("b");
     await publish(`${server.url}/notifications/${name}`, notification("d"));
     await tab.sees({ unread: ["d", "b", "a"], read: ["c"] });
-    expect(await focused()).toBe("b");
+    await expect.poll(() => focused()).toBe("b");
     await tab.page.keyboard.press("Enter");
     await tab.page.keyboard.press("Enter");
     await tab.sees({ unread: ["d"], read: ["c", "b", "a"] });
-    expect(await focused()).toBe("bell");
+    await expect.poll(() => focused()).toBe("bell");
     await tab.page.keyboard.press("Enter");
-    expect(await tab.page.getAttribute('[data-role="bell"]', "aria-expanded")).toBe("false");
+    await expect.poll(() => tab.page.getAttribute('[data-role="bell"]', "aria-expanded")).toBe("false");
     await tab.page.focus('[data-role="title"]');
     await tab.page.keyboard.type("e");
     await tab.page.keyboard.press("Enter");
@@ -266,7 +266,7 @@ describeOwnServer("the notifications page on a server of its own", () => {
     const { url } = await throughProxy();
     const refused = new Tab(await browser.open(url.replace("demo-", "demo%20")));
     await refused.is("refused");
-    expect(await refused.page.innerText('[data-role="problem"]')).toMatch(/channel name/);
+    await expect.poll(() => refused.page.innerText('[data-role="problem"]')).toMatch(/channel name/);
     // A channel that was closed, by hand: the page alone is looked at.
     const closed = async (page: Page) => {
       await page.route(/demo-test-[^/]*offset=/, (route) => {
@@ -276,7 +276,7 @@ describeOwnServer("the notifications page on a server of its own", () => {
     };
     const finished = new Tab(await browser.open(url, closed));
     await finished.is("finished");
-    expect(await finished.page.innerText('[data-role="problem"]')).toMatch(/closed/);
+    await expect.poll(() => finished.page.innerText('[data-role="problem"]')).toMatch(/closed/);
     expect(finished.errors).toEqual([]);
   });
 });
@@ -319,6 +319,6 @@ describeOwnServer("the notifications page of a user with a ticket", () => {
     await tab.sees({ unread: ["b"], read: ["a"] });
     isLoggedIn = false;
     await tab.is("refused");
-    expect(await page.innerText('[data-role="problem"]')).not.toBe("");
+    await expect.poll(() => page.innerText('[data-role="problem"]')).not.toBe("");
   });
 });

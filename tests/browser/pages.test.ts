@@ -111,7 +111,7 @@ describeOwnServer("the page of", () => {
       return { page, sockets };
     };
     const gallery = await open("");
-    expect(await gallery.page.locator('[data-role="no-websocket"]').isVisible()).toBe(true);
+    await expect.poll(() => gallery.page.locator('[data-role="no-websocket"]').isVisible()).toBe(true);
     const feed = await open(`feed/?channel=${freshName()}`);
     const enabled = await feed.page.locator("[data-transport]:enabled").evaluateAll((buttons) => buttons.map((button) => (button as HTMLElement).dataset.transport));
     expect(enabled.sort()).toEqual(["poll", "sse"]);

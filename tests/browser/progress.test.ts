@@ -59,15 +59,15 @@ describe("the progress page", () => {
       const shown = await Promise.all([first.page, second.page].map(async (page) => [await text(page, "speed"), await text(page, "left")].join()));
       return shown.every((figures) => /^[\d.]+ MB\/s,\d+ s left$/.test(figures));
     });
-    expect(await text(second.page, "label")).toBe(FILE.name);
-    expect(await text(second.page, "amount")).toMatch(/^[\d.]+ MB of 8 MB$/);
+    await expect.poll(() => text(second.page, "label")).toBe(FILE.name);
+    await expect.poll(() => text(second.page, "amount")).toMatch(/^[\d.]+ MB of 8 MB$/);
     expect(await second.page.isVisible('[data-role="cancel"]')).toBe(false);
     await takeScreenshots(first.page, "progress-live");
     for (const { page } of [first, second]) {
       await is(page, "done");
-      expect(await text(page, "percent")).toBe("100 %");
-      expect(await text(page, "sha256")).toBe(createHash("sha256").update(FILE.buffer).digest("hex"));
-      expect(await page.isVisible('[data-role="cancel"]')).toBe(false);
+      await expect.poll(() => text(page, "percent")).toBe("100 %");
+      await expect.poll(() => text(page, "sha256")).toBe(createHash("sha256").update(FILE.buffer).digest("hex"));
+      await expect.poll(() => page.isVisible('[data-role="cancel"]')).toBe(false);
     }
     await takeScreenshots(second.page, "progress-done");
     const late = await watch(first.page, server.url);
@@ -84,7 +84,7 @@ describe("the progress page", () => {
     for (const { page } of [first, second]) {
       await is(page, "failed");
       expect((await progressOf(page)).job?.reason).toBe("cancelled");
-      expect(await text(page, "outcome")).toBe("It was cancelled.");
+      await expect.poll(() => text(page, "outcome")).toBe("It was cancelled.");
     }
     await takeScreenshots(second.page, "progress-failed");
   });
@@ -98,7 +98,7 @@ describe("the progress page", () => {
     await is(page, "done");
     await hide(second.page, false);
     await is(second.page, "done");
-    expect(await text(second.page, "amount")).toBe("240 frames of 240 frames");
+    await expect.poll(() => text(second.page, "amount")).toBe("240 frames of 240 frames");
     await page.click('[data-role="another"]');
     await eventually("it can begin anew", () => page.isVisible('[data-role="simulate"]'));
     expect([...errors, ...second.errors]).toEqual([]);
@@ -109,7 +109,7 @@ describe("the progress page", () => {
     const { page } = await pages.open(`${server.url}/progress/?channel=${name.replace(/[&+]/g, encodeURIComponent)}`);
     // The server takes no such name, so it has heard all of it.
     await is(page, "refused");
-    expect(await text(page, "notice")).toContain("'&'");
+    await expect.poll(() => text(page, "notice")).toContain("'&'");
     expect(new URL(await page.inputValue('[data-role="link"]')).searchParams.get("channel")).toBe(name);
     const length = await page.evaluate(() => history.length);
     await page.reload();
@@ -136,11 +136,11 @@ describe("the progress page", () => {
     const state = { type: "progress", label: "<b>bold</b>", value: 9e15, unit: "<i>", at: 0 };
     await publish(channel, state);
     await is(page, "live");
-    expect(await text(page, "label")).toBe("<b>bold</b>");
-    expect(await page.evaluate(() => document.querySelector("progress")!.position)).toBe(-1);
+    await expect.poll(() => text(page, "label")).toBe("<b>bold</b>");
+    await expect.poll(() => page.evaluate(() => document.querySelector("progress")!.position)).toBe(-1);
     await fetch(channel, { method: "POST", headers: { "stream-closed": "true" } });
     await is(page, "failed");
-    expect(await text(page, "outcome")).toMatch(/finished without/);
+    await expect.poll(() => text(page, "outcome")).toMatch(/finished without/);
     expect(errors).toEqual([]);
   });
 });

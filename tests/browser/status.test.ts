@@ -40,10 +40,10 @@ describe("the status page", () => {
     const url = `${server.url}/status/?channel=${freshName()}`;
     const [first, second] = [await pages.open(url), await pages.open(url)];
     await eventually("both have asked", async () => (await statusOf(first.page)).polls > 0 && (await statusOf(second.page)).polls > 0);
-    expect(await text(first.page, "summary")).toMatch(/nothing is set/i);
+    await expect.poll(() => text(first.page, "summary")).toMatch(/nothing is set/i);
     for (const component of ["Website", "API", "Payments", "E-mail"]) await set(first.page, component, "operational");
     await sees(first.page, "E-mail", "operational");
-    expect(await text(first.page, "summary")).toBe("All operational");
+    await expect.poll(() => text(first.page, "summary")).toBe("All operational");
 
     await set(first.page, "API", "down");
     await first.page.fill('[data-component="API"] textarea', "The disk is full <b>");
@@ -51,10 +51,10 @@ describe("the status page", () => {
     await set(first.page, "Payments", "degraded");
     await sees(first.page, "Payments", "degraded");
     await sees(second.page, "Payments", "degraded");
-    expect(await is(second.page, "API")).toBe("down");
-    expect(await second.page.inputValue('[data-component="API"] textarea')).toBe("The disk is full <b>");
-    expect(await text(second.page, "summary")).toBe("1 down, 1 degraded");
-    expect(await second.page.innerText('[data-component="API"] time')).toMatch(/^since \w+ \d+/);
+    await expect.poll(() => is(second.page, "API")).toBe("down");
+    await expect.poll(() => second.page.inputValue('[data-component="API"] textarea')).toBe("The disk is full <b>");
+    await expect.poll(() => text(second.page, "summary")).toBe("1 down, 1 degraded");
+    await expect.poll(() => second.page.innerText('[data-component="API"] time')).toMatch(/^since \w+ \d+/);
 
     await eventually("a poll found nothing new", async () => (await statusOf(second.page)).notModified > 0);
     const { savedBytes, intervalS } = await statusOf(second.page);
@@ -83,7 +83,7 @@ describe("the status page", () => {
     await eventually("it has asked", async () => (await statusOf(page)).polls > 0);
     await hide(page, true);
     const { polls } = await statusOf(page);
-    expect(await text(page, "state")).toBe("paused");
+    await expect.poll(() => text(page, "state")).toBe("paused");
     await publish(`${server.url}/status/${name}`, { API: { state: "down" } });
     // As long as it takes another page to poll twice.
     const other = await pages.open(`${server.url}/status/?channel=${name}`);
@@ -154,8 +154,8 @@ describeOwnServer("the status page on a server of its own", () => {
     await eventually("it says so", async () => (await text(page, "state")) === "reconnecting");
     await server.restart();
     await sees(page, "Website", "down");
-    expect(await is(page, "API")).toBe("degraded");
+    await expect.poll(() => is(page, "API")).toBe("degraded");
     await eventually("it is live", async () => (await text(page, "state")) === "live");
-    expect(await text(page, "notice").catch(() => "")).toBe("");
+    await expect.poll(() => text(page, "notice").catch(() => "")).toBe("");
   });
 });

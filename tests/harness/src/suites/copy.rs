@@ -7,9 +7,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::copy::template::Template;
 use crate::copy::tree;
@@ -35,17 +37,55 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> =
         choice.platforms().iter().map(|&platform| Row::new(NAME, Some(platform))).collect();
     let templates = Template::all(project)?;
-    for template in &templates {
+    let (to_deploy, tested) = mpsc::channel::<(PathBuf, &Template)>();
+    // The linker of a deployment keeps one core busy, and no build for development waits for it.
+    let deployed: Vec<Result<()>> = thread::scope(|scope| {
+        let deploys = scope.spawn(|| {
+            tested.into_iter().map(|(copy, template)| place.deploy(&copy, template)).collect()
+        });
+        test(&place, &templates, choice, &mut rows, &to_deploy)?;
+        drop(to_deploy);
+        build_variants(&place, &templates, choice, &mut rows)?;
+        deploys.join().map_err(|_| anyhow!("a dry run panicked"))
+    })?;
+    for outcome in deployed {
+        rows[0].count(outcome)?;
+    }
+    Ok(rows)
+}
+
+/// Makes each copy, runs its tests on each platform, and hands it on to be deployed dry.
+fn test<'a>(
+    place: &Place,
+    templates: &'a [Template],
+    choice: Choice,
+    rows: &mut [Row],
+    to_deploy: &Sender<(PathBuf, &'a Template)>,
+) -> Result<()> {
+    for template in templates {
         let start = Instant::now();
         let copy = place.make(&template.name, None)?;
         let made = start.elapsed();
         for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
             row.count(place.test(&copy, template, platform, made))?;
+            // Not earlier: `wrangler dev` and `wrangler deploy` build into the same folder.
             if platform == Platform::Workers {
-                row.count(place.deploy(&copy, template))?;
+                to_deploy
+                    .send((copy.clone(), template))
+                    .map_err(|_| anyhow!("a dry run panicked"))?;
             }
         }
     }
+    Ok(())
+}
+
+/// Copies for one platform, copies by hand, and what the workflow of a copy tests.
+fn build_variants(
+    place: &Place,
+    templates: &[Template],
+    choice: Choice,
+    rows: &mut [Row],
+) -> Result<()> {
     for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
         // The first stands for all: what is left out is left out of each in the same way, and the
         // unit tests read the rest.
@@ -55,11 +95,11 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
                 row.count(place.test_what_is_deployed(template))?;
             }
         }
-        for template in &templates {
+        for template in templates {
             row.count(place.build_by_hand(template, platform))?;
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// cargo's folder for all copies, of this suite and of `edit`. Never the root's: cargo knows a
