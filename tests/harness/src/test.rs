@@ -67,9 +67,6 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     if plan.runs(edit::NAME) {
         report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
     }
-    if plan.runs(leftovers::NAME) {
-        report.attempt(leftovers::NAME, || leftovers::run(project, plan.choice))?;
-    }
     if let Some(suites) = &plan.node {
         for &platform in plan.choice.platforms() {
             report.attempt("node", || {
@@ -93,7 +90,7 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     Ok(report.is_green())
 }
 
-/// What computes, and needs no server to answer.
+/// What computes, and measures no time.
 fn build_and_check(
     project: &Project,
     plan: &Plan,
@@ -116,6 +113,9 @@ fn build_and_check(
     }
     if plan.runs(deploy::NAME) && plan.choice.has(Platform::Workers) {
         report.attempt(deploy::NAME, || deploy::run(project))?;
+    }
+    if plan.runs(leftovers::NAME) {
+        report.attempt(leftovers::NAME, || leftovers::run(project, plan.choice))?;
     }
     Ok(())
 }
@@ -200,7 +200,8 @@ fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
 fn build(project: &Project, platform: Platform, runtime: Served) -> Result<Vec<Row>> {
     match platform {
         Platform::Workers => {
-            step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?
+            step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?;
+            workers::keep(project)?;
         }
         Platform::Spin => {
             step::run(

@@ -2,11 +2,13 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 
+use crate::copy::tree;
 use crate::node::Packages;
 use crate::optimizer;
 use crate::project::Project;
@@ -27,6 +29,21 @@ pub fn build(project: &Project) -> Result<Command> {
     let mut command = command(project, tool(project, WORKER_BUILD.binary))?;
     command.arg("--release").current_dir(project.gateway());
     Ok(command)
+}
+
+/// Keeps what [`build`] made where the suites read it: `wrangler dev` builds into the same folder
+/// of the gateway, without optimisation.
+pub fn keep(project: &Project) -> Result<()> {
+    let kept = kept(project);
+    if kept.exists() {
+        fs::remove_dir_all(&kept)?;
+    }
+    tree::write(&tree::read(&project.gateway().join("build"), &[])?, &kept)
+}
+
+/// The Worker that the suites run.
+pub fn kept(project: &Project) -> PathBuf {
+    project.output().join("worker")
 }
 
 /// Serves the configuration in this folder on this port of the loopback address.
