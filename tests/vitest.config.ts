@@ -13,14 +13,20 @@ const common = {
   expect: { poll: { timeout: 20_000 } },
 };
 
+/** Files of lab/ that measure neither time nor memory nor the processor: they wait, and then count. */
+const PATIENT = ["expiry", "forgetting", "idle-room", "logs", "sleep", "store", "tenant", "token"].map(
+  (name) => `lab/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     globalSetup: ["harness/token.ts", "harness/shared.ts"],
     projects: [
       // Most of their time they wait, for a server or a clock.
       { test: { ...common, name: "together", include: ["{conformance,client,browser}/**/*.test.ts"], maxWorkers: 4, sequence: { groupOrder: 0 } } },
+      { test: { ...common, name: "patient", include: PATIENT, maxWorkers: 4, sequence: { groupOrder: 1 } } },
       // They measure, or wear the machine out: each has it to itself.
-      { test: { ...common, name: "alone", include: ["lab/**/*.test.ts"], fileParallelism: false, sequence: { groupOrder: 1 } } },
+      { test: { ...common, name: "alone", include: ["lab/**/*.test.ts"], exclude: PATIENT, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
 });
