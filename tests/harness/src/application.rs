@@ -1,5 +1,5 @@
-//! The lint of `spin.toml`: its documented fields and no other, and what Spin accepts and what
-//! fails only at run time.
+//! The lint of `spin.toml`. It refuses fields that Spin does not document, and mistakes that Spin
+//! accepts and that fail only at run time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,20 +11,21 @@ use serde::Deserialize;
 use crate::manifest;
 use crate::project::Project;
 
-/// The settings of the first hour, which every manifest declares. Each other one has its default
-/// where it is not declared.
+/// The settings of the first hour, which every manifest declares. A setting that no manifest
+/// declares has its default.
 pub const DECLARED: [&str; 6] =
     ["open_access", "ticket_keys", "jwks_url", "jwt_issuer", "jwt_audience", "allowed_origins"];
 /// Variables whose values Spin must not show.
 const SECRETS: [&str; 1] = ["ticket_keys"];
-/// The component that serves files alone.
+/// The component that serves only files.
 const GALLERY: &str = "gallery";
-/// The one that is no setting: what a component may ask is for the manifest to say.
+/// The one variable that is not a setting: only a manifest can say to which hosts a component may
+/// send requests.
 const JWKS_ORIGIN: &str = "jwks_origin";
 
 /// One `spin.toml`.
 pub struct Application {
-    /// Where it lies, for messages.
+    /// Its path, for messages.
     pub place: String,
     manifest: Manifest,
 }
@@ -98,7 +99,7 @@ struct Profiles {
     debug: Profile,
 }
 
-/// A profile builds what is developed: quickly, and beside what is deployed.
+/// A build profile for development: quick, and in other files than the build for deployment.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Profile {
@@ -118,8 +119,8 @@ impl Application {
         Ok(Self { place: place.to_owned(), manifest })
     }
 
-    /// The application of the root, and those of the functions: each that Workers has, Spin has
-    /// too.
+    /// The application of the root, and those of the functions. Each function has a manifest for
+    /// both platforms.
     pub fn read_all(project: &Project) -> Result<(Self, Vec<Self>)> {
         let mut applications = Vec::new();
         for folder in manifest::folders(project)? {
@@ -136,8 +137,8 @@ impl Application {
 /// A setting: the name of its variable, and its default.
 pub type Setting<'a> = (String, &'a str);
 
-/// Everything that is wrong, a sentence each: `declared` is what each manifest declares of the
-/// settings.
+/// Returns a sentence for each mistake. `declared` lists the settings that each manifest must
+/// declare.
 pub fn lint(
     root: &Application,
     functions: &[Application],
@@ -176,7 +177,7 @@ fn routes(application: &Application) -> Vec<String> {
         }
         if !manifest.component.contains_key(component) {
             problems.push(format!(
-                "{place}: the route {route} leads to {component}, which is no component"
+                "{place}: the route {route} leads to {component}, which is not a component"
             ));
         }
     }
@@ -186,8 +187,8 @@ fn routes(application: &Application) -> Vec<String> {
     problems
 }
 
-/// The profile `debug` is the component's own without `--release`, and no build writes where `spin
-/// watch` looks.
+/// The profile `debug` must be the component's own build without `--release`, and no build may
+/// write into a folder that `spin watch` watches.
 fn builds(application: &Application) -> Vec<String> {
     let Application { place, manifest } = application;
     let mut problems = Vec::new();
@@ -214,8 +215,8 @@ fn builds(application: &Application) -> Vec<String> {
     problems
 }
 
-/// The variables are settings, with the defaults of the table: a setting behaves the same whether
-/// it is declared or not.
+/// The variables must be settings, with the defaults of the table: a setting behaves the same
+/// whether a manifest declares it or not.
 fn variables(
     application: &Application,
     settings: &[Setting<'_>],
@@ -242,20 +243,22 @@ fn variables(
         .iter()
         .filter(|(name, variable)| SECRETS.contains(&name.as_str()) != variable.secret)
     {
-        problems.push(format!("{place}: {name} has to be secret, and nothing else"));
+        problems.push(format!(
+            "{place}: only the variables with secrets must have `secret = true`: correct {name}"
+        ));
     }
     for name in manifest
         .variables
         .keys()
         .filter(|name| settings.iter().all(|(setting, _)| setting != *name) && *name != JWKS_ORIGIN)
     {
-        problems.push(format!("{place}: the variable {name} is no setting"));
+        problems.push(format!("{place}: the variable {name} is not a setting"));
     }
     problems
 }
 
-/// Each component is given all settings that its manifest declares: one that it lacked could be set
-/// without effect. The gallery has none.
+/// Each component must get all settings that its manifest declares: a setting that it does not get
+/// would have no effect. The gallery has no settings.
 fn given(application: &Application) -> Vec<String> {
     let Application { place, manifest } = application;
     let names = manifest.variables.keys().filter(|name| *name != JWKS_ORIGIN);
@@ -266,11 +269,11 @@ fn given(application: &Application) -> Vec<String> {
         .iter()
         .filter(|(id, component)| component.variables != given && *id != GALLERY);
     lacking
-        .map(|(id, _)| format!("{place}: {id} is not given all variables under their own names"))
+        .map(|(id, _)| format!("{place}: {id} must get all variables, each under its own name"))
         .collect()
 }
 
-/// A function keeps its channels in the store; without the grant each request fails.
+/// A function stores its channels in the database; without the grant each request fails.
 fn store(function: &Application) -> Vec<String> {
     let Application { place, manifest } = function;
     let lacks = manifest
@@ -301,7 +304,8 @@ fn agreement(root: &Application, function: &Application) -> Vec<String> {
         if its.source != format!("../../{}", ours.source) {
             problems.push(format!("{place}: the source of {id} is not the root's"));
         }
-        // So that it builds there also where no workspace is above it, in a copy made by hand.
+        // A copy made by hand has no workspace above it; with this option it builds into the same
+        // folder.
         let command = format!("{} --target-dir ../../target", ours.build.command);
         let grants = |component: &'_ Component| {
             (

@@ -54,8 +54,8 @@ fn publish_samples(base: &str, count: Option<u64>, mut server: Option<&mut Serve
     let mut next = Instant::now();
     let (mut taken, mut refused) = (0, 0);
     while count.is_none_or(|count| taken < count) {
-        // On a fixed beat, or each sample would be late by the time of a request. After a
-        // standstill the beat begins anew instead of catching up in a burst.
+        // The times are fixed, or each sample would be late by the time of a request. After a
+        // standstill the period starts again at the present; a burst would distort the chart.
         next = (next + PERIOD).max(Instant::now());
         if signal::wait(next - Instant::now()) {
             break;
@@ -68,13 +68,13 @@ fn publish_samples(base: &str, count: Option<u64>, mut server: Option<&mut Serve
             Ok(()) if stdout().is_terminal() => println!("{}", line(&sample)),
             Ok(()) => {}
             Err(error) => {
-                eprintln!("not published: {error:#}");
+                eprintln!("the sample was not published: {error:#}");
                 refused += 1;
             }
         }
         taken += 1;
     }
-    // Who asked for a number of samples wants to know that they arrived.
+    // A caller that asks for a number of samples must learn whether they arrived.
     if count.is_some() && refused > 0 {
         bail!("{refused} of {taken} samples were not published");
     }
@@ -93,7 +93,7 @@ fn publish(agent: &Agent, url: &str, sample: &Sample) -> Result<()> {
     bail!("{} {}", answer.status(), detail(&body));
 }
 
-/// What a problem details body says, or the body itself.
+/// The `detail` of problem details, or the beginning of another body.
 fn detail(body: &str) -> String {
     #[derive(Deserialize)]
     struct Problem {

@@ -1,4 +1,4 @@
-//! `cargo harness doctor`: what is there, and what to do about what is not.
+//! `cargo harness doctor`: what is installed, and how to install what is missing.
 
 use anyhow::Result;
 
@@ -17,7 +17,7 @@ struct Finding {
     advice: String,
 }
 
-/// Prints the table. Says whether all is there.
+/// Prints the table. Returns whether nothing is missing.
 pub fn print(project: &Project) -> Result<bool> {
     let findings = examine(project)?;
     for Finding { name, version, advice } in &findings {
@@ -52,7 +52,7 @@ fn examine(project: &Project) -> Result<Vec<Finding>> {
     add("wasm-opt (binaryen)", packages.version("binaryen"), SETUP);
     add("esbuild", packages.version("esbuild"), SETUP);
     for tool in TOOLS {
-        // Another version than the lock file's is as bad as none.
+        // A tool of another version than the lock file's counts as missing.
         let wanted = tool.wanted(&lock)?;
         let version = tool.installed(project).filter(|version| *version == wanted);
         add(tool.binary, version, &format!("{wanted} is needed; {SETUP}"));

@@ -1,7 +1,8 @@
 //! A child process with all its descendants, as one process group.
 //!
-//! wrangler starts node, which starts workerd and the build; the id of the child alone would leave
-//! them alive. A group ends as a whole, and its end is seen, not assumed.
+//! wrangler starts node, which starts workerd and the build. A signal to the child alone would
+//! leave them running. Therefore the whole group gets the signal, and the code waits until no
+//! process of it is left.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
@@ -16,11 +17,12 @@ use nix::unistd::Pid;
 
 use crate::signal;
 
-/// How often a wait looks at the child and at the wish to end.
+/// How often a wait looks whether the child has ended or a signal has arrived.
 const LOOK: Duration = Duration::from_millis(50);
-/// Time a group has to end by itself after SIGTERM; then it is killed.
+/// Time that a group has to end after SIGTERM; then it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
-/// Time the kernel has to end a group after SIGKILL. Longer means a process stuck in the kernel.
+/// Time that the kernel has to end a group after SIGKILL. A process that takes longer hangs in the
+/// kernel.
 const KILL: Duration = Duration::from_secs(10);
 
 /// A running process group. Dropping it ends it.
@@ -52,10 +54,10 @@ impl Group {
         Ok(self.leader.try_wait()?)
     }
 
-    /// Waits for the leader's end, calling `tick` now and then.
+    /// Waits until the leader ends, and calls `tick` every 50 ms.
     ///
     /// # Errors
-    /// [`signal::Interrupted`] when a signal arrives first; the group has ended then.
+    /// [`signal::Interrupted`] when a signal arrives first; then the whole group has ended.
     pub fn wait(&mut self, mut tick: impl FnMut()) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.try_wait()? {
@@ -69,7 +71,8 @@ impl Group {
         }
     }
 
-    /// Ends the whole group: SIGTERM, some time, SIGKILL. Returns when no process of it is left.
+    /// Ends the whole group: SIGTERM, then SIGKILL after the grace period. Returns when no process
+    /// of it is left.
     pub fn stop(&mut self) -> Result<()> {
         self.stop_after(GRACE)
     }
@@ -89,7 +92,8 @@ impl Group {
 
     fn send(&self, signal: Signal) -> Result<()> {
         match killpg(self.id, signal) {
-            // macOS answers EPERM for a group that has only unreaped processes left.
+            // macOS answers EPERM if all processes of the group have ended and nobody has reaped
+            // them.
             Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
             Err(error) => Err(error).context("cannot signal the process group"),
         }
@@ -98,8 +102,8 @@ impl Group {
     fn ends_within(&mut self, time: Duration) -> Result<bool> {
         let deadline = Instant::now() + time;
         loop {
-            // The standard library reaps the leader itself: the orphans come after it, or its
-            // status would be lost.
+            // The standard library reaps the leader. Reap the orphans after it, or its status would
+            // be lost.
             if self.leader.try_wait()?.is_some() {
                 self.reap_orphans();
                 if killpg(self.id, None) == Err(Errno::ESRCH) {
@@ -132,10 +136,10 @@ impl Drop for Group {
     }
 }
 
-/// Makes orphans of a group our own children.
+/// Makes this process the parent of all orphans of a group.
 ///
-/// In a container the first process often reaps nobody; a dead grandchild would then stay in the
-/// table and look alive.
+/// In a container the first process often reaps no children. A dead grandchild would stay in the
+/// process table and look alive.
 #[cfg(target_os = "linux")]
 fn adopt_orphans() -> Result<()> {
     nix::sys::prctl::set_child_subreaper(true).context("cannot adopt orphans")
@@ -154,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs a script whose last line waits for ever, until it has written `ready`.
+    /// Starts a script that never ends by itself, and returns when the script has written `ready`.
     fn running(name: &str, script: &str) -> Group {
         let ready = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
         let mut command = Command::new("sh");

@@ -1,7 +1,7 @@
-//! The `cargo harness` command: everything between a fresh machine and tested functions.
+//! The `cargo harness` command: it sets up a fresh machine, serves the functions and tests them.
 //!
-//! It installs into ignored folders of the project only, starts each server in a process group of
-//! its own, and leaves no process behind.
+//! It installs only into ignored folders of the project. It starts each server in a process group
+//! of its own, and ends every process that it started.
 
 pub mod application;
 pub mod copy;

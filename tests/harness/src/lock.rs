@@ -1,4 +1,4 @@
-//! `Cargo.lock`: the versions that the build tools have to match.
+//! `Cargo.lock`: the versions that the build tools must match.
 
 use std::fs;
 
@@ -22,7 +22,9 @@ impl Lock {
     pub fn read(project: &Project) -> Result<Self> {
         let path = project.root().join("Cargo.lock");
         let text = fs::read_to_string(&path).context("cannot read Cargo.lock")?;
-        toml::from_str(&text).context("Cargo.lock is not as cargo writes it")
+        toml::from_str(&text).context(
+            "cannot parse Cargo.lock: write it again with `cargo update --workspace --offline`",
+        )
     }
 
     /// The names of all crates.
@@ -30,21 +32,23 @@ impl Lock {
         self.package.iter().map(|package| package.name.as_str())
     }
 
-    /// Whether any version of this crate is in it.
+    /// Whether the file lists any version of this crate.
     pub fn has(&self, name: &str) -> bool {
         self.names().any(|crate_name| crate_name == name)
     }
 
-    /// The one version of this crate.
+    /// The only version of this crate.
     ///
     /// # Errors
-    /// When there is none, or more than one: a tool can match only one.
+    /// When the file lists no version of it, or several: a tool can match only one.
     pub fn version(&self, name: &str) -> Result<&str> {
         let mut versions = self.package.iter().filter(|package| package.name == name);
         match (versions.next(), versions.next()) {
             (Some(package), None) => Ok(&package.version),
-            (None, _) => bail!("Cargo.lock holds no {name}"),
-            _ => bail!("Cargo.lock holds more than one version of {name}"),
+            (None, _) => bail!("Cargo.lock does not list {name}"),
+            _ => bail!(
+                "Cargo.lock lists more than one version of {name}: one tool can match only one"
+            ),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What this machine is doing: the real data of the demo.
+//! The load of this machine: the real data of the demo.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use sysinfo::{DiskRefreshKind, Disks, Networks, System};
 
-/// One event of the feed: each of the values is one series.
+/// One event of the feed; each value belongs to a series.
 #[derive(Serialize)]
 pub struct Sample {
     /// Milliseconds since 1970.
@@ -26,7 +26,7 @@ pub struct Values {
     pub disk_written_kb_s: f64,
 }
 
-/// Reads the machine's counters; a sample tells what happened since the one before.
+/// Reads the machine's counters. A sample shows what happened since the sample before it.
 pub struct Machine {
     system: System,
     networks: Networks,
@@ -57,7 +57,7 @@ impl Machine {
         self.last = Instant::now();
         let per_second = |bytes: u64| rounded(bytes as f64 / 1024.0 / seconds);
 
-        // The loopback carries mostly what the demo itself sends.
+        // Without the loopback, which carries mostly what the demo itself sends.
         let (received, sent) = self
             .networks
             .iter()
@@ -93,7 +93,7 @@ fn percent(part: u64, whole: u64) -> f64 {
     rounded(part as f64 / whole as f64 * 100.0)
 }
 
-/// One decimal is more than a chart shows.
+/// Rounds to one decimal; a chart shows less.
 fn rounded(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

@@ -14,7 +14,7 @@ use tidewire_harness::test::{self, Test};
 use tidewire_harness::up::{self, Up};
 use tidewire_harness::{doctor, optimizer, setup};
 
-/// What a shell reports for a command that Ctrl-C ended.
+/// The exit code that a shell reports after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 /// Sets up, runs and tests the functions of this repository.
@@ -22,7 +22,7 @@ const INTERRUPTED: u8 = 130;
 #[command(
     name = "cargo harness",
     bin_name = "cargo harness",
-    after_help = "Example:\n  cargo harness demo\n\nExit codes: 0 all is well, 1 it failed, 2 the command line is wrong, 130 Ctrl-C."
+    after_help = "Example:\n  cargo harness demo\n\nExit codes: 0 success, 1 failure, 2 wrong command line, 130 Ctrl-C."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -34,7 +34,7 @@ enum Command {
     /// Installs what is missing, into ignored folders of the project.
     #[command(after_help = "Example:\n  cargo harness setup")]
     Setup,
-    /// Shows what is there, and what to do about what is not.
+    /// Shows what is installed, and how to install what is missing.
     #[command(after_help = "Example:\n  cargo harness doctor")]
     Doctor,
     /// Serves all functions on this machine, on both platforms or one, until Ctrl-C.
@@ -42,12 +42,12 @@ enum Command {
         after_help = "Example:\n  cargo harness up\n  cargo harness up spin --port 8788 --var RETRY_MS=500"
     )]
     Up(Up),
-    /// Publishes what this machine is doing to the feed, each second.
+    /// Publishes the load of this machine to the feed, once a second.
     #[command(
         after_help = "Example:\n  cargo harness demo\n  cargo harness demo --platform spin\n  cargo harness demo --url http://127.0.0.1:8787 --count 60"
     )]
     Demo(Demo),
-    /// Makes a project of a template: a folder that stands alone, with the shared crates inside.
+    /// Makes a project of a template: an independent folder that contains the shared crates.
     #[command(
         after_help = "Example:\n  cargo harness new feed ../my-feed\n  cargo harness new feed ../my-feed --name ticker --platform workers\n  cargo harness new --upgrade ../my-feed\n  cargo harness new --templates ../tidewire-templates --platform spin"
     )]
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says whether all is well.
+/// Returns whether the command succeeded.
 fn run(command: &Command) -> Result<bool> {
     signal::listen()?;
     let project = Project::here();

@@ -1,4 +1,5 @@
-//! The lint of `wrangler.toml`: what wrangler accepts and what fails only after a deploy.
+//! The lint of `wrangler.toml`. It refuses mistakes that wrangler accepts and that fail only after
+//! a deploy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +11,14 @@ use toml::{Table, Value};
 
 use crate::project::Project;
 
-/// Settings that open what is closed by default. Tests pass them at start; no file may.
+/// Settings that open what is closed by default. Tests pass them at the start of a server; no file
+/// may set them.
 const OPENING: [&str; 1] = ["OPEN_ACCESS"];
 
-/// How a build command tells `wrangler dev` from `wrangler deploy`.
+/// The part of a build command that distinguishes `wrangler dev` from `wrangler deploy`.
 const BUILD: &str =
     "if [ \"$WRANGLER_COMMAND\" = dev ]; then worker-build --dev; else worker-build --release; fi";
-/// Where builds and installations write, in this tree and in a copy made by hand.
+/// The folders into which builds and installations write, in this tree and in a copy made by hand.
 const OUTPUTS: [&str; 8] = [
     "target",
     ".wrangler",
@@ -30,10 +32,10 @@ const OUTPUTS: [&str; 8] = [
 
 /// One `wrangler.toml`.
 pub struct Manifest {
-    /// Where it lies, for messages.
+    /// Its path, for messages.
     pub place: String,
     wrangler: Wrangler,
-    /// The whole file, for what may stand anywhere in it.
+    /// The whole file, for settings that may stand in any table.
     table: Table,
 }
 
@@ -74,7 +76,7 @@ struct Migration {
     new_sqlite_classes: Vec<String>,
 }
 
-/// The folders that have a manifest: the root first, then each function.
+/// The folders with a manifest: the root first, then each function.
 pub fn folders(project: &Project) -> Result<Vec<PathBuf>> {
     let mut functions = Vec::new();
     for entry in fs::read_dir(project.root().join("functions"))? {
@@ -108,12 +110,12 @@ impl Manifest {
         Ok((root, manifests))
     }
 
-    /// What wrangler runs before it bundles.
+    /// The command that wrangler runs before it bundles.
     pub fn build_command(&self) -> Option<&str> {
         Some(&self.wrangler.build.as_ref()?.command)
     }
 
-    /// The version of worker-build that the build command installs where there is none.
+    /// The version of worker-build that the build command installs if none is installed.
     pub fn pinned_worker_build(&self) -> Option<&str> {
         let (_, rest) = self.build_command()?.split_once("worker-build@")?;
         rest.split_whitespace().next()
@@ -128,7 +130,7 @@ impl Manifest {
     }
 }
 
-/// Everything that is wrong, a sentence each.
+/// Returns a sentence for each mistake.
 pub fn lint(root: &Manifest, functions: &[Manifest]) -> Vec<String> {
     let mut problems = Vec::new();
     for manifest in [root].into_iter().chain(functions) {
@@ -142,7 +144,7 @@ pub fn lint(root: &Manifest, functions: &[Manifest]) -> Vec<String> {
     problems
 }
 
-/// A class without its migration deploys, and fails at its first use.
+/// A class without a migration can be deployed, and fails at its first use.
 fn migrations(manifest: &Manifest) -> Vec<String> {
     let Manifest { place, wrangler, .. } = manifest;
     let mut problems = Vec::new();
@@ -157,8 +159,10 @@ fn migrations(manifest: &Manifest) -> Vec<String> {
     for class in manifest.bindings().into_keys() {
         match migrated.remove(class).unwrap_or(0) {
             1 => {}
-            0 => problems.push(format!("{place}: {class} stands in no new_sqlite_classes")),
-            _ => problems.push(format!("{place}: {class} stands in two migrations")),
+            0 => problems.push(format!(
+                "{place}: {class} is in no new_sqlite_classes: add it to a migration"
+            )),
+            _ => problems.push(format!("{place}: {class} is in two migrations: remove one")),
         }
     }
     for class in migrated.into_keys() {
@@ -170,16 +174,16 @@ fn migrations(manifest: &Manifest) -> Vec<String> {
     problems
 }
 
-/// What is deployed is optimised, and no build writes where `wrangler dev` looks: it would start
-/// the next one, for ever.
+/// The build for deployment must be optimised. No build may write into a folder that `wrangler dev`
+/// watches: each build would start the next one, for ever.
 fn build(manifest: &Manifest) -> Vec<String> {
     let Manifest { place, wrangler, .. } = manifest;
     let Some(Build { command, watch_dir }) = &wrangler.build else {
-        return vec![format!("{place}: nothing builds it")];
+        return vec![format!("{place}: it has no [build]: add the build command")];
     };
     let mut problems = Vec::new();
     if !command.contains(BUILD) {
-        problems.push(format!("{place}: the build command does not hold `{BUILD}`"));
+        problems.push(format!("{place}: the build command must contain `{BUILD}`"));
     }
     let folder = Path::new(place).parent().unwrap_or(Path::new(""));
     for watched in watch_dir {
@@ -191,7 +195,7 @@ fn build(manifest: &Manifest) -> Vec<String> {
     problems
 }
 
-/// What builds write in this folder or below it, seen from the root.
+/// The first output of a build in this folder or below it; both paths are relative to the root.
 pub fn written_below(watched: &Path) -> Option<String> {
     let mut folder = PathBuf::new();
     for part in watched.components() {
@@ -214,14 +218,14 @@ pub fn written_below(watched: &Path) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// No file may open what is closed by default, in any environment.
+/// No file may open what is closed by default, not even for one environment.
 fn settings(manifest: &Manifest) -> Vec<String> {
     let place = &manifest.place;
     let is_opening = |name: &&String| OPENING.contains(&name.to_uppercase().as_str());
     tables_named("vars", &manifest.table)
         .iter()
         .flat_map(|vars| vars.keys().filter(is_opening))
-        .map(|name| format!("{place}: [vars] holds {name}, which only tests may set"))
+        .map(|name| format!("{place}: [vars] sets {name}, which only tests may set: remove it"))
         .collect()
 }
 

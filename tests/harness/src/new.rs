@@ -1,4 +1,4 @@
-//! `cargo harness new`: makes a project of a template, and brings one up to date.
+//! `cargo harness new`: makes a project of a template, and upgrades such a project.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::project::Project;
 
 #[derive(Args)]
 pub struct New {
-    /// Folder of functions/ to copy, as `feed`.
+    /// Folder of functions/ to copy, such as `feed`.
     #[arg(required_unless_present_any = ["upgrade", "templates"])]
     pub template: Option<String>,
     /// Folder to make, outside this repository.
@@ -23,14 +23,14 @@ pub struct New {
     /// Name of the crate, the Worker and the Spin application [default: the folder's].
     #[arg(long)]
     pub name: Option<String>,
-    /// Platforms that the copy is for.
+    /// Platforms that the copy supports.
     #[arg(long, value_enum, default_value_t = Choice::Both)]
     pub platform: Choice,
     /// Replace the vendor/ of this copy by the shared crates of this repository, and nothing else.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "platform"])]
     pub upgrade: Option<PathBuf>,
     /// Write all templates as a source for `spin templates install` (`spin new`, `spin add`) and
-    /// `cargo generate`: a folder, or an archive where PATH ends in .tar.gz.
+    /// `cargo generate`: an archive if PATH ends in .tar.gz, else a folder.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["template", "path", "name", "upgrade"])]
     pub templates: Option<PathBuf>,
 }
@@ -43,14 +43,17 @@ pub fn run(project: &Project, new: &New) -> Result<()> {
         New { template: Some(template), path: Some(path), .. } => {
             make(project, new, template, path)
         }
-        _ => bail!("say which template, and the folder to make"),
+        _ => bail!(
+            "name a template and the folder to make, such as `cargo harness new feed ../my-feed`"
+        ),
     }
 }
 
 fn make(project: &Project, new: &New, template: &str, path: &Path) -> Result<()> {
     let template = Template::find(project, template)?;
     let folder = place(project, path)?;
-    let own = folder.file_name().context("PATH names no folder")?.to_string_lossy();
+    let own =
+        folder.file_name().context("PATH must end with the name of a folder")?.to_string_lossy();
     let name = Name::parse(new.name.as_deref().unwrap_or(&own), &Lock::read(project)?)?;
     println!("{name} in {}, from the template {}", path.display(), template.name);
     let function = template.name.clone();
@@ -63,11 +66,11 @@ fn make(project: &Project, new: &New, template: &str, path: &Path) -> Result<()>
     Ok(())
 }
 
-/// Where the copy will lie.
+/// The folder of the copy.
 ///
 /// # Errors
-/// When something is there already, or when it would be listed among the templates and their tests
-/// here.
+/// When the folder exists already, or lies in this repository, which would list it among its
+/// templates and tests.
 fn place(project: &Project, path: &Path) -> Result<PathBuf> {
     let folder = std::path::absolute(path)?;
     if folder.symlink_metadata().is_ok() {
@@ -76,11 +79,11 @@ fn place(project: &Project, path: &Path) -> Result<PathBuf> {
             path.display()
         );
     }
-    // The nearest folder that exists tells where the path leads, over `..` and links.
+    // The nearest folder that exists shows where the path really leads, across `..` and links.
     let nearest =
         folder.ancestors().find_map(|folder| folder.canonicalize().ok()).unwrap_or_default();
     let root = project.root().canonicalize()?;
-    // The tests make their copies in there; git ignores it.
+    // The tests make their copies in `target`, which git ignores.
     if nearest.starts_with(&root) && !nearest.starts_with(root.join("target")) {
         bail!("{} lies inside this repository: choose a folder outside of it", path.display());
     }
@@ -107,12 +110,12 @@ fn offer(project: &Project, choice: Choice, path: &Path) -> Result<()> {
 fn upgrade(project: &Project, path: &Path) -> Result<()> {
     let changes = vendor::upgrade(project, path)?;
     if changes.is_empty() {
-        println!("vendor/ of {} is as here", path.display());
+        println!("vendor/ of {} is up to date", path.display());
         return Ok(());
     }
     println!("{}", changes.join("\n"));
     println!(
-        "next: build, which brings Cargo.lock up to date, and read CHANGELOG.md here for what else a copy has to change"
+        "next: build, which updates Cargo.lock, and read in our CHANGELOG.md what else a copy must change"
     );
     Ok(())
 }

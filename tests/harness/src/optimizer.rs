@@ -1,9 +1,9 @@
-//! `wasm-opt` with a memory.
+//! `wasm-opt` with a cache.
 //!
 //! The npm build of wasm-opt takes most of the time of a build, and a run of the tests builds the
 //! same Workers several times. `setup` puts this harness under the name `wasm-opt` into
-//! `target/tools/bin`; called so, it answers from earlier results and asks the real one only for a
-//! module it has not seen.
+//! `target/tools/bin`. Under this name the harness answers from earlier results, and runs the real
+//! wasm-opt only for a new module.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -19,22 +19,22 @@ use crate::node::Packages;
 use crate::project::Project;
 
 const NAME: &str = "wasm-opt";
-/// Results that are kept, of about 1 MB each. The oldest goes first.
+/// Number of results in the cache, of about 1 MB each. The oldest result is removed first.
 const KEPT: usize = 16;
 
-/// The program to name as `WASM_OPT_BIN`.
+/// The program for `WASM_OPT_BIN`.
 pub fn program(project: &Project) -> PathBuf {
     project.tools().join("bin").join(NAME)
 }
 
-/// Whether this process was called as `wasm-opt`.
+/// Whether this process was started under the name `wasm-opt`.
 pub fn is_called() -> bool {
     env::args_os()
         .next()
         .is_some_and(|program| Path::new(&program).file_name() == Some(OsStr::new(NAME)))
 }
 
-/// Puts the harness in the place of `wasm-opt`.
+/// Installs the harness under the name `wasm-opt`.
 pub fn ensure(project: &Project) -> Result<()> {
     let program = program(project);
     let harness = env::current_exe()?;
@@ -50,10 +50,10 @@ pub fn ensure(project: &Project) -> Result<()> {
 /// Does what `wasm-opt INPUT -o OUTPUT OPTIONS...` does.
 pub fn run(project: &Project, arguments: &[OsString]) -> Result<()> {
     let [input, flag, output, options @ ..] = arguments else {
-        bail!("wasm-opt is called in a way that is not known: {arguments:?}");
+        bail!("wasm-opt supports only INPUT -o OUTPUT OPTIONS here, not {arguments:?}");
     };
     if flag != "-o" {
-        bail!("wasm-opt is called in a way that is not known: {arguments:?}");
+        bail!("wasm-opt supports only INPUT -o OUTPUT OPTIONS here, not {arguments:?}");
     }
     let packages = Packages::of(project);
     let memory = Memory { folder: project.output().join(NAME) };
@@ -82,7 +82,7 @@ impl Memory {
 
     fn keep(&self, output: &Path, result: &Path) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
-        // Renamed when it is whole, so that nobody reads half of it.
+        // Rename the file when it is complete, so that no process reads half of it.
         let part = result.with_extension(std::process::id().to_string());
         fs::copy(output, &part)?;
         fs::rename(part, result)?;

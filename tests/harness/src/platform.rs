@@ -21,13 +21,13 @@ impl fmt::Display for Platform {
     }
 }
 
-/// What serves the components of Spin in the suites.
+/// The program that serves the components of Spin in the suites.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Served {
-    /// tests/spin-host, which counts and can be disturbed.
+    /// tests/spin-host, with its control port.
     #[default]
     Host,
-    /// The `spin` on PATH, 4.1 or newer; what needs the host's control port is skipped.
+    /// The `spin` on PATH, 4.1 or newer. Tests that need the host's control port are skipped.
     Spin,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Served {
     }
 }
 
-/// One platform or both, as said on the command line.
+/// One platform or both, as the command line says.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Choice {
     /// Cloudflare Workers, locally in workerd.

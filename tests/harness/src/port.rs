@@ -4,17 +4,17 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use anyhow::{Result, bail};
 
-/// This port if nobody listens there, or a free one for 0.
+/// Returns this port if no process listens there, or a free port for 0.
 pub fn claim(port: u16) -> Result<u16> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(listener) => Ok(listener.local_addr()?.port()),
         Err(_) => bail!(
-            "port {port} is in use: end what listens there, or choose another with --port (0 takes a free one)"
+            "port {port} is in use: end the process that listens there, or choose another port with --port (0 takes a free port)"
         ),
     }
 }
 
-/// Whether somebody answers there.
+/// Whether a process listens at this port.
 pub fn is_open(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }

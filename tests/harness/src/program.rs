@@ -1,10 +1,10 @@
-//! Programs: whether they are there, and which version.
+//! Programs of the machine: whether they are installed, and in which version.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The first of these programs that is on PATH.
+/// The first of these programs that PATH contains.
 pub fn find(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     names
@@ -13,7 +13,7 @@ pub fn find(names: &[&str]) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The version a program prints, or nothing when the program is not there.
+/// The version that a program prints; `None` if the program is not installed.
 pub fn version(program: impl AsRef<OsStr>) -> Option<String> {
     let output = Command::new(program)
         .arg("--version")

@@ -1,4 +1,4 @@
-//! The folders of the project, all found from its root.
+//! The folders of the project.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ pub struct Project {
 }
 
 impl Project {
-    /// The checkout that this harness belongs to.
+    /// The checkout to which this harness belongs.
     pub fn here() -> Self {
-        // cargo says where it runs; what it said when it compiled is out of date in a checkout that
-        // was moved together with its `target` folder.
+        // The variable at run time wins: the value at compile time is wrong in a checkout that was
+        // moved together with its `target` folder.
         let folder = env::var_os("CARGO_MANIFEST_DIR")
             .map(PathBuf::from)
             .filter(|folder| folder.ends_with("tests/harness"));
@@ -26,17 +26,17 @@ impl Project {
         &self.root
     }
 
-    /// Everything of Node: suites, packages, their configuration.
+    /// The folder of everything that runs in Node: suites, packages, their configuration.
     pub fn tests(&self) -> PathBuf {
         self.root.join("tests")
     }
 
-    /// Build tools of the project's own, installed by `setup`.
+    /// The folder of the build tools, which `setup` installs.
     pub fn tools(&self) -> PathBuf {
         self.root.join("target/tools")
     }
 
-    /// What a run leaves behind: logs, results, the state of `up`.
+    /// The folder of the output of runs: logs, results, the state of `up`.
     pub fn output(&self) -> PathBuf {
         self.root.join("target/harness")
     }
@@ -46,7 +46,7 @@ impl Project {
         self.output().join("logs").join(format!("{name}.log"))
     }
 
-    /// Where the gateway's Worker is built.
+    /// The folder into which the gateway's Worker is built.
     pub fn gateway(&self) -> PathBuf {
         self.root.join("functions/gateway")
     }

@@ -1,4 +1,4 @@
-//! What the suites found, as a matrix of suites and platforms, and one last line.
+//! The results of the suites, as a matrix of suites and platforms, and one last line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::signal;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
     pub suite: String,
-    /// Nothing for what runs on this machine alone.
+    /// `None` for suites that run on this machine, without a platform.
     pub platform: Option<Platform>,
     pub passed: usize,
     pub failed: usize,
@@ -23,7 +23,7 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Skipped {
     pub test: String,
-    /// What it needs and did not have.
+    /// The missing requirement.
     pub requirement: String,
 }
 
@@ -37,7 +37,7 @@ impl Row {
         Self { failed: 1, ..Self::new(suite, platform) }
     }
 
-    /// Counts one test. Only an interruption is handed on.
+    /// Counts one test: an error is a failed test. Returns an error only after an interruption.
     pub fn count(&mut self, outcome: Result<()>) -> Result<()> {
         match outcome {
             Ok(()) => self.passed += 1,
@@ -50,7 +50,7 @@ impl Row {
         Ok(())
     }
 
-    /// How many tests were skipped for want of what.
+    /// The number of skipped tests, by the missing requirement.
     pub fn wants(&self) -> BTreeMap<&str, usize> {
         let mut wants = BTreeMap::new();
         for Skipped { requirement, .. } in &self.skipped {
@@ -60,7 +60,7 @@ impl Row {
     }
 }
 
-/// Where a suite ran, as the matrix calls it.
+/// The name of the column of a suite in the matrix.
 pub fn place(platform: Option<Platform>) -> String {
     platform.map_or_else(|| "machine".to_owned(), |platform| platform.to_string())
 }

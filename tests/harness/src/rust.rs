@@ -1,4 +1,4 @@
-//! What rustup brings: the targets that functions are compiled for.
+//! The targets of rustup for which functions are compiled.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -8,18 +8,18 @@ use anyhow::{Context, Result, bail};
 use crate::project::Project;
 use crate::step;
 
-/// What Spin runs.
+/// The target for Spin.
 pub const WASI: &str = "wasm32-wasip2";
 
-/// Targets that functions are compiled for: Workers and Spin.
+/// The targets for which functions are compiled: Workers and Spin.
 pub const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", WASI];
 
-/// Set by CI: what is compiled for this machine is linted in the same build, and a warning fails
-/// it.
+/// CI sets this variable: then a build for this machine lints our crates as well, and a warning
+/// fails the build.
 const LINT: &str = "TIDEWIRE_LINT";
 
-/// Puts clippy in the place of the compiler for our own crates, if that is wished: a lint of its
-/// own would check all dependencies once more.
+/// Replaces the compiler by clippy for our own crates, if [`LINT`] is set: a separate lint would
+/// check all dependencies once more.
 pub fn lint(command: &mut Command) -> &mut Command {
     if env::var_os(LINT).is_some() {
         command

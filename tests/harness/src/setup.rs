@@ -1,4 +1,4 @@
-//! `cargo harness setup`: everything that a run needs, installed into ignored folders.
+//! `cargo harness setup`: installs everything that a run needs, into ignored folders.
 
 use std::fs::{self, File};
 use std::thread;
@@ -12,20 +12,21 @@ use crate::spin::Runtime;
 use crate::tool::TOOLS;
 use crate::{node, optimizer, program, rust};
 
-/// Names under which machines have Chromium.
+/// Names that the program of Chromium has on different machines.
 pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Installs what is missing for building and running functions on these platforms. Quick when
-/// nothing is.
+/// nothing is missing.
 pub fn ensure(project: &Project, choice: Choice) -> Result<()> {
-    // Two runs at once would install into the same folders; the second waits and then finds all.
+    // Two runs at once would install into the same folders. The second run waits, and then finds
+    // everything installed.
     fs::create_dir_all(project.output())?;
     let turn = File::create(project.output().join("setup.lock"))?;
     turn.lock().context("cannot take turns with another setup")?;
 
     rust::ensure_targets(project)?;
     if choice.has(Platform::Workers) {
-        // npm waits for the network, the tools for the processor.
+        // Run both at once: npm waits for the network, the tools need the processor.
         thread::scope(|scope| {
             let packages = scope.spawn(|| node::ensure_packages(project));
             let tools = ensure_tools(project);
@@ -44,7 +45,7 @@ fn ensure_tools(project: &Project) -> Result<()> {
     TOOLS.into_iter().try_for_each(|tool| tool.ensure(project, &lock))
 }
 
-/// Says what to install when there is no browser for the suites of the pages.
+/// Fails, and says what to install, if no browser for the suites of the pages is installed.
 pub fn require_chromium() -> Result<()> {
     if program::find(&CHROMIUM).is_none() {
         bail!("chromium is missing: install it, for example `apt-get install chromium`");

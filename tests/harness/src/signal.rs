@@ -1,7 +1,7 @@
-//! Ctrl-C, SIGTERM and SIGHUP: a wish to end, seen by whoever waits.
+//! Ctrl-C, SIGTERM and SIGHUP: every wait of the harness notices them and ends.
 //!
-//! Nothing is ended from inside a signal handler. Each wait looks here, and the process groups that
-//! are open end as their owners return.
+//! A signal handler itself ends nothing. It sets a flag, and each wait returns. Open process groups
+//! end as the functions that own them return.
 
 use std::fmt;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -26,7 +26,7 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Starts to listen. Without this call the signals end the process at once, as usual.
+/// Starts to listen. Before this call the signals end the process at once, as usual.
 pub fn listen() -> Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     std::thread::spawn(move || {
@@ -38,7 +38,7 @@ pub fn listen() -> Result<()> {
     Ok(())
 }
 
-/// Waits this long, or shorter when a signal arrives. Says whether one has arrived.
+/// Waits for this time, or less when a signal arrives. Returns whether a signal has arrived.
 pub fn wait(time: Duration) -> bool {
     let requested = REQUESTED.lock().unwrap_or_else(PoisonError::into_inner);
     let (requested, _) = CHANGED
@@ -47,7 +47,7 @@ pub fn wait(time: Duration) -> bool {
     *requested
 }
 
-/// [`wait`] for callers that cannot go on once a signal has arrived.
+/// [`wait`] for callers that cannot continue after a signal.
 pub fn wait_or_interrupted(time: Duration) -> Result<()> {
     if wait(time) {
         return Err(Interrupted.into());

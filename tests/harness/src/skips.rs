@@ -1,5 +1,5 @@
-//! `tests/skipped.json`: the tests that may be skipped, and why. Any other skip fails the run, and
-//! so does one that is listed and did not happen.
+//! `tests/skipped.json`: the tests that may be skipped, and why. A run fails when it skips another
+//! test, and when it does not skip a listed test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,19 +11,19 @@ use crate::platform::Served;
 use crate::project::Project;
 use crate::report::{Row, place};
 
-/// Tests of a suite that need what a platform does not have.
+/// Tests of a suite that need something that a platform does not have.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skip {
     suite: String,
     platform: String,
-    /// `host` or `spin`, where it holds for this runtime of Spin alone.
+    /// `host` or `spin`, if the skip is for this runtime of Spin only.
     runtime: Option<String>,
     requirement: String,
     tests: usize,
 }
 
-/// What the list says for this runtime of Spin.
+/// The part of the list for this runtime of Spin.
 pub fn read(project: &Project, runtime: Served) -> Result<Vec<Skip>> {
     let json =
         fs::read(project.tests().join("skipped.json")).context("cannot read tests/skipped.json")?;
@@ -37,7 +37,8 @@ impl Skip {
     }
 }
 
-/// Where the list and what was skipped differ, a sentence each. Only suites that ran are looked at.
+/// Returns a sentence for each difference between the list and the skipped tests. Suites that did
+/// not run do not count.
 pub fn differences(list: &[Skip], rows: &[Row]) -> Vec<String> {
     let mut counts: BTreeMap<(&str, String, &str), (usize, usize)> = BTreeMap::new();
     for row in rows {

@@ -1,6 +1,6 @@
-//! The commands of the Spin platform: the components, and what serves them.
+//! The commands of the Spin platform: they build the components and serve them.
 //!
-//! `spin` is no package of any registry, so a machine without it serves the same manifest by
+//! No package registry has `spin`. Therefore a machine without `spin` serves the same manifest by
 //! tests/spin-host.
 
 use std::fmt;
@@ -16,10 +16,10 @@ use crate::project::Project;
 use crate::rust::{self, WASI};
 use crate::{program, step};
 
-/// The first release that runs components of spin-sdk 7.
+/// The first release of Spin that runs components of spin-sdk 7.
 const OLDEST: (u64, u64) = (4, 1);
 
-/// What serves a Spin application on this machine.
+/// The program that serves a Spin application on this machine.
 pub enum Runtime {
     /// The `spin` on PATH, with its version.
     Spin(PathBuf, String),
@@ -44,16 +44,17 @@ impl Runtime {
     /// The real Spin and its version.
     ///
     /// # Errors
-    /// When there is none on PATH that runs our components.
+    /// When PATH has no `spin` that runs our components.
     pub fn real() -> Result<(PathBuf, String)> {
-        let program = program::find(&["spin"]).context("there is no spin on PATH")?;
+        let program =
+            program::find(&["spin"]).context("PATH has no spin: install Spin 4.1 or newer")?;
         let version = program::version(&program)
             .filter(|version| is_new_enough(version))
-            .context("the spin on PATH is older than 4.1")?;
+            .context("the spin on PATH is older than 4.1: install Spin 4.1 or newer")?;
         Ok((program, version))
     }
 
-    /// Builds it, if it is ours.
+    /// Builds our host; there is nothing to build for the real Spin.
     pub fn ensure(&self, project: &Project) -> Result<()> {
         match self {
             Self::Spin(..) => Ok(()),
@@ -119,11 +120,11 @@ impl Runtime {
     }
 }
 
-/// The manifest, or where it lacks some of these variables (`name=value`) a copy in `state` that
-/// declares them and gives them to its components.
+/// Returns the manifest if it declares all these variables (`name=value`). Otherwise writes a copy
+/// into `state` that declares them and gives them to its components.
 ///
 /// # Errors
-/// When the manifest cannot be read, or the copy not written.
+/// When the manifest cannot be read, or the copy cannot be written.
 pub fn declaring(manifest: &Path, variables: &[String], state: &Path) -> Result<PathBuf> {
     let place = || manifest.display().to_string();
     let mut table: Table =
@@ -163,7 +164,7 @@ fn tables(of: Option<&mut Value>) -> impl Iterator<Item = &mut Table> {
         .filter_map(|(_, value)| value.as_table_mut())
 }
 
-/// What is built lies where the manifest lay.
+/// The paths of built files are relative to the original manifest.
 fn absolute(component: &mut Table, folder: &Path) {
     if let Some(source) = component.get_mut("source")
         && let Some(path) = source.as_str().map(|path| folder.join(path))
@@ -177,8 +178,8 @@ pub fn host(project: &Project) -> PathBuf {
     host_target(project).join("debug/tidewire-spin-host")
 }
 
-/// A cargo command of tests/spin-host, which is a workspace of its own: wasmtime is in nobody
-/// else's lock file or build.
+/// A cargo command for tests/spin-host. It is a workspace of its own, so that no other lock file
+/// and no other build contains wasmtime.
 pub fn host_cargo(project: &Project, subcommand: &str) -> Command {
     let mut command = Command::new("cargo");
     command
@@ -191,8 +192,8 @@ pub fn host_cargo(project: &Project, subcommand: &str) -> Command {
         ])
         .arg(host_target(project))
         .current_dir(project.root());
-    // What cargo tells the harness about itself would be news to the build script of ring, which
-    // then builds anew.
+    // cargo sets these variables for the harness. The build script of ring would see a change and
+    // build again.
     for (name, _) in env::vars_os() {
         if ["CARGO_MANIFEST_", "CARGO_PKG_"]
             .iter()
@@ -213,15 +214,15 @@ fn build_host(project: &Project) -> Command {
     host_cargo(project, "build")
 }
 
-/// What the manifests call a build.
+/// The build profile, as the manifests name it.
 pub enum Profile {
-    /// The one without a name: what is deployed.
+    /// The profile without a name: the build for deployment.
     Release,
-    /// Of no optimisation, for development.
+    /// Without optimisation, for development.
     Debug,
 }
 
-/// Builds the components where the manifests look for them.
+/// Builds the components into the files that the manifests name.
 pub fn build(project: &Project, profile: Profile) -> Command {
     let mut command = Command::new("cargo");
     command.args(["build", "--target", WASI]);
@@ -237,7 +238,7 @@ pub fn build(project: &Project, profile: Profile) -> Command {
     command
 }
 
-/// Compiles them for our host, so that no test waits for that.
+/// Compiles the components for our host, so that no test waits for it.
 pub fn compile(project: &Project) -> Command {
     let mut command = Command::new(host(project));
     command.args(["--compile", "--manifest"]).arg(project.root().join("spin.toml"));
@@ -249,7 +250,8 @@ pub fn compile(project: &Project) -> Command {
     command
 }
 
-/// Where our host keeps what it compiled; `tests/harness/server.ts` names the same folder.
+/// The folder of the components that our host has compiled; `tests/harness/server.ts` names the
+/// same folder.
 fn compiled(project: &Project) -> PathBuf {
     project.output().join("compiled")
 }

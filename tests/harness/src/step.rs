@@ -1,4 +1,5 @@
-//! One step of work: a command with a spinner, its time, and a log that is shown when it fails.
+//! One step of work: a command with a spinner, its time, and a log, which is printed if the command
+//! fails.
 
 use std::env;
 use std::fs::{self, File};
@@ -12,15 +13,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::group::Group;
 
-/// Lines shown of the beginning of a log when its command failed: npm says there what is wrong.
+/// Number of lines from the beginning of the log of a failed command: there npm says what is wrong.
 const FIRST_LINES: usize = 10;
-/// Lines shown of its end: a compiler says it there, with the surroundings.
+/// Number of lines from the end of that log: there a compiler says what is wrong, with the code
+/// around it.
 const LAST_LINES: usize = 60;
 
-/// Runs the command to its end, its output in `log`, and prints the time it took.
+/// Runs the command to its end, writes its output to `log`, and prints the time that it took.
 ///
 /// # Errors
-/// When the command fails, with what it said.
+/// When the command fails; the error contains an excerpt of its output.
 pub fn run(name: &str, command: &mut Command, log: &Path) -> Result<()> {
     let status = status(name, command, log)?;
     if !status.success() {
@@ -29,7 +31,7 @@ pub fn run(name: &str, command: &mut Command, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// [`run`] for callers that make their own sense of a failure.
+/// [`run`] for callers that examine a failure themselves.
 pub fn status(name: &str, command: &mut Command, log: &Path) -> Result<ExitStatus> {
     let start = Instant::now();
     let spinner = spinner(name);
@@ -40,23 +42,23 @@ pub fn status(name: &str, command: &mut Command, log: &Path) -> Result<ExitStatu
     Ok(status)
 }
 
-/// Names the file in which `.ci/run` notes what it did before the harness: a line
-/// `SECONDS<tab>NAME` each.
+/// The environment variable with the file in which `.ci/run` writes its steps before the harness: a
+/// line `SECONDS<tab>NAME` each.
 const EARLIER: &str = "TIDEWIRE_STEPS";
-/// What took less is not worth a line of the table.
+/// The table omits steps that took less.
 const WORTH: Duration = Duration::from_secs(3);
 
-/// All that runs at this moment, below the lines of what is done.
+/// The steps that are running, below the lines of the finished steps.
 static SPINNERS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 static DONE: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
 
-/// Says what was done and how long it took, and keeps it for [`table`].
+/// Prints a finished step and its time, and stores both for [`table`].
 pub fn done(name: &str, time: Duration) {
     SPINNERS.suspend(|| eprintln!("{}", line(name, time)));
     note(name, time);
 }
 
-/// Keeps the time of a part, for [`table`].
+/// Stores the time of a part of a step for [`table`].
 pub fn note(name: &str, time: Duration) {
     DONE.lock().unwrap_or_else(PoisonError::into_inner).push((time, name.to_owned()));
 }
@@ -65,8 +67,8 @@ fn line(name: &str, time: Duration) -> String {
     format!("  {name:<60} {:>7.1} s", time.as_secs_f64())
 }
 
-/// All steps of this run, the longest first. A step that has parts stands there with them, and two
-/// may have run at once.
+/// All steps of this run, the longest first. The table lists a step and also its parts, and some
+/// steps ran at the same time: the times do not add up.
 pub fn table() -> String {
     let mut steps = DONE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let earlier =
@@ -80,7 +82,7 @@ pub fn table() -> String {
     steps.iter().map(|(time, name)| line(name, *time)).collect::<Vec<_>>().join("\n")
 }
 
-/// A spinner on stderr; draws nothing when that is no terminal.
+/// A spinner on stderr. It draws nothing if stderr is not a terminal.
 pub fn spinner(name: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}");
     let spinner = ProgressBar::new_spinner()
@@ -91,18 +93,18 @@ pub fn spinner(name: &str) -> ProgressBar {
     spinner
 }
 
-/// Sends the output of the command to a new file at `log`, and gives it no input.
+/// Redirects the output of the command to a new file at `log`, and closes its input.
 pub fn output_to<'a>(command: &'a mut Command, log: &Path) -> Result<&'a mut Command> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder)?;
     }
     File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    // Appending, so that what two writers say does not overwrite each other.
+    // In append mode, so that two writers do not overwrite each other's output.
     let file = File::options().append(true).open(log)?;
     Ok(command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file))
 }
 
-/// Shows on the spinner what the command said last.
+/// Shows the last line of the log on the spinner.
 pub fn show_last_line(spinner: &ProgressBar, log: &Path) {
     if spinner.is_hidden() {
         return;
@@ -112,7 +114,7 @@ pub fn show_last_line(spinner: &ProgressBar, log: &Path) {
     }
 }
 
-/// The log without colours; of a long one its beginning and its end.
+/// The log without colours; the beginning and the end of a long log.
 pub fn excerpt(log: &Path) -> String {
     let text = read(log);
     let lines = relevant(&text);
@@ -128,8 +130,8 @@ pub fn excerpt(log: &Path) -> String {
     )
 }
 
-/// All lines, or those of the build when it was the build that failed inside wrangler: wrangler
-/// prints its own internals after them, a screen long.
+/// All lines. If a build failed inside wrangler, only the lines of the build: after them wrangler
+/// prints a screen of its own internals.
 fn relevant(text: &str) -> Vec<&str> {
     let build: Vec<&str> =
         text.lines().filter_map(|line| line.strip_prefix("[custom build] ")).collect();

@@ -1,4 +1,4 @@
-//! `cargo harness test`: all suites in order, and one matrix at the end.
+//! `cargo harness test`: runs all suites in order, and prints one matrix at the end.
 
 use std::path::PathBuf;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::spin::{Profile, Runtime};
 use crate::suites::{copy, deploy, edit, leftovers, node, spin_host, types, unit};
 use crate::{node as npm, setup, signal, skips, spin, step, workers};
 
-/// Suites that need no Node; the others are files under tests/.
+/// Suites that are part of the harness; the others are files under tests/.
 const OWN: [&str; 7] = [
     unit::NAME,
     types::NAME,
@@ -27,20 +27,20 @@ const OWN: [&str; 7] = [
 #[derive(Args)]
 pub struct Test {
     /// Run only this suite: `unit`, `types`, `spin-host`, `deploy`, `copy`, `edit`, `up`, or a file
-    /// or folder under tests/, as `conformance/http`, `http` or `client`. May be repeated.
+    /// or folder under tests/, such as `conformance/http`, `http` or `client`. May be repeated.
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<String>,
     /// Platforms to test [default: both; with --base-url: workers].
     #[arg(long, value_enum)]
     pub platform: Option<Choice>,
-    /// What serves Spin's components in the suites under tests/.
+    /// The program that serves Spin's components in the suites under tests/.
     #[arg(long, value_enum, default_value_t, conflicts_with = "base_url")]
     pub runtime: Served,
-    /// Run the black-box suites against this server; nothing is built.
+    /// Run the black-box suites against this server, without a build.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
-    /// Sent to this server with every request, as `Authorization: Bearer`. The environment variable
-    /// keeps it out of the list of processes.
+    /// Token that every request to this server carries as `Authorization: Bearer`. The environment
+    /// variable keeps it out of the list of processes.
     #[arg(
         long,
         value_name = "TOKEN",
@@ -51,12 +51,12 @@ pub struct Test {
     pub token: Option<String>,
 }
 
-/// Runs the suites. Says whether all tests passed.
+/// Runs the suites. Returns whether all tests passed.
 pub fn run(project: &Project, test: &Test) -> Result<bool> {
     let plan = Plan::new(project, test)?;
     let mut report = Report::default();
     report.attempt("setup", || set_up(project, &plan))?;
-    // What is linked for deployment keeps one core busy: copies are made and built beside the rest.
+    // A link for deployment uses one core. Therefore the copies are built beside the other suites.
     thread::scope(|scope| {
         let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
         build_and_check(project, &plan, test.runtime, &mut report)?;
@@ -81,7 +81,8 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
             })?;
         }
     }
-    // A server of somebody else's may lack more than its platform does.
+    // A server that we did not start may lack more features than its platform, so compare skips
+    // only for our servers.
     if plan.is_local {
         let skips = check_skips(project, test.runtime, &report.rows);
         report.attempt("skipped.json", || skips)?;
@@ -90,7 +91,7 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     Ok(report.is_green())
 }
 
-/// What computes, and measures no time.
+/// Runs the suites that compute and measure no time.
 fn build_and_check(
     project: &Project,
     plan: &Plan,
@@ -120,12 +121,12 @@ fn build_and_check(
     Ok(())
 }
 
-/// What is to run.
+/// The suites that this run includes.
 struct Plan {
     choice: Choice,
     /// Those of [`OWN`].
     own: Vec<&'static str>,
-    /// Files of the suites on Node; empty means all of them.
+    /// Files of the suites in Node; an empty list means all.
     node: Option<Vec<PathBuf>>,
     is_local: bool,
 }
@@ -138,13 +139,13 @@ impl Plan {
             Runtime::real()?;
         }
         if !is_local && choice == Choice::Both {
-            bail!("--base-url names one server: say which --platform it is");
+            bail!("--base-url names one server: name one platform with --platform");
         }
-        // Said without the token, as everything is.
+        // The message omits the token, as all output does.
         if test.token.as_ref().is_some_and(|token| {
             token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())
         }) {
-            bail!("a token has visible ASCII characters only");
+            bail!("a token must have only visible ASCII characters");
         }
         let files = node::list(project)?;
         let mut node = Vec::new();
@@ -158,7 +159,10 @@ impl Plan {
             );
             if node.len() == before && !(is_local && OWN.contains(&suite.as_str())) {
                 let names: Vec<&str> = files.keys().map(String::as_str).collect();
-                bail!("there is no suite {suite} to run here; there are: {}", names.join(", "));
+                bail!(
+                    "{suite} is not a suite that can run here; choose one of: {}",
+                    names.join(", ")
+                );
             }
         }
         let is_named =
@@ -175,7 +179,8 @@ impl Plan {
         self.own.contains(&name)
     }
 
-    /// `up`, `edit`, `deploy` and `copy` build by themselves, as the manifests say.
+    /// Whether to build first. `up`, `edit`, `deploy` and `copy` build by themselves, as the
+    /// manifests say.
     fn needs_build(&self) -> bool {
         self.is_local && self.node.is_some()
     }
@@ -187,7 +192,7 @@ fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
     if plan.is_local && runs_functions {
         setup::ensure(project, plan.choice)?;
     }
-    // They bring the Node of the suites, whatever these test.
+    // The packages contain the Node that runs the suites, so install them in any case.
     if plan.runs(types::NAME) || plan.runs(copy::NAME) || plan.node.is_some() {
         npm::ensure_packages(project)?;
     }
@@ -231,8 +236,8 @@ fn check_skips(project: &Project, runtime: Served, rows: &[Row]) -> Result<Vec<R
 }
 
 impl Report {
-    /// Adds the rows of this work, or one failure when it could not be done. Only an interrupted
-    /// run ends early.
+    /// Adds the rows of a suite, or one failure if the suite could not run. Only an interruption
+    /// ends the run early.
     fn attempt(&mut self, name: &str, work: impl FnOnce() -> Result<Vec<Row>>) -> Result<()> {
         match work() {
             Ok(rows) => self.rows.extend(rows),

@@ -1,4 +1,5 @@
-//! Build tools written in Rust, installed under `target/tools` at the versions of the lock file.
+//! Build tools written in Rust. `setup` installs them under `target/tools` in the versions of the
+//! lock file.
 
 use std::process::Command;
 
@@ -8,15 +9,15 @@ use crate::lock::Lock;
 use crate::project::Project;
 use crate::{program, step};
 
-/// A tool that has to match a crate of the lock file.
+/// A tool whose version must match a crate of the lock file.
 pub struct Tool {
     pub binary: &'static str,
     package: &'static str,
     /// The crate whose version the tool must have.
     follows: &'static str,
     options: &'static [&'static str],
-    /// Crates that do the work and are optimised. All others are not: a tool is built for a minute
-    /// and runs for a second, and what two tools share is built once.
+    /// The crates that do the work. They are optimised and all others are not: a tool takes a
+    /// minute to build and a second to run, and what two tools share is built once.
     optimized: &'static [&'static str],
 }
 
@@ -26,7 +27,7 @@ const QUICK: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"),
 ];
 
-/// Released together with `worker`, same version.
+/// It is released together with `worker`, in the same version.
 pub const WORKER_BUILD: Tool = Tool {
     binary: "worker-build",
     package: "worker-build",
@@ -35,11 +36,11 @@ pub const WORKER_BUILD: Tool = Tool {
     optimized: &[],
 };
 
-/// Its test runner, which is not installed, downloads.
+/// Without its test runner, which needs crates for downloads.
 const NO_TLS: &[&str] = &["--no-default-features"];
 
-/// Reads what the crate wrote into the module, and refuses that of any other version. Runs in each
-/// turn of the edit loop: for a module of 20 MB it takes 3.7 s without optimisation, and about 1 s with.
+/// It reads data that the crate wrote into the module, and refuses that of another version. It runs
+/// after each edit: for a module of 20 MB it takes 3.7 s without optimisation, and about 1 s with.
 pub const WASM_BINDGEN: Tool = Tool {
     binary: "wasm-bindgen",
     package: "wasm-bindgen-cli",
@@ -63,19 +64,20 @@ impl Tool {
         lock.version(self.follows).map(str::to_owned)
     }
 
-    /// The version that is installed, if any.
+    /// The installed version; `None` if the tool is not installed.
     pub fn installed(&self, project: &Project) -> Option<String> {
         program::version(project.tools().join("bin").join(self.binary))
     }
 
-    /// Installs the version of the lock file, unless it is there.
+    /// Installs the version of the lock file, unless it is installed.
     pub fn ensure(&self, project: &Project, lock: &Lock) -> Result<()> {
         let wanted = self.wanted(lock)?;
         if self.installed(project).as_ref() == Some(&wanted) {
             return Ok(());
         }
         let mut command = Command::new("cargo");
-        // Not `--locked`: the lock file of a released tool may name a crate yanked since.
+        // Without `--locked`: the lock file of a released tool may name a crate that was yanked
+        // later.
         command
             .args(["install", "--force", "--root"])
             .arg(project.tools())

@@ -1,4 +1,4 @@
-//! `cargo harness up`: all functions on both platforms or one, until it is told to end.
+//! `cargo harness up`: serves all functions on one platform or both, until a signal arrives.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::spin::{Profile, Runtime};
 use crate::{port, setup, signal, spin, step, workers};
 
-/// How often a server that starts is asked whether it answers.
+/// How often the harness asks a starting server whether it answers.
 const ASK: Duration = Duration::from_millis(100);
 /// Time to build and to start. A cold build on a slow machine takes minutes.
 const START: Duration = Duration::from_secs(15 * 60);
@@ -23,14 +23,14 @@ const START: Duration = Duration::from_secs(15 * 60);
 pub struct Up {
     #[arg(value_enum, default_value_t = Choice::Both)]
     pub platform: Choice,
-    /// Port on 127.0.0.1; 0 takes a free one. With both platforms Spin has the next.
+    /// Port on 127.0.0.1; 0 takes a free port. With both platforms, Spin takes the next port.
     #[arg(long, default_value_t = 8787)]
     pub port: u16,
-    /// Folder for what the channels store, with one folder for each platform [default:
+    /// Folder for the data of the channels, with one folder for each platform [default:
     /// target/harness/state].
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Setting of the functions; may be repeated.
+    /// Setting of the functions, as NAME=VALUE. May be repeated.
     #[arg(long = "var", value_name = "K=V", value_parser = variable)]
     pub variables: Vec<String>,
 }
@@ -51,7 +51,7 @@ impl Up {
     }
 }
 
-/// Where one server runs, and with what.
+/// The platform, port, state and settings of one server.
 pub struct Place {
     platform: Platform,
     port: u16,
@@ -60,7 +60,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// On this platform and port, with the state of earlier runs.
+    /// A place on this platform and port, with the state of earlier runs.
     pub fn on(project: &Project, platform: Platform, port: u16) -> Self {
         Self {
             platform,
@@ -74,7 +74,7 @@ impl Place {
 fn variable(text: &str) -> Result<String> {
     match text.split_once('=') {
         Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
-        _ => bail!("write it as NAME=VALUE"),
+        _ => bail!("a setting must be written as NAME=VALUE"),
     }
 }
 
@@ -87,7 +87,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Sets up, builds, starts, and returns when the server answers.
+    /// Installs what is missing, builds, starts the server, and returns when it answers.
     pub fn start(project: &Project, place: &Place) -> Result<Self> {
         let Place { platform, state, variables, .. } = place;
         let port = port::claim(place.port)?;
@@ -138,12 +138,12 @@ impl Server {
             signal::wait_or_interrupted(ASK)?;
         }
         spinner.finish_and_clear();
-        // Somebody else may have taken the port in between, and answered.
+        // Another process may have taken the port in between, and answered.
         self.check()
     }
 
     /// # Errors
-    /// When the server has ended by itself, with the last that it said.
+    /// When the server has ended by itself; the error contains its last output.
     pub fn check(&mut self) -> Result<()> {
         match self.group.try_wait()? {
             Some(status) => bail!(
@@ -155,7 +155,7 @@ impl Server {
         }
     }
 
-    /// Ends the server and all its processes; afterwards its port refuses.
+    /// Ends the server and all its processes. Afterwards its port refuses connections.
     pub fn stop(mut self) -> Result<()> {
         self.group.stop()?;
         if port::is_open(self.port) {
@@ -165,7 +165,7 @@ impl Server {
     }
 }
 
-/// An HTTP client that treats every status as an answer.
+/// An HTTP client that does not treat any status as an error.
 pub fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)

@@ -1,4 +1,4 @@
-//! The commands of the Workers platform, with the environment that keeps them inside the project.
+//! The commands of the Workers platform. Their environment keeps them inside the project.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -14,7 +14,8 @@ use crate::optimizer;
 use crate::project::Project;
 use crate::tool::{WASM_BINDGEN, WORKER_BUILD};
 
-/// Nothing here may need the network or an account, ask a question, or write outside the project.
+/// With these variables wrangler needs no network and no account, asks no questions, and writes
+/// only into the project.
 const WRANGLER: [(&str, &str); 6] = [
     ("CI", "1"),
     ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
@@ -31,8 +32,8 @@ pub fn build(project: &Project) -> Result<Command> {
     Ok(command)
 }
 
-/// Keeps what [`build`] made where the suites read it: `wrangler dev` builds into the same folder
-/// of the gateway, without optimisation.
+/// Copies the output of [`build`] to the folder that the suites read: `wrangler dev` builds into the
+/// same folder of the gateway, without optimisation.
 pub fn keep(project: &Project) -> Result<()> {
     let kept = kept(project);
     if kept.exists() {
@@ -41,12 +42,12 @@ pub fn keep(project: &Project) -> Result<()> {
     tree::write(&tree::read(&project.gateway().join("build"), &[])?, &kept)
 }
 
-/// The Worker that the suites run.
+/// The folder of the Worker that the suites run.
 pub fn kept(project: &Project) -> PathBuf {
     project.output().join("worker")
 }
 
-/// Serves the configuration in this folder on this port of the loopback address.
+/// Serves the configuration of this folder on this port of the loopback address.
 pub fn dev(
     project: &Project,
     folder: &Path,
@@ -58,19 +59,20 @@ pub fn dev(
     command
         .args(["dev", "--local", "--ip", "127.0.0.1", "--port", &port.to_string()])
         .args(["--inspector-port", "0", "--show-interactive-dev-session=false"])
-        // `console.log` of a function needs this level.
+        // The log of a function appears only at this level.
         .args(["--log-level", "log"])
         .arg("--persist-to")
         .arg(state)
         .current_dir(folder);
     for variable in variables {
-        // Ours is K=V, as everywhere; wrangler's is K:V.
+        // wrangler separates name and value by a colon.
         command.args(["--var", &variable.replacen('=', ":", 1)]);
     }
     Ok(command)
 }
 
-/// Does all of `wrangler deploy` that needs no account, for the configuration in this folder.
+/// Does the part of `wrangler deploy` that does not need an account, for the configuration of this
+/// folder.
 pub fn dry_run(project: &Project, folder: &Path, output: &Path) -> Result<Command> {
     let mut command = wrangler(project)?;
     command.args(["deploy", "--dry-run", "--outdir"]).arg(output).current_dir(folder);
@@ -98,7 +100,7 @@ fn wrangler_environment(project: &Project, program: impl AsRef<OsStr>) -> Result
     Ok(command)
 }
 
-/// A command that finds the project's own tools first.
+/// Makes a command that finds the project's own tools first.
 fn command(project: &Project, program: impl AsRef<OsStr>) -> Result<Command> {
     let packages = Packages::of(project);
     let mut command = Command::new(program);
@@ -107,12 +109,12 @@ fn command(project: &Project, program: impl AsRef<OsStr>) -> Result<Command> {
         .env("WASM_BINDGEN_BIN", tool(project, WASM_BINDGEN.binary))
         .env("WASM_OPT_BIN", optimizer::program(project))
         .env("ESBUILD_BIN", packages.program("esbuild"))
-        // A build command that runs `cargo install` finds what `setup` installed.
+        // A build command that runs `cargo install` finds the tools that `setup` installed.
         .env("CARGO_INSTALL_ROOT", project.tools());
     Ok(command)
 }
 
-/// PATH with the project's own Node and tools in front.
+/// PATH that begins with the project's own Node and tools.
 pub fn path(project: &Project) -> Result<OsString> {
     let mut folders = vec![project.tools().join("bin")];
     folders.extend(Packages::of(project).node_folder());

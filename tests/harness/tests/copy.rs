@@ -392,7 +392,7 @@ fn an_upgrade_replaces_vendor_alone_and_only_in_a_copy() {
             vendor::upgrade(&project, &other)
                 .unwrap_err()
                 .to_string()
-                .contains("is no copy of a template")
+                .contains("is not a copy of a template")
         );
     }
 }

@@ -101,7 +101,9 @@ fn a_right_manifest_has_no_problem() {
 fn a_binding_without_its_migration_is_found() {
     assert_eq!(
         problems_of_feed_with(r#"["FeedChannel"]"#, "[]"),
-        ["functions/feed/wrangler.toml: FeedChannel stands in no new_sqlite_classes"]
+        [
+            "functions/feed/wrangler.toml: FeedChannel is in no new_sqlite_classes: add it to a migration"
+        ]
     );
 }
 
@@ -110,7 +112,7 @@ fn a_class_in_two_migrations_is_found() {
     let twice = "new_sqlite_classes = [\"FeedChannel\"]\n[[migrations]]\ntag = \"v2\"\nnew_sqlite_classes = [\"FeedChannel\"]";
     assert_eq!(
         problems_of_feed_with(r#"new_sqlite_classes = ["FeedChannel"]"#, twice),
-        ["functions/feed/wrangler.toml: FeedChannel stands in two migrations"]
+        ["functions/feed/wrangler.toml: FeedChannel is in two migrations: remove one"]
     );
 }
 
@@ -170,7 +172,7 @@ fn a_build_that_is_watched_is_found() {
 fn a_build_that_deploys_what_is_developed_is_found() {
     let [problem] = &problems_of_feed_with("--release", "--dev")[..] else { panic!("one problem") };
     assert!(
-        problem.starts_with("functions/feed/wrangler.toml: the build command does not hold `if ["),
+        problem.starts_with("functions/feed/wrangler.toml: the build command must contain `if ["),
         "{problem}"
     );
 }
@@ -185,7 +187,7 @@ fn a_setting_that_opens_channels_is_found_in_any_environment() {
             .replace("shared/", "../../shared/");
         assert_eq!(
             problems(&root, &feed),
-            ["wrangler.toml: [vars] holds OPEN_ACCESS, which only tests may set"]
+            ["wrangler.toml: [vars] sets OPEN_ACCESS, which only tests may set: remove it"]
         );
     }
 }
@@ -259,7 +261,7 @@ fn each_fault_of_an_application_is_found() {
         (
             "component = \"feed\"",
             "component = \"chat\"",
-            "the route /feed/... leads to chat, which is no component",
+            "the route /feed/... leads to chat, which is not a component",
         ),
         ("\"2000\"", "\"1000\"", "the default of retry_ms is 1000, not 2000"),
         ("retry_ms = { default", "retry = { default", "the variable retry_ms is missing"),
@@ -271,14 +273,14 @@ fn each_fault_of_an_application_is_found() {
         (
             "retry_ms = { default = \"2000\" }",
             "retry_ms = { default = \"2000\" }\npages = { default = \"1\" }",
-            "the variable pages is no setting",
+            "the variable pages is not a setting",
         ),
         (
             "retry_ms = { default = \"2000\" }",
             "retry_ms = { default = \"2000\" }\npage_max_events = { default = \"1000\" }",
-            "feed is not given all variables under their own names",
+            "feed must get all variables, each under its own name",
         ),
-        ("{{ retry_ms }}", "500", "feed is not given all variables under their own names"),
+        ("{{ retry_ms }}", "500", "feed must get all variables, each under its own name"),
         ("[\"default\"]", "[]", "feed lacks sqlite_databases = [\"default\"]"),
         ("tidewire-feed", "my-feed", "the name is my-feed, not tidewire-feed"),
         ("../../target", "target", "the source of feed is not the root's"),

@@ -1,8 +1,8 @@
-//! What `spin add` makes of a template: a component that joins an application, whose manifest,
-//! settings and `vendor/` it shares.
+//! The component that `spin add` makes of a template. It joins an application and shares the
+//! manifest, the settings and `vendor/`.
 //!
-//! Spin writes files into the component's folder alone, so the first component brings `vendor/`,
-//! and its first build moves that beside `spin.toml`.
+//! `spin add` writes files only into the folder of the component. Therefore the first component
+//! contains `vendor/`, and its first build moves that folder beside `spin.toml`.
 
 use std::path::Path;
 
@@ -13,20 +13,21 @@ use super::readme;
 use super::tree::Tree;
 use crate::lock::Lock;
 
-/// Stands where the folder of the component is to stand, from that of `spin.toml`.
+/// Placeholder for the folder of the component, relative to that of `spin.toml`.
 pub const FOLDER: &str = "folder-left-open";
-/// Stands where the way back is to stand.
+/// Placeholder for the path from the component back to `spin.toml`.
 pub const PARENT: &str = "parent-left-open/";
-/// Stands where the path is to stand under which the component answers.
+/// Placeholder for the path at which the component answers.
 pub const ROUTE: &str = "/route-left-open";
 
-/// What an application has once, or what starts one.
+/// Files that an application has once, or that start a new application.
 const LEFT_OUT: [&str; 6] =
     [".env", ".env.example", ".github", "package.json", "spin.toml", "tests/server.mjs"];
-/// The build that makes `vendor/` the application's. It fails where another `vendor/` lies.
+/// Part of the build: moves `vendor/` to the application. It fails if the application has another
+/// `vendor/`.
 const MOVE: &str = "[ -d parent-left-open/vendor/core ] || mv vendor ./parent-left-open/ && ";
 
-/// The files of a copy for Spin, as those of a component.
+/// Makes the files of a component of the files of a copy for Spin.
 pub fn files(copy: &Tree, name: &Name) -> Result<Tree> {
     let mut files = copy.clone();
     files.retain(|path, _| !LEFT_OUT.iter().any(|left_out| path.starts_with(left_out)));
@@ -51,7 +52,7 @@ pub fn files(copy: &Tree, name: &Name) -> Result<Tree> {
     Ok(files)
 }
 
-/// The trigger and the component, to be appended to the application's manifest.
+/// The trigger and the component, which `spin add` appends to the application's manifest.
 pub fn component(copy: &Tree) -> Result<String> {
     let spin = text(copy, "spin.toml")?;
     let (_, component) =
@@ -72,7 +73,7 @@ pub fn component(copy: &Tree) -> Result<String> {
     Ok(component)
 }
 
-/// What goes under `[variables]` of the application's manifest.
+/// The lines that `spin add` merges into `[variables]` of the application's manifest.
 pub fn variables(copy: &Tree) -> Result<String> {
     let (_, rest) = text(copy, "spin.toml")?
         .split_once("[variables]\n")
@@ -84,7 +85,8 @@ pub fn variables(copy: &Tree) -> Result<String> {
     Ok(lines.map(|line| format!("{line}\n")).collect())
 }
 
-/// Names that no component can have, since cargo refuses them only when it builds.
+/// Names that no component may have. Without this list only cargo would refuse them, at the first
+/// build.
 pub fn taken(lock: &Lock) -> String {
     RESERVED.into_iter().chain(lock.names()).collect::<Vec<_>>().join(",")
 }
@@ -99,5 +101,5 @@ fn prefix(spin: &str) -> Result<&str> {
 
 fn text<'a>(files: &'a Tree, path: &str) -> Result<&'a str> {
     let contents = files.get(Path::new(path)).with_context(|| format!("the copy has no {path}"))?;
-    str::from_utf8(contents).with_context(|| format!("{path} is no text"))
+    str::from_utf8(contents).with_context(|| format!("{path} is not UTF-8 text"))
 }

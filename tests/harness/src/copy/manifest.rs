@@ -1,7 +1,7 @@
 //! The manifests and the module list of a copy.
 //!
-//! A template has no placeholders, since it is a live crate: what stands in it is replaced. What is
-//! not found where it is expected is an error, never passed over.
+//! A template is a live crate and therefore has no placeholders: a copy replaces its names and
+//! paths. A text that is not where the code expects it is an error; the code never skips it.
 
 use anyhow::{Context, Result, bail};
 
@@ -9,7 +9,7 @@ use super::name::Name;
 use super::template::Template;
 use crate::platform::{Choice, Platform};
 
-/// How a template says that something is of one platform alone.
+/// How a template marks the module of one platform.
 const GATES: [(Platform, &str, &str); 2] = [
     (
         Platform::Workers,
@@ -19,10 +19,10 @@ const GATES: [(Platform, &str, &str); 2] = [
     (Platform::Spin, "cfg(target_os = \"wasi\")", "mod spin;"),
 ];
 
-/// What every copy has to verify tokens with, by its `vendor/access`.
+/// The crates with which every copy verifies tokens; its `vendor/access` needs them.
 const VERIFY: [&str; 2] = ["p256", "num-bigint-dig"];
 
-/// `Cargo.toml`, with the profiles of the workspace's.
+/// `Cargo.toml`, with the profiles of our workspace.
 pub fn cargo(
     text: &str,
     workspace: &str,
@@ -51,7 +51,7 @@ pub fn cargo(
             .with_context(|| format!("the workspace has no {header}"))?;
         paragraphs.push(profile.trim_end().to_owned());
     }
-    // What the template does not have cargo would warn about.
+    // Only the profiles of crates that the template has: cargo would warn about others.
     let is_its_own = |paragraph: &&str| {
         let package = paragraph
             .split_once("[profile.release.package.")
@@ -70,7 +70,7 @@ pub fn cargo(
     Ok(paragraphs.join("\n\n"))
 }
 
-/// `src/lib.rs`, without the module of a platform that the copy is not for.
+/// `src/lib.rs`, without the module of a platform that the copy does not support.
 pub fn modules(text: &str, choice: Choice) -> Result<String> {
     let mut text = text.to_owned();
     for (platform, gate, module) in GATES {
@@ -81,12 +81,13 @@ pub fn modules(text: &str, choice: Choice) -> Result<String> {
     Ok(text)
 }
 
-/// `wrangler.toml`. The Durable Object class keeps its name, since that decides where the data is.
+/// `wrangler.toml`. The Durable Object class keeps its name, because the name says where the data
+/// is.
 pub fn wrangler(text: &str, template: &Template, name: &Name) -> String {
     named(text, template, name)
 }
 
-/// `spin.toml`, with the component under the copy's name.
+/// `spin.toml`, with the component named after the copy.
 pub fn spin(text: &str, template: &Template, name: &Name) -> Result<String> {
     let text = named(text, template, name);
     let text = replaced(
@@ -96,11 +97,11 @@ pub fn spin(text: &str, template: &Template, name: &Name) -> Result<String> {
     )?;
     let text =
         replaced(&text, &format!("[component.{}", template.name), &format!("[component.{name}"))?;
-    // A copy is its own workspace, so cargo builds where the manifest looks.
+    // A copy is its own workspace, so cargo builds into the folder that the manifest names.
     replaced(&text, " --target-dir target", "")
 }
 
-/// With the copy's name, and with the paths of a copy.
+/// Replaces the template's name and paths by those of the copy.
 pub fn named(text: &str, template: &Template, name: &Name) -> String {
     let package = template.package();
     text.replace(&package, &name.to_string())
@@ -110,7 +111,7 @@ pub fn named(text: &str, template: &Template, name: &Name) -> String {
 }
 
 /// # Errors
-/// When there is nothing to replace: a template has changed its shape.
+/// When there is nothing to replace, because the template has changed.
 fn replaced(text: &str, old: &str, new: &str) -> Result<String> {
     if !text.contains(old) {
         bail!("the template does not hold `{}`", old.trim());

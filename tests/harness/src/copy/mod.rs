@@ -32,18 +32,19 @@ pub struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Writes the copy into this folder, which must not exist. On failure nothing of it is left.
+    /// Writes the copy into this folder, which must not exist. After a failure the folder does not
+    /// exist.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let files = self.files()?;
         let outcome = tree::write(&files, folder).and_then(|()| cut_lock(folder));
         if outcome.is_err() {
-            // The first error is the one to tell.
+            // The first error is the cause; this one would hide it.
             let _ = fs::remove_dir_all(folder);
         }
         outcome
     }
 
-    /// All files but the cut `Cargo.lock`: here it is still ours.
+    /// All files. `Cargo.lock` is still ours here; [`cut_lock`] cuts it.
     pub fn files(&self) -> Result<Tree> {
         let Self { project, template, name, choice } = self;
         let ours = |path: &str| {
@@ -53,7 +54,7 @@ impl Copy<'_> {
         for (path, contents) in tree::read(&template.folder, &[])? {
             let text = || {
                 String::from_utf8(contents.clone())
-                    .with_context(|| format!("{} is no text", path.display()))
+                    .with_context(|| format!("{} is not UTF-8 text", path.display()))
             };
             let contents = match path.to_str() {
                 Some("wrangler.toml" | "src/workers.rs") if !choice.has(Platform::Workers) => {
@@ -107,7 +108,7 @@ impl Copy<'_> {
     }
 }
 
-/// A key of tickets that nobody else has. Its 32 bytes stand there as hexadecimal digits, which are
+/// A new random key for tickets. Its 32 bytes are written as hexadecimal digits, which are valid
 /// base64url as well.
 fn fresh_key() -> Result<String> {
     let mut bytes = [0; 32];
@@ -117,11 +118,11 @@ fn fresh_key() -> Result<String> {
     Ok(bytes.iter().fold("k1:".to_owned(), |key, byte| format!("{key}{byte:02x}")))
 }
 
-/// Leaves of our lock file what the copy is built with, at the same versions.
+/// Removes from our lock file the crates that the copy does not need; the versions stay.
 fn cut_lock(folder: &Path) -> Result<()> {
     let output = Command::new("cargo")
-        // Only what the workspace itself needs changes. Offline, so that nothing can be newer than
-        // ours.
+        // `--workspace` changes only what the workspace itself needs. Offline, so that no version
+        // is newer than ours.
         .args(["update", "--workspace", "--offline", "--quiet"])
         .current_dir(folder)
         .stdin(Stdio::null())

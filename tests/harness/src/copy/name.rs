@@ -1,5 +1,5 @@
-//! The name of a copy: its crate, its Worker, its Spin application and component, and its wasm file
-//! bear it.
+//! The name of a copy, which its crate, its Worker, its Spin application and component, and its
+//! wasm file have.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 
 use crate::lock::Lock;
 
-/// What a host name can hold, since a Worker is reached under its name.
+/// Longest label of a host name, in bytes: the address of a Worker begins with its name.
 const MAX_BYTES: usize = 63;
 
-/// Words of Rust and crates that it brings.
+/// Keywords of Rust, and the crates that come with it.
 pub const RESERVED: [&str; 56] = [
     "abstract",
     "alloc",
@@ -70,16 +70,16 @@ pub const RESERVED: [&str; 56] = [
     "yield",
 ];
 
-/// A name that cargo, Workers and Spin all take.
+/// A name that cargo, Workers and Spin all accept.
 pub struct Name(String);
 
 impl Name {
     /// # Errors
-    /// When one of them would refuse it, or when a crate of this lock file has it.
+    /// When one of them would refuse the name, or when a crate of this lock file has it.
     pub fn parse(text: &str, lock: &Lock) -> Result<Self> {
         if text.len() > MAX_BYTES || !text.split('-').all(is_word) {
             bail!(
-                "`{text}` is no name for a copy: take words of a-z and 0-9 that begin with a letter, joined by `-`, at most {MAX_BYTES} bytes (or say --name)"
+                "`{text}` is not a valid name for a copy: choose words of a-z and 0-9, each beginning with a letter, joined by `-`, at most {MAX_BYTES} bytes (the option --name sets it)"
             );
         }
         if RESERVED.contains(&text) {
@@ -93,7 +93,7 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
-    /// As Rust and the wasm file spell it.
+    /// The name as Rust and the wasm file spell it.
     pub fn snake_case(&self) -> String {
         self.0.replace('-', "_")
     }
@@ -142,7 +142,7 @@ mod tests {
             "../feed",
             &"a".repeat(64),
         ] {
-            assert!(refusal(name).unwrap().contains("is no name for a copy"), "{name}");
+            assert!(refusal(name).unwrap().contains("is not a valid name for a copy"), "{name}");
         }
         for name in ["fn", "test", "core"] {
             assert!(refusal(name).unwrap().contains("is a reserved word"), "{name}");

@@ -1,4 +1,4 @@
-//! The README of a copy: that of its template, with the commands of a folder that stands alone.
+//! The README of a copy: the README of its template, with the commands for a folder of its own.
 
 use anyhow::{Context, Result};
 
@@ -8,13 +8,13 @@ use super::name::Name;
 use super::template::Template;
 use crate::platform::{Choice, Platform};
 
-/// Begins the block that starts a template where it lies.
+/// First line of the block that starts a template in this repository.
 const COMMANDS: &str = "```sh\nnpx wrangler dev";
-/// Stands in the paragraph about that place.
+/// Marks the paragraph about starting it in this repository.
 const PLACE: &str = "`shared/` beside `functions/`";
 
-/// What templates say of both platforms, and what is true of a copy for Workers and of one for
-/// Spin.
+/// Sentences of the templates about both platforms, each with its form in a copy for Workers and in
+/// a copy for Spin.
 const SENTENCES: [(&str, &str, &str); 3] = [
     (
         "Variables go under `[vars]` in `wrangler.toml`, or, in lower case, into `spin.toml` ([two lines](vendor/core/SETTINGS.md#how-to-set-one)).",
@@ -34,7 +34,8 @@ const SENTENCES: [(&str, &str, &str); 3] = [
 ];
 
 /// # Errors
-/// When the template's README does not say how to start it where others say it.
+/// When the template's README does not say how to start it in the place where the other templates
+/// do.
 pub fn readme(text: &str, template: &Template, name: &Name, choice: Choice) -> Result<String> {
     let title = format!("# {}: ", template.name);
     let text = text
@@ -57,7 +58,7 @@ pub fn readme(text: &str, template: &Template, name: &Name, choice: Choice) -> R
             Choice::Both => {}
         }
     }
-    // Where `spin up` listens.
+    // The address where `spin up` listens.
     Ok(if choice.has(Platform::Workers) {
         text
     } else {
@@ -65,10 +66,11 @@ pub fn readme(text: &str, template: &Template, name: &Name, choice: Choice) -> R
     })
 }
 
-/// That of a component, from that of a copy for Spin whose route begins so.
+/// The README of a component, made of the README of a copy for Spin; `prefix` is the beginning of
+/// the copy's route.
 pub fn component(text: &str, name: &Name, prefix: &str, own_test: &str) -> Result<String> {
     let address = "http://127.0.0.1:3000";
-    // A template whose paths begin with a prefix says so in its test as well.
+    // The test of a template with a prefix names the prefix, too.
     let base = if prefix.is_empty() { format!("{address}{ROUTE}") } else { address.to_owned() };
     let mut text = text.replace("](vendor/", &format!("]({PARENT}vendor/"));
     if prefix.is_empty() {

@@ -10,8 +10,8 @@ use super::name::Name;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 
-/// The oldest that runs the client's source, as the command `tidewire` does. Wrangler runs on older
-/// ones.
+/// The oldest Node that runs the TypeScript of the client, which the command `tidewire` imports.
+/// Wrangler alone would run on older versions.
 const NODE: &str = ">=22.18.0";
 const WRANGLER: &str = "wrangler";
 
@@ -27,7 +27,7 @@ struct Package {
     engines: BTreeMap<&'static str, &'static str>,
 }
 
-/// The file, as npm writes it.
+/// The text of `package.json`, formatted as npm does.
 pub fn package(project: &Project, name: &Name, choice: Choice) -> Result<String> {
     let mut dev_dependencies = BTreeMap::new();
     if choice.has(Platform::Workers) {
@@ -44,7 +44,7 @@ pub fn package(project: &Project, name: &Name, choice: Choice) -> Result<String>
     Ok(serde_json::to_string_pretty(&package)? + "\n")
 }
 
-/// Where both platforms are, the plain names are those of Workers.
+/// In a copy for both platforms, the names without a suffix are for Workers.
 fn scripts(choice: Choice) -> BTreeMap<&'static str, &'static str> {
     let keys = match choice {
         Choice::Workers => "node vendor/client/bin/tidewire keys --into .dev.vars",
@@ -76,7 +76,7 @@ fn scripts(choice: Choice) -> BTreeMap<&'static str, &'static str> {
     scripts
 }
 
-/// The version that the suites run on.
+/// The version of wrangler with which our suites run.
 fn wrangler_version(project: &Project) -> Result<String> {
     #[derive(Deserialize)]
     struct Tests {

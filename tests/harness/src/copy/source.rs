@@ -1,8 +1,9 @@
 //! A source of templates for `spin templates install` and `cargo generate`: a copy of each template
-//! whose name is left open.
+//! with a placeholder for its name.
 //!
-//! Both fill the name in by Liquid, which reads every file, so what would pass for Liquid in ours
-//! is marked as raw. `spin add` reads the same files: only there `http-path` has a value.
+//! Both insert the name by Liquid, which parses every file. Therefore text of ours that looks like
+//! Liquid is marked as raw. `spin add` reads the same files; only in `spin add` `http-path` has a
+//! value.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,8 +22,8 @@ use crate::lock::Lock;
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 
-/// What stands in a copy where something is open, and what Liquid puts there: its name as cargo and
-/// as Rust spells it, and where a component lies.
+/// Each placeholder, and the Liquid that replaces it: the name as cargo spells it and as Rust
+/// spells it, and the place of a component.
 const OPEN: [(&str, &str); 8] = [
     ("name-left-open", r#"{{ project-name | downcase | replace: " ", "-" | replace: "_", "-" }}"#),
     ("name_left_open", r#"{{ project-name | downcase | replace: " ", "_" | replace: "-", "_" }}"#),
@@ -39,18 +40,18 @@ const OPEN: [(&str, &str); 8] = [
         r#"{% if http-path == "" %}/{{ project-name | downcase | replace: " ", "-" | replace: "_", "-" }}{% else %}{{ http-path | remove: "/..." }}{% endif %}"#,
     ),
 ];
-/// Begins what stands in a component alone.
+/// Begins text that only a component has.
 const IS_ADDED: &str = "left-open-if-added";
-/// Ends that, and begins what stands in a project alone.
+/// Ends that text, and begins text that only a new project has.
 const IS_NEW: &str = "left-open-if-new";
 const END: &str = "left-open-end";
-/// Ends the rendering, before anything is written: Liquid has no other way to refuse.
+/// Makes the rendering fail, before Spin writes anything: Liquid has no other way to refuse a name.
 const REFUSE: &str = "{% if taken contains name %}{% assign problem = name | append: \" is a reserved word or a crate that components are built with: choose another name\" %}{% include problem %}{% endif %}";
 /// The parameter that only `spin add` asks for.
 const PATH: &str = "http-path";
-/// A setting that every application with a component of ours has.
+/// A variable that every application with a Tidewire component has.
 const SETTING: &str = "variables.ticket_keys";
-/// What a copy holds of its own, by the example that all may have.
+/// Each file with secrets of a copy, and the example that stands for it in a template.
 const SECRETS: [(&str, &str); 2] = [(".dev.vars", ".dev.vars.example"), (".env", ".env.example")];
 
 /// `metadata/spin-template.toml`.
@@ -105,21 +106,21 @@ struct SubTemplates {
     sub_templates: Vec<String>,
 }
 
-/// Writes the source to this path, which must not exist: a folder, or an archive where it ends in
-/// `.tar.gz`.
+/// Writes the source to this path, which must not exist: an archive if the path ends in `.tar.gz`,
+/// else a folder.
 pub fn write(project: &Project, choice: Choice, path: &Path) -> Result<()> {
     let is_archive = is_archive(path);
     let folder = if is_archive { path.with_extension("part") } else { path.to_owned() };
     let outcome = fill(project, choice, &folder)
         .and_then(|()| if is_archive { pack(&folder, path) } else { Ok(()) });
     if is_archive || outcome.is_err() {
-        // The first error is the one to tell.
+        // The first error is the cause; this one would hide it.
         let _ = fs::remove_dir_all(&folder);
     }
     outcome
 }
 
-/// Whether an archive is wanted there, as `spin templates install --tar` takes it.
+/// Whether the path names an archive, as `spin templates install --tar` reads it.
 pub fn is_archive(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.ends_with(".tar.gz"))
 }
@@ -142,8 +143,8 @@ fn fill(project: &Project, choice: Choice, folder: &Path) -> Result<()> {
     Ok(fs::write(folder.join("cargo-generate.toml"), generate)?)
 }
 
-/// Writes into the files of a copy what a component has instead, and returns what Spin reads about
-/// both.
+/// Adds to the files of a copy the variants that a component needs, and returns the metadata that
+/// Spin reads.
 fn join(files: &mut Tree, project: &Project, template: &Template) -> Result<Tree> {
     let lock = Lock::read(project)?;
     let name = open_name(&lock)?;
@@ -155,7 +156,7 @@ fn join(files: &mut Tree, project: &Project, template: &Template) -> Result<Tree
     let vendored = joined.keys().filter(|path| path.starts_with("vendor")).cloned().collect();
     let metadata = toml::to_string(&metadata(&copy.template, skip_files, vendored)?)?;
     for (path, contents) in joined {
-        // Cut already: cargo leaves out of a lock file what a component lacks.
+        // The lock file is cut already, and cargo removes from it what a component does not need.
         if path != Path::new("Cargo.lock") {
             let own = files
                 .insert(path.clone(), contents.clone())
@@ -197,7 +198,7 @@ fn metadata(
     }
     let manifest: Manifest =
         toml::from_str(&fs::read_to_string(template.folder.join("Cargo.toml"))?)?;
-    // A second component changes no setting, and finds `vendor/` where the first has put it.
+    // A second component changes no setting, and finds `vendor/` where the first component put it.
     let is_second = Conditional {
         condition: Condition { manifest_entry_exists: SETTING },
         skip_files: vendored,
@@ -226,8 +227,8 @@ fn metadata(
     })
 }
 
-/// The files of a copy whose name is open. Cargo cuts the lock file in `folder`, as it does for a
-/// copy.
+/// The files of a copy with the placeholder as its name. Cargo cuts the lock file in `folder`, as
+/// it does for a copy.
 fn files(project: &Project, template: &Template, choice: Choice, folder: &Path) -> Result<Tree> {
     let name = open_name(&Lock::read(project)?)?;
     let mut files =
@@ -250,7 +251,8 @@ fn open_name(lock: &Lock) -> Result<Name> {
     Name::parse(OPEN[0].0, lock)
 }
 
-/// With the name as Liquid fills it in. Bytes that are no text are left as they are, by Liquid too.
+/// Replaces the placeholders by Liquid. Files that are not UTF-8 text stay unchanged; Liquid does
+/// not touch them either.
 fn opened(contents: Vec<u8>) -> Vec<u8> {
     let text = match String::from_utf8(contents) {
         Ok(text) => text,
@@ -273,7 +275,7 @@ fn raw(text: &str) -> String {
     if is_liquid { format!("{{% raw %}}{text}{{% endraw %}}") } else { text.to_owned() }
 }
 
-/// With `templates/` at its top, where Spin looks for it.
+/// Packs the folder, with `templates/` at the top, where Spin looks for it.
 fn pack(folder: &Path, archive: &Path) -> Result<()> {
     let output = Command::new("tar")
         .arg("-czf")

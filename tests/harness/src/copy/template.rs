@@ -1,4 +1,4 @@
-//! What can be copied: each folder of `functions/` that deploys alone.
+//! The templates: each folder of `functions/` with a manifest of its own.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,15 @@ use anyhow::{Result, bail};
 use crate::manifest;
 use crate::project::Project;
 
-/// One use case.
+/// One template.
 pub struct Template {
     pub name: String,
     pub folder: PathBuf,
 }
 
 impl Template {
-    /// All there are, by name. The gateway has no manifest of its own and is none.
+    /// All templates, sorted by name. The gateway has no manifest of its own, so it is not a
+    /// template.
     pub fn all(project: &Project) -> Result<Vec<Self>> {
         let folders = manifest::folders(project)?.into_iter().skip(1);
         Ok(folders
@@ -26,7 +27,7 @@ impl Template {
     }
 
     /// # Errors
-    /// When there is none of this name, with the names there are.
+    /// When no template has this name; the error lists the names.
     pub fn find(project: &Project, name: &str) -> Result<Self> {
         let mut templates = Self::all(project)?;
         match templates.iter().position(|template| template.name == name) {
@@ -39,7 +40,7 @@ impl Template {
         }
     }
 
-    /// The name of its crate, of its Worker and of its Spin application.
+    /// The name that its crate, its Worker and its Spin application have.
     pub fn package(&self) -> String {
         format!("tidewire-{}", self.name)
     }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Contents by path within the folder.
+/// The content of each file, by its path in the folder.
 pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
-/// Folders that builds and installations make.
+/// Folders that builds and installations write.
 const MADE: [&str; 3] = ["build", "node_modules", "target"];
 
-/// Reads what is source: nothing hidden, nothing that a build made, none of the folders that are
-/// left out.
+/// Reads the source files. It skips hidden files, the output of builds, and the folders in
+/// `left_out`.
 pub fn read(folder: &Path, left_out: &[&str]) -> Result<Tree> {
     let mut tree = Tree::new();
     collect(folder, Path::new(""), left_out, &mut tree)?;
@@ -41,7 +41,7 @@ fn collect(root: &Path, inner: &Path, left_out: &[&str], tree: &mut Tree) -> Res
     Ok(())
 }
 
-/// Writes all files below this folder, which is made.
+/// Writes all files below this folder, and makes the folder.
 pub fn write(tree: &Tree, folder: &Path) -> Result<()> {
     for (path, contents) in tree {
         let file = folder.join(path);

@@ -1,4 +1,4 @@
-//! `vendor/` of a copy: the shared crates that it needs and the client, as they are here.
+//! `vendor/` of a copy: the shared crates that it needs, and the client, unchanged.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use super::tree::{self, Tree};
 use crate::platform::{Choice, Platform};
 use crate::project::Project;
 
-/// What only this repository tests.
+/// Folders that only the tests of this repository need.
 const LEFT_OUT: [&str; 2] = ["tests", "vectors"];
 
 /// The files below `vendor/`.
@@ -44,13 +44,13 @@ pub fn tree(project: &Project, choice: Choice) -> Result<Tree> {
     Ok(vendor)
 }
 
-/// What an upgrade did, a line each.
+/// The lines that say what an upgrade changed.
 pub type Changes = Vec<String>;
 
 /// Replaces the `vendor/` of the copy in this folder, and nothing else.
 ///
 /// # Errors
-/// When the folder is no copy; nothing has changed then.
+/// When the folder is not a copy; then the upgrade changes nothing.
 pub fn upgrade(project: &Project, copy: &Path) -> Result<Changes> {
     let folder = vendored(copy)?;
     let old = tree::read(&folder, &[])?;
@@ -63,7 +63,8 @@ pub fn upgrade(project: &Project, copy: &Path) -> Result<Changes> {
     let new = tree(project, choice)?;
     let changes = changes(&old, &new)?;
     if !changes.is_empty() {
-        // Whole before the old goes, so that an interrupted upgrade leaves one of them.
+        // Write the new folder completely before the old one goes: an interrupted upgrade leaves
+        // one of the two.
         let part = copy.join("vendor.part");
         if part.exists() {
             fs::remove_dir_all(&part)?;
@@ -75,8 +76,8 @@ pub fn upgrade(project: &Project, copy: &Path) -> Result<Changes> {
     Ok(changes)
 }
 
-/// The `vendor/` of a copy, or of an application that components of ours have joined: the core lies
-/// in it.
+/// The `vendor/` of a copy, or of an application with Tidewire components. It is recognised by
+/// `vendor/core`.
 fn vendored(copy: &Path) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Manifest {
@@ -92,7 +93,7 @@ fn vendored(copy: &Path) -> Result<PathBuf> {
         .and_then(|manifest| toml::from_str::<Manifest>(&manifest).ok());
     if core.is_none_or(|core| core.package.name != "tidewire-core") {
         bail!(
-            "{} is no copy of a template, nor an application with one: tidewire-core is not in its vendor/core",
+            "{} is not a copy of a template, and not an application with one: its vendor/core is not tidewire-core",
             copy.display()
         );
     }

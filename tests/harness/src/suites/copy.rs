@@ -26,10 +26,10 @@ use crate::{step, workers};
 
 pub const NAME: &str = "copy";
 
-/// What node prints before a test that passed.
+/// The beginning of the line that node prints for a test that passed.
 const PASSED: &str = "✔";
-/// The profile of development that copies have, for the build by hand that has none: with another,
-/// all dependencies would be built once more.
+/// The development profile of copies. The copy made by hand has no profile; without these variables
+/// cargo would build all dependencies once more.
 const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
 
 pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
@@ -87,8 +87,8 @@ fn build_variants(
     rows: &mut [Row],
 ) -> Result<()> {
     for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
-        // The first stands for all: what is left out is left out of each in the same way, and the
-        // unit tests read the rest.
+        // Only the first template: all templates omit the same files for one platform, and unit
+        // tests check the rest.
         if let Some(template) = templates.first() {
             row.count(place.build_of_one_platform(template, platform))?;
             if platform == Platform::Spin {
@@ -102,18 +102,18 @@ fn build_variants(
     Ok(())
 }
 
-/// cargo's folder for all copies, of this suite and of `edit`. Never the root's: cargo knows a
-/// crate by its place within its workspace, so a tree that was edited would pass for the root's
-/// own.
+/// The target folder for all copies of this suite and of `edit`. It must not be the target folder
+/// of the root: cargo identifies a crate by its path in its workspace, so it would take an edited
+/// tree for the root.
 pub fn target(project: &Project) -> PathBuf {
     project.root().join("target/copy")
 }
 
-/// Where copies are made, and what they all use.
+/// The folders of the copies, and what they share.
 struct Place<'a> {
     project: &'a Project,
     folder: PathBuf,
-    /// cargo's, so that the dependencies are built once for all copies.
+    /// The target folder, so that cargo builds the dependencies once for all copies.
     target: PathBuf,
 }
 
@@ -132,13 +132,13 @@ impl<'a> Place<'a> {
         Ok(place)
     }
 
-    /// Programs of these tests alone.
+    /// The folder of programs for these tests.
     fn programs(&self) -> PathBuf {
         self.folder.join("bin")
     }
 
-    /// Where no Spin is, its name leads to our host, for the calls that the scripts and the
-    /// workflow of a copy make.
+    /// Without Spin, the name `spin` leads to our host, for the commands that the scripts and the
+    /// workflow of a copy use.
     fn put_host(&self) -> Result<()> {
         let program = self.programs().join("spin");
         let host = spin::host(self.project);
@@ -156,7 +156,8 @@ impl<'a> Place<'a> {
         Ok(fs::set_permissions(program, fs::Permissions::from_mode(0o755))?)
     }
 
-    /// What a user types, and `npm install`. For both platforms unless one is named.
+    /// Runs the command that a user types, then `npm install`. Without `platform` the copy is for
+    /// both.
     fn make(&self, template: &str, platform: Option<Platform>) -> Result<PathBuf> {
         let name = platform.map_or_else(
             || format!("my-{template}"),
@@ -176,8 +177,8 @@ impl<'a> Place<'a> {
         Ok(copy)
     }
 
-    /// Only wrangler, the one package that a copy names, and without the network: it is the version
-    /// that is here.
+    /// Links wrangler, the only package that a copy names, instead of installing it from the
+    /// network: the version is the same.
     fn install(&self, copy: &Path) -> Result<()> {
         let modules = copy.join("node_modules");
         fs::create_dir_all(modules.join(".bin"))?;
@@ -185,8 +186,8 @@ impl<'a> Place<'a> {
         Ok(symlink(Packages::of(self.project).wrangler(), modules.join(".bin/wrangler"))?)
     }
 
-    /// `npm test`, which starts the server. Prints the time from `new` to the first event that was
-    /// read back.
+    /// Runs `npm test`, which starts the server. Prints the time from `new` to the first event that
+    /// the test read.
     fn test(
         &self,
         copy: &Path,
@@ -241,7 +242,7 @@ impl<'a> Place<'a> {
         step::run(&name, &mut command, &self.log(&template.name, "deploy"))
     }
 
-    /// A copy for one platform holds all that this one needs.
+    /// A copy for one platform contains everything that this platform needs.
     fn build_of_one_platform(&self, template: &Template, platform: Platform) -> Result<()> {
         let copy = self.make(&template.name, Some(platform))?;
         let mut command = build(platform);
@@ -250,8 +251,8 @@ impl<'a> Place<'a> {
         step::run(&name, &mut command, &self.log(&template.name, &format!("one-{platform}")))
     }
 
-    /// As the workflow of a copy runs its tests: with the component that is deployed. On Workers
-    /// the suites of the gateway do.
+    /// Tests the component that is deployed, as the workflow of a copy does. On Workers the suites
+    /// of the gateway test that build.
     fn test_what_is_deployed(&self, template: &Template) -> Result<()> {
         let copy = self.folder.join(format!("my-{}", template.name));
         let mut command = Command::new(Packages::of(self.project).node());
@@ -266,13 +267,13 @@ impl<'a> Place<'a> {
         )
     }
 
-    /// `functions/X` and `shared` side by side and nothing above them. Outside the repository, or
-    /// cargo would find its workspace.
+    /// Makes a folder with `functions/X` and `shared` and nothing above them. It lies outside the
+    /// repository, or cargo would find our workspace.
     fn build_by_hand(&self, template: &Template, platform: Platform) -> Result<()> {
         let hand = env::temp_dir().join(format!("tidewire-by-hand-{}", std::process::id()));
         let outcome = self.copy_by_hand(template, &hand).and_then(|function| {
             let mut command = build(platform);
-            // As `spin.toml` says it, which looks there for the component.
+            // The target folder in which `spin.toml` looks for the component.
             command
                 .args(["--target-dir", "../../target"])
                 .env(PROFILE.0, PROFILE.1)
@@ -288,7 +289,7 @@ impl<'a> Place<'a> {
         let function = hand.join("functions").join(&template.name);
         tree::write(&tree::read(&template.folder, &[])?, &function)?;
         tree::write(&tree::read(&self.project.root().join("shared"), &[])?, &hand.join("shared"))?;
-        // Whoever has the network needs none.
+        // Users have the network and do not need these links.
         fs::copy(self.project.root().join("Cargo.lock"), function.join("Cargo.lock"))?;
         symlink(&self.target, hand.join("target"))?;
         Ok(function)
@@ -300,7 +301,7 @@ impl<'a> Place<'a> {
         Ok(command)
     }
 
-    /// PATH with the programs of these tests in front.
+    /// PATH that begins with the programs of these tests.
     fn path(&self) -> Result<OsString> {
         let mut folders = vec![self.programs()];
         folders.extend(env::split_paths(&workers::path(self.project)?));

@@ -1,4 +1,4 @@
-//! `wrangler deploy --dry-run` for the whole and for each function: one test each.
+//! `wrangler deploy --dry-run` for the gateway and for each function: one test each.
 
 use anyhow::Result;
 

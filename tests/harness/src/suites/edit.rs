@@ -1,7 +1,7 @@
-//! The daily loop: a source is edited under servers that run, the change is served soon, and
-//! nothing is built a second time.
+//! The daily loop: the suite edits a source while servers run. The servers must soon serve the
+//! change, and must not build a second time.
 //!
-//! All of it happens in a tree of its own, so that no edit touches this one.
+//! The suite works in a copy of this tree, so that no edit changes this one.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,14 +22,14 @@ use crate::{port, signal, step, up, workers};
 
 pub const NAME: &str = "edit";
 
-/// How long nothing may be built after a change was served.
+/// For how long no build may start after a server has served a change.
 const QUIET: Duration = Duration::from_secs(20);
-/// A build of everything, on a busy machine.
+/// Time for a build of everything on a busy machine.
 const SOON: Duration = Duration::from_secs(10 * 60);
 const ASK: Duration = Duration::from_millis(50);
-/// What wrangler says before each build but the first.
+/// The line that wrangler prints before each build except the first.
 const REBUILD: &str = "restarting build";
-/// The function that is edited.
+/// The function that the suite edits.
 const FUNCTION: &str = "feed";
 
 pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
@@ -48,18 +48,18 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// A change that a server shows.
+/// A change of a source that a server's answer shows.
 struct Edit {
     name: &'static str,
-    /// Seen from the folder of the function.
+    /// Path of the source, relative to the folder of the function.
     file: &'static str,
     old: &'static str,
     new: &'static str,
-    /// Where it shows, below the function.
+    /// Path of the answer that shows it, below the function.
     path: &'static str,
 }
 
-/// Each can be made once.
+/// The changes; each can be made once.
 const EDITS: [Edit; 3] = [
     Edit {
         name: "page",
@@ -83,7 +83,7 @@ const EDITS: [Edit; 3] = [
         path: "-/inspector-edited.css",
     },
 ];
-/// For all servers at once.
+/// Makes one change, and waits for all servers at once.
 const LAST: Edit = Edit {
     name: "lib.rs",
     file: "src/lib.rs",
@@ -93,7 +93,7 @@ const LAST: Edit = Edit {
 };
 
 impl Edit {
-    /// Makes it, in the tree or in a copy.
+    /// Makes the change, in the tree or in a copy.
     fn make(&self, function: &Path) -> Result<()> {
         let vendored = function.join(self.file.replace("../../shared", "vendor"));
         let file = if vendored.exists() { vendored } else { function.join(self.file) };
@@ -103,7 +103,7 @@ impl Edit {
         Ok(fs::write(file, text.replacen(self.old, self.new, 1))?)
     }
 
-    /// Whether this function serves it.
+    /// Whether the function at this address serves the change.
     fn shows(&self, function: &str) -> bool {
         let Ok(mut answer) = up::agent().get(format!("{function}/{}", self.path)).call() else {
             return false;
@@ -139,14 +139,15 @@ impl<'a> Place<'a> {
     }
 
     fn under_wrangler(&self) -> Result<()> {
-        // One server alone, for the times.
+        // One server without others beside it, for the times.
         let mut servers = vec![self.wrangler("root", &self.tree, FUNCTION)?];
         for edit in &EDITS {
             edit.make(&self.function())?;
             let time = wait_until(&mut servers, |server| edit.shows(&server.url))?;
             step::done(&format!("{} edited to served on workers", edit.name), time);
         }
-        // Then beside it a second of the same tree, the function by itself, and a copy.
+        // Then add a second server of the same tree, a server of the function alone, and a server
+        // of a copy.
         servers.push(self.wrangler("root-again", &self.tree, FUNCTION)?);
         servers.push(self.wrangler("function", &self.function(), "")?);
         let copy = self.copy()?;
@@ -181,7 +182,7 @@ impl<'a> Place<'a> {
         Ok(server)
     }
 
-    /// A copy with the one package that it names, as it is here.
+    /// Makes a copy, with a link to wrangler, the only package that it names.
     fn copy(&self) -> Result<PathBuf> {
         let copy = self.folder.join("my-feed");
         let mut command = Command::new("cargo");
@@ -195,7 +196,7 @@ impl<'a> Place<'a> {
         Ok(copy)
     }
 
-    /// Spin starts anew with what was built, as `spin watch` does it.
+    /// Builds, and starts Spin again, as `spin watch` does.
     fn under_spin(&self) -> Result<()> {
         let function = self.function();
         drop(self.spin(Server::answers)?);
@@ -208,7 +209,7 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    /// Builds, starts, and waits until it serves what is wanted.
+    /// Builds, starts, and waits until the server serves the change.
     fn spin(&self, is_served: impl Fn(&Server) -> bool) -> Result<(Duration, Server)> {
         let port = port::claim(0)?;
         let start = Instant::now();
@@ -237,7 +238,7 @@ impl<'a> Place<'a> {
 struct Server {
     name: &'static str,
     group: Group,
-    /// Of the function.
+    /// The address of the function.
     url: String,
     log: PathBuf,
 }
@@ -251,7 +252,7 @@ impl Server {
     }
 }
 
-/// How long it took until this was so for each of them.
+/// Waits until the condition holds for each of them, and returns the time that it took.
 fn wait_until(servers: &mut [Server], is_so: impl Fn(&Server) -> bool) -> Result<Duration> {
     let start = Instant::now();
     for server in servers {

@@ -1,4 +1,5 @@
-//! `up` as a user sees it: it says when it is ready, and after SIGTERM nothing of it is left.
+//! `up` as a user sees it: it prints when it is ready, and after SIGTERM none of its processes is
+//! left.
 
 use std::fs;
 use std::process::Command;
@@ -33,8 +34,8 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
 fn check(project: &Project, choice: Choice) -> Result<()> {
     let log = project.log("up");
     let platforms = choice.platforms();
-    // What a user types. cargo replaces itself by the harness, so the group's leader is the
-    // harness.
+    // The command that a user types. cargo replaces itself by the harness, so the harness leads the
+    // group.
     let mut command = Command::new("cargo");
     command.args(["harness", "up"]);
     if let [platform] = platforms {
@@ -81,7 +82,7 @@ fn ready(line: &str) -> Option<String> {
     line.strip_prefix("ready ")?.split(' ').next().map(str::to_owned)
 }
 
-/// A process id, and the name that tells it from a later process of the same id.
+/// A process id, and the name that distinguishes the process from a later one with the same id.
 type Process = (sysinfo::Pid, String);
 
 fn descendants(id: u32) -> Result<Vec<Process>> {
@@ -109,7 +110,7 @@ fn alive(processes_then: &[Process]) -> Result<Vec<String>> {
 
 fn processes() -> Result<System> {
     let mut system = System::new()?;
-    // Without the threads, which would be listed as processes.
+    // Without threads, which the list would show as processes.
     system.refresh_processes_specifics(
         ProcessesToUpdate::All,
         true,

@@ -1,4 +1,4 @@
-//! The suites of `cargo harness test`, each giving its rows of the report.
+//! The suites of `cargo harness test`. Each returns its rows of the report.
 
 pub mod copy;
 pub mod deploy;

@@ -1,4 +1,4 @@
-//! The black-box suites, run by vitest: one row for each of their files.
+//! The black-box suites, which vitest runs: one row for each file.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -19,11 +19,11 @@ use crate::report::{Row, Skipped};
 use crate::spin::Runtime;
 use crate::{program, setup, spin, step, workers};
 
-/// Name of the row for failures that belong to no file.
+/// Name of the row for failures outside of any file.
 const NAME: &str = "node";
 const SUFFIX: &str = ".test.ts";
 
-/// The suites: their names, as `conformance/http`, and their files.
+/// The suites: their names, such as `conformance/http`, and their files.
 pub fn list(project: &Project) -> Result<BTreeMap<String, PathBuf>> {
     let tests = project.tests();
     let mut suites = BTreeMap::new();
@@ -45,18 +45,19 @@ fn collect(tests: &Path, folder: &Path, suites: &mut BTreeMap<String, PathBuf>) 
     Ok(())
 }
 
-/// The name of the suite in this file, if it is one.
+/// The name of the suite in this file; `None` if the file is not a suite.
 fn name(tests: &Path, file: &Path) -> Option<String> {
     Some(file.strip_prefix(tests).ok()?.to_str()?.strip_suffix(SUFFIX)?.to_owned())
 }
 
-/// Whether a suite is meant: by its name, its folder, or its name without the folder.
+/// Whether the command line selects a suite: by its name, its folder, or its name without the
+/// folder.
 pub fn is_meant(name: &str, said: &str) -> bool {
     name == said
         || name.split_once('/').is_some_and(|(folder, stem)| folder == said || stem == said)
 }
 
-/// Runs these suites on one platform, or all when none is named.
+/// Runs these suites on one platform; all suites if the list is empty.
 pub fn run(
     project: &Project,
     platform: Platform,
@@ -68,7 +69,7 @@ pub fn run(
     let start = Instant::now();
     let packages = Packages::of(project);
     let results = project.output().join(format!("vitest-{platform}.json"));
-    // Never take the results of an earlier run for those of this one.
+    // Remove the results of an earlier run, which could pass for those of this run.
     if results.exists() {
         fs::remove_file(&results)?;
     }
@@ -117,7 +118,7 @@ pub fn run(
             Duration::from_secs_f64((file.end_time - file.start_time).max(0.0) / 1000.0),
         );
     }
-    // An error outside any test fails the run, but no test.
+    // An error outside of any test fails the run, although no test failed.
     if !status.success() && rows.iter().all(|row| row.failed == 0) {
         rows.push(Row::could_not_run(NAME, Some(platform)));
     }
@@ -146,7 +147,7 @@ struct File {
 struct Test {
     full_name: String,
     status: String,
-    /// What it needs of a platform.
+    /// The requirements of the test.
     tags: Vec<String>,
 }
 
@@ -167,14 +168,14 @@ fn row(file: &File, tests: &Path, platform: Platform) -> Row {
             _ => row.skipped.push(skipped(test)),
         }
     }
-    // The file itself failed, for example by a wrong import or in a hook.
+    // The file itself failed, for example by a wrong import or in a hook; it has no failed test.
     if file.status == "failed" {
         row.failed = row.failed.max(1);
     }
     row
 }
 
-/// A test without a tag says itself why it does not run.
+/// The reason of a skip: the tag, or the text in the name of a test without a tag.
 fn skipped(test: &Test) -> Skipped {
     let requirement =
         if test.tags.is_empty() { test.full_name.clone() } else { test.tags.join(" and ") };

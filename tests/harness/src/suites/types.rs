@@ -1,5 +1,4 @@
-//! `tsc` over everything written in TypeScript, and over each page that says `@ts-check`: one test
-//! for each project.
+//! `tsc` over all TypeScript, and over each page with `@ts-check`: one test for each project.
 
 use std::process::Command;
 

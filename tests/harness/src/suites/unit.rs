@@ -12,7 +12,7 @@ use crate::{rust, step};
 
 pub const NAME: &str = "unit";
 
-/// What an ignored test needs: somebody who runs it by hand.
+/// The requirement of an ignored test: a person runs it by hand.
 const IGNORED: &str = "ignored";
 
 pub fn run(project: &Project) -> Result<Vec<Row>> {
@@ -24,13 +24,13 @@ pub fn run(project: &Project) -> Result<Vec<Row>> {
 /// Runs this `cargo test` and counts its tests.
 pub fn count(project: &Project, command: &mut Command, row: Row) -> Result<Vec<Row>> {
     let log = project.log(&row.suite);
-    // Not quiet: the terse output does not name the tests that are ignored.
+    // Without `--quiet`: the terse output does not name the ignored tests.
     command.arg("--no-fail-fast").env("RUST_BACKTRACE", "0");
     let status = step::status(&row.suite, command, &log)?;
     let mut row = counts(row, &fs::read_to_string(&log)?);
     if !status.success() {
         eprintln!("{}", step::excerpt(&log));
-        // A crate that does not compile has no tests to count.
+        // A crate that does not compile has no tests, so count a failure.
         row.failed = row.failed.max(1);
     }
     Ok(vec![row])
