@@ -1,13 +1,14 @@
 // The chat page in a real browser: people in tabs, who come, write, break off and come back.
 
 import type { Page } from "playwright-core";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { offers } from "../harness/platform.ts";
+import { freshProviderKey, Provider } from "../harness/provider.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { describeOwnServer, freshName, useOwnServer, useServer } from "../harness/suite.ts";
-import { freshKey, mint, ticketKeys } from "../harness/ticket.ts";
+import { freshKey, inSeconds, mint, ticketKeys } from "../harness/ticket.ts";
 
 const browser = useBrowser();
 
@@ -469,5 +470,52 @@ describeOwnServer("the chat page with a ticket", () => {
     await ann.delete("Hello");
     await bo.sees("Message deleted", "Fake");
     for (const person of [ann, bo]) person.isClean();
+  });
+});
+
+const signer = freshProviderKey("ES256", "chat-page");
+const provider = await Provider.start([signer]);
+
+describeOwnServer("the chat page with a token of the users' provider", () => {
+  const TOKEN_S = 5;
+  const server = useOwnServer("chat-page-token", { OPEN_ACCESS: "false", RETRY_MS: "200", ...provider.vars });
+  afterAll(() => provider.down());
+
+  test("resumes with a fresh token when one expires; the author is its subject, and nothing is lost", { timeout: 120_000 }, async () => {
+    const room = `${server.url}/chat/#room-${freshName()}`;
+    const logins = { ann: 0, bo: 0 };
+    /** The page as a copier changes it, beside a login that answers with a token. */
+    const withToken = (sub: "ann" | "bo") => async (page: Page) => {
+      const script = 'export const access = { token: async () => (await fetch("/login", { method: "POST" })).text() };';
+      await page.route("**/chat/-/access.js", (route) => route.fulfill({ contentType: "text/javascript", body: script }));
+      await page.route("**/login", async (route) => {
+        logins[sub] += 1;
+        await route.fulfill({ body: provider.token(signer, { sub, exp: inSeconds(TOKEN_S) }) });
+      });
+    };
+    const ann = await Person.enter(room, "Ann", withToken("ann"));
+    const bo = await Person.enter(room, "Bo", withToken("bo"));
+    // A WebSocket of a browser cannot carry a token.
+    expect(await ann.page.innerText('[data-role="state"]')).toBe("live over SSE");
+    const said: string[] = [];
+    for (let round = 1; round <= 5; round++) {
+      for (const person of [ann, bo]) {
+        said.push(`${person === ann ? "Ann" : "Bo"} says ${round}`);
+        await person.say(said.at(-1)!);
+        for (const reader of [ann, bo]) await reader.sees(...said);
+      }
+      // So that some messages come while a token expires, and some between.
+      await new Promise((done) => setTimeout(done, TOKEN_S * 500));
+    }
+    expect(logins.ann).toBeGreaterThan(1);
+    for (const [text, reader, sub] of [["Ann says 5", bo, "ann"], ["Bo says 5", ann, "bo"]] as const) {
+      expect(await reader.row(text).getAttribute("data-author")).toBe(sub);
+      expect(await reader.row(text).getAttribute("data-verified")).toBe("true");
+    }
+    await eventually("each is there once", async () => (await ann.people()).join() === "Ann (you),Bo" && (await bo.people()).join() === "Bo (you),Ann");
+    await ann.delete("Ann says 5");
+    for (const reader of [ann, bo]) await reader.sees(...said.map((text) => (text === "Ann says 5" ? "Message deleted" : text)));
+    // A stream that ends with its token is asked for with the old one once more: that 401 is in the console.
+    for (const person of [ann, bo]) expect(person.errors.filter((error) => !error.includes("401"))).toEqual([]);
   });
 });
