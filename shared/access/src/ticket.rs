@@ -146,11 +146,14 @@ impl TicketKeys {
             &DecodingKey::from_secret(&key.secret),
             Algorithm::HS256,
             |expected| {
+                // Or a ticket for one function would open the channel of this name in another.
                 expected.set_audience(&[function]);
                 expected.set_required_spec_claims(&["aud"]);
             },
         )?;
         let expires_ms = jwt::expires_ms(&claims, now_ms)?;
+        // A revocation holds for an hour: a ticket that lives longer would open the channel again. The
+        // clock of the backend may be ahead of ours.
         if expires_ms > now_ms.saturating_add(MAX_TICKET_S * 1_000 + jwt::LEEWAY_MS) {
             return Err(invalid(format!(
                 "`exp` of the ticket is too far ahead: a ticket must expire within {MAX_TICKET_S} s"

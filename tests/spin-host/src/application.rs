@@ -1,5 +1,5 @@
-//! A manifest made ready to run: components compiled and linked, grants and variables resolved,
-//! routes in order.
+//! Makes a manifest ready to run: compiles and links the components, resolves grants and variables,
+//! orders the routes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,15 +25,16 @@ use crate::server::Server;
 use crate::sqlite::Sqlite;
 use crate::variables::{self, Variables};
 
-/// File of the database `default` in the state folder, as in Spin. A manifest names no other.
+/// File of the database `default` in the state folder, as in Spin. A manifest may name no other
+/// database.
 const DATABASE: &str = "sqlite_db.db";
 
-/// How often a busy guest gives its thread back.
+/// How often a busy guest yields its thread.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What all components share.
+/// The parts of the host that all components share.
 pub struct Host<'a> {
-    /// Where the manifest lies; sources are relative to it.
+    /// The folder of the manifest; the paths of sources are relative to it.
     pub directory: &'a Path,
     pub state: &'a Path,
     pub variables: &'a variables::Application,
@@ -44,7 +45,8 @@ pub struct Host<'a> {
 
 /// # Errors
 ///
-/// When a component cannot be compiled or linked, or the manifest names what does not exist.
+/// When a component cannot be compiled or linked, or the manifest names something that does not
+/// exist.
 pub fn load(manifest: &Manifest, host: &Host<'_>, cache: Option<&Path>) -> Result<Server> {
     let engine = engine(cache)?;
     let linker = linker(&engine)?;
@@ -104,7 +106,9 @@ fn compile(
         .with_context(|| format!("cannot read {}; was it built?", path.display()))?;
     let wasm = Wasm::new(engine, bytes)
         .with_context(|| format!("{} is not a component", path.display()))?;
-    let pre = linker.instantiate_pre(&wasm).context("it imports what this host does not offer")?;
+    let pre = linker
+        .instantiate_pre(&wasm)
+        .context("it imports an interface that this host does not offer")?;
     ServicePre::new(pre)
         .context("it does not export wasi:http/handler@0.3.0; build it with spin-sdk 7")
 }
@@ -144,7 +148,7 @@ fn router(manifest: &Manifest) -> Result<Router> {
     let (router, replaced) = Router::new(routes);
     for route in replaced {
         eprintln!(
-            "the route {} of {} is never used: a later trigger has the same",
+            "the route {} of {} is never used: a later trigger has the same route",
             route.raw, route.component
         );
     }

@@ -1,4 +1,4 @@
-//! The build commands of the manifest, as `spin build` runs them.
+//! Runs the build commands of the manifest, as `spin build` does.
 
 use std::path::Path;
 use std::process::Command;

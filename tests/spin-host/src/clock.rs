@@ -1,4 +1,4 @@
-//! The wall clock that guests see: the real one, moved by the control port.
+//! The wall clock of guests: the real clock, which the control port can shift.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use wasmtime_wasi::HostWallClock;
 
-/// Milliseconds between the real time and the guests', shared by all instances.
+/// Milliseconds between the real time and the time of guests. All instances share it.
 #[derive(Clone, Default)]
 pub struct Clock(Arc<AtomicI64>);
 

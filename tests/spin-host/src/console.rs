@@ -1,4 +1,4 @@
-//! What a guest prints, line by line, with its component's name in front.
+//! Prints the output of guests line by line, with the component's name in front.
 
 use std::io::Write;
 use std::pin::Pin;
@@ -10,19 +10,19 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// Which stream of the host the lines go to.
+/// The stream of the host that gets the lines.
 #[derive(Clone, Copy)]
 pub enum Sink {
     Stdout,
     Stderr,
 }
 
-/// All handles that one instance has on one of its two streams.
+/// One of the two output streams of an instance. All its handles share this value.
 #[derive(Clone)]
 pub struct Console {
     sink: Sink,
     component: Arc<str>,
-    // A guest may write a line in pieces, each through a new handle.
+    // The beginning of a line: a guest may write a line in pieces, each through a new handle.
     line: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -42,7 +42,8 @@ impl Console {
             text.push(b'\n');
         }
         line.drain(..=end);
-        // Nobody may be reading any more; that is no reason to end the guest.
+        // The reader of the host's output may be gone. That must not end the guest, so ignore the
+        // error.
         drop(match self.sink {
             Sink::Stdout => std::io::stdout().write_all(&text),
             Sink::Stderr => std::io::stderr().write_all(&text),

@@ -1,4 +1,4 @@
-//! The loopback port on which tests look into the host and disturb it.
+//! The control port: through it tests read counters and disturb the host.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Each answer is JSON, except the refusals.
+    /// Answers in JSON; refusals are plain text.
     pub fn answer<B>(&self, request: &Request<B>) -> Result<Response<WasiBody>> {
         let query = request.uri().query().unwrap_or_default();
         let parameter = |name: &str| {

@@ -1,10 +1,10 @@
-//! What the control port counts since the start.
+//! The counters of the control port, since the start of the host.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::{Serialize, Serializer};
 
-/// A number that only goes up, or up and down, from any thread.
+/// A number that any thread may increase or decrease.
 #[derive(Default)]
 pub struct Count(AtomicU64);
 
@@ -34,10 +34,10 @@ pub struct Counters {
     pub instances_started: Count,
     /// Requests that reached a component.
     pub requests: Count,
-    /// Of these, those whose response has not ended.
+    /// Requests whose response has not ended.
     pub open_requests: Count,
     pub sqlite: SqliteCounters,
-    /// Instances that ended by a trap, asked for or not.
+    /// Instances that ended by a trap, including traps through the control port.
     pub traps: Count,
 }
 

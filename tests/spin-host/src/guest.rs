@@ -1,4 +1,4 @@
-//! What the store of one instance holds, and the settings that all instances of a component share.
+//! The data in the store of one instance, and the settings that all instances of a component share.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use crate::counters::Counters;
 use crate::outbound::{Grant, Incoming, Outbound};
 use crate::variables::Values;
 
-/// A component's part of the manifest, resolved.
+/// A component's part of the manifest, with its variables resolved.
 pub struct Settings {
     pub id: String,
     pub environment: BTreeMap<String, String>,
     pub variables: Values,
-    /// Name of each granted database, and its file.
+    /// The name and the file of each granted database.
     pub databases: BTreeMap<String, PathBuf>,
     pub grants: Arc<[Grant]>,
     pub counters: Arc<Counters>,
@@ -30,7 +30,7 @@ pub struct Settings {
 pub struct Guest {
     pub component: Arc<Settings>,
     pub table: ResourceTable,
-    /// SQLite connections it holds open.
+    /// Number of SQLite connections that the instance holds open.
     pub connections: usize,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -58,7 +58,7 @@ impl Guest {
         }
     }
 
-    /// The view for requests that come in; the view of the trait is for what the guest itself does.
+    /// The view for incoming requests. The view of the trait is for the guest's own requests.
     pub fn incoming(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { hooks: &mut self.incoming, table: &mut self.table, ctx: &mut self.http }
     }

@@ -1,5 +1,5 @@
-//! When an instance starts, what it accepts and when it ends: Spin's rules, on the handler that
-//! Spin uses.
+//! Decides when an instance starts, which requests it accepts and when it ends: Spin's rules, on
+//! the handler that Spin uses.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -19,16 +19,17 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use crate::counters::Counters;
 use crate::guest::{Guest, Settings};
 
-/// Requests one instance ever accepts.
+/// Number of requests that one instance accepts in its life.
 const MAX_REQUESTS: usize = 128;
 
-/// Requests of one instance whose response head is outstanding.
+/// Number of requests of one instance whose response head may be outstanding.
 const MAX_CONCURRENT: usize = 16;
 
-/// How long an instance with nothing to do is kept.
+/// How long the host keeps an idle instance.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Instances of the whole host; when all are taken a request that needs another fails at once.
+/// Number of instances of the whole host. At the limit, a request that needs a new instance fails
+/// at once.
 const MAX_INSTANCES: usize = 1000;
 
 /// A component that answers requests.
@@ -47,8 +48,8 @@ impl HandlerState for Component {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Policy>> {
         let registration = self.instances.admit(&self.settings.id)?;
         let mut store = Store::new(self.pre.engine(), Guest::new(Arc::clone(&self.settings)));
-        // A busy guest gives its thread back at each tick; it still holds up every request of its
-        // own instance.
+        // A busy guest yields its thread at each tick. It still delays every request of its own
+        // instance.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         let proxy = Proxy::P3(self.pre.instantiate_async(&mut store).await?);
@@ -66,7 +67,7 @@ impl HandlerState for Component {
     }
 }
 
-/// The instances that are alive.
+/// The living instances.
 pub struct Instances {
     live: Mutex<Vec<Arc<Life>>>,
     counters: Arc<Counters>,
@@ -84,7 +85,7 @@ impl Instances {
     fn admit(self: &Arc<Self>, component: &str) -> wasmtime::Result<Registration> {
         let mut live = self.live();
         if live.len() == MAX_INSTANCES {
-            bail!("all {MAX_INSTANCES} instances are taken");
+            bail!("all {MAX_INSTANCES} instances are in use: try again later");
         }
         let life = Arc::new(Life { component: component.to_owned(), ..Life::default() });
         live.push(Arc::clone(&life));
@@ -93,8 +94,8 @@ impl Instances {
         Ok(Registration { life, instances: Arc::clone(self) })
     }
 
-    /// Ends one instance as a trap would: of those asked for, the one that has accepted most
-    /// requests. Tells whether there was one.
+    /// Ends one instance as a trap would: the instance of `component`, or of all if it is `None`,
+    /// that has accepted most requests. Returns whether there was an instance.
     pub fn trap(&self, component: Option<&str>) -> bool {
         let live = self.live();
         let asked = live.iter().filter(|life| {
@@ -108,7 +109,7 @@ impl Instances {
     }
 }
 
-/// What the outside knows of one instance and asks of it.
+/// The shared state of one instance: the host reads it, and may request a trap.
 #[derive(Default)]
 struct Life {
     component: String,
@@ -117,7 +118,7 @@ struct Life {
     waker: AtomicWaker,
 }
 
-/// An instance's place among the living; dropped with it.
+/// An entry in the list of living instances; its drop removes it.
 struct Registration {
     life: Arc<Life>,
     instances: Arc<Instances>,
@@ -154,7 +155,7 @@ impl WorkerState for Policy {
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         self.0.life.requests.fetch_add(1, Relaxed);
-        // A request has no time limit of its own, as in Spin by default.
+        // A request has no time limit, as in Spin by default.
         Box::pin(std::future::pending())
     }
 
@@ -169,7 +170,7 @@ impl WorkerState for Policy {
     }
 }
 
-/// Decides when an instance ends: after a second without work, or when the control port asks for a
+/// Decides when an instance ends: after a second without work, or when the control port requests a
 /// trap.
 pub struct Expiration {
     life: Arc<Life>,
@@ -183,7 +184,7 @@ impl WorkerExpiration for Expiration {
         status: WorkerStatus,
         since: Time,
     ) -> Poll<()> {
-        // Registered before the look, or a request that comes between the two is lost.
+        // Register before the check, or a trap that is requested between the two is lost.
         self.life.waker.register(cx.waker());
         if self.life.trapped.load(Relaxed) {
             return Poll::Ready(());

@@ -1,4 +1,4 @@
-//! A socket that speaks HTTP/1.1 and cleartext HTTP/2.
+//! Serves HTTP/1.1 and cleartext HTTP/2 on a socket.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use wasmtime_wasi_http::WasiBody;
 
-/// Answers every request by `answer`, for as long as the process lives.
+/// Answers every request by `answer`, until the process ends.
 pub async fn serve<F, R>(listener: TcpListener, answer: F) -> std::io::Result<()>
 where
     F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + 'static,
@@ -21,7 +21,7 @@ where
         let answer = answer.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(request, client));
-            // A client that goes away is no error of ours.
+            // A client that leaves is not an error of the host.
             drop(
                 Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service)

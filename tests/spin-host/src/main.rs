@@ -41,32 +41,32 @@ struct Arguments {
     /// The application's spin.toml
     #[arg(long, default_value = "spin.toml")]
     manifest: PathBuf,
-    /// Where to answer; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free port
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Where the databases are kept
+    /// Folder of the databases
     #[arg(long)]
     state: PathBuf,
-    /// Where compiled components are kept, so that the next start takes no time over those that are
-    /// the same
+    /// Folder of compiled components; the next start does not compile unchanged components again
     #[arg(long)]
     cache: Option<PathBuf>,
     /// Only compile the components, for later starts with the same `--cache`
     #[arg(long, requires = "cache")]
     compile: bool,
-    /// Value of an application variable; beats SPIN_VARIABLE_NAME
+    /// Value of an application variable; wins over SPIN_VARIABLE_NAME
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = assignment)]
     variables: Vec<(String, String)>,
-    /// Where tests read counters, trap, recycle and move the clock
+    /// Address of the control port, through which tests read counters, trap, recycle and shift the
+    /// clock
     #[arg(long)]
     control: Option<SocketAddr>,
-    /// The build profile to build and run, instead of the one without a name
+    /// The build profile to build and run, instead of the profile without a name
     #[arg(long)]
     profile: Option<String>,
     /// First run the build commands of the manifest
     #[arg(long)]
     build: bool,
-    /// Exit when standard input ends, so as not to outlive whoever started this
+    /// Exit when standard input ends, so that the host does not outlive its parent process
     #[arg(long)]
     until_stdin_ends: bool,
 }
@@ -76,13 +76,13 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-// SIGTERM is left to its default: the process ends at once and open streams are cut, as with Spin.
+// SIGTERM has its default effect: the process ends at once and cuts open streams, as Spin does.
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     if arguments.until_stdin_ends {
         std::thread::spawn(|| {
-            // A fault of the pipe is its end, too.
+            // An error of the pipe counts as its end, too.
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
             std::process::exit(0);
         });

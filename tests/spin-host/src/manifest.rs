@@ -1,6 +1,6 @@
-//! `spin.toml`, manifest version 2, read as strictly as Spin reads it.
+//! Parses `spin.toml`, manifest version 2, as strictly as Spin does.
 //!
-//! What Spin knows and this host does not offer is refused by name, never passed over in silence.
+//! The host refuses by name every feature of Spin that it does not offer; it never ignores one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ pub struct HttpTrigger {
     executor: Option<Executor>,
 }
 
-/// `"/a/..."`, or `{ private = true }` for what no outside request reaches.
+/// `"/a/..."`, or `{ private = true }` for a component that no outside request reaches.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Route {
@@ -130,7 +130,7 @@ pub struct Component {
     profile: BTreeMap<String, Profile>,
 }
 
-/// What a component has in a named build profile in place of its own.
+/// The fields that a named build profile replaces in a component.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Profile {
@@ -148,7 +148,7 @@ struct ProfileBuild {
     command: Commands,
 }
 
-/// A file beside the manifest, or something to fetch (which this host refuses).
+/// A file, by its path relative to the manifest, or a remote source, which this host refuses.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Source {
@@ -184,8 +184,8 @@ impl Commands {
 impl Manifest {
     /// # Errors
     ///
-    /// When the file cannot be read, has a field Spin does not know, or asks for what this host
-    /// does not offer.
+    /// When the file cannot be read, has a field that Spin does not know, or needs a feature that
+    /// this host does not offer.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the manifest {}", path.display()))?;
@@ -193,11 +193,12 @@ impl Manifest {
     }
 
     /// The manifest in this build profile, as `spin up --profile` reads it. A component without the
-    /// profile stays as it is.
+    /// profile stays unchanged.
     ///
     /// # Errors
     ///
-    /// When no component has the profile, or it asks for what this host does not offer.
+    /// When no component has the profile, or the profile needs a feature that this host does not
+    /// offer.
     pub fn in_profile(mut self, name: &str) -> Result<Self> {
         ensure!(
             self.component.values().any(|component| component.profile.contains_key(name)),
@@ -219,7 +220,7 @@ impl Manifest {
     fn check(&self) -> Result<()> {
         ensure!(
             self.spin_manifest_version == 2,
-            "spin_manifest_version is {}, this host reads 2",
+            "spin_manifest_version is {}: this host supports only 2",
             self.spin_manifest_version
         );
         for (name, variable) in &self.variables {
@@ -255,7 +256,8 @@ impl std::str::FromStr for Manifest {
     }
 }
 
-/// Spin takes only `kebab-case` here; a name with an underscore would run with this host alone.
+/// Spin accepts only `kebab-case` here. Without this check a name with an underscore would run on
+/// this host and not on Spin.
 fn check_id(id: &str) -> Result<()> {
     for word in id.split('-') {
         ensure!(
@@ -279,7 +281,10 @@ impl HttpTrigger {
         }
         match &self.executor {
             Some(executor) if executor.r#type != "http" => {
-                bail!("a trigger asks for the executor {:?}, this host has `http`", executor.r#type)
+                bail!(
+                    "a trigger needs the executor {:?}: this host offers only `http`",
+                    executor.r#type
+                )
             }
             _ => Ok(()),
         }
@@ -334,7 +339,7 @@ impl Component {
         for database in &self.sqlite_databases {
             ensure!(
                 database == "default",
-                "the SQLite database {database:?} needs a runtime configuration; this host has `default`"
+                "the SQLite database {database:?} needs a runtime configuration: this host offers only `default`"
             );
         }
         for name in self.variables.keys() {

@@ -1,4 +1,4 @@
-//! Outbound HTTP, only to what `allowed_outbound_hosts` grants.
+//! Outbound HTTP, only to the hosts that `allowed_outbound_hosts` grants.
 
 use http::Uri;
 use wasmtime::error::Context;
@@ -24,8 +24,8 @@ enum Host {
 impl Grant {
     /// # Errors
     ///
-    /// When Spin would refuse the entry, or when it asks for what this host does not offer: itself,
-    /// another component, a network.
+    /// When Spin would refuse the entry, or when the entry needs something that this host does not
+    /// offer: requests to the application itself, to another component, or to a network.
     pub fn parse(entry: &str) -> Result<Self> {
         let (scheme, rest) = entry.trim().split_once("://").with_context(|| {
             format!("{entry:?} does not contain a scheme (such as 'http://' or '*://')")
@@ -69,6 +69,7 @@ impl Grant {
                 .with_context(|| format!("{entry:?} has no port and its scheme has no default"))?
                 .into(),
             port => match port.split_once("..") {
+                // The end of a range does not belong to it, as in Spin.
                 Some((start, end)) => Some(number(start)?..=number(end)?.saturating_sub(1)),
                 None => Some(number(port)?..=number(port)?),
             },
@@ -126,8 +127,7 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// The hooks of requests that come in: the guest sees every header that the server leaves in place,
-/// as in Spin.
+/// The hooks of incoming requests: the guest sees every header that the server keeps, as in Spin.
 pub struct Incoming;
 
 impl WasiHttpHooks for Incoming {

@@ -1,11 +1,11 @@
-//! Which component answers a path: exact, `:name` segments, trailing `/...`; the most specific
-//! wins.
+//! Finds the component that answers a path. A route may be exact, or have `:name` segments or a
+//! trailing `/...`; the most specific route wins.
 
 use std::collections::BTreeMap;
 
 use wasmtime::{Result, ensure};
 
-/// A route of the manifest and the component behind it.
+/// A route of the manifest, and its component.
 #[derive(Debug)]
 pub struct Route {
     /// As written in the manifest.
@@ -16,16 +16,17 @@ pub struct Route {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
-    // The order is the order of precedence at one place of the path.
+    // The order of the variants is their precedence at one place of the path.
     Exact(String),
     Named(String),
     Rest,
 }
 
-/// How a path met a route.
+/// How a path matches a route.
 pub struct Match<'a> {
     pub route: &'a Route,
-    /// What the trailing wildcard took, with its leading slash; empty without one.
+    /// The part of the path that the trailing wildcard matched, with its leading slash; empty
+    /// without a wildcard.
     pub path_info: String,
     pub named: Vec<(&'a str, &'a str)>,
 }
@@ -33,20 +34,20 @@ pub struct Match<'a> {
 impl Route {
     /// # Errors
     ///
-    /// When `...` stands elsewhere than at the end, or a `:` has no name.
+    /// When `...` is not at the end, or a `:` has no name.
     pub fn new(raw: &str, component: &str) -> Result<Self> {
         let mut segments = Vec::new();
         let parts: Vec<&str> = parts(raw).collect();
         for (index, part) in parts.iter().enumerate() {
             segments.push(match part.strip_prefix(':') {
                 Some(name) => {
-                    ensure!(!name.is_empty(), "route {raw:?}: a `:` without a name");
+                    ensure!(!name.is_empty(), "route {raw:?}: a `:` must be followed by a name");
                     Segment::Named(name.to_owned())
                 }
                 None if *part == "..." || *part == "*" => {
                     ensure!(
                         index + 1 == parts.len(),
-                        "route {raw:?}: a wildcard stands only at the end"
+                        "route {raw:?}: a wildcard must be at the end"
                     );
                     Segment::Rest
                 }
@@ -100,7 +101,7 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 pub struct Router(Vec<Route>);
 
 impl Router {
-    /// Of two equal routes the later wins, as in Spin; the earlier ones are given back.
+    /// Of equal routes the last one wins, as in Spin. Returns the others as well.
     pub fn new(routes: Vec<Route>) -> (Self, Vec<Route>) {
         let mut kept = BTreeMap::new();
         let replaced = routes

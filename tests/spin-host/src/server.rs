@@ -1,4 +1,4 @@
-//! From a request of the outside to the component behind its route.
+//! Passes a request from outside to the component of its route.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::counters::Counters;
 use crate::instance::Component;
 use crate::route::{Match, Router};
 
-/// Paths under it are the host's own.
+/// The host itself answers the paths below this prefix.
 const WELL_KNOWN: &str = "/.well-known/spin/";
 
 pub struct Server {
@@ -30,7 +30,7 @@ pub struct Server {
 impl Server {
     /// # Errors
     ///
-    /// When the request does not say which host it is for; the connection ends, as in Spin.
+    /// When the request does not name its host; the connection ends, as in Spin.
     pub async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
@@ -68,14 +68,14 @@ impl Server {
                 text(StatusCode::INTERNAL_SERVER_ERROR, "")
             }
         };
-        // The body holds the count; it is dropped when it ends or the client is gone.
+        // The body owns the count: both are dropped when the body ends or the client leaves.
         Ok(response.map(|body| body.map_frame(move |frame| open.passing(frame)).boxed_unsync()))
     }
 
-    /// From now on every request finds a new instance; those alive finish what they have, then end
-    /// as idle ones do.
+    /// From now on every request gets a new instance. Living instances finish their requests, then
+    /// end as idle instances do.
     ///
-    /// An instance that merely stopped accepting would keep its place in the handler's queue, and a
+    /// If an instance only stopped accepting, it would keep its place in the handler's queue, and a
     /// request could wait behind it.
     pub fn recycle(&self) {
         for handler in self.components.values() {
@@ -89,7 +89,7 @@ fn lock(handler: &Mutex<ProxyHandler<Component>>) -> MutexGuard<'_, ProxyHandler
     handler.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A request without its whole address becomes one with scheme and host.
+/// Completes the address of a request with scheme and host.
 fn set_address<B>(request: &mut Request<B>) -> Result<()> {
     let mut parts = request.uri().clone().into_parts();
     let named = match request.headers().get(header::HOST) {
@@ -107,12 +107,12 @@ fn set_address<B>(request: &mut Request<B>) -> Result<()> {
     Ok(())
 }
 
-/// Adds what Spin tells a component about its request, behind what the client itself sent under
-/// such a name, and takes away `Connection`.
+/// Adds the headers with which Spin describes the request, after headers of the same names from the
+/// client, and removes `Connection`.
 ///
 /// # Errors
 ///
-/// When a value is not UTF-8; Spin answers that with 500.
+/// When a value is not UTF-8; then Spin answers 500.
 fn set_headers<B>(request: &mut Request<B>, found: &Match<'_>, client: SocketAddr) -> Result<()> {
     request.headers_mut().remove(header::CONNECTION);
     for (name, value) in request.headers() {
@@ -164,7 +164,7 @@ impl Drop for Open {
     }
 }
 
-/// A whole answer of the host itself.
+/// An answer of the host itself.
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<WasiBody> {
     let mut response = Response::new(Full::new(body.into()).map_err(Error::from).boxed_unsync());
     *response.status_mut() = status;

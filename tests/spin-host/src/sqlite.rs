@@ -1,7 +1,7 @@
 //! `spin:sqlite` on SQLite files.
 //!
-//! Each `open` is a connection of its own, as in Spin. Of an asynchronous query the column names
-//! come first, then the rows; whether the statement worked at all is known only from the outcome.
+//! Each `open` makes a connection, as in Spin. An asynchronous query returns the column names
+//! first, then the rows; only its outcome says whether the statement worked.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -27,13 +27,13 @@ use crate::guest::Guest;
 /// How long a statement waits for another writer before it fails with `database is locked`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections one instance may hold open, as in Spin.
+/// Number of connections that one instance may hold open, as in Spin.
 const MAX_CONNECTIONS: usize = 256;
 
-/// Rows that wait for the guest; a query whose reader is slower waits in turn.
+/// Number of rows that wait for the guest. If they are as many, the query waits for its reader.
 const ROWS_AHEAD: usize = 64;
 
-/// One open connection. Statements on it run one after another, off the async threads.
+/// One open connection. It runs one statement at a time, outside of the async threads.
 #[derive(Clone)]
 pub struct Connection {
     database: Arc<Mutex<rusqlite::Connection>>,
@@ -56,7 +56,7 @@ impl Connection {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one statement; stops when `row` answers that nobody reads on.
+    /// Runs one statement. It stops when `row` returns that the reader has left.
     fn run(
         &self,
         statement: &str,
@@ -115,7 +115,7 @@ impl Connection {
         let (rows_sender, rows) = mpsc::channel(ROWS_AHEAD);
         let (outcome_sender, outcome) = oneshot::channel();
         spawn_blocking(move || {
-            // Each receiver may be gone: the guest dropped what it does not want to read.
+            // Ignore the error: the guest may have dropped the receivers that it does not read.
             let result = self.run(
                 &statement,
                 parameters,
@@ -125,7 +125,7 @@ impl Connection {
             drop(rows_sender);
             drop(outcome_sender.send(result));
         });
-        // A statement that cannot be prepared has no columns; its error is in the outcome.
+        // A statement that SQLite cannot prepare has no columns; the outcome contains the error.
         (columns.await.unwrap_or_default(), Rows(rows), outcome)
     }
 
@@ -137,7 +137,7 @@ impl Connection {
     }
 }
 
-/// Rows on their way to a guest.
+/// The rows that a guest reads as a stream.
 struct Rows(mpsc::Receiver<RowResult>);
 
 impl<D> StreamProducer<D> for Rows {
@@ -151,8 +151,8 @@ impl<D> StreamProducer<D> for Rows {
         mut destination: Destination<'a, Self::Item, Self::Buffer>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        // A read of nothing asks whether there is something to read; the guest's next read will
-        // wait for it.
+        // A read of zero items only asks whether there is an item. Answer at once: the guest's next
+        // read waits for it.
         if destination.remaining(&mut store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
@@ -201,8 +201,8 @@ impl HasData for Sqlite {
 }
 
 impl Guest {
-    /// The file behind a database that the manifest grants; without the grant it does not matter
-    /// whether it exists.
+    /// The file of a database that the manifest grants. Without the grant the answer does not say
+    /// whether the database exists.
     fn database(&self, name: &str) -> Result<PathBuf, Error> {
         self.component.databases.get(name).cloned().ok_or(Error::AccessDenied)
     }

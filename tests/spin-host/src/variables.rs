@@ -1,4 +1,4 @@
-//! Application variables, the components' own variables made from them, and `spin:variables`.
+//! Application variables, the components' variables that refer to them, and `spin:variables`.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,12 @@ use crate::bindings::variables::{Error, Host, HostWithStore};
 use crate::guest::Guest;
 use crate::manifest::Variable;
 
-/// Values of the application's variables; a required one may still be missing.
+/// Values of the application's variables; a required variable may have no value yet.
 pub struct Application(BTreeMap<String, Option<String>>);
 
 impl Application {
-    /// `given` (the command line) beats the environment, which beats the default in the manifest.
+    /// `given` (the command line) wins over the environment, and the environment over the default
+    /// in the manifest.
     ///
     /// # Errors
     ///
@@ -42,12 +43,12 @@ impl Application {
         self.0.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str())
     }
 
-    /// Replaces each `{{ name }}` of `template`. The inner error is what a guest sees for a value
-    /// that was not given.
+    /// Replaces each `{{ name }}` of `template`. The inner error is for the guest: a required
+    /// variable has no value.
     ///
     /// # Errors
     ///
-    /// When a brace is left open or a name is unknown: Spin refuses to load such a manifest.
+    /// When a brace is not closed or a name is unknown: Spin does not load such a manifest.
     pub fn resolve(&self, template: &str) -> Result<Result<String, Missing>> {
         let mut text = String::new();
         let mut missing = None;
@@ -70,7 +71,7 @@ impl Application {
     }
 }
 
-/// A required variable that nobody gave a value.
+/// A required variable without a value.
 #[derive(Clone, Debug)]
 pub struct Missing(String);
 
@@ -80,7 +81,7 @@ impl std::fmt::Display for Missing {
     }
 }
 
-/// What one component may read.
+/// The variables that one component may read.
 pub type Values = BTreeMap<String, Result<String, Missing>>;
 
 /// # Errors

@@ -139,6 +139,7 @@ impl Framing {
         match self {
             Framing::TidewireV1 => frame::events(channel, events, is_up_to_date),
             Framing::EventSource => {
+                // The id, the names of the fields and the line ends of an event take about 48 bytes.
                 let mut out =
                     String::with_capacity(events.iter().map(|event| event.data.len() + 48).sum());
                 for event in events {
@@ -164,6 +165,7 @@ impl Framing {
             Framing::DurableSse => {
                 let mut out = String::new();
                 let offset = channel.offset(end);
+                // One event for the whole page: in Durable Streams only a page has an offset.
                 if !events.is_empty() {
                     sse::encode_event(
                         &mut out,

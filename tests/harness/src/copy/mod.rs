@@ -56,6 +56,8 @@ impl Copy<'_> {
                 String::from_utf8(contents.clone())
                     .with_context(|| format!("{} is not UTF-8 text", path.display()))
             };
+            // A copy for one platform must not contain the other's files: cargo and npm would need
+            // its crates and tools.
             let contents = match path.to_str() {
                 Some("wrangler.toml" | "src/workers.rs") if !choice.has(Platform::Workers) => {
                     continue;
@@ -84,6 +86,7 @@ impl Copy<'_> {
 
         let mut add = |path: &str, contents: Vec<u8>| files.insert(PathBuf::from(path), contents);
         add("Cargo.lock", ours("Cargo.lock")?);
+        // The license without conditions: users need not keep our notice in their own code.
         add("LICENSE", ours("LICENSE-MIT-0")?);
         add("package.json", scripts::package(project, name, *choice)?.into());
         add(".gitignore", ours("tests/copy/gitignore")?);

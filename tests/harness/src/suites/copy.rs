@@ -205,6 +205,8 @@ impl<'a> Place<'a> {
         let start = Instant::now();
         let spinner = step::spinner(&name);
         let mut group = Group::spawn(step::output_to(&mut self.npm(copy, script)?, &log)?)?;
+        // The log is read while the test runs: the time of the first event is that of its first line,
+        // not that of its end.
         let mut first = None;
         let status = group.wait(|| {
             step::show_last_line(&spinner, &log);

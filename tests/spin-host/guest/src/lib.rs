@@ -1,4 +1,4 @@
-//! Shows each side of the host on a path of its own.
+//! A component for the tests of the host: each path uses one feature.
 
 use std::cell::{Cell, OnceCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -19,11 +19,11 @@ use spin_sdk::time::sleep;
 use spin_sdk::{http_service, variables};
 
 thread_local! {
-    /// Tells instances apart.
+    /// Distinguishes instances.
     static INSTANCE: OnceCell<u64> = const { OnceCell::new() };
-    /// Set by `/release`; lets `/pieces` go on.
+    /// `/release` sets it; then `/pieces` continues.
     static RELEASED: Cell<bool> = const { Cell::new(false) };
-    /// Streams of `/ticks` that ended.
+    /// Number of streams of `/ticks` that ended.
     static LEFT: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -45,7 +45,7 @@ async fn released() {
 
 type Piece = LocalBoxFuture<'static, Option<String>>;
 
-/// A body that makes its next piece only when it is asked for; `None` ends it.
+/// A body that makes its next piece only when the host reads it; `None` ends it.
 struct Body {
     make: Box<dyn Fn(u32) -> Piece>,
     piece: Piece,
@@ -81,7 +81,7 @@ impl http_body::Body for Body {
     }
 }
 
-/// Counts a stream that ended, for whatever reason.
+/// Counts a stream that ended, for any reason.
 struct Leaving;
 
 impl Drop for Leaving {
@@ -173,7 +173,7 @@ async fn route(request: Request) -> Result<Response<Body>> {
         "/left" => LEFT.get().to_string(),
         "/panic" => panic!("asked to"),
         "/park" => {
-            // Nothing but another task could wake this one: the host-side trap of wit-bindgen.
+            // Only another task could wake this one, and there is none: the wait traps.
             std::future::pending::<()>().await;
             String::new()
         }
@@ -209,7 +209,7 @@ async fn route(request: Request) -> Result<Response<Body>> {
     Ok(respond(StatusCode::OK, Body::whole(text)))
 }
 
-/// Runs each line on one connection; prints columns, rows and outcome of each.
+/// Runs each line as a statement on one connection, and prints its columns, rows and outcome.
 async fn sql(statements: &str) -> Result<String> {
     let connection = Connection::open_default().await?;
     let mut report = String::new();
@@ -231,7 +231,7 @@ async fn sql(statements: &str) -> Result<String> {
     Ok(report)
 }
 
-/// The forms that wait inside the host, which the SDK declares and does not use.
+/// The blocking functions of the interface, which the SDK declares and does not use.
 fn sync() -> Result<String> {
     let connection = raw::Connection::open("default")?;
     connection.execute("CREATE TABLE log (position INTEGER PRIMARY KEY, writer TEXT)", &[])?;

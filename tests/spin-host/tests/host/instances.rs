@@ -68,7 +68,7 @@ async fn a_stream_outlives_the_idle_timeout() {
     let host = Host::start(&manifest("", ""));
     let mut stream = host.open("/guest/ticks").await;
     let instance = stream.instance().await;
-    // 20 ms each: well over the second after which an idle instance ends.
+    // Each takes 20 ms, so all take longer than the second after which an idle instance ends.
     for _ in 0..100 {
         assert_eq!(stream.instance().await, instance);
     }

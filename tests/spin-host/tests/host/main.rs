@@ -1,4 +1,4 @@
-//! The host as a process, against the component in `guest`.
+//! Tests of the host as a process, with the component in `guest`.
 
 mod control;
 mod instances;

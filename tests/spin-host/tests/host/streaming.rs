@@ -27,7 +27,7 @@ async fn a_departure_shows_on_the_next_write() {
     drop(stream);
     soon(async { while host.get("/guest/left").await.1 == "0" {} }).await;
     assert_eq!(host.get("/guest/instance").await.1, instance);
-    // What is left is the request that asks: none.
+    // The request that reads the counters is for the control port and does not count.
     host.until(|counters| counters["open_requests"] == 0).await;
 }
 

@@ -1,4 +1,4 @@
-//! Starts the host on free ports, speaks HTTP to it, ends it.
+//! Starts the host on free ports, sends HTTP requests to it, and ends it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -58,7 +58,7 @@ pub fn manifest(more: &str, rest: &str) -> String {
     )
 }
 
-/// A folder that goes away with its test.
+/// A folder that its drop removes.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -87,7 +87,7 @@ fn command(folder: &Folder, manifest: &str) -> Command {
     command
 }
 
-/// The end of a host that does not start.
+/// Starts a host that must fail, and returns its output.
 pub fn refusal(manifest: &str, arguments: &[&str]) -> Output {
     let folder = Folder::new();
     command(&folder, manifest).args(arguments).output().expect("the host runs")
@@ -97,7 +97,7 @@ pub struct Host {
     child: Child,
     pub address: SocketAddr,
     pub control: SocketAddr,
-    /// What the guests print, without the addresses.
+    /// The lines that guests print, without the lines with addresses.
     pub stdout: mpsc::UnboundedReceiver<String>,
     _folder: Option<Folder>,
 }
@@ -114,7 +114,7 @@ impl Host {
         host
     }
 
-    /// In a folder that outlives this host.
+    /// Starts the host in a folder that outlives it.
     pub fn start_in(
         folder: &Folder,
         manifest: &str,
@@ -148,7 +148,7 @@ impl Host {
         whole(send(self.address, Method::POST, path, body).await).await
     }
 
-    /// A response of which only the head has come.
+    /// A response whose head has arrived.
     pub async fn open(&self, path: &str) -> Stream {
         let response = send(self.address, Method::GET, path, "").await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -167,7 +167,7 @@ impl Host {
         text
     }
 
-    /// As a supervisor ends it; returns when the process is gone.
+    /// Ends the host by SIGTERM, as a supervisor does, and returns when the process has ended.
     pub fn terminate(&mut self) {
         let killed = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
@@ -177,7 +177,7 @@ impl Host {
         self.child.wait().expect("an end");
     }
 
-    /// Looks at the counters until they are as wanted.
+    /// Reads the counters until the condition holds.
     pub async fn until(&self, wanted: impl Fn(&Value) -> bool) {
         soon(async { while !wanted(&self.counters().await) {} }).await;
     }
@@ -200,13 +200,13 @@ impl Stream {
         Some(String::from_utf8(frame.into_data().expect("data").to_vec()).expect("text"))
     }
 
-    /// The first word of the next piece: what `/ticks` says of its instance.
+    /// The first word of the next piece: the instance, in the answer of `/ticks`.
     pub async fn instance(&mut self) -> String {
         let piece = self.next().await.expect("a piece");
         piece.split(' ').next().expect("a word").to_owned()
     }
 
-    /// Ends by an error: the connection broke before the last piece.
+    /// Reads until an error: the connection must break before the last piece.
     pub async fn cut(&mut self) {
         while soon(self.0.frame()).await.expect("no clean end").is_ok() {}
     }
@@ -216,14 +216,14 @@ impl Stream {
     }
 }
 
-/// What never comes is a failure, not a test that hangs.
+/// A time limit, so that a missing answer fails the test and does not stop it for ever.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(std::time::Duration::from_secs(60), future)
         .await
         .expect("it comes within a minute")
 }
 
-/// One request on a connection of its own, which lives as long as the response.
+/// Sends one request on a new connection, which stays open as long as the response.
 pub async fn send(
     address: SocketAddr,
     method: Method,
@@ -255,7 +255,7 @@ pub async fn whole(response: Response<Incoming>) -> (StatusCode, String) {
     (status, String::from_utf8(bytes.to_vec()).expect("text"))
 }
 
-/// How often each text occurs.
+/// Counts how often each text occurs.
 pub fn tally(texts: impl IntoIterator<Item = String>) -> BTreeMap<String, usize> {
     let mut tally = BTreeMap::new();
     for text in texts {
