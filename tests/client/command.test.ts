@@ -1,7 +1,7 @@
 // The command `tidewire`, as a shell runs it.
 
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createECDH, createHmac } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +110,29 @@ test("keys prints a fresh key of 32 bytes, in the form that each place wants", a
   expect(Buffer.from(/^k2:([\w-]+)$/.exec(keys[0]!)![1]!, "base64url")).toHaveLength(32);
   expect((await tidewire(["keys", "--as", "dev-vars"])).stdout).toMatch(/^TICKET_KEYS="k1:[\w-]{43}"\n$/);
   expect((await tidewire(["keys", "--as", "env"])).stdout).toMatch(/^SPIN_VARIABLE_TICKET_KEYS="k1:[\w-]{43}"\n$/);
+});
+
+test("keys --vapid prints a key pair for Web Push: the private key for the setting, the public key beside it", async () => {
+  const { code, stdout, stderr } = await tidewire(["keys", "--vapid", "--id", "v1"]);
+  expect(code).toBe(0);
+  const [, printed] = /^v1:([\w-]{43})\n$/.exec(stdout)!;
+  const [, shown] = /^public key: ([\w-]{87})\n$/.exec(stderr)!;
+  const pair = createECDH("prime256v1");
+  pair.setPrivateKey(Buffer.from(printed!, "base64url"));
+  expect(pair.getPublicKey("base64url")).toBe(shown);
+  expect((await tidewire(["keys", "--vapid"])).stdout).not.toContain(printed);
+  expect((await tidewire(["keys", "--vapid", "--as", "env"])).stdout).toMatch(/^SPIN_VARIABLE_VAPID_KEYS="k1:[\w-]{43}"\n$/);
+});
+
+test("keys --vapid writes beside the key of tickets, and never over one that is there", async () => {
+  const cwd = folder();
+  writeFileSync(join(cwd, ".dev.vars"), 'TICKET_KEYS="k1:a"\nVAPID_KEYS=""\n');
+  const made = await tidewire(["keys", "--vapid", "--into", ".dev.vars"], { cwd });
+  expect(made).toMatchObject({ code: 0, stdout: "", stderr: expect.stringMatching(/^\.dev\.vars: the key is written\npublic key: /) });
+  const written = readFileSync(join(cwd, ".dev.vars"), "utf8");
+  expect(written).toMatch(/^TICKET_KEYS="k1:a"\nVAPID_KEYS="k1:[\w-]{43}"\n$/);
+  expect(await tidewire(["keys", "--vapid", "--into", ".dev.vars"], { cwd })).toMatchObject({ code: 1 });
+  expect(readFileSync(join(cwd, ".dev.vars"), "utf8")).toBe(written);
 });
 
 test("keys writes one key into the files of a copy, and never over one that is there", async () => {
