@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::encrypt::MAX_TEXT_BYTES;
+use crate::subscription::MAX_ENDPOINT_BYTES;
+
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -17,7 +20,7 @@ pub enum Error {
         /// What is wrong with it, and what to set.
         why: String,
     },
-    /// The text has more than [`crate::MAX_TEXT_BYTES`].
+    /// The text has more than [`MAX_TEXT_BYTES`].
     TextTooLong {
         /// Length of the text in bytes.
         bytes: usize,
@@ -33,7 +36,7 @@ pub enum Error {
 pub enum Refusal {
     /// It is not the JSON of a `PushSubscription`.
     NotJson,
-    /// The endpoint has more than [`crate::MAX_ENDPOINT_BYTES`].
+    /// The endpoint has more than [`MAX_ENDPOINT_BYTES`].
     EndpointTooLong,
     /// The endpoint is not a URL as browsers write it.
     EndpointMalformed,
@@ -58,8 +61,7 @@ impl fmt::Display for Error {
             Error::Setting { name, why } => write!(f, "{name} {why}"),
             Error::TextTooLong { bytes } => write!(
                 f,
-                "the text has {bytes} bytes, and a message must have at most {}: shorten it",
-                crate::MAX_TEXT_BYTES
+                "the text has {bytes} bytes, and a message must have at most {MAX_TEXT_BYTES}: shorten it"
             ),
             Error::DrawAgain => f.write_str("the random bytes are not a key: draw other bytes"),
             Error::Primitive => f.write_str("the message cannot be encrypted or signed"),
@@ -69,25 +71,24 @@ impl fmt::Display for Error {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let why = match self {
             Refusal::NotJson => {
                 "the subscription is not valid: send `JSON.stringify(subscription)` of a PushSubscription"
             }
-            Refusal::EndpointTooLong => "`endpoint` must have at most 2048 bytes",
-            Refusal::EndpointMalformed => {
-                "`endpoint` is not a URL: send it as the browser gave it"
+            Refusal::EndpointTooLong => {
+                return write!(f, "`endpoint` must have at most {MAX_ENDPOINT_BYTES} bytes");
             }
+            Refusal::EndpointMalformed => "`endpoint` is not a URL: send it as the browser gave it",
             Refusal::EndpointNotHttps => "`endpoint` must begin with `https://`",
             Refusal::EndpointHasCredentials => "`endpoint` must have no user and no password",
             Refusal::EndpointHasPort => "`endpoint` must have no port",
             Refusal::ServiceUnknown => {
                 "the host of `endpoint` is not a known push service: the operator may add it to PUSH_SERVICES"
             }
-            Refusal::KeyInvalid => {
-                "`keys.p256dh` must be 65 bytes, a point of P-256, as base64url"
-            }
+            Refusal::KeyInvalid => "`keys.p256dh` must be 65 bytes, a point of P-256, as base64url",
             Refusal::SecretInvalid => "`keys.auth` must be 16 bytes as base64url",
-        })
+        };
+        f.write_str(why)
     }
 }
 

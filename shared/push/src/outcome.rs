@@ -66,7 +66,7 @@ impl Outcome {
             // Mozilla's bridge redirects from a token that has moved.
             300..=399 | 404 | 410 => Outcome::Gone,
             400 if said.contains("VapidPkHashMismatch") => Outcome::Gone,
-            401 | 403 if said.contains("do not correspond") => our(Fault::OtherKey),
+            401 | 403 if said.contains("correspond") => our(Fault::OtherKey),
             401 | 403 => our(Fault::Token),
             413 => Outcome::TooLarge,
             // Windows answers 406 in the place of 429.
@@ -179,6 +179,13 @@ mod tests {
                 "the VAPID credentials in the authorization header do not correspond to the credentials used to create the subscriptions.",
                 Fault::OtherKey,
                 "the VAPID credentials in the authorization header do not correspond to the crede",
+            ),
+            (
+                403,
+                &[],
+                "the key does not correspond to the sender ID",
+                Fault::OtherKey,
+                "the key does not correspond to the sender ID",
             ),
             (100, &[], "", Fault::Request, ""),
             (405, &[], "", Fault::Request, ""),

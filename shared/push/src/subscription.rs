@@ -1,5 +1,6 @@
 //! Where a message goes: an address of a push service, and the keys of a browser.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use p256::elliptic_curve::sec1::ToEncodedPoint;
@@ -33,7 +34,7 @@ pub struct Subscription {
 #[derive(Deserialize)]
 struct Json<'a> {
     #[serde(borrow)]
-    endpoint: std::borrow::Cow<'a, str>,
+    endpoint: Cow<'a, str>,
     #[serde(borrow)]
     keys: Keys<'a>,
 }
@@ -41,9 +42,9 @@ struct Json<'a> {
 #[derive(Deserialize)]
 struct Keys<'a> {
     #[serde(borrow)]
-    p256dh: std::borrow::Cow<'a, str>,
+    p256dh: Cow<'a, str>,
     #[serde(borrow)]
-    auth: std::borrow::Cow<'a, str>,
+    auth: Cow<'a, str>,
 }
 
 impl Subscription {
