@@ -72,7 +72,7 @@ impl Outcome {
     /// Decides what to do after the attempt. `entropy` is a random number, which spreads retries by
     /// a fifth to either side.
     #[must_use]
-    pub fn step(&self, attempt: Attempt, now_ms: u64, entropy: u64) -> Step {
+    pub fn step(&self, attempt: Attempt, now_ms: u64, entropy: u32) -> Step {
         let drop = |reason| Step::Drop { reason, refused: attempt.refused };
         match self {
             Outcome::Sent => Step::Done,
@@ -82,7 +82,8 @@ impl Outcome {
                 if attempt.before.saturating_add(1) >= MAX_ATTEMPTS {
                     return drop(Reason::Attempts);
                 }
-                let wait_ms = (FIRST_WAIT_MS << attempt.before) / 1_000 * (800 + entropy % 401);
+                let wait_ms =
+                    (FIRST_WAIT_MS << attempt.before) / 1_000 * (800 + u64::from(entropy % 401));
                 let at_ms = now_ms.saturating_add(wait_ms.max(retry_after_ms.unwrap_or_default()));
                 if at_ms >= attempt.ends_ms {
                     return drop(Reason::Expired);
@@ -126,7 +127,7 @@ mod tests {
     const NOW_MS: u64 = 1_800_000_000_000;
     const LATER: Outcome = Outcome::Later { retry_after_ms: None, whole_service: false };
     /// The middle of the spread.
-    const MIDDLE: u64 = 200;
+    const MIDDLE: u32 = 200;
 
     fn attempt(before: u32, refused: u32) -> Attempt {
         Attempt { before, refused, ends_ms: NOW_MS + MAX_AGE_MS }
@@ -171,7 +172,7 @@ mod tests {
         let waits: Vec<_> =
             (0..1_000).map(|entropy| wait_ms(LATER.step(attempt(0, 0), NOW_MS, entropy))).collect();
         assert_eq!((waits.iter().min(), waits.iter().max()), (Some(&24_000), Some(&36_000)));
-        assert!((24_000..=36_000).contains(&wait_ms(LATER.step(attempt(0, 0), NOW_MS, u64::MAX))));
+        assert!((24_000..=36_000).contains(&wait_ms(LATER.step(attempt(0, 0), NOW_MS, u32::MAX))));
     }
 
     #[test]
