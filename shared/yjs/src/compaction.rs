@@ -90,7 +90,8 @@ impl<'a, I: Iterator<Item = Range<u64>>> Compaction<'a, I> {
             run(&mut self.run, &mut self.block, blanks, links, Kind::String, clocks.start, false);
         let Range { start: mut at, end } = clocks;
         if is_half {
-            run.push(1, HALF.as_bytes(), false);
+            let is_deleted = blanks && self.cover.stretch(&(at..at + 1)).1;
+            run.push(1, HALF.as_bytes(), is_deleted);
             at += 1;
             let mut characters = text.chars();
             characters.next();

@@ -32,8 +32,8 @@ impl<'a> Run<'a> {
     /// it from one item.
     ///
     /// The values of a key of a map follow each other in the same way, and the flag for them may
-    /// have got lost. They are told from lists by what is deleted: of one key all values but the
-    /// last are.
+    /// have got lost. Deletions tell them from a list: of one key all values but the last are
+    /// deleted.
     pub(crate) fn continues(
         &self,
         client: u64,
