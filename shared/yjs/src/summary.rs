@@ -6,6 +6,9 @@ use crate::update::Update;
 
 /// Which units a document holds and which it has deleted: enough to say what an update brings and
 /// what a peer lacks.
+///
+/// It has no limit of its own: [`IdSet::len`] of both sets says how many ranges it has, and a server
+/// that keeps one asks for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     held: IdSet,

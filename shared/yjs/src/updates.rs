@@ -15,8 +15,9 @@ use crate::writer::put_uint;
 /// The updates of a document, in the order of its log: what may be written of them as one update.
 ///
 /// It holds no document: structs are slices of the updates, and contents are copied as bytes, so no
-/// value changes. The order of the updates matters only where two of them say different things
-/// about the same unit, which no client of Yjs does: then the earlier one counts.
+/// value changes. The order of the updates matters only where two of them have the same unit in
+/// different forms: one client has collected as garbage what another one still has. Then the struct
+/// counts that begins first, and of two that begin together the earlier one.
 ///
 /// Time is linear in the bytes where each client's updates come in order, as in a log, and takes a
 /// logarithm more where they do not.
