@@ -22,7 +22,8 @@ impl<'a> Frames<'a> {
 }
 
 impl<'a> Iterator for Frames<'a> {
-    /// The content, and where it begins in the body: an [`Error`] within it counts from there.
+    /// The content, and where it begins in the body: an [`Error`](crate::Error) within it counts from
+    /// there.
     type Item = Result<(usize, &'a [u8])>;
 
     fn next(&mut self) -> Option<Self::Item> {
