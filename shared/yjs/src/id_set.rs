@@ -32,7 +32,7 @@ impl IdSet {
     }
 
     /// Adds the units of a client whose clocks are in this range.
-    pub fn insert(&mut self, client: u64, clocks: Range<u64>) {
+    pub(crate) fn insert(&mut self, client: u64, clocks: Range<u64>) {
         let Range { mut start, mut end } = clocks;
         if start >= end {
             return;
@@ -56,13 +56,6 @@ impl IdSet {
             end = end.max(until);
         }
         self.ranges.insert((client, start), end);
-    }
-
-    /// Adds all that another set holds.
-    pub fn extend(&mut self, other: &Self) {
-        for (&(client, start), &end) in &other.ranges {
-            self.insert(client, start..end);
-        }
     }
 
     /// Whether all units of a client whose clocks are in this range are in it.
