@@ -2,6 +2,8 @@
 //! hold nothing that a client sent, and thus no credential, cookie or query; a channel's name
 //! appears as a hash.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -85,7 +87,7 @@ impl Trace {
 
 /// The line of a fault of the platform or the store, with the [`hash`] of the channel if there is
 /// one.
-pub fn fault(channel: Option<&str>, cause: impl ToString) -> String {
+pub fn fault(channel: Option<&str>, cause: &dyn Display) -> String {
     json!({"event": "fault", "channel": channel, "cause": cause.to_string()}).to_string()
 }
 
@@ -178,7 +180,7 @@ mod tests {
     #[test]
     fn a_fault_is_one_line_whatever_its_cause() {
         assert_eq!(
-            fault(None, "a \"b\"\nc"),
+            fault(None, &"a \"b\"\nc"),
             r#"{"cause":"a \"b\"\nc","channel":null,"event":"fault"}"#
         );
     }

@@ -8,10 +8,13 @@
 
 mod access;
 mod activity;
+mod body;
 mod change;
 mod clock;
 mod complain;
 mod database;
+mod identity;
+mod operation;
 mod provider_keys;
 mod read;
 mod reader;

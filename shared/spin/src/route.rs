@@ -1,19 +1,16 @@
 //! What a function's own route has of Spin: the body as it arrives, and the store of its channel.
 
-use std::pin::Pin;
-
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use spin_sdk::wasip3::http::types::ErrorCode;
+use futures_util::StreamExt;
 use tidewire_core::{Change, Error, Grant, LocalFuture, Platform, Policy, Reply, Result};
 
+use crate::body::Body;
 use crate::change::carry_out;
 use crate::clock::now_ms;
 use crate::store::Store;
 
 /// The body of a call, and the channel to publish to.
 pub(crate) struct RouteChannel {
-    pub(crate) body: Pin<Box<dyn Stream<Item = Result<Bytes, ErrorCode>>>>,
+    pub(crate) body: Body,
     pub(crate) store: Store,
     pub(crate) policy: Policy,
 }

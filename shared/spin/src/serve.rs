@@ -1,33 +1,26 @@
 //! The way of a request on Spin.
+//!
+//! What is generic here is compiled with the function. An `async fn` that it awaits is compiled
+//! there once more, with all that it awaits itself, so the steps below are plain functions with a
+//! boxed future: a component has each of them once.
 
-use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
-use tidewire_access::{cors, identify};
+use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Call, Error, ErrorKind, Function, Operation, Reply, RequestHead, Scope, Target, Tenant,
-    Trace, Transport, decide_announce, decide_head, decide_revoke, decide_stats, fault, file,
-    policy_of, route, without_websocket,
+    Asset, Call, ChannelName, Error, ErrorKind, Function, Reply, RequestHead, Result, Target,
+    Tenant, Trace, fault, file, policy_of, route, without_websocket,
 };
 
-use crate::access::check_access;
-use crate::activity::{count, counted, instance};
-use crate::change::{carry_out, members};
 use crate::clock::{entropy, now_ms};
-use crate::database::shared;
-use crate::provider_keys::provider_keys;
-use crate::read::{kept, read_channel};
-use crate::respond::{Answer, Outgoing, internal, refuse, respond, send};
+use crate::identity::identity;
+use crate::operation::Operating;
+use crate::respond::{Answer, Outgoing, refuse, respond, send};
 use crate::route::RouteChannel;
 use crate::settings::settings;
 use crate::store::Store;
 use crate::tenant::erase;
-
-/// How many more bytes of a too large body are read, and dropped, before it is refused: the
-/// platform closes the connection with the answer, and a client that is still writing would see a
-/// broken pipe instead of 413.
-const HEARD_OUT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
 pub async fn serve<F: Function>(request: Request) -> Answer {
@@ -41,7 +34,7 @@ pub async fn serve<F: Function>(request: Request) -> Answer {
 /// and answers.
 pub async fn serve_routes<F: Function>(
     request: Request,
-    own: impl AsyncFnOnce(Call) -> Result<Reply, Error>,
+    own: impl AsyncFnOnce(Call) -> Result<Reply>,
 ) -> Answer {
     let (mut headers, mut trace) = (Vec::new(), None);
     let outgoing =
@@ -70,25 +63,15 @@ async fn answer<F: Function>(
     request: Request,
     headers: &mut Vec<(&'static str, String)>,
     trace: &mut Option<Trace>,
-    own: impl AsyncFnOnce(Call) -> Result<Reply, Error>,
-) -> Result<Outgoing, Error> {
+    own: impl AsyncFnOnce(Call) -> Result<Reply>,
+) -> Result<Outgoing> {
     let (parts, body) = request.into_parts();
+    let body = Box::pin(body.stream());
     let settings = settings(&base(&parts.headers)).await?;
-    // The platform would take the first of several values of a header; joined, all are visible.
-    // HTTP/2 splits cookies (RFC 9113, section 8.2.3).
-    let header = |name: &str| {
-        let values: Vec<_> = parts
-            .headers
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
-        (!values.is_empty()).then(|| values.join(if name == "cookie" { "; " } else { ", " }))
-    };
-    let url = told(&parts.headers, "spin-full-url").unwrap_or_default();
+    let header = |name: &str| joined(&parts.headers, name);
     let head = RequestHead {
         method: parts.method.as_str(),
-        url,
+        url: told(&parts.headers, "spin-full-url").unwrap_or_default(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
         headers: &header,
@@ -100,108 +83,43 @@ async fn answer<F: Function>(
         u64::from(entropy()) << 32 | u64::from(entropy()),
         now_ms(),
     ));
-    let identity = async || identify(F::NAME, &head, &settings, now_ms, provider_keys).await;
-    let asked = match route::<F>(&head, &settings)? {
-        Target::Reply(reply) => return Ok(respond(without_websocket(reply))),
-        Target::Channel(asked) => asked.authorize::<F>(&identity().await?, &settings)?,
+    let identity = || identity(F::NAME, &head, &settings);
+    let channel_of = |name: &ChannelName| {
+        let policy = policy_of::<F>(Some(name), &settings);
+        (Store::new(F::NAME, name.as_str(), policy.presence.is_some()), policy)
+    };
+    match route::<F>(&head, &settings)? {
+        Target::Reply(reply) => Ok(respond(without_websocket(reply))),
+        Target::Channel(asked) => {
+            let asked = asked.authorize::<F>(&identity().await?, &settings)?;
+            let (store, policy) = channel_of(&asked.channel);
+            Operating { function: F::NAME, asked, policy, store, settings, trace }
+                .answer(body)
+                .await
+        }
         Target::EraseTenant(tenant) => {
             let tenant = tenant.authorize::<F>(&identity().await?, &settings)?;
-            return erase(F::NAME, &tenant)
-                .await
-                .map(|is_done| respond(Tenant::erased(is_done)))
-                .map_err(internal);
+            erase(F::NAME, &tenant).await.map(|is_done| respond(Tenant::erased(is_done)))
         }
         Target::Route(routed) => {
             let routed = routed.authorize::<F>(&identity().await?, &settings)?;
-            let policy = policy_of::<F>(Some(&routed.channel), &settings);
-            let store = Store::new(F::NAME, routed.channel.as_str(), policy.presence.is_some());
-            let channel = RouteChannel { body: Box::pin(body.stream()), store, policy };
-            return own(Call::new(routed, settings, channel)).await.map(respond);
-        }
-    };
-    let policy = policy_of::<F>(Some(&asked.channel), &settings);
-    let store = Store::new(F::NAME, asked.channel.as_str(), policy.presence.is_some());
-    let bytes = if asked.operation.has_body() {
-        read_body(
-            body.stream().map(|chunk| chunk.map_err(Error::body_incomplete)),
-            settings.max_body_bytes,
-        )
-        .await?
-    } else {
-        Vec::new()
-    };
-    // The channel as it is, for a client that still has access to it.
-    let admitted = async || {
-        let look = store.load().await.map_err(internal)?;
-        check_access(&*shared().await.map_err(internal)?, &store, &look, &asked.grant).await?;
-        Ok::<_, Error>(look)
-    };
-    let reply = match &asked.operation {
-        Operation::Read(read) if read.transport == Transport::WebSocket => {
-            return Err(Error::new(
-                ErrorKind::WebSocketUnsupported,
-                "Spin does not support WebSockets: read this address as SSE (Accept: text/event-stream), publish with POST",
-            ));
-        }
-        Operation::Read(read) => {
-            return read_channel(store.clone(), read, &asked.grant, trace, &policy, settings)
+            let (store, policy) = channel_of(&routed.channel);
+            own(Call::new(routed, settings, RouteChannel { body, store, policy }))
                 .await
-                .inspect_err(|error| {
-                    count(&store, |activity| activity.count_refused(None, error));
-                });
-        }
-        Operation::Change(change) => {
-            carry_out(&store, change, &asked.grant, &bytes, &policy).await?
-        }
-        Operation::Head => decide_head(admitted().await?.channel(), &policy)?,
-        Operation::Members => {
-            admitted().await?;
-            members(&store, policy.presence()?, None).await?
-        }
-        Operation::Announce => {
-            admitted().await?;
-            let (presence, said) = decide_announce(&bytes, &asked.grant, &policy)?;
-            members(&store, presence, Some(said)).await?
-        }
-        Operation::Revoke => {
-            admitted().await?;
-            let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
-            store.put_revocation(&revocation).await.map_err(internal)?;
-            reply
-        }
-        Operation::Stats { is_text } => {
-            let look = kept(&store, &policy).await?;
-            check_access(&*shared().await.map_err(internal)?, &store, &look, &asked.grant).await?;
-            decide_stats(*is_text, look.channel())?.reply(
-                F::NAME,
-                asked.channel.as_str(),
-                Scope::Instance(instance()),
-                &counted(&store),
-            )
-        }
-    };
-    Ok(respond(reply))
-}
-
-/// Reads a body, no further than it may be long.
-async fn read_body(
-    mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>, Error>> + Unpin,
-    longest: u64,
-) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(chunk?.as_ref());
-        if bytes.len() as u64 > longest {
-            let mut heard = 0;
-            while heard < HEARD_OUT_BYTES
-                && let Some(Ok(chunk)) = chunks.next().await
-            {
-                heard += chunk.as_ref().len();
-            }
-            return Err(Error::body_too_large(longest));
+                .map(respond)
         }
     }
-    Ok(bytes)
+}
+
+/// All values of a header: the platform would take the first of several. HTTP/2 splits cookies (RFC
+/// 9113, section 8.2.3).
+fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect();
+    (!values.is_empty()).then(|| values.join(if name == "cookie" { "; " } else { ", " }))
 }
 
 /// A header that Spin itself sets. It comes after any header of this name from the client.

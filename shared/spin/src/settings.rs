@@ -21,7 +21,7 @@ pub(crate) async fn settings(base: &str) -> Result<Rc<Settings>, Error> {
     }
     let mut values = HashMap::from([("BASE_PATH", base.to_string())]);
     for setting in SETTINGS {
-        if let Ok(value) = variables::get(setting.name.to_lowercase()).await {
+        if let Ok(value) = variables::get(setting.name.to_ascii_lowercase()).await {
             values.insert(setting.name, value);
         }
     }

@@ -1,16 +1,21 @@
 //! Erasure of a tenant's channels.
 
-use spin_sdk::sqlite::{Error, Value};
-use tidewire_core::Tenant;
+use spin_sdk::sqlite::{Error as StoreError, Value};
+use tidewire_core::{LocalFuture, Result, Tenant};
 
 use crate::database::{Transaction, number, shared};
+use crate::respond::internal;
 
 /// Most channels of one request: while it writes, nobody else can.
 const CHANNELS: u64 = 100;
 
 /// Removes whole channels of a function's tenant; `false` if more are left. Their readers find out
 /// at their next look.
-pub(crate) async fn erase(function: &str, tenant: &Tenant) -> Result<bool, Error> {
+pub(crate) fn erase<'a>(function: &'a str, tenant: &'a Tenant) -> LocalFuture<'a, Result<bool>> {
+    Box::pin(async move { erase_channels(function, tenant).await.map_err(internal) })
+}
+
+async fn erase_channels(function: &str, tenant: &Tenant) -> Result<bool, StoreError> {
     // The first connection creates the tables.
     shared().await?;
     let from = format!("{function}/{}", tenant.beginning());

@@ -55,7 +55,10 @@ pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkS
                         Ok(keys) => known.keys = Some(Rc::new(keys)),
                         Err(cause) => worker::console_error!(
                             "{}",
-                            tidewire_core::fault(None, format!("JWKS_URL cannot be read: {cause}"))
+                            tidewire_core::fault(
+                                None,
+                                &format!("JWKS_URL cannot be read: {cause}")
+                            )
                         ),
                     }
                 });

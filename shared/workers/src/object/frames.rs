@@ -93,7 +93,10 @@ impl Inner {
                 // The next request for the expired channel sets it again.
                 worker::console_error!(
                     "{}",
-                    fault(None, format!("the alarm for the end of a channel was not set: {error}"))
+                    fault(
+                        None,
+                        &format!("the alarm for the end of a channel was not set: {error}")
+                    )
                 );
             }
         });

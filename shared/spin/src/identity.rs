@@ -1,0 +1,16 @@
+//! The identity behind a request.
+
+use tidewire_access::identify;
+use tidewire_core::{Identity, LocalFuture, RequestHead, Result, Settings};
+
+use crate::clock::now_ms;
+use crate::provider_keys::provider_keys;
+
+/// Verifies the credential of a request to the function of this name.
+pub(crate) fn identity<'a>(
+    function: &'a str,
+    head: &'a RequestHead<'_>,
+    settings: &'a Settings,
+) -> LocalFuture<'a, Result<Identity>> {
+    Box::pin(identify(function, head, settings, now_ms, provider_keys))
+}

@@ -1,0 +1,99 @@
+//! An operation on a channel, from the body of its request to the answer.
+
+use std::rc::Rc;
+
+use tidewire_core::{
+    ChannelRequest, Error, ErrorKind, LocalFuture, Operation, Policy, Read, Reply, Result, Scope,
+    Settings, Trace, Transport, decide_announce, decide_head, decide_revoke, decide_stats,
+};
+
+use crate::access::check_access;
+use crate::activity::{count, counted, instance};
+use crate::body::{Body, read_body};
+use crate::change::{carry_out, members};
+use crate::clock::now_ms;
+use crate::database::shared;
+use crate::read::{kept, read_channel};
+use crate::respond::{Outgoing, internal, respond};
+use crate::store::{Look, Store};
+
+/// A request to a channel. Its rights are checked, except whether they have ended.
+pub(crate) struct Operating<'a> {
+    pub(crate) function: &'static str,
+    pub(crate) asked: ChannelRequest,
+    pub(crate) policy: Policy,
+    pub(crate) store: Store,
+    pub(crate) settings: Rc<Settings>,
+    pub(crate) trace: &'a Trace,
+}
+
+impl<'a> Operating<'a> {
+    /// Carries out the operation and answers.
+    pub(crate) fn answer(self, body: Body) -> LocalFuture<'a, Result<Outgoing>> {
+        Box::pin(async move {
+            let bytes = if self.asked.operation.has_body() {
+                read_body(body, self.settings.max_body_bytes).await?
+            } else {
+                Vec::new()
+            };
+            let reply = match &self.asked.operation {
+                Operation::Read(read) => return self.read(read).await,
+                Operation::Change(change) => {
+                    carry_out(&self.store, change, &self.asked.grant, &bytes, &self.policy).await?
+                }
+                Operation::Head => decide_head(self.admitted().await?.channel(), &self.policy)?,
+                Operation::Members => {
+                    self.admitted().await?;
+                    members(&self.store, self.policy.presence()?, None).await?
+                }
+                Operation::Announce => {
+                    self.admitted().await?;
+                    let (presence, said) =
+                        decide_announce(&bytes, &self.asked.grant, &self.policy)?;
+                    members(&self.store, presence, Some(said)).await?
+                }
+                Operation::Revoke => {
+                    self.admitted().await?;
+                    let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
+                    self.store.put_revocation(&revocation).await.map_err(internal)?;
+                    reply
+                }
+                Operation::Stats { is_text } => self.stats(*is_text).await?,
+            };
+            Ok(respond(reply))
+        })
+    }
+
+    async fn read(&self, read: &Read) -> Result<Outgoing> {
+        if read.transport == Transport::WebSocket {
+            return Err(Error::new(
+                ErrorKind::WebSocketUnsupported,
+                "Spin does not support WebSockets: read this address as SSE (Accept: text/event-stream), publish with POST",
+            ));
+        }
+        let Operating { asked, policy, store, settings, trace, .. } = self;
+        read_channel(store.clone(), read, &asked.grant, trace, policy, Rc::clone(settings))
+            .await
+            .inspect_err(|error| count(store, |activity| activity.count_refused(None, error)))
+    }
+
+    async fn stats(&self, is_text: bool) -> Result<Reply> {
+        let look = kept(&self.store, &self.policy).await?;
+        self.check_access(&look).await?;
+        let stats = decide_stats(is_text, look.channel())?;
+        let (channel, scope) = (self.asked.channel.as_str(), Scope::Instance(instance()));
+        Ok(stats.reply(self.function, channel, scope, &counted(&self.store)))
+    }
+
+    /// The channel as it is, for a client that still has access to it.
+    async fn admitted(&self) -> Result<Look> {
+        let look = self.store.load().await.map_err(internal)?;
+        self.check_access(&look).await?;
+        Ok(look)
+    }
+
+    async fn check_access(&self, look: &Look) -> Result<()> {
+        let connection = shared().await.map_err(internal)?;
+        check_access(&connection, &self.store, look, &self.asked.grant).await
+    }
+}
