@@ -1,7 +1,7 @@
 //! One Worker for every template: the first path segment chooses the function. The gallery is at
 //! `/`.
 
-use tidewire_core::{Asset, CLIENT};
+use tidewire_core::Asset;
 
 #[cfg(target_arch = "wasm32")]
 mod naive;
@@ -24,7 +24,6 @@ pub const GALLERY: &[Asset] = &[
         content_type: "text/css; charset=utf-8",
         body: include_str!("../public/gallery.css"),
     },
-    CLIENT,
     Asset {
         path: "-/cards/cards.js",
         content_type: SCRIPT,

@@ -40,9 +40,8 @@ pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
 pub use request::{
-    Append, CLIENT, Call, Change, ChannelRequest, Create, LocalFuture, Operation, Platform,
-    Precondition, Read, Routed, Target, Tenant, Transport, UnauthorizedRequest, file, route,
-    without_websocket,
+    Append, Call, Change, ChannelRequest, Create, LocalFuture, Operation, Platform, Precondition,
+    Read, Routed, Target, Tenant, Transport, UnauthorizedRequest, file, route, without_websocket,
 };
 
 // Who may do it.

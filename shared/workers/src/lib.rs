@@ -43,11 +43,11 @@ macro_rules! channel_object {
     ($class:ident, $function:ty) => {
         /// The function's channels, one object each.
         #[worker::durable_object]
-        pub struct $class($crate::ChannelObject<$function>);
+        pub struct $class($crate::ChannelObject);
 
         impl worker::DurableObject for $class {
             fn new(state: worker::State, env: worker::Env) -> Self {
-                $class($crate::ChannelObject::new(stringify!($class), state, &env))
+                $class($crate::ChannelObject::new::<$function>(stringify!($class), state, &env))
             }
 
             async fn fetch(&self, request: worker::Request) -> worker::Result<worker::Response> {

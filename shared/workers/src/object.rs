@@ -7,15 +7,14 @@ mod subscribe;
 mod tenant;
 
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 use std::rc::Rc;
 
 use tidewire_core::{
     Activity, Change, ChangeDecision, Channel, ChannelName, CloseCode, Commit, Delivery, Error,
-    ErrorKind, FrameOutcome, Framing, Function, Grant, Moment, NameShape, Operation, Page,
-    PageLimit, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally, Then, Transport,
-    Write, decide_announce, decide_change, decide_head, decide_read, decide_revoke, decide_stats,
-    next_cursor, policy_of, presence_reply,
+    ErrorKind, FrameOutcome, Framing, Function, Grant, LocalFuture, Moment, NameShape, Operation,
+    Page, PageLimit, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally, Then,
+    Transport, Write, decide_announce, decide_change, decide_head, decide_read, decide_revoke,
+    decide_stats, next_cursor, policy_of, presence_reply,
 };
 use worker::{
     Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
@@ -36,12 +35,13 @@ use crate::store::Store;
 ///
 /// Sleeps whenever no request is active, however many readers it has; memory is rebuilt from SQLite
 /// and the sockets' attachments.
-pub struct ChannelObject<F> {
+pub struct ChannelObject {
     inner: Rc<Inner>,
-    function: PhantomData<F>,
 }
 
 struct Inner {
+    /// Name of the function.
+    function: &'static str,
     state: State,
     settings: Settings,
     policy: Policy,
@@ -78,10 +78,22 @@ const MAX_EVENT_BYTES: u64 = 2_000_000 - 1_024;
 
 type Answer<T> = std::result::Result<T, Error>;
 
-impl<F: Function> ChannelObject<F> {
+// Of these only `new` is generic, and those that wait are plain functions with a boxed future: a
+// Worker has each of them once, however many classes it has.
+impl ChannelObject {
     /// The object of class `class`, which is logged: each construction is a wake from sleep or a
     /// first request.
-    pub fn new(class: &str, state: State, env: &Env) -> Self {
+    pub fn new<F: Function>(class: &str, state: State, env: &Env) -> Self {
+        Self::restore(class, F::NAME, policy_of::<F>, state, env)
+    }
+
+    fn restore(
+        class: &str,
+        function: &'static str,
+        policy_of: fn(Option<&ChannelName>, &Settings) -> Policy,
+        state: State,
+        env: &Env,
+    ) -> Self {
         worker::console_log!(r#"{{"event":"wake","class":"{class}"}}"#);
         // The platform answers it: the object sleeps through it.
         if let Ok(pair) = WebSocketRequestResponsePair::new("ping", "pong") {
@@ -96,10 +108,11 @@ impl<F: Function> ChannelObject<F> {
         let name =
             state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
         let policy =
-            policy_of::<F>(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
+            policy_of(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
         let (alarm_ms, vanished, activity) =
             (Cell::new(u64::MAX), Cell::default(), RefCell::default());
         let inner = Rc::new(Inner {
+            function,
             policy,
             state,
             settings,
@@ -118,11 +131,67 @@ impl<F: Function> ChannelObject<F> {
                 inner.readers.remove(&socket);
             }
         }
-        ChannelObject { inner, function: PhantomData }
+        ChannelObject { inner }
     }
 
     /// Carries out the Worker's operation.
-    pub async fn fetch(&self, mut request: Request) -> Result<Response> {
+    pub fn fetch(&self, request: Request) -> LocalFuture<'_, Result<Response>> {
+        Box::pin(self.answer(request))
+    }
+
+    /// Ends everything that is due: readers' rights, revocations, the channel itself. A channel
+    /// that was read or written in the meantime ends later: moving the alarm with each of them
+    /// would cost a write each.
+    pub fn alarm(&self) -> LocalFuture<'_, Result<Response>> {
+        Box::pin(async {
+            self.inner.alarm_ms.set(u64::MAX);
+            // The platform calls the alarm again if it failed.
+            let done = self.inner.on_alarm().await;
+            done.map_err(|error| worker::Error::RustError(error.to_string()))?;
+            Response::empty()
+        })
+    }
+
+    /// A frame of a client, or a Worker's request for the next page.
+    pub fn websocket_message(
+        &self,
+        socket: &WebSocket,
+        message: WebSocketIncomingMessage,
+    ) -> Result<()> {
+        // Frames after an invalid frame, a revocation or the end are not carried out: the server
+        // could not acknowledge them.
+        let Some(reader) = Readers::get(socket).filter(|_| !is_closing(socket)) else {
+            return Ok(());
+        };
+        match message {
+            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => {
+                self.inner.client_frame(socket, &reader, &text)
+            }
+            WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => {
+                self.inner.catch_up(socket)
+            }
+            WebSocketIncomingMessage::String(_) => {}
+            WebSocketIncomingMessage::Binary(_) => {
+                self.inner.follow(socket, &reader, FrameOutcome::binary())
+            }
+        }
+        Ok(())
+    }
+
+    /// A reader closed its socket, or answers the close of the object.
+    pub fn websocket_closed<'a>(&'a self, socket: &'a WebSocket, code: u16) -> LocalFuture<'a, ()> {
+        Box::pin(async move {
+            self.forget(socket, code);
+            answer_close(socket, code).await;
+        })
+    }
+
+    /// The connection of a reader broke. Not an error.
+    pub fn websocket_failed(&self, socket: &WebSocket) {
+        self.forget(socket, CloseCode::ConnectionLost.number());
+    }
+
+    async fn answer(&self, mut request: Request) -> Result<Response> {
         if let Some(task) = task(request.headers())? {
             return self.inner.carry_out(task, &binding(request.headers())?).await;
         }
@@ -180,7 +249,12 @@ impl<F: Function> ChannelObject<F> {
                 Operation::Stats { is_text } => {
                     decide_stats(*is_text, channel.as_ref()).map(|stats| {
                         let name = self.inner.name.as_ref().map_or("", ChannelName::as_str);
-                        stats.reply(F::NAME, name, Scope::Channel, &self.inner.activity())
+                        stats.reply(
+                            self.inner.function,
+                            name,
+                            Scope::Channel,
+                            &self.inner.activity(),
+                        )
                     })
                 }
             },
@@ -198,53 +272,6 @@ impl<F: Function> ChannelObject<F> {
             }
             (Err(error), _) => refuse(&error),
         }
-    }
-
-    /// Ends everything that is due: readers' rights, revocations, the channel itself. A channel
-    /// that was read or written in the meantime ends later: moving the alarm with each of them
-    /// would cost a write each.
-    pub async fn alarm(&self) -> Result<Response> {
-        self.inner.alarm_ms.set(u64::MAX);
-        // The platform calls the alarm again if it failed.
-        self.inner.on_alarm().await.map_err(|error| worker::Error::RustError(error.to_string()))?;
-        Response::empty()
-    }
-
-    /// A frame of a client, or a Worker's request for the next page.
-    pub fn websocket_message(
-        &self,
-        socket: &WebSocket,
-        message: WebSocketIncomingMessage,
-    ) -> Result<()> {
-        // Frames after an invalid frame, a revocation or the end are not carried out: the server
-        // could not acknowledge them.
-        let Some(reader) = Readers::get(socket).filter(|_| !is_closing(socket)) else {
-            return Ok(());
-        };
-        match message {
-            WebSocketIncomingMessage::String(text) if reader.framing == Framing::TidewireV1 => {
-                self.inner.client_frame(socket, &reader, &text)
-            }
-            WebSocketIncomingMessage::String(text) if text == NEXT_PAGE => {
-                self.inner.catch_up(socket)
-            }
-            WebSocketIncomingMessage::String(_) => {}
-            WebSocketIncomingMessage::Binary(_) => {
-                self.inner.follow(socket, &reader, FrameOutcome::binary())
-            }
-        }
-        Ok(())
-    }
-
-    /// A reader closed its socket, or answers the close of the object.
-    pub async fn websocket_closed(&self, socket: &WebSocket, code: u16) {
-        self.forget(socket, code);
-        answer_close(socket, code).await;
-    }
-
-    /// The connection of a reader broke. Not an error.
-    pub fn websocket_failed(&self, socket: &WebSocket) {
-        self.forget(socket, CloseCode::ConnectionLost.number());
     }
 
     fn forget(&self, socket: &WebSocket, code: u16) {

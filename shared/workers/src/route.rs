@@ -16,7 +16,7 @@ use worker::{Env, Request, Response};
 
 use crate::clock::now_ms;
 use crate::handover::Handover;
-use crate::respond::{internal, refuse, respond};
+use crate::respond::{internal, respond};
 
 #[wasm_bindgen(module = "cloudflare:workers")]
 extern "C" {
@@ -79,14 +79,13 @@ async fn reply(mut response: Response) -> worker::Result<Reply> {
     Ok(reply)
 }
 
-/// Carries a call to its end even if its client leaves: the platform gives it 30 s more.
-pub(crate) async fn carry_out(
-    request: &mut Request,
+/// The call of a route: its rights are checked.
+pub(crate) fn call(
+    request: &Request,
     routed: Routed,
     handover: &Handover<'_>,
     settings: Rc<Settings>,
-    own: impl AsyncFnOnce(Call) -> Result<Reply> + 'static,
-) -> worker::Result<Response> {
+) -> Call {
     let body = request.inner().body();
     let channel = RouteChannel {
         body: body.map(|body| wasm_streams::ReadableStream::from_raw(body).into_async_read()),
@@ -95,20 +94,27 @@ pub(crate) async fn carry_out(
         settings: Rc::clone(&settings),
         channel: routed.channel.clone(),
     };
-    let call = Call::new(routed, settings, channel);
-    let answer = Rc::new(RefCell::new(None));
-    let done = future_to_promise({
-        let answer = Rc::clone(&answer);
-        async move {
-            *answer.borrow_mut() = Some(own(call).await);
-            Ok(JsValue::UNDEFINED)
-        }
-    });
-    wait_until(&done);
-    JsFuture::from(done).await?;
-    match answer.take() {
-        Some(Ok(reply)) => respond(reply),
-        Some(Err(error)) => refuse(&error),
-        None => Err(worker::Error::RustError("a route of the function gave no answer".into())),
-    }
+    Call::new(routed, settings, channel)
+}
+
+/// Carries a call to its end even if its client leaves: the platform gives it 30 s more.
+pub(crate) fn to_the_end(
+    own: LocalFuture<'static, Result<Reply>>,
+) -> LocalFuture<'static, Result<Response>> {
+    Box::pin(async {
+        let answer = Rc::new(RefCell::new(None));
+        let done = future_to_promise({
+            let answer = Rc::clone(&answer);
+            async move {
+                *answer.borrow_mut() = Some(own.await);
+                Ok(JsValue::UNDEFINED)
+            }
+        });
+        wait_until(&done);
+        JsFuture::from(done).await.map_err(|cause| internal(&cause.into()))?;
+        let reply = answer
+            .take()
+            .unwrap_or_else(|| Err(internal(&"a route of the function gave no answer".into())))?;
+        respond(reply).map_err(|cause| internal(&cause))
+    })
 }

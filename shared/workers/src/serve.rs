@@ -1,12 +1,16 @@
 //! The Worker: the way of a request before and around its channel.
+//!
+//! What is generic here is compiled with each function. An `async fn` that it awaits is compiled
+//! there once more, with all that it awaits itself, so the steps below are plain functions with a
+//! boxed future: a Worker has each of them once, however many functions it serves.
 
 use std::rc::Rc;
 
 use futures_util::StreamExt;
 use tidewire_access::{cors, identify};
 use tidewire_core::{
-    Asset, Call, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, Operation, Reply,
-    RequestHead, Settings, Target, Tenant, Trace, Transport, fault, file, route,
+    Asset, Call, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, LocalFuture,
+    Operation, Reply, RequestHead, Settings, Target, Tenant, Trace, Transport, fault, file, route,
 };
 use worker::{Env, Request, Response, Result};
 
@@ -18,7 +22,7 @@ use crate::provider_keys::provider_keys;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::request_rate::check_request_rate;
 use crate::respond::{internal, refuse, respond, with_headers};
-use crate::route::carry_out;
+use crate::route::{call, to_the_end};
 use crate::settings::settings;
 
 /// Serves a function below `base`, or below the setting `BASE_PATH`; `binding` names its Durable
@@ -117,44 +121,49 @@ async fn answer<F: Function>(
     };
     *headers = cors(&head, &settings);
     *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), now_ms()));
+    let admitted = || admitted(F::NAME, env, &head, &settings);
     match route::<F>(&head, &settings)? {
         Target::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Target::Channel(asked) => {
-            let asked =
-                asked.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
-            let body = body(request, &asked, &settings).await?;
-            hand_over(asked, body, trace.as_ref(), &handover)
-                .await
-                .map_err(|cause| internal(&cause))
+            let asked = asked.authorize::<F>(&admitted().await?, &settings)?;
+            hand_over(request, asked, trace.as_ref(), &handover).await
         }
         Target::EraseTenant(tenant) => {
-            let tenant =
-                tenant.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
-            let status = handover
-                .task(&tenant_object(tenant.beginning()), &Task::Erase)
-                .await
-                .map_err(|cause| internal(&cause))?;
-            respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
+            let tenant = tenant.authorize::<F>(&admitted().await?, &settings)?;
+            erase(&tenant, &handover).await
         }
         Target::Route(routed) => {
-            let routed =
-                routed.authorize::<F>(&admitted::<F>(env, &head, &settings).await?, &settings)?;
-            carry_out(request, routed, &handover, Rc::clone(&settings), own)
-                .await
-                .map_err(|cause| internal(&cause))
+            let routed = routed.authorize::<F>(&admitted().await?, &settings)?;
+            let call = call(request, routed, &handover, Rc::clone(&settings));
+            to_the_end(Box::pin(async move { own(call).await })).await
         }
     }
 }
 
 /// Identifies the client and checks its rate.
-async fn admitted<F: Function>(
-    env: &Env,
-    head: &RequestHead<'_>,
-    settings: &Settings,
-) -> Result<Identity, Error> {
-    let identity = identify(F::NAME, head, settings, now_ms, provider_keys).await?;
-    check_request_rate(env, &identity, head).await?;
-    Ok(identity)
+fn admitted<'a>(
+    function: &'a str,
+    env: &'a Env,
+    head: &'a RequestHead<'_>,
+    settings: &'a Settings,
+) -> LocalFuture<'a, Result<Identity, Error>> {
+    Box::pin(async move {
+        let identity = identify(function, head, settings, now_ms, provider_keys).await?;
+        check_request_rate(env, &identity, head).await?;
+        Ok(identity)
+    })
+}
+
+fn erase<'a>(
+    tenant: &'a Tenant,
+    handover: &'a Handover<'_>,
+) -> LocalFuture<'a, Result<Response, Error>> {
+    Box::pin(async move {
+        let object = tenant_object(tenant.beginning());
+        let status =
+            handover.task(&object, &Task::Erase).await.map_err(|cause| internal(&cause))?;
+        respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
+    })
 }
 
 /// Cloudflare's own id of the request, or a random one without it.
@@ -187,7 +196,20 @@ async fn body(
     Ok(body)
 }
 
-async fn hand_over(
+/// Reads the body of a request to a channel, and hands both over to the channel.
+fn hand_over<'a>(
+    request: &'a mut Request,
+    asked: ChannelRequest,
+    trace: Option<&'a Trace>,
+    handover: &'a Handover<'_>,
+) -> LocalFuture<'a, Result<Response, Error>> {
+    Box::pin(async move {
+        let body = body(request, &asked, handover.settings).await?;
+        answer_of_channel(asked, body, trace, handover).await.map_err(|cause| internal(&cause))
+    })
+}
+
+async fn answer_of_channel(
     asked: ChannelRequest,
     body: Vec<u8>,
     trace: Option<&Trace>,

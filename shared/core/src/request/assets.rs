@@ -30,24 +30,24 @@ pub(crate) const INSPECTOR: &[Asset] = &[
     },
 ];
 
-/// The client for pages, which every function serves: `shared/client` in one file.
-pub const CLIENT: Asset = Asset {
+/// The client for pages, which every function and the gallery serve: `shared/client` in one file.
+pub(crate) const CLIENT: Asset = Asset {
     path: "-/client.js",
     content_type: "text/javascript; charset=utf-8",
     body: include_str!("../../client/client.js"),
 };
 
-/// A file of a function, or of the gallery: the page and its files; `path` is the part after the
-/// base path. `page_policy` is the content policy of pages, as [`Function::PAGE_POLICY`].
+/// A file of a function, or of the gallery: the page and its files, and the client unless there is
+/// another file of its name; `path` is the part after the base path. `page_policy` is the content policy of pages, as [`Function::PAGE_POLICY`].
 ///
 /// # Errors
 ///
 /// [`ErrorKind::RouteNotFound`] and [`ErrorKind::MethodNotAllowed`].
 pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Result<Reply> {
-    let asset = assets
-        .iter()
-        .find(|asset| asset.path == path)
-        .ok_or_else(|| Error::new(ErrorKind::RouteNotFound, "there is no file at this address"))?;
+    let asset =
+        assets.iter().chain([&CLIENT]).find(|asset| asset.path == path).ok_or_else(|| {
+            Error::new(ErrorKind::RouteNotFound, "there is no file at this address")
+        })?;
     if method == "OPTIONS" {
         return Ok(preflight(FILE_METHODS));
     }

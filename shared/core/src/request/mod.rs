@@ -9,7 +9,7 @@ mod route;
 mod tenant;
 mod transport;
 
-pub use assets::{CLIENT, file, without_websocket};
+pub use assets::{file, without_websocket};
 pub use call::{Call, LocalFuture, Platform};
 pub use change::{Append, Change, Create};
 pub use operation::{ChannelRequest, Operation, Read};

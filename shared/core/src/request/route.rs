@@ -12,12 +12,13 @@ use super::operation::{ChannelRequest, METHODS, Operation};
 use super::precondition::Precondition;
 use super::tenant::Tenant;
 use crate::access::{Grant, Identity, Right};
-use crate::channel::ChannelName;
+use crate::channel::{ChannelName, NameShape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::function::{Asset, Function, Route};
 use crate::http::fields::{digits, list};
 use crate::http::headers::{preflight, reply, set};
 use crate::http::{PAGE_POLICY, Reply, RequestHead};
+use crate::policy::Policy;
 use crate::settings::Settings;
 
 /// The next step for a request.
@@ -109,6 +110,27 @@ impl UnauthorizedRequest {
 ///
 /// Any error of the request head.
 pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result<Target> {
+    let own = Own {
+        names: F::CHANNEL_NAMES,
+        assets: F::ASSETS,
+        page_policy: F::PAGE_POLICY,
+        routes: F::ROUTES,
+        policy: F::policy,
+    };
+    route_to(&own, head, settings)
+}
+
+/// What a function says of its addresses. With it one Worker of many functions routes them all by
+/// the same code.
+struct Own {
+    names: NameShape,
+    assets: &'static [Asset],
+    page_policy: &'static str,
+    routes: &'static [Route],
+    policy: fn(&Settings) -> Policy,
+}
+
+fn route_to(own: &Own, head: &RequestHead<'_>, settings: &Settings) -> Result<Target> {
     let base = settings.base_path.as_str();
     let Some(rest) = head.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
@@ -119,7 +141,7 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
             )),
         };
     };
-    let address = Address::below::<F>(rest, settings);
+    let address = Address::below(rest, own, settings);
     let methods = address.methods();
     // A preflight comes without a credential, and a browser hides the answer to the request itself
     // if its preflight fails.
@@ -141,7 +163,7 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
     if matches!(head.method, "POST" | "PUT") {
         refuse_encoded(head)?;
     }
-    let name = |name| ChannelName::from_path(name, F::CHANNEL_NAMES);
+    let name = |name| ChannelName::from_path(name, own.names);
     let (channel, operation) = match address {
         Address::Route(route, channel) => {
             let length = head.header("content-length").and_then(|length| digits(&length));
@@ -212,29 +234,25 @@ enum Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    fn below<F: Function>(rest: &'a str, settings: &Settings) -> Address<'a> {
+    fn below(rest: &'a str, own: &Own, settings: &Settings) -> Address<'a> {
         let Some(beside) = rest.strip_prefix("-/") else {
             return if rest.is_empty() {
-                Address::File(F::ASSETS, F::PAGE_POLICY)
+                Address::File(own.assets, own.page_policy)
             } else {
                 Address::Channel(rest)
             };
         };
         let (kind, name) = beside.split_once('/').unwrap_or_default();
-        if let Some(route) = F::ROUTES.iter().find(|route| route.name == kind) {
+        if let Some(route) = own.routes.iter().find(|route| route.name == kind) {
             return Address::Route(route, name);
         }
         match kind {
-            "presence" if F::policy(settings).presence.is_some() => Address::Presence(name),
+            "presence" if (own.policy)(settings).presence.is_some() => Address::Presence(name),
             "revoke" => Address::Revocations(name),
             "stats" => Address::Stats(name),
             "tenant" => Address::Tenant(name),
-            // A function's own file of this name goes first.
-            _ if rest == assets::CLIENT.path && F::ASSETS.iter().all(|own| own.path != rest) => {
-                Address::File(&[assets::CLIENT], PAGE_POLICY)
-            }
             _ if beside.starts_with("inspector") => Address::File(assets::INSPECTOR, PAGE_POLICY),
-            _ => Address::File(F::ASSETS, F::PAGE_POLICY),
+            _ => Address::File(own.assets, own.page_policy),
         }
     }
 
@@ -286,7 +304,7 @@ mod tests {
     use crate::channel::Offset;
     use crate::function::Route;
     use crate::http::problem;
-    use crate::policy::{Creation, Policy};
+    use crate::policy::Creation;
     use crate::presence::Presence;
 
     struct Notes;
