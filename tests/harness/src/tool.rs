@@ -88,7 +88,7 @@ impl Tool {
             }))
             .current_dir(project.root())
             .envs(QUICK)
-            // The two tools share most of what they are built from.
+            // The two tools share most of their dependencies, so let them share a target folder.
             .env("CARGO_TARGET_DIR", project.root().join("target/tools-build"));
         step::run(
             &format!("install {} {wanted}", self.package),
