@@ -70,9 +70,13 @@ fn line(name: &str, time: Duration) -> String {
 /// All steps of this run, the longest first. The table lists a step and also its parts, and some
 /// steps ran at the same time: the times do not add up.
 pub fn table() -> String {
-    let mut steps = DONE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let steps = DONE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let earlier =
         env::var_os(EARLIER).and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    table_of(steps, &earlier)
+}
+
+fn table_of(mut steps: Vec<(Duration, String)>, earlier: &str) -> String {
     steps.extend(earlier.lines().filter_map(|line| {
         let (seconds, name) = line.split_once('\t')?;
         Some((Duration::from_secs(seconds.parse().ok()?), name.to_owned()))
@@ -150,6 +154,16 @@ fn read(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_begins_with_the_longest_step_of_the_harness_and_of_ci() {
+        let steps = [(5, "suites"), (2, "too short"), (40, "copies")]
+            .map(|(seconds, name)| (Duration::from_secs(seconds), name.to_owned()));
+        let table = table_of(steps.into(), "12\tclippy\n1\tformat\nno step\n");
+        let names: Vec<_> =
+            table.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["copies", "clippy", "suites"]);
+    }
 
     fn log(name: &str) -> std::path::PathBuf {
         std::env::temp_dir().join(format!("tidewire-step-{name}-{}.log", std::process::id()))

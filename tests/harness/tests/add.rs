@@ -1,5 +1,5 @@
-//! `spin add`: components that join an application, as Spin's template engine (crates/templates,
-//! 4.1) adds them, and by Spin itself where it is installed.
+//! `spin add`: components join an application. These tests do what Spin's template engine
+//! (crates/templates, 4.1) does, and run Spin itself if it is installed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,10 +16,10 @@ use tidewire_harness::platform::Choice;
 use tidewire_harness::project::Project;
 use tidewire_harness::spin::Runtime;
 
-/// As `spin new -t http-empty` makes it, with a setting of its own.
+/// The manifest that `spin new -t http-empty` writes, with a setting of the application.
 const EMPTY: &str = "spin_manifest_version = 2\n\n[application]\nname = \"shop\"\nversion = \"0.1.0\"\nauthors = [\"Ann\"]\ndescription = \"\"\n\n[variables]\ncurrency = { default = \"EUR\" }\n";
 
-/// A folder for one test, removed with this value.
+/// A folder for one test; its drop removes it.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -29,7 +29,7 @@ impl Folder {
         Self(folder)
     }
 
-    /// With an application in it that has no component yet.
+    /// Makes a folder with an application that has no component yet.
     fn with_application(name: &str) -> Self {
         let folder = Self::new(name);
         fs::create_dir(&folder.0).unwrap();
@@ -56,7 +56,7 @@ impl Drop for Folder {
 fn templates() -> &'static Path {
     static TEMPLATES: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATES.get_or_init(|| {
-        // Not removed: nothing that is static is dropped.
+        // No test removes this folder: Rust never drops a static.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates-to-add");
         let _ = fs::remove_dir_all(&folder);
         source::write(&Project::here(), Choice::Both, &folder).unwrap();
@@ -87,8 +87,8 @@ struct Conditional {
     skip_snippets: Vec<String>,
 }
 
-/// `spin add -t TEMPLATE NAME --output OUTPUT --value http-path=PATH`, as the engine does it:
-/// nothing is written unless everything can be filled in.
+/// `spin add -t TEMPLATE NAME --output OUTPUT --value http-path=PATH`, as the engine does it: it
+/// writes nothing if it cannot render everything.
 fn add(
     application: &Folder,
     template: &str,
@@ -120,7 +120,7 @@ fn add(
     let parser = liquid::ParserBuilder::with_stdlib().build().unwrap();
     let values = liquid::object!({ "project-name": name, "output-path": output, "http-path": path, "authors": "", "username": "" });
     let fill = |text: &str| {
-        // Liquid takes its time, and most files have none.
+        // Render only files with Liquid: it is slow, and most files have none.
         let has_liquid = text.contains("{{") || text.contains("{%");
         if has_liquid {
             parser.parse(text).unwrap().render(&values).map_err(|error| error.to_string())
@@ -179,7 +179,7 @@ fn add(
     Ok(())
 }
 
-/// What `spin build --profile PROFILE` does, with another program in the place of cargo.
+/// Does what `spin build --profile PROFILE` does, with a script in the place of cargo.
 fn build(application: &Folder, profile: Option<&str>) -> Vec<bool> {
     let bin = application.0.join("bin");
     fs::create_dir_all(&bin).unwrap();
@@ -276,8 +276,8 @@ fn two_components_share_one_vendor_folder_and_settings_that_were_changed_stay() 
         let manifest: toml::Table =
             toml::from_str(&application.read(&format!("{folder}/Cargo.toml"))).unwrap();
         assert_eq!(manifest["dependencies"]["tidewire-core"]["path"].as_str(), Some(core));
-        // Finds every crate where the manifest says, and needs none that the lock file does not
-        // hold.
+        // cargo must find every crate at the path in the manifest, and must need no crate that the
+        // lock file lacks.
         let output = Command::new("cargo")
             .args(["update", "--workspace", "--offline", "--quiet"])
             .current_dir(application.0.join(folder))
@@ -349,7 +349,7 @@ fn the_readme_and_the_test_of_a_component_speak_of_its_place() {
             assert!(!readme.contains(foreign), "README.md of {template} says {foreign}");
         }
         let addresses: Vec<&str> = readme.split("http://127.0.0.1:3000").skip(1).collect();
-        // What the test of `streams` is told is the server alone: it has the path in it.
+        // The test of `streams` gets only the address of the server: the test contains the path.
         let strange: Vec<_> = addresses
             .iter()
             .filter(|rest| {
@@ -372,7 +372,7 @@ fn the_readme_and_the_test_of_a_component_speak_of_its_place() {
     }
 }
 
-/// Runs Spin, with its templates in a folder of this test alone.
+/// Runs Spin, with its templates in a folder that only this test uses.
 fn spin(home: &Path, folder: &Path, program: &Path, args: &[&str]) -> Result<(), String> {
     let output = Command::new(program)
         .args(args)
@@ -392,7 +392,7 @@ fn spin_itself_adds_what_these_tests_add() {
     let program = match Runtime::real() {
         Ok((program, _)) => program,
         Err(reason) => {
-            // Not by a macro: what those print, cargo keeps to itself when a test passes.
+            // Without a macro: cargo hides the output of `eprintln!` when a test passes.
             let _ = writeln!(
                 std::io::stderr(),
                 "spin_itself_adds_what_these_tests_add: not run, {reason}"

@@ -1,9 +1,9 @@
-//! The command itself, as a shell sees it: its help, its exit codes, and no colours in a pipe.
+//! The command as a shell sees it: its help, its exit codes, and no colours in a pipe.
 
 use std::process::{Command, Output};
 
 fn harness(arguments: &[&str]) -> Output {
-    // Colours are for who sees them, whatever the surroundings of this test say.
+    // The variable asks for colours, but a pipe must get none.
     let output = Command::new(env!("CARGO_BIN_EXE_tidewire-harness"))
         .args(arguments)
         .env_remove("CLICOLOR_FORCE")

@@ -1,4 +1,4 @@
-//! Each template gives copies that hold together, for each choice of platforms.
+//! Each template makes consistent copies, for each choice of platforms.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -20,7 +20,7 @@ use tidewire_harness::project::Project;
 
 const CHOICES: [Choice; 3] = [Choice::Both, Choice::Workers, Choice::Spin];
 
-/// Runs this with the files of each copy that can be made.
+/// Calls the function with the files of each possible copy.
 fn each_copy(check: impl Fn(&Copy, &Tree)) {
     let project = Project::here();
     let templates = Template::all(&project).unwrap();
@@ -220,8 +220,8 @@ fn the_readme_of_a_copy_for_one_platform_names_no_file_and_no_command_of_the_oth
     });
 }
 
-/// The README's one command for the key, in a copy that has none yet, as `spin new` and `cargo
-/// generate` make it.
+/// The README's one command for the key works in a copy without a key, which `spin new` and `cargo
+/// generate` make.
 #[test]
 fn one_command_writes_the_key_where_there_is_none_and_changes_none() {
     each_copy(|copy, files| {
@@ -310,7 +310,7 @@ fn each_copy_has_a_key_of_its_own() {
     assert_eq!(keys.borrow().len(), CHOICES.len() * Template::all(&Project::here()).unwrap().len());
 }
 
-/// A folder for one copy, removed with this value.
+/// A folder for one copy; its drop removes it.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -339,8 +339,8 @@ fn a_copys_lock_file_is_whole_and_holds_our_versions() {
     for choice in CHOICES {
         let folder = Folder::new(&format!("lock-{choice:?}"));
         write_feed(&folder.0, choice);
-        // Fails where the file would have to change. Asks for no crate itself, only for the index,
-        // which whoever built this has.
+        // Fails if the file must change. The command needs no crate, only the index, which a build
+        // of this test has fetched.
         let status = Command::new("cargo")
             .args(["update", "--workspace", "--locked", "--offline", "--quiet"])
             .current_dir(&folder.0)

@@ -1,4 +1,4 @@
-//! The documents say what the code does, and their links lead somewhere.
+//! The documents agree with the code, and each link has a target.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn default(setting: &Setting) -> String {
     if setting.default.is_empty() { "none".to_owned() } else { format!("`{}`", setting.default) }
 }
 
-/// No row is missing, and none is left over.
+/// The table has a row for each item, and no other row.
 fn assert_table(header: &str, rows: &[String]) {
     for row in rows {
         assert!(TABLES.contains(row), "SETTINGS.md lacks the row\n{row}");
@@ -87,7 +87,7 @@ fn the_errors_that_are_quoted_are_those_of_the_core() {
     }
 }
 
-/// All Markdown that is written by hand.
+/// All Markdown files that people write.
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
@@ -108,7 +108,7 @@ fn prose(text: &str) -> String {
     text.split("\n```").step_by(2).collect()
 }
 
-/// The anchor that GitHub gives a heading.
+/// The anchor that GitHub makes for a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading
         .to_lowercase()
@@ -118,7 +118,7 @@ fn anchor(heading: &str) -> String {
     kept.replace(' ', "-")
 }
 
-/// Where the links of this document lead to nothing.
+/// The links of this document that have no target.
 fn broken(document: &Path, text: &str) -> Vec<String> {
     let prose = prose(text);
     let links = prose
@@ -150,7 +150,7 @@ fn every_link_leads_somewhere() {
     let root = Project::here().root().to_owned();
     let mut found = Vec::new();
     documents(&root, &mut found);
-    // Its place is `vendor/` of a copy: tests/copy.rs follows its links there.
+    // This file belongs to `vendor/` of a copy; tests/copy.rs follows its links there.
     found.retain(|document| !document.ends_with("tests/copy/vendor.md"));
     assert!(found.len() > 10);
     let problems: Vec<_> = found

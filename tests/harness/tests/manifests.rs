@@ -1,4 +1,4 @@
-//! The manifests of this repository pass the lint, and the lint can fail.
+//! The manifests of this repository pass the lint, and the lint finds each kind of mistake.
 
 use std::fs;
 
@@ -27,7 +27,8 @@ const ROOT: &str = r#"
     watch_dir = ["functions/feed/src", "shared/core/src"]
 "#;
 
-/// What the lint says when the first text of the feed's manifest is replaced by the second.
+/// Returns the mistakes that the lint finds after the first text of the feed's manifest is replaced
+/// by the second.
 fn problems_of_feed_with(old: &str, new: &str) -> Vec<String> {
     let feed = ROOT
         .replace("\"tidewire\"", "\"tidewire-feed\"")
@@ -211,7 +212,8 @@ const SPIN_ROOT: &str = r#"
     profile.debug = { source = "target/debug/feed.wasm", build.command = "cargo build" }
 "#;
 
-/// What the lint says when the first text of the feed's application is replaced by the second.
+/// Returns the mistakes that the lint finds after the first text of the feed's application is
+/// replaced by the second.
 fn problems_of_spin_feed_with(old: &str, new: &str) -> Vec<String> {
     let feed = SPIN_ROOT
         .replace("\"tidewire\"", "\"tidewire-feed\"")
@@ -232,7 +234,7 @@ fn problems_of_spin_feed_with(old: &str, new: &str) -> Vec<String> {
 
 #[test]
 fn the_applications_of_this_repository_are_right() {
-    // On Spin the base path of a function is its route.
+    // On Spin the route of a function is its base path.
     let settings = SETTINGS
         .iter()
         .filter(|setting| setting.name != "BASE_PATH")

@@ -1,5 +1,5 @@
-//! `public/*.d.ts` of each template says what its `src/message.rs` says. `UPDATE_EXPECT=1 cargo
-//! test -p tidewire-harness --test messages` writes it anew.
+//! `public/*.d.ts` of each template describes the messages of its `src/message.rs`.
+//! `UPDATE_EXPECT=1 cargo test -p tidewire-harness --test messages` writes it again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use expect_test::expect_file;
 use tidewire_harness::project::Project;
 use ts_rs::{Config, TS};
 
-/// The messages of a template, as `build.rs` took them over.
+/// The messages of a template, which `build.rs` included.
 macro_rules! messages {
     ($($template:ident)*) => {
         $(
@@ -22,7 +22,7 @@ macro_rules! messages {
 
 messages! { chat feed notifications progress status }
 
-/// A type, with what is said of it.
+/// A type, with its documentation.
 fn declaration<T: TS>() -> String {
     format!(
         "{}export {}\n",

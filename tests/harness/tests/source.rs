@@ -1,4 +1,4 @@
-//! The source of templates for Spin and cargo-generate, filled in as they do it.
+//! The source of templates for Spin and cargo-generate, rendered as they do it.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -15,7 +15,7 @@ use tidewire_harness::lock::Lock;
 use tidewire_harness::platform::Choice;
 use tidewire_harness::project::Project;
 
-/// A place that does not exist yet; what comes to lie there is removed with this value.
+/// A path that does not exist yet; the drop of this value removes what a test writes there.
 struct Place(PathBuf);
 
 impl Place {
@@ -37,7 +37,7 @@ impl Drop for Place {
     }
 }
 
-/// All files, the hidden ones too: Spin and cargo-generate leave none out.
+/// All files, including hidden files, which Spin and cargo-generate copy as well.
 fn read(folder: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut folders = vec![folder.to_owned()];
@@ -72,9 +72,9 @@ fn a_template_that_is_filled_in_is_what_new_makes() {
         };
         let wanted = copy.files().unwrap();
         assert!(content.keys().eq(wanted.keys()), "{}", copy.template.name);
-        // As a user may write it.
+        // A name as a user may write it.
         let values = liquid::object!({ "project-name": "My_Feed" });
-        // What is vendored is the same in all.
+        // All copies have the same `vendor/`.
         for (path, contents) in
             content.into_iter().filter(|(path, _)| index == 0 || !path.starts_with("vendor"))
         {
@@ -88,11 +88,11 @@ fn a_template_that_is_filled_in_is_what_new_makes() {
                 Err(error) => error.into_bytes(),
             };
             match path.to_str().unwrap() {
-                // Cut by cargo, which `files` leaves to `write`.
+                // cargo cuts the lock file in `write`, not in `files`.
                 "Cargo.lock" => {
                     assert!(String::from_utf8(filled).unwrap().contains("name = \"my-feed\""))
                 }
-                // Everybody has the same template, so nobody's keys are in it.
+                // All users have the same template, so it must contain no key.
                 secret @ (".dev.vars" | ".env") => {
                     assert_eq!(filled, wanted[Path::new(&format!("{secret}.example"))])
                 }
@@ -107,7 +107,7 @@ fn a_template_that_is_filled_in_is_what_new_makes() {
     }
 }
 
-/// What Spin reads, and nothing else: an unknown field is an error there.
+/// The fields that Spin reads; an unknown field is an error in Spin.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {

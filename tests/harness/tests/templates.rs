@@ -1,4 +1,4 @@
-//! Every template has what is expected of one, and stands everywhere where templates are listed.
+//! Every template has the parts of a template, and every list of templates names it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,12 +6,14 @@ use std::fs;
 use tidewire_harness::copy::template::Template;
 use tidewire_harness::project::Project;
 
-/// Its browser tests would have nothing to open: a log for programs has no page.
+/// Templates without a page: `streams` is a log for programs, so a browser test would have nothing
+/// to open.
 const WITHOUT_PAGE: [&str; 1] = ["streams"];
-/// Its suite has the name of the protocol, whose own tests it runs.
+/// Templates whose suite has another name: that of `streams` is named after the protocol, whose
+/// public tests it runs.
 const SUITE: [(&str, &str); 1] = [("streams", "durable-streams")];
 
-/// In this order; others may stand between them.
+/// The sections of a README, in this order; other sections may be between them.
 const SECTIONS: [&str; 5] = [
     "Coming from",
     "How it works",
@@ -24,7 +26,7 @@ const LIMITS: &str = "\n| limit | unit | default | where to change |\n";
 const COST: &str = "\n**Cost** on Workers Paid, beyond what is included: ";
 const RELIEF: &str = "What stops being your problem: ";
 
-/// What a template's README lacks, a sentence each.
+/// Returns a sentence for each part that a template's README lacks.
 fn readme_problems(name: &str, readme: &str) -> Vec<String> {
     let mut problems = Vec::new();
     let mut demand = |holds: bool, what: &str| {
@@ -140,7 +142,7 @@ fn every_template_is_tested_alone_beside_the_others_and_in_a_browser() {
         let has_page = folder.join("public/index.html").is_file();
         assert_ne!(has_page, WITHOUT_PAGE.contains(&name.as_str()), "whether {name} has a page");
         if has_page {
-            // What the page is for: browser/pages and browser/screenshots do it.
+            // The job of the page: browser/pages and browser/screenshots do it.
             wanted.extend([
                 project.tests().join(format!("browser/{name}.test.ts")),
                 project.tests().join(format!("harness/jobs/{name}.ts")),
@@ -171,7 +173,7 @@ fn every_page_is_made_of_short_modules_over_the_one_client() {
                 .into_iter()
                 .filter(|raw| script.contains(raw))
             {
-                // It serves a Node backend as well.
+                // Node backends use this module as well.
                 if module != "progress/job.js" {
                     problems.push(format!("{module}: {raw} beside the client"));
                 }
