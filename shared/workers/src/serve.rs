@@ -4,13 +4,15 @@
 //! there once more, with all that it awaits itself, so the steps below are plain functions with a
 //! boxed future: a Worker has each of them once, however many functions it serves.
 
+use std::future::ready;
 use std::rc::Rc;
 
 use futures_util::StreamExt;
 use tidewire_access::{cors, identify};
 use tidewire_core::{
     Asset, Call, ChannelRequest, Error, ErrorKind, Framing, Function, Identity, LocalFuture,
-    Operation, Reply, RequestHead, Settings, Target, Tenant, Trace, Transport, fault, file, route,
+    Operation, Reply, RequestHead, Routed, Settings, Target, Tenant, Trace, Transport, fault, file,
+    route,
 };
 use worker::{Env, Request, Response, Result};
 
@@ -33,20 +35,58 @@ pub async fn serve<F: Function>(
     binding: &str,
     base: Option<&str>,
 ) -> Result<Response> {
-    serve_routes::<F>(request, env, binding, base, async |_| {
-        Err(Error::new(ErrorKind::RouteNotFound, "this function has no routes of its own"))
-    })
+    serve_with::<F>(
+        request,
+        env,
+        binding,
+        base,
+        Box::new(|_, _, _, _| {
+            let why = "this function has no routes of its own";
+            Box::pin(ready(Err(Error::new(ErrorKind::RouteNotFound, why))))
+        }),
+    )
     .await
 }
 
 /// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them
 /// and answers.
 pub async fn serve_routes<F: Function>(
-    mut request: Request,
+    request: Request,
     env: &Env,
     binding: &str,
     base: Option<&str>,
     own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
+) -> Result<Response> {
+    serve_with::<F>(
+        request,
+        env,
+        binding,
+        base,
+        Box::new(|request, routed, handover, settings| {
+            let call = call(request, routed, handover, settings);
+            to_the_end(Box::pin(async move { own(call).await }))
+        }),
+    )
+    .await
+}
+
+/// Carries out a request at one of a function's own routes. A Worker without routes has none of the
+/// code for them.
+type Own = Box<
+    dyn FnOnce(
+        &Request,
+        Routed,
+        &Handover<'_>,
+        Rc<Settings>,
+    ) -> LocalFuture<'static, Result<Response, Error>>,
+>;
+
+async fn serve_with<F: Function>(
+    mut request: Request,
+    env: &Env,
+    binding: &str,
+    base: Option<&str>,
+    own: Own,
 ) -> Result<Response> {
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
@@ -101,7 +141,7 @@ async fn answer<F: Function>(
     served: Served<'_>,
     headers: &mut Vec<(&'static str, String)>,
     trace: &mut Option<Trace>,
-    own: impl AsyncFnOnce(Call) -> Result<Reply, Error> + 'static,
+    own: Own,
 ) -> Result<Response, Error> {
     let Served { env, binding, base, offers_subprotocol } = served;
     let settings = Rc::new(settings(env, base)?);
@@ -134,8 +174,7 @@ async fn answer<F: Function>(
         }
         Target::Route(routed) => {
             let routed = routed.authorize::<F>(&admitted().await?, &settings)?;
-            let call = call(request, routed, &handover, Rc::clone(&settings));
-            to_the_end(Box::pin(async move { own(call).await })).await
+            own(request, routed, &handover, Rc::clone(&settings)).await
         }
     }
 }
