@@ -86,8 +86,8 @@ function onWorkers(): Store {
 }
 
 function onSpin(): Store {
-  const source = literals("spin/src/store.rs");
-  const tables = literals("spin/src/database.rs").filter((text) => /^(CREATE|INSERT) /.test(text));
+  const source = literals("spin/src/store/sqlite/sql.rs");
+  const tables = source.filter((text) => /^(CREATE|INSERT OR IGNORE) /.test(text));
   // Put together at compile time; what stands before is the version of those present, where the function tells presence.
   const look = (after: number, limit: number): Statement => {
     const [sql, ...parameters] = statement(source, ", s.last_epoch", "streams/a", after, limit);

@@ -1,45 +1,42 @@
 //! What comes before a decision: whether the client still has access, and that the channel's
 //! sliding TTL begins again.
 
-use spin_sdk::sqlite::Connection;
 use tidewire_core::{Error, Grant};
 
 use crate::clock::now_ms;
-use crate::respond::internal;
-use crate::store::{Look, Store};
+use crate::store::{ChannelStore, Look, Store};
 use crate::watch::Watch;
+
+/// A change that is being decided.
+pub(crate) type Attempt = <ChannelStore as Store>::Attempt;
 
 /// Refuses who had access by its credential and has it no more. The revocations are read only where
 /// there are any.
 pub(crate) async fn check_access(
-    connection: &Connection,
-    store: &Store,
+    store: &ChannelStore,
+    attempt: Option<&Attempt>,
     look: &Look,
     grant: &Grant,
 ) -> Result<(), Error> {
     let is_asked = grant.until_ms.is_some() && look.revocations_version > 0;
-    let revocations = if is_asked {
-        store.revocations_on(connection).await.map_err(internal)?
-    } else {
-        Vec::new()
-    };
+    let revocations = if is_asked { store.revocations(attempt).await? } else { Vec::new() };
     grant.check_access(&revocations, now_ms())
 }
 
 /// Begins a sliding TTL again before anything is decided, so that what is decided upon has not
-/// expired; says whether that was written.
+/// expired.
 pub(crate) async fn slide(
-    connection: &Connection,
-    store: &Store,
+    store: &ChannelStore,
+    attempt: Option<&Attempt>,
     look: &mut Look,
     watch: Option<&Watch>,
-) -> Result<bool, Error> {
-    let Some(stored) = &mut look.stored else { return Ok(false) };
-    let Some(channel) = stored.channel.slid(now_ms()) else { return Ok(false) };
+) -> Result<(), Error> {
+    let Some(stored) = &mut look.stored else { return Ok(()) };
+    let Some(channel) = stored.channel.slid(now_ms()) else { return Ok(()) };
     if let Some(watch) = watch {
         watch.slid(&channel);
     }
-    store.touch(connection, stored.id, &channel).await.map_err(internal)?;
+    store.touch(attempt, stored.id, &channel).await?;
     stored.channel = channel;
-    Ok(true)
+    Ok(())
 }

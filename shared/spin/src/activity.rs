@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use tidewire_core::Activity;
 
 use crate::clock::entropy;
-use crate::store::Store;
+use crate::store::{ChannelStore, Store};
 
 thread_local! {
     static ACTIVITIES: RefCell<HashMap<String, Activity>> = RefCell::default();
@@ -15,7 +15,7 @@ thread_local! {
 }
 
 /// Increments a counter of the channel.
-pub(crate) fn count(store: &Store, count: impl FnOnce(&mut Activity)) {
+pub(crate) fn count(store: &ChannelStore, count: impl FnOnce(&mut Activity)) {
     ACTIVITIES.with_borrow_mut(|activities| {
         if let Some(activity) = activities.get_mut(store.name()) {
             return count(activity);
@@ -35,6 +35,6 @@ pub(crate) fn instance() -> u32 {
 }
 
 /// The counters of the channel so far.
-pub(crate) fn counted(store: &Store) -> Activity {
+pub(crate) fn counted(store: &ChannelStore) -> Activity {
     ACTIVITIES.with_borrow(|activities| activities.get(store.name()).cloned().unwrap_or_default())
 }

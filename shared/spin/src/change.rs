@@ -9,17 +9,19 @@ use tidewire_core::{
     decide_change, presence_reply,
 };
 
-use crate::access::{check_access, slide};
+use crate::access::{Attempt, check_access, slide};
 use crate::activity::count;
 use crate::clock::{entropy, now_ms};
 use crate::complain::complain;
-use crate::database::shared;
 use crate::respond::internal;
-use crate::store::{Look, Store, Stored};
+use crate::store::{ChannelStore, Look, Store, Stored};
 use crate::sweep::sweep;
 
 /// Channels of which an instance remembers that their last publish was refused.
 const MOST_REFUSED: usize = 1_000;
+
+/// Most attempts of one change, where other writers are faster.
+const ATTEMPTS: usize = 16;
 
 thread_local! {
     static REFUSED: RefCell<HashSet<String>> = RefCell::default();
@@ -31,7 +33,7 @@ pub(crate) fn moment(look: &Look) -> Moment {
 
 /// Carries out a change, and counts the publishes that are refused.
 pub(crate) async fn carry_out(
-    store: &Store,
+    store: &ChannelStore,
     change: &Change,
     grant: &Grant,
     body: &[u8],
@@ -61,27 +63,20 @@ pub(crate) async fn carry_out(
 /// Decides on the channel as it is, writes if it still is so, and decides again under the lock if
 /// it is not.
 async fn write_or_lock(
-    store: &Store,
+    store: &ChannelStore,
     change: &Change,
     grant: &Grant,
     body: &[u8],
     policy: &Policy,
 ) -> Result<Reply, Error> {
-    let mut look = store.load().await.map_err(internal)?;
-    let connection = shared().await.map_err(internal)?;
-    check_access(&connection, store, &look, grant).await?;
-    if matches!(change, Change::Append(_)) {
-        slide(&connection, store, &mut look, None).await?;
-    }
-    let tallies =
-        store.known(&connection, &look, change.tallies(grant, policy)).await.map_err(internal)?;
-    match decide_change(change, grant, body, look.channel(), &tallies, policy, moment(&look))? {
+    let mut look = store.load().await?;
+    match decide(store, None, &mut look, change, grant, body, policy).await? {
         ChangeDecision::Write(Write::Nothing(reply)) => return Ok(reply),
         ChangeDecision::Write(Write::Commit(commit, reply)) => {
             if let Some(before) = &look.stored
                 && !commit.is_channel_changed
                 && commit.tallies.is_empty()
-                && store.append(before, &commit).await.map_err(internal)?
+                && store.append(before, &commit).await?
             {
                 retain(store, &commit, before.id, policy).await;
                 sweep();
@@ -93,86 +88,84 @@ async fn write_or_lock(
     write_locked(store, change, grant, body, policy).await
 }
 
-/// Takes the write lock, decides and writes.
+/// Decides and writes in one attempt. Only an engine without a lock needs a second attempt.
 async fn write_locked(
-    store: &Store,
+    store: &ChannelStore,
     change: &Change,
     grant: &Grant,
     body: &[u8],
     policy: &Policy,
 ) -> Result<Reply, Error> {
-    let (transaction, mut look) = store.lock().await.map_err(internal)?;
-    let connection = transaction.connection();
-    let mut has_slid = false;
-    let decided = async {
-        check_access(connection, store, &look, grant).await?;
-        if matches!(change, Change::Append(_)) {
-            has_slid = slide(connection, store, &mut look, None).await?;
-        }
-        let tallies = store
-            .known(connection, &look, change.tallies(grant, policy))
-            .await
-            .map_err(internal)?;
-        match decide_change(change, grant, body, look.channel(), &tallies, policy, moment(&look))? {
-            ChangeDecision::Write(write) => Ok(write),
-            ChangeDecision::Erase(plan) => {
-                let event = store.event(&transaction, &look, plan.seq).await.map_err(internal)?;
-                let channel =
-                    look.channel().ok_or_else(|| internal("an erasure without a channel"))?;
-                plan.decide(channel, event, moment(&look))
+    for _ in 0..ATTEMPTS {
+        let (attempt, mut look) = store.begin().await?;
+        let decided = async {
+            match decide(store, Some(&attempt), &mut look, change, grant, body, policy).await? {
+                ChangeDecision::Write(write) => Ok(write),
+                ChangeDecision::Erase(plan) => {
+                    let stored = look
+                        .stored
+                        .as_ref()
+                        .ok_or_else(|| internal("an erasure without a channel"))?;
+                    let event = store.event(&attempt, stored, plan.seq).await?;
+                    plan.decide(&stored.channel, event, moment(&look))
+                }
             }
+        };
+        let decided = decided.await;
+        let is_written = match (&decided, &look.stored) {
+            (Ok(Write::Commit(commit, _)), _) => store.commit(attempt, &look, commit).await?,
+            (Ok(Write::Delete(_)), Some(stored)) => store.delete(attempt, stored).await?,
+            // A sliding TTL begins again whatever is decided.
+            _ => store.end(attempt).await.map(|()| true)?,
+        };
+        if !is_written {
+            continue;
         }
-    };
-    let write = match decided.await {
-        Ok(write) => write,
-        Err(error) => {
-            // A sliding TTL begins again whatever is decided, as without the lock.
-            let ended =
-                if has_slid { transaction.commit().await } else { transaction.roll_back().await };
-            ended.map_err(internal)?;
-            return Err(error);
+        let write = decided?;
+        if let (Write::Commit(commit, _), Some(before)) = (&write, &look.stored) {
+            retain(store, commit, before.id, policy).await;
         }
-    };
-    let (reply, commit) = match write {
-        Write::Nothing(reply) => (reply, None),
-        Write::Commit(commit, reply) => {
-            if let Some(expired) = &look.expired {
-                store.delete(&transaction, expired).await.map_err(internal)?;
-            }
-            store.write(&transaction, look.stored.as_ref(), &commit).await.map_err(internal)?;
-            (reply, Some(commit))
-        }
-        Write::Delete(reply) => {
-            if let Some(stored) = &look.stored {
-                store.delete(&transaction, stored).await.map_err(internal)?;
-            }
-            (reply, None)
-        }
-    };
-    transaction.commit().await.map_err(internal)?;
-    if let (Some(commit), Some(before)) = (commit, &look.stored) {
-        retain(store, &commit, before.id, policy).await;
+        sweep();
+        let (Write::Nothing(reply) | Write::Commit(_, reply) | Write::Delete(reply)) = write;
+        return Ok(reply);
     }
-    sweep();
-    Ok(reply)
+    Err(internal(format!("other writers were faster in each of {ATTEMPTS} attempts")))
+}
+
+/// Decides on a channel as it was looked at, for a client that still has access to it.
+async fn decide(
+    store: &ChannelStore,
+    attempt: Option<&Attempt>,
+    look: &mut Look,
+    change: &Change,
+    grant: &Grant,
+    body: &[u8],
+    policy: &Policy,
+) -> Result<ChangeDecision, Error> {
+    check_access(store, attempt, look, grant).await?;
+    if matches!(change, Change::Append(_)) {
+        slide(store, attempt, look, None).await?;
+    }
+    let mut tallies = change.tallies(grant, policy);
+    if let Some(stored) = look.stored.as_ref().filter(|_| !tallies.is_empty()) {
+        tallies = store.known(attempt, stored, tallies).await?;
+    }
+    decide_change(change, grant, body, look.channel(), &tallies, policy, moment(look))
 }
 
 /// Takes what a member says of itself, if it says anything, and answers with those present. Two
 /// that join at the same moment may pass the limit by one.
 pub(crate) async fn members(
-    store: &Store,
+    store: &ChannelStore,
     presence: Presence,
     said: Option<Member>,
 ) -> Result<Reply, Error> {
     let now_ms = now_ms();
-    let mut members = tidewire_core::members_at(&store.leases().await.map_err(internal)?, now_ms);
+    let mut members = tidewire_core::members_at(&store.leases().await?, now_ms);
     if let Some(said) = said {
         let is_news = presence.update(&mut members, &said)?;
         if is_news || said.state.is_some() {
-            store
-                .put_member(&said, is_news, now_ms + presence.lease_ms, now_ms)
-                .await
-                .map_err(internal)?;
+            store.put_member(&said, is_news, now_ms + presence.lease_ms, now_ms).await?;
         }
     }
     Ok(presence_reply(&members))
@@ -180,7 +173,7 @@ pub(crate) async fn members(
 
 /// Now and then, since each cut is a write of its own. A failure keeps more than it should, which
 /// the next cut mends.
-async fn retain(store: &Store, commit: &Commit, id: u64, policy: &Policy) {
+async fn retain(store: &ChannelStore, commit: &Commit, id: u64, policy: &Policy) {
     let channel = &commit.channel;
     if channel.is_due(commit.rows.len() as u64) && policy.retention.is_exceeded(channel, now_ms()) {
         let stored = Stored { id, channel: channel.clone() };

@@ -12,7 +12,6 @@ mod body;
 mod change;
 mod clock;
 mod complain;
-mod database;
 mod identity;
 mod operation;
 mod provider_keys;

@@ -12,17 +12,16 @@ use crate::activity::{count, counted, instance};
 use crate::body::{Body, read_body};
 use crate::change::{carry_out, members};
 use crate::clock::now_ms;
-use crate::database::shared;
 use crate::read::{kept, read_channel};
-use crate::respond::{Outgoing, internal, respond};
-use crate::store::{Look, Store};
+use crate::respond::{Outgoing, respond};
+use crate::store::{ChannelStore, Look, Store};
 
 /// A request to a channel. Its rights are checked, except whether they have ended.
 pub(crate) struct Operating<'a> {
     pub(crate) function: &'static str,
     pub(crate) asked: ChannelRequest,
     pub(crate) policy: Policy,
-    pub(crate) store: Store,
+    pub(crate) store: ChannelStore,
     pub(crate) settings: Rc<Settings>,
     pub(crate) trace: &'a Trace,
 }
@@ -55,7 +54,7 @@ impl<'a> Operating<'a> {
                 Operation::Revoke => {
                     self.admitted().await?;
                     let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
-                    self.store.put_revocation(&revocation).await.map_err(internal)?;
+                    self.store.put_revocation(&revocation).await?;
                     reply
                 }
                 Operation::Stats { is_text } => self.stats(*is_text).await?,
@@ -87,13 +86,12 @@ impl<'a> Operating<'a> {
 
     /// The channel as it is, for a client that still has access to it.
     async fn admitted(&self) -> Result<Look> {
-        let look = self.store.load().await.map_err(internal)?;
+        let look = self.store.load().await?;
         self.check_access(&look).await?;
         Ok(look)
     }
 
     async fn check_access(&self, look: &Look) -> Result<()> {
-        let connection = shared().await.map_err(internal)?;
-        check_access(&connection, &self.store, look, &self.asked.grant).await
+        check_access(&self.store, None, look, &self.asked.grant).await
     }
 }

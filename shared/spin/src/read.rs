@@ -11,10 +11,9 @@ use tidewire_core::{
 use crate::access::{check_access, slide};
 use crate::change::moment;
 use crate::clock::{elapsed, now_ms};
-use crate::database::shared;
 use crate::reader::{News, Reader};
 use crate::respond::{Outgoing, internal, respond, stream};
-use crate::store::{Look, Store};
+use crate::store::{ChannelStore, Look, Store};
 use crate::watch::Watch;
 
 /// How often a read looks again because the channel became another between its two looks.
@@ -22,7 +21,7 @@ const TRIES: usize = 16;
 
 /// Answers a read: at once, with a stream, or once there is news.
 pub(crate) async fn read_channel(
-    store: Store,
+    store: ChannelStore,
     read: &Read,
     grant: &Grant,
     trace: &Trace,
@@ -34,7 +33,6 @@ pub(crate) async fn read_channel(
     // Those that wait share their looks. What was acknowledged before this request holds for it, so
     // it takes none that began before.
     let watch = (read.transport != Transport::Poll).then(|| Watch::of(&store, policy.page));
-    let connection = shared().await.map_err(internal)?;
     for _ in 0..TRIES {
         let mut look = match &watch {
             Some(watch) => watched(&store, watch, policy).await?,
@@ -42,9 +40,9 @@ pub(crate) async fn read_channel(
         };
         match &watch {
             Some(watch) => grant.check_access(&watch.revocations(), now_ms())?,
-            None => check_access(&connection, &store, &look, grant).await?,
+            None => check_access(&store, None, &look, grant).await?,
         }
-        slide(&connection, &store, &mut look, watch.as_deref()).await?;
+        slide(&store, None, &mut look, watch.as_deref()).await?;
         match decide_read(&read, look.channel(), policy, moment(&look))? {
             ReadDecision::Reply(reply) => return Ok(respond(reply)),
             ReadDecision::Page(plan) => {
@@ -63,7 +61,7 @@ pub(crate) async fn read_channel(
                 let (seen, page) = if plan.is_at_tail {
                     (look.clone(), Page { after: plan.after, events: Vec::new() })
                 } else {
-                    store.look(plan.after, plan.limit(policy.page)).await.map_err(internal)?
+                    store.look(plan.after, plan.limit(policy.page)).await?
                 };
                 let is_same = seen.stored.as_ref().map(|stored| stored.id)
                     == look.stored.as_ref().map(|stored| stored.id);
@@ -121,13 +119,13 @@ pub(crate) async fn read_channel(
 }
 
 /// The channel as a look finds it that begins now or later, without what retention no longer keeps.
-async fn watched(store: &Store, watch: &Watch, policy: &Policy) -> Result<Look, Error> {
-    watch.look_since(elapsed()).await.map_err(internal)?;
+async fn watched(store: &ChannelStore, watch: &Watch, policy: &Policy) -> Result<Look, Error> {
+    watch.look_since(elapsed()).await?;
     if let Some(stored) =
         watch.stored().filter(|stored| policy.retention.is_exceeded(&stored.channel, now_ms()))
     {
-        store.retain(&stored, &policy.retention, now_ms()).await.map_err(internal)?;
-        watch.look_since(elapsed()).await.map_err(internal)?;
+        store.retain(&stored, &policy.retention, now_ms()).await?;
+        watch.look_since(elapsed()).await?;
     }
     Ok(Look {
         stored: watch.stored(),
@@ -139,12 +137,12 @@ async fn watched(store: &Store, watch: &Watch, policy: &Policy) -> Result<Look, 
 }
 
 /// The channel without what retention no longer keeps.
-pub(crate) async fn kept(store: &Store, policy: &Policy) -> Result<Look, Error> {
-    let look = store.load().await.map_err(internal)?;
+pub(crate) async fn kept(store: &ChannelStore, policy: &Policy) -> Result<Look, Error> {
+    let look = store.load().await?;
     match &look.stored {
         Some(stored) if policy.retention.is_exceeded(&stored.channel, now_ms()) => {
-            store.retain(stored, &policy.retention, now_ms()).await.map_err(internal)?;
-            store.load().await.map_err(internal)
+            store.retain(stored, &policy.retention, now_ms()).await?;
+            Ok(store.load().await?)
         }
         _ => Ok(look),
     }

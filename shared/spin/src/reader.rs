@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use spin_sdk::sqlite::Error;
 use tidewire_core::{
     Channel, CloseCode, Framing, Grant, Member, Offset, PagePlan, Reply, Settings, Start,
     StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening, presence_changes,
@@ -12,7 +11,7 @@ use tidewire_core::{
 use crate::activity::count;
 use crate::clock::{elapsed, entropy, now_ms};
 use crate::complain::complain;
-use crate::store::{Store, Stored};
+use crate::store::{ChannelStore, Result, Store, Stored};
 use crate::watch::Watch;
 
 /// How a long poll ended its wait.
@@ -27,7 +26,7 @@ pub(crate) enum News {
 
 /// A reader at a position. No other request changes its state or wakes it.
 pub(crate) struct Reader {
-    store: Store,
+    store: ChannelStore,
     watch: Rc<Watch>,
     settings: Rc<Settings>,
     framing: Framing,
@@ -52,7 +51,7 @@ impl Reader {
     /// A reader of the channel as it was `stored` at the watch's last read; `absent` stands for a
     /// channel that did not exist.
     pub(crate) fn new(
-        store: Store,
+        store: ChannelStore,
         watch: Rc<Watch>,
         settings: Rc<Settings>,
         subscribe: Subscribe,
@@ -153,7 +152,7 @@ impl Reader {
     }
 
     /// The news after the position, which moves past it; empty without any.
-    async fn news(&mut self) -> Result<String, Error> {
+    async fn news(&mut self) -> Result<String> {
         let channel = self.watch.stored().map(|stored| stored.channel);
         if self.epoch != 0 && channel.as_ref().is_none_or(|channel| channel.epoch != self.epoch) {
             // Deleted, or created again: a new stream finds out which.
@@ -195,7 +194,7 @@ impl Reader {
     }
 
     /// A page of history from the store; empty without any, and the next tick follows.
-    async fn catch_up(&mut self) -> Result<String, Error> {
+    async fn catch_up(&mut self) -> Result<String> {
         let (look, page) = self.store.look(self.after, self.watch.limit()).await?;
         let Some(Stored { channel, .. }) =
             look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch)

@@ -14,6 +14,7 @@ use spin_sdk::wasip3::http::types;
 use tidewire_core::{Error, ErrorKind, Reply, problem};
 
 use crate::complain::complain;
+use crate::store::Fault;
 
 /// What a component's handler returns.
 pub type Answer = Result<types::Response, types::ErrorCode>;
@@ -65,4 +66,10 @@ pub(crate) fn stream(head: Reply, chunks: impl Stream<Item = String> + 'static) 
 pub(crate) fn internal(cause: impl std::fmt::Display) -> Error {
     complain(None, cause);
     Error::new(ErrorKind::Internal, "the platform failed; the log has the cause")
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        internal(fault)
+    }
 }

@@ -6,12 +6,12 @@ use tidewire_core::{Change, Error, Grant, LocalFuture, Platform, Policy, Reply, 
 use crate::body::Body;
 use crate::change::carry_out;
 use crate::clock::now_ms;
-use crate::store::Store;
+use crate::store::ChannelStore;
 
 /// The body of a call, and the channel to publish to.
 pub(crate) struct RouteChannel {
     pub(crate) body: Body,
-    pub(crate) store: Store,
+    pub(crate) store: ChannelStore,
     pub(crate) policy: Policy,
 }
 

@@ -19,7 +19,7 @@ use crate::operation::Operating;
 use crate::respond::{Answer, Outgoing, refuse, respond, send};
 use crate::route::RouteChannel;
 use crate::settings::settings;
-use crate::store::Store;
+use crate::store::{ChannelStore, Store};
 use crate::tenant::erase;
 
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
@@ -86,7 +86,7 @@ async fn answer<F: Function>(
     let identity = || identity(F::NAME, &head, &settings);
     let channel_of = |name: &ChannelName| {
         let policy = policy_of::<F>(Some(name), &settings);
-        (Store::new(F::NAME, name.as_str(), policy.presence.is_some()), policy)
+        (ChannelStore::new(F::NAME, name.as_str(), policy.presence.is_some()), policy)
     };
     match route::<F>(&head, &settings)? {
         Target::Reply(reply) => Ok(respond(without_websocket(reply))),

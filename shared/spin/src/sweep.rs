@@ -6,12 +6,11 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use spin_sdk::sqlite::Error;
 use spin_sdk::wasip3::spawn;
 
-use crate::clock::{elapsed, now_ms};
+use crate::clock::elapsed;
 use crate::complain::complain;
-use crate::database::{Transaction, execute, integer, number, shared};
+use crate::store::{ChannelStore, Store};
 
 /// Time between two sweeps of an instance.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -34,35 +33,8 @@ pub(crate) fn sweep() {
     }
     LAST.set(Some(now));
     spawn(async {
-        if let Err(cause) = remove_expired().await {
+        if let Err(cause) = ChannelStore::remove_expired(CHANNELS, ROWS).await {
             complain(None, format!("a sweep failed, the next one retries: {cause}"));
         }
     });
-}
-
-async fn remove_expired() -> Result<(), Error> {
-    let connection = shared().await?;
-    execute(&connection, "DELETE FROM revocations WHERE until_ms <= ?", vec![number(now_ms())])
-        .await?;
-    let expired = "SELECT id, epoch FROM channels WHERE coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000) <= ? LIMIT ?";
-    for row in execute(&connection, expired, vec![number(now_ms()), number(CHANNELS)]).await? {
-        let [id, epoch] = row.as_slice() else { continue };
-        let (Some(id), Some(epoch)) = (integer(id), integer(epoch)) else { continue };
-        let transaction = Transaction::begin().await?;
-        // An expired channel stays expired, and no other channel ever has its id.
-        for (table, key) in [("events", "seq"), ("producers", "id")] {
-            let statement = format!(
-                "DELETE FROM {table} WHERE channel = ?1 AND {key} IN (SELECT {key} FROM {table} WHERE channel = ?1 LIMIT ?2)"
-            );
-            transaction.execute(&statement, vec![number(id), number(ROWS)]).await?;
-        }
-        transaction
-            .execute("UPDATE store SET last_epoch = max(last_epoch, ?)", vec![number(epoch)])
-            .await?;
-        let emptied = "DELETE FROM channels WHERE id = ?1
-                       AND NOT EXISTS (SELECT 1 FROM events WHERE channel = ?1) AND NOT EXISTS (SELECT 1 FROM producers WHERE channel = ?1)";
-        transaction.execute(emptied, vec![number(id)]).await?;
-        transaction.commit().await?;
-    }
-    Ok(())
 }

@@ -6,14 +6,13 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use spin_sdk::sqlite::Error;
 use tidewire_core::{
     Channel, Framing, Lease, Member, Page, PageLimit, PagePlan, Reply, Revocation, members_at,
 };
 
 use crate::clock::{elapsed, next_tick, now_ms};
 use crate::complain::complain;
-use crate::store::{Look, Store, Stored};
+use crate::store::{ChannelStore, Look, Result, Store, Stored};
 
 /// How soon a reader checks again whether another reader's look has completed.
 const LANDING: Duration = Duration::from_millis(3);
@@ -30,7 +29,7 @@ thread_local! {
 
 /// This instance's knowledge of a channel. It is a cache: the store is the truth.
 pub(crate) struct Watch {
-    store: Store,
+    store: ChannelStore,
     limit: PageLimit,
     /// When the newest completed look began, `None` before the first.
     looked: Cell<Option<Duration>>,
@@ -114,7 +113,7 @@ impl Batch {
 
 impl Watch {
     /// The instance's watch of a channel.
-    pub(crate) fn of(store: &Store, limit: PageLimit) -> Rc<Watch> {
+    pub(crate) fn of(store: &ChannelStore, limit: PageLimit) -> Rc<Watch> {
         WATCHES.with_borrow_mut(|watches| {
             // A watch that no reader holds is stale.
             watches.retain(|_, watch| Rc::strong_count(watch) > 1);
@@ -137,7 +136,7 @@ impl Watch {
     /// Returns once a look that began at this moment or later has completed, no matter which
     /// request made it: it includes everything acknowledged before. Requests that ask at the same
     /// time share one look.
-    pub(crate) async fn look_since(&self, moment: Duration) -> Result<(), Error> {
+    pub(crate) async fn look_since(&self, moment: Duration) -> Result<()> {
         while self.looked.get().is_none_or(|looked| looked < moment) {
             self.look().await?;
         }
@@ -192,7 +191,7 @@ impl Watch {
     }
 
     /// Looks at the store, or waits a moment while another reader does.
-    async fn look(&self) -> Result<(), Error> {
+    async fn look(&self) -> Result<()> {
         if self.is_looking.replace(true) {
             spin_sdk::time::sleep(LANDING).await;
             return Ok(());
@@ -219,11 +218,11 @@ impl Watch {
         Rc::clone(&self.revocations.borrow().1)
     }
 
-    async fn read_revocations(&self, version: u64) -> Result<(), Error> {
+    async fn read_revocations(&self, version: u64) -> Result<()> {
         let is_known = self.revocations.borrow().0 == version;
         if !is_known {
             let revocations =
-                if version == 0 { Vec::new() } else { self.store.revocations().await? };
+                if version == 0 { Vec::new() } else { self.store.revocations(None).await? };
             self.revocations.replace((version, revocations.into()));
         }
         Ok(())
@@ -231,7 +230,7 @@ impl Watch {
 
     /// Reads the members if one joined, changed or left, or if a known lease expired: another
     /// instance may have renewed it.
-    async fn read_presence(&self, version: u64) -> Result<(), Error> {
+    async fn read_presence(&self, version: u64) -> Result<()> {
         let now_ms = now_ms();
         let is_over =
             |known: &KnownPresence| known.leases.iter().any(|lease| lease.until_ms <= now_ms);
@@ -252,7 +251,7 @@ impl Watch {
     }
 
     /// Reads up to the tail.
-    async fn read(&self) -> Result<(), Error> {
+    async fn read(&self) -> Result<()> {
         if self.looked.get().is_none() {
             // No reader waits for earlier events.
             let look = self.store.load().await?;
@@ -270,7 +269,7 @@ impl Watch {
     }
 
     /// Stores the events of a read; returns whether they reach the tail.
-    async fn take(&self, look: Look, page: Option<Page>) -> Result<bool, Error> {
+    async fn take(&self, look: Look, page: Option<Page>) -> Result<bool> {
         self.read_presence(look.presence_version).await?;
         self.read_revocations(look.revocations_version).await?;
         let mut known = self.known.borrow_mut();
