@@ -57,7 +57,7 @@ const FILL = (columns: string, values: string, count: number): Statement => [
 ];
 
 function onWorkers(): Store {
-  const source = literals("workers/src/store.rs");
+  const source = literals("workers/src/store/sql.rs");
   const find = (beginning: string, ...parameters: Value[]) => statement(source, beginning, ...parameters);
   return {
     tables: [find("CREATE TABLE channel"), find("CREATE TABLE producers")],

@@ -6,6 +6,7 @@
 //! listen. Empty on other targets than `wasm32-unknown-unknown`.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
+mod answer;
 mod bridge;
 mod clock;
 mod close;
@@ -22,6 +23,7 @@ mod route;
 mod serve;
 mod settings;
 mod store;
+mod through_channel;
 mod window;
 
 pub use close::answer_close;

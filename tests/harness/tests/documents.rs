@@ -204,3 +204,29 @@ fn the_table_of_adapters_names_functions_and_files_that_exist() {
     }
     assert!(checked > 50, "{checked}");
 }
+
+#[test]
+fn every_statement_of_a_store_is_in_one_file() {
+    let shared = Project::here().root().join("shared");
+    for (adapter, statements) in [("workers", "store/sql.rs"), ("spin", "store/sqlite/sql.rs")] {
+        let src = shared.join(adapter).join("src");
+        assert!(src.join(statements).is_file(), "{adapter} has no {statements}");
+        let mut folders = vec![src.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path != src.join(statements) {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let sql = text.lines().find(|line| {
+                        !line.trim_start().starts_with("//")
+                            && ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "DROP "]
+                                .iter()
+                                .any(|verb| line.contains(verb))
+                    });
+                    assert_eq!(sql, None, "of {}, must be in {statements}", path.display());
+                }
+            }
+        }
+    }
+}

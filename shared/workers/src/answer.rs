@@ -1,0 +1,123 @@
+//! The way of a request before its channel: route, identity, rate.
+//!
+//! What is generic here is compiled with each function. An `async fn` that it awaits is compiled
+//! there once more, with all that it awaits itself, so the steps below are plain functions with a
+//! boxed future: a Worker has each of them once, however many functions it serves.
+
+use std::rc::Rc;
+
+use tidewire_access::{cors, identify};
+use tidewire_core::{
+    Error, ErrorKind, Function, Identity, LocalFuture, RequestHead, Routed, Settings, Target,
+    Tenant, Trace, route,
+};
+use worker::{Env, Request, Response};
+
+use crate::clock::{entropy, now_ms};
+use crate::handover::{Handover, Task, tenant_object};
+use crate::provider_keys::provider_keys;
+use crate::request_rate::check_request_rate;
+use crate::respond::{internal, respond};
+use crate::settings::settings;
+use crate::through_channel::through_channel;
+
+/// The path of a function, and the binding of its channels.
+#[derive(Clone, Copy)]
+pub(crate) struct Served<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) binding: &'a str,
+    pub(crate) base: Option<&'a str>,
+    pub(crate) offers_subprotocol: bool,
+}
+
+/// Carries out a request at one of a function's own routes. A Worker without routes has none of the
+/// code for them.
+pub(crate) type Own = Box<
+    dyn FnOnce(
+        &Request,
+        Routed,
+        &Handover<'_>,
+        Rc<Settings>,
+    ) -> LocalFuture<'static, Result<Response, Error>>,
+>;
+
+/// Answers a request, itself or through its channel; what it finds out before it fails is in
+/// `headers` and `trace`.
+pub(crate) async fn answer<F: Function>(
+    request: &mut Request,
+    served: Served<'_>,
+    headers: &mut Vec<(&'static str, String)>,
+    trace: &mut Option<Trace>,
+    own: Own,
+) -> Result<Response, Error> {
+    let Served { env, binding, base, offers_subprotocol } = served;
+    let settings = Rc::new(settings(env, base)?);
+    let handover = Handover { env, binding, settings: &settings, offers_subprotocol };
+    let url = request.url().map_err(|cause| {
+        Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}"))
+    })?;
+    // The SDK's own method turns every unknown method into GET.
+    let method = request.inner().method();
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let head = RequestHead {
+        method: &method,
+        url: url.as_str(),
+        path: url.path(),
+        query: url.query().unwrap_or_default(),
+        headers: &header,
+    };
+    *headers = cors(&head, &settings);
+    *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), now_ms()));
+    let admitted = || admitted(F::NAME, env, &head, &settings);
+    match route::<F>(&head, &settings)? {
+        Target::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
+        Target::Channel(asked) => {
+            let asked = asked.authorize::<F>(&admitted().await?, &settings)?;
+            through_channel(request, asked, trace.as_ref(), &handover).await
+        }
+        Target::EraseTenant(tenant) => {
+            let tenant = tenant.authorize::<F>(&admitted().await?, &settings)?;
+            erase(&tenant, &handover).await
+        }
+        Target::Route(routed) => {
+            let routed = routed.authorize::<F>(&admitted().await?, &settings)?;
+            own(request, routed, &handover, Rc::clone(&settings)).await
+        }
+    }
+}
+
+/// Identifies the client and checks its rate.
+fn admitted<'a>(
+    function: &'a str,
+    env: &'a Env,
+    head: &'a RequestHead<'_>,
+    settings: &'a Settings,
+) -> LocalFuture<'a, Result<Identity, Error>> {
+    Box::pin(async move {
+        let identity = identify(function, head, settings, now_ms, provider_keys).await?;
+        check_request_rate(env, &identity, head).await?;
+        Ok(identity)
+    })
+}
+
+fn erase<'a>(
+    tenant: &'a Tenant,
+    handover: &'a Handover<'_>,
+) -> LocalFuture<'a, Result<Response, Error>> {
+    Box::pin(async move {
+        let object = tenant_object(tenant.beginning());
+        let status =
+            handover.task(&object, &Task::Erase).await.map_err(|cause| internal(&cause))?;
+        respond(Tenant::erased(status == 204)).map_err(|cause| internal(&cause))
+    })
+}
+
+/// Cloudflare's own id of the request, or a random one without it.
+fn request_id(head: &RequestHead<'_>) -> u64 {
+    let ray = (head.headers)("cf-ray");
+    let ray = ray
+        .as_deref()
+        .and_then(|ray| ray.split('-').next())
+        .and_then(|ray| u64::from_str_radix(ray, 16).ok());
+    ray.unwrap_or_else(|| u64::from(entropy()) << 32 | u64::from(entropy()))
+}

@@ -1,0 +1,174 @@
+//! The log of the channel: its events, publishers and own row.
+
+use tidewire_core::{
+    Authored, Channel, Commit, Event, Expiry, Page, PageLimit, ProducerState, Retention, RowSize,
+};
+use worker::{Error, Result, SqlStorageValue};
+
+use super::rows::{bytes, integer, number, optional, optional_text};
+use super::{Store, sql};
+
+impl Store {
+    /// Writes a commit, whole or not at all.
+    pub(crate) fn commit(&self, commit: &Commit) -> Result<()> {
+        self.atomically(|| {
+            if !self.has_tables.get() {
+                self.sql.exec(sql::SCHEMA, None)?;
+            } else if commit.is_new {
+                // An expired channel whose alarm has not run yet.
+                self.sql.exec(sql::DELETE_EVENTS, None)?;
+                if self.has_producers.get() {
+                    self.sql.exec(sql::DELETE_TALLIES, None)?;
+                }
+            }
+            let producer = commit
+                .producer
+                .as_ref()
+                .map_or(SqlStorageValue::Null, |producer| producer.id.as_str().into());
+            for row in &commit.rows {
+                let data = SqlStorageValue::Blob(row.event.data.clone());
+                let values = vec![
+                    number(row.event.seq),
+                    number(row.at_ms),
+                    number(row.total),
+                    data,
+                    producer.clone(),
+                ];
+                self.sql.exec(sql::INSERT_EVENT, values)?;
+            }
+            if let Some(event) = &commit.erased {
+                self.sql.exec(
+                    sql::ERASE_EVENT,
+                    vec![SqlStorageValue::Blob(event.data.clone()), number(event.seq)],
+                )?;
+            }
+            if commit.is_channel_changed {
+                self.write_channel(&commit.channel)?;
+            }
+            if !commit.tallies.is_empty() && !self.has_producers.get() {
+                self.sql.exec(sql::PRODUCERS, None)?;
+            }
+            for (id, state) in &commit.tallies {
+                let values = vec![
+                    id.as_str().into(),
+                    number(state.epoch),
+                    number(state.seq),
+                    number(state.busy_until_ms),
+                ];
+                self.sql.exec(sql::PUT_TALLY, values)?;
+            }
+            if let Some(forgetting) = &commit.forgetting {
+                self.sql.exec(
+                    sql::FORGET,
+                    vec![
+                        number(forgetting.idle_before_ms),
+                        number(forgetting.crowded_before_ms),
+                        number(forgetting.most),
+                    ],
+                )?;
+            }
+            Ok(())
+        })?;
+        self.has_tables.set(true);
+        self.has_producers.set(self.has_producers.get() || !commit.tallies.is_empty());
+        Ok(())
+    }
+
+    /// Stores when the channel was read or written, from which its sliding TTL counts.
+    pub(crate) fn touch(&self, channel: &Channel) -> Result<()> {
+        let [_, _, touched_at_ms] = Expiry::columns(channel.expiry);
+        self.sql.exec(sql::TOUCH, vec![optional(touched_at_ms)])?;
+        Ok(())
+    }
+
+    /// The state of a producer.
+    pub(crate) fn producer(&self, id: &str) -> Result<Option<ProducerState>> {
+        if !self.has_producers.get() {
+            return Ok(None);
+        }
+        let Some(row) = self.first(sql::TALLY, vec![id.into()])? else {
+            return Ok(None);
+        };
+        let mut row = row.into_iter();
+        Ok(Some(ProducerState {
+            epoch: integer(row.next())?,
+            seq: integer(row.next())?,
+            busy_until_ms: integer(row.next())?,
+        }))
+    }
+
+    /// One event with its publisher.
+    pub(crate) fn event(&self, seq: u64) -> Result<Option<Authored>> {
+        let Some(row) = self.first(sql::EVENT, vec![number(seq)])? else {
+            return Ok(None);
+        };
+        let mut row = row.into_iter();
+        Ok(Some(Authored { data: bytes(row.next())?, producer: optional_text(row.next()) }))
+    }
+
+    /// Drops the events that retention does not keep and returns the channel after it.
+    pub(crate) fn retain(
+        &self,
+        channel: &Channel,
+        retention: &Retention,
+        now_ms: u64,
+    ) -> Result<Channel> {
+        let oldest = self.sql.exec(sql::SIZES, None)?;
+        let mut fault = None;
+        // The cursor is read no further than the first event that stays.
+        let rows = oldest.raw().map_while(|row| {
+            let row = row.and_then(|row| {
+                let mut row = row.into_iter();
+                Ok(RowSize {
+                    seq: integer(row.next())?,
+                    at_ms: integer(row.next())?,
+                    total: integer(row.next())?,
+                })
+            });
+            row.map_err(|error| fault = Some(error)).ok()
+        });
+        let kept = retention.cut(channel, now_ms, rows);
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        self.atomically(|| {
+            self.sql.exec(sql::CUT, vec![number(kept.first)])?;
+            if kept.first > kept.tail {
+                self.write_channel(&kept)?;
+            }
+            Ok(())
+        })?;
+        Ok(kept)
+    }
+
+    /// Events after a position. Reads at most one row more than it returns.
+    pub(crate) fn page(&self, after: u64, limit: PageLimit) -> Result<Page> {
+        let values = vec![number(after), number(limit.max_events)];
+        let cursor = self.sql.exec(sql::PAGE, values)?;
+        let events = cursor.raw().map(|row| {
+            let mut row = row?.into_iter();
+            Ok::<_, Error>(Event { seq: integer(row.next())?, data: bytes(row.next())? })
+        });
+        Page::take(after, limit, events)
+    }
+
+    fn write_channel(&self, channel: &Channel) -> Result<()> {
+        self.sql.exec(sql::DELETE_CHANNEL, None)?;
+        let [ttl_s, expires_at_ms, touched_at_ms] = Expiry::columns(channel.expiry).map(optional);
+        let values = vec![
+            number(sql::SCHEMA_VERSION),
+            number(channel.epoch),
+            SqlStorageValue::String(channel.content_type.as_str().into()),
+            SqlStorageValue::Integer(channel.closed.into()),
+            channel.stream_seq.clone().map_or(SqlStorageValue::Null, SqlStorageValue::String),
+            number(channel.tail),
+            number(channel.total),
+            number(channel.revision),
+            ttl_s,
+            expires_at_ms,
+            touched_at_ms,
+        ];
+        self.sql.exec(sql::INSERT_CHANNEL, values)?;
+        Ok(())
+    }
+}

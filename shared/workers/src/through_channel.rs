@@ -1,0 +1,83 @@
+//! The way of a request through its channel, and the transports that the Worker holds for a reader.
+
+use futures_util::StreamExt;
+use tidewire_core::{
+    ChannelRequest, Error, Framing, LocalFuture, Operation, Settings, Trace, Transport,
+};
+use worker::{Request, Response, Result};
+
+use crate::handover::{Handover, SWITCHING_PROTOCOLS, Subscribed};
+use crate::respond::internal;
+use crate::{bridge, long_poll};
+
+/// The body of a publish, read at most up to its limit.
+async fn body(
+    request: &mut Request,
+    asked: &ChannelRequest,
+    settings: &Settings,
+) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    if !asked.operation.has_body() || request.inner().body().is_none() {
+        return Ok(body);
+    }
+    let mut chunks = request.stream().map_err(Error::body_incomplete)?;
+    while let Some(chunk) = chunks.next().await {
+        body.extend(chunk.map_err(Error::body_incomplete)?);
+        if body.len() as u64 > settings.max_body_bytes {
+            return Err(Error::body_too_large(settings.max_body_bytes));
+        }
+    }
+    Ok(body)
+}
+
+/// Reads the body of a request to a channel, and hands both over to the channel.
+pub(crate) fn through_channel<'a>(
+    request: &'a mut Request,
+    asked: ChannelRequest,
+    trace: Option<&'a Trace>,
+    handover: &'a Handover<'_>,
+) -> LocalFuture<'a, Result<Response, Error>> {
+    Box::pin(async move {
+        let body = body(request, &asked, handover.settings).await?;
+        answer_of_channel(asked, body, trace, handover).await.map_err(|cause| internal(&cause))
+    })
+}
+
+async fn answer_of_channel(
+    asked: ChannelRequest,
+    body: Vec<u8>,
+    trace: Option<&Trace>,
+    handover: &Handover<'_>,
+) -> Result<Response> {
+    let response = handover.send(&asked, body, trace).await?;
+    // Without a socket it is a complete answer: history, an error, the end.
+    let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation)
+    else {
+        return Ok(response);
+    };
+    if read.transport == Transport::WebSocket {
+        // From here on client and object talk directly, without the Worker.
+        return Ok(response);
+    }
+    let subscribed = Subscribed::read(response.headers())?;
+    let socket = response
+        .websocket()
+        .ok_or_else(|| worker::Error::RustError("an upgrade without a socket".into()))?;
+    match read.transport {
+        Transport::EventSource => bridge::stream(
+            socket,
+            Framing::EventSource,
+            &subscribed,
+            &asked.grant,
+            handover.settings,
+        ),
+        Transport::DurableSse => bridge::stream(
+            socket,
+            Framing::DurableSse,
+            &subscribed,
+            &asked.grant,
+            handover.settings,
+        ),
+        _ => long_poll::wait(socket, &subscribed, &asked.grant, handover.settings).await,
+    }
+}
