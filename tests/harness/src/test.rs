@@ -56,10 +56,12 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     let plan = Plan::new(project, test)?;
     let mut report = Report::default();
     report.attempt("setup", || set_up(project, &plan))?;
-    // A link for deployment uses one core. Therefore the copies are built beside the other suites.
+    // A link for deployment, and a server that starts, use one core at most: they run side by side.
     thread::scope(|scope| {
         let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
-        build_and_check(project, &plan, test.runtime, &mut report)?;
+        let releases = scope.spawn(|| release(project, &plan, test.runtime));
+        check(project, &plan, &mut report)?;
+        report.rows.extend(releases.join().unwrap_or_else(|_| bail!("it panicked"))?.rows);
         copies.map_or(Ok(()), |copies| {
             report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked")))
         })
@@ -91,13 +93,8 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     Ok(report.is_green())
 }
 
-/// Runs the suites that compute and measure no time.
-fn build_and_check(
-    project: &Project,
-    plan: &Plan,
-    runtime: Served,
-    report: &mut Report,
-) -> Result<()> {
+/// What needs no build for deployment.
+fn check(project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
     if plan.runs(unit::NAME) {
         report.attempt(unit::NAME, || unit::run(project))?;
     }
@@ -107,6 +104,12 @@ fn build_and_check(
     if plan.runs(spin_host::NAME) && plan.choice.has(Platform::Spin) {
         report.attempt(spin_host::NAME, || spin_host::run(project))?;
     }
+    Ok(())
+}
+
+/// What is built for deployment, and `up`, which builds into the same folder of the gateway.
+fn release(project: &Project, plan: &Plan, runtime: Served) -> Result<Report> {
+    let mut report = Report::default();
     if plan.needs_build() {
         for &platform in plan.choice.platforms() {
             report.attempt("build", || build(project, platform, runtime))?;
@@ -118,7 +121,7 @@ fn build_and_check(
     if plan.runs(leftovers::NAME) {
         report.attempt(leftovers::NAME, || leftovers::run(project, plan.choice))?;
     }
-    Ok(())
+    Ok(report)
 }
 
 /// The suites that this run includes.
