@@ -61,7 +61,9 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
         let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
         let releases = scope.spawn(|| release(project, &plan, test.runtime));
         check(project, &plan, &mut report)?;
-        report.rows.extend(releases.join().unwrap_or_else(|_| bail!("it panicked"))?.rows);
+        report.rows.extend(
+            releases.join().unwrap_or_else(|_| bail!("the lane of releases panicked"))?.rows,
+        );
         copies.map_or(Ok(()), |copies| {
             report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked")))
         })
@@ -209,7 +211,7 @@ fn build(project: &Project, platform: Platform, runtime: Served) -> Result<Vec<R
     match platform {
         Platform::Workers => {
             step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?;
-            workers::keep(project)?;
+            workers::copy_build(project)?;
         }
         Platform::Spin => {
             step::run(

@@ -34,16 +34,16 @@ pub fn build(project: &Project) -> Result<Command> {
 
 /// Copies the output of [`build`] to the folder that the suites read: `wrangler dev` builds into the
 /// same folder of the gateway, without optimisation.
-pub fn keep(project: &Project) -> Result<()> {
-    let kept = kept(project);
-    if kept.exists() {
-        fs::remove_dir_all(&kept)?;
+pub fn copy_build(project: &Project) -> Result<()> {
+    let copy = tested_build(project);
+    if copy.exists() {
+        fs::remove_dir_all(&copy)?;
     }
-    tree::write(&tree::read(&project.gateway().join("build"), &[])?, &kept)
+    tree::write(&tree::read(&project.gateway().join("build"), &[])?, &copy)
 }
 
 /// The folder of the Worker that the suites run.
-pub fn kept(project: &Project) -> PathBuf {
+pub fn tested_build(project: &Project) -> PathBuf {
     project.output().join("worker")
 }
 

@@ -38,7 +38,8 @@ pub(crate) const CLIENT: Asset = Asset {
 };
 
 /// A file of a function, or of the gallery: the page and its files, and the client unless there is
-/// another file of its name; `path` is the part after the base path. `page_policy` is the content policy of pages, as [`Function::PAGE_POLICY`].
+/// another file of its name; `path` is the part after the base path. `page_policy` is the content
+/// policy of pages, as [`Function::PAGE_POLICY`].
 ///
 /// # Errors
 ///

@@ -48,6 +48,7 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
         build_variants(&place, &templates, choice, &mut rows)?;
         deploys.join().map_err(|_| anyhow!("a dry run panicked"))
     })?;
+    // Only Workers has deployments, and it is the first platform.
     for outcome in deployed {
         rows[0].count(outcome)?;
     }

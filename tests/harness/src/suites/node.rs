@@ -85,7 +85,7 @@ pub fn run(
         .env("PATH", workers::path(project)?)
         .env("TIDEWIRE_OUTPUT", project.output())
         .env("TIDEWIRE_PLATFORM", platform.to_string())
-        .env("TIDEWIRE_WORKERS_BUILD", workers::kept(project))
+        .env("TIDEWIRE_WORKERS_BUILD", workers::tested_build(project))
         .env("TIDEWIRE_RUNTIME", runtime.to_string())
         .env("TIDEWIRE_SPIN_HOST", spin::host(project));
     if runtime == Served::Spin && platform == Platform::Spin {
