@@ -32,7 +32,7 @@ pub(crate) struct Served<'a> {
 
 /// Carries out a request at one of a function's own routes. A Worker without routes has none of the
 /// code for them.
-pub(crate) type Own = Box<
+pub(crate) type OwnRoute = Box<
     dyn FnOnce(
         &Request,
         Routed,
@@ -48,7 +48,7 @@ pub(crate) async fn answer<F: Function>(
     served: Served<'_>,
     headers: &mut Vec<(&'static str, String)>,
     trace: &mut Option<Trace>,
-    own: Own,
+    own: OwnRoute,
 ) -> Result<Response, Error> {
     let Served { env, binding, base, offers_subprotocol } = served;
     let settings = Rc::new(settings(env, base)?);

@@ -5,7 +5,7 @@ use std::future::ready;
 use tidewire_core::{Asset, Call, Error, ErrorKind, Function, Reply, Transport, fault, file};
 use worker::{Env, Request, Response, Result};
 
-use crate::answer::{Own, Served, answer};
+use crate::answer::{OwnRoute, Served, answer};
 use crate::clock::now_ms;
 use crate::refusal::{offers_subprotocol, refuse_upgrade};
 use crate::respond::{refuse, respond, with_headers};
@@ -59,7 +59,7 @@ async fn serve_with<F: Function>(
     env: &Env,
     binding: &str,
     base: Option<&str>,
-    own: Own,
+    own: OwnRoute,
 ) -> Result<Response> {
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());

@@ -110,7 +110,7 @@ impl UnauthorizedRequest {
 ///
 /// Any error of the request head.
 pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result<Target> {
-    let own = Own {
+    let own = Addresses {
         names: F::CHANNEL_NAMES,
         assets: F::ASSETS,
         page_policy: F::PAGE_POLICY,
@@ -122,7 +122,7 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
 
 /// What a function says of its addresses. With it one Worker of many functions routes them all by
 /// the same code.
-struct Own {
+struct Addresses {
     names: NameShape,
     assets: &'static [Asset],
     page_policy: &'static str,
@@ -130,7 +130,7 @@ struct Own {
     policy: fn(&Settings) -> Policy,
 }
 
-fn route_to(own: &Own, head: &RequestHead<'_>, settings: &Settings) -> Result<Target> {
+fn route_to(own: &Addresses, head: &RequestHead<'_>, settings: &Settings) -> Result<Target> {
     let base = settings.base_path.as_str();
     let Some(rest) = head.path.strip_prefix(base) else {
         return match base.strip_suffix('/') {
@@ -234,7 +234,7 @@ enum Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    fn below(rest: &'a str, own: &Own, settings: &Settings) -> Address<'a> {
+    fn below(rest: &'a str, own: &Addresses, settings: &Settings) -> Address<'a> {
         let Some(beside) = rest.strip_prefix("-/") else {
             return if rest.is_empty() {
                 Address::File(own.assets, own.page_policy)
