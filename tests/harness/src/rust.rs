@@ -5,14 +5,18 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::step;
 
 /// The target for Spin.
 pub const WASI: &str = "wasm32-wasip2";
 
-/// The targets for which functions are compiled: Workers and Spin.
-pub const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", WASI];
+/// The target for Workers.
+pub const WORKERS: &str = "wasm32-unknown-unknown";
+
+/// The targets for which functions are compiled.
+pub const TARGETS: [&str; 2] = [WORKERS, WASI];
 
 /// CI sets this variable: then a build for this machine lints our crates as well, and a warning
 /// fails the build.
@@ -29,10 +33,14 @@ pub fn lint(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Adds the targets that are missing.
-pub fn ensure_targets(project: &Project) -> Result<()> {
+/// Adds the targets of these platforms that are missing.
+pub fn ensure_targets(project: &Project, choice: Choice) -> Result<()> {
     let installed = installed_targets()?;
-    for target in TARGETS {
+    for &platform in choice.platforms() {
+        let target = match platform {
+            Platform::Workers => WORKERS,
+            Platform::Spin => WASI,
+        };
         if !installed.iter().any(|name| name == target) {
             let mut command = Command::new("rustup");
             command.args(["target", "add", target]).current_dir(project.root());

@@ -24,25 +24,36 @@ pub fn ensure(project: &Project, choice: Choice) -> Result<()> {
     let turn = File::create(project.output().join("setup.lock"))?;
     turn.lock().context("cannot take turns with another setup")?;
 
-    rust::ensure_targets(project)?;
+    // Run both at once: rustup and npm wait for the network, what is compiled needs the processor.
+    thread::scope(|scope| {
+        let downloads = scope.spawn(|| download(project, choice));
+        let compiled = compile(project, choice);
+        downloads.join().unwrap_or_else(|_| bail!("the thread of the downloads panicked"))?;
+        compiled
+    })?;
     if choice.has(Platform::Workers) {
-        // Run both at once: npm waits for the network, the tools need the processor.
-        thread::scope(|scope| {
-            let packages = scope.spawn(|| node::ensure_packages(project));
-            let tools = ensure_tools(project);
-            packages.join().unwrap_or_else(|_| bail!("npm's thread panicked")).and(tools)
-        })?;
         optimizer::ensure(project)?;
+    }
+    Ok(())
+}
+
+fn download(project: &Project, choice: Choice) -> Result<()> {
+    rust::ensure_targets(project, choice)?;
+    if choice.has(Platform::Workers) {
+        node::ensure_packages(project)?;
+    }
+    Ok(())
+}
+
+fn compile(project: &Project, choice: Choice) -> Result<()> {
+    if choice.has(Platform::Workers) {
+        let lock = Lock::read(project)?;
+        TOOLS.into_iter().try_for_each(|tool| tool.ensure(project, &lock))?;
     }
     if choice.has(Platform::Spin) {
         Runtime::here().ensure(project)?;
     }
     Ok(())
-}
-
-fn ensure_tools(project: &Project) -> Result<()> {
-    let lock = Lock::read(project)?;
-    TOOLS.into_iter().try_for_each(|tool| tool.ensure(project, &lock))
 }
 
 /// Fails, and says what to install, if no browser for the suites of the pages is installed.
