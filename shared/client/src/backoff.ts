@@ -29,7 +29,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds to wait after a connection that held for `heldMs`; at least `floorMs`, the wait that the server asked for, up to an hour. */
+  /** Milliseconds to wait after a connection that held for `heldMs`; at least `floorMs`, the wait that the server named, up to an hour. */
   next(heldMs = 0, floorMs = 0): number {
     if (heldMs >= this.#stableMs) this.reset();
     const spanMs = Math.min(this.#capMs, this.#baseMs * 2 ** this.#failures);

@@ -6,7 +6,7 @@ import type { Problem } from "./wire.ts";
 export interface ErrorContext {
   /** Overrides the value that follows from the status. */
   retryable?: boolean;
-  /** Milliseconds that the server asks to wait. */
+  /** Milliseconds to wait, as the server says. */
   retryAfterMs?: number | undefined;
   /** The offset to resume from, of `offset-gone`. */
   earliest?: string | undefined;
@@ -24,11 +24,11 @@ export class TidewireError extends Error {
   readonly code: string;
   /** HTTP status; 0 without an answer. */
   readonly status: number;
-  /** What is wrong, for people. */
+  /** The fault, in words for people. */
   readonly detail: string;
   /** Whether a retry of the request may succeed. */
   readonly retryable: boolean;
-  /** Milliseconds that the server asks to wait before the next request. */
+  /** Milliseconds to wait before the next request, as the server says. */
   readonly retryAfterMs: number | undefined;
   /** The offset to resume from, of `offset-gone`. */
   readonly earliest: string | undefined;
@@ -45,7 +45,7 @@ export class TidewireError extends Error {
   }
 }
 
-/** Whether a retry may succeed after an answer with this status; 0 is no answer. */
+/** Whether a retry may succeed after an answer with this status; 0 means that no answer came. */
 function isRetryable(status: number): boolean {
   return [0, 408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }

@@ -19,7 +19,7 @@ export interface ChannelEvent<T = unknown> {
 
 /** Notice that past events are gone: retention dropped them, or the channel was created again. */
 export interface Gap {
-  /** The offset that was asked for. */
+  /** The requested offset. */
   readonly requested: string;
   /** The offset from which reading continues. */
   readonly earliest: string;

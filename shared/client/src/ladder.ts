@@ -60,7 +60,7 @@ export class Ladder {
     return false;
   }
 
-  /** Moves to the next transport; `false` if there is none. */
+  /** Moves to the next transport; `false` after the last transport. */
   descend(): boolean {
     if (this.#at === this.#transports.length - 1) return false;
     this.#at += 1;

@@ -39,7 +39,7 @@ async function readPages(reader: Reader, next: (page: Page) => Promise<Page>): P
   }
 }
 
-/** Asks for the channel's content type and tail, without reading events. */
+/** Reads the channel's content type and tail, without its events. */
 export function takeTail(reader: Reader): Promise<Content> {
   return withAnswer(reader, { offset: "now" }, ANSWER_MS, async (answer) => {
     reader.resolveNow(nextOffset(answer));

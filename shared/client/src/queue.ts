@@ -43,7 +43,7 @@ export class Queue<T> {
     return entry;
   }
 
-  /** Resolves once there is room, or once none is needed. */
+  /** Resolves once there is room, or once no room is needed. */
   async room(): Promise<void> {
     while (this.isFull && !this.#end) await this.#change();
   }

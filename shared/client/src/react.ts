@@ -10,7 +10,7 @@ export interface ChannelView<T = unknown> {
   /** The newest events, in order: at most `keep` of them. */
   readonly events: readonly ChannelEvent<T>[];
   readonly state: State;
-  /** The transport in use, or being tried; none on a server. */
+  /** The transport in use, or being tried; on a server there is no transport. */
   readonly transport?: Transport;
   /** The last gap. */
   readonly gap?: Gap;

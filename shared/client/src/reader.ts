@@ -40,7 +40,7 @@ export class Reader {
   content: Content | undefined;
   /** The server supports SSE only by `live=sse`. */
   needsLive = false;
-  /** The credential has expired: the next connection asks for a new one. */
+  /** The credential has expired: the next connection requests a new credential. */
   isStale = false;
   /** For transports that cannot send a header. */
   readonly ticket: Credential | undefined;
@@ -80,7 +80,7 @@ export class Reader {
     } catch (error) {
       if (!(error instanceof TidewireError && error.status === 410)) throw error;
       const earliest = error.earliest ?? "-1";
-      // A server that answers with the requested position would be asked for ever.
+      // If a server answers with the requested position, the client would request it for ever.
       if (earliest === this.position) throw error;
       this.gap(earliest);
       return this.get(query, signal, headers);

@@ -23,13 +23,13 @@ export interface RequestOptions {
 }
 
 /**
- * One request of the application's own to a function, with its credential, as a page of who is present. The answer is a success, or a 304 to
+ * One request of the application's own to a function, with its credential, such as a page of the members. The answer is a success, or a 304 to
  * a condition, and has come whole.
  *
  * `limitMs` is for the answer to begin (10,000); then each piece of it has 10 s.
  *
  * @throws TidewireError for what the server refuses, or when there is no answer; the signal's reason when it aborts; TypeError when the
- * address is none of a function.
+ * address does not belong to a function.
  */
 export async function request(url: string | URL, init: AppRequest = {}, options: RequestOptions = {}): Promise<Response> {
   const { limitMs = ANSWER_MS, signal = new AbortController().signal, ...rest } = init;
@@ -38,7 +38,7 @@ export async function request(url: string | URL, init: AppRequest = {}, options:
     return await within(limitMs, signal, async (inner, heard) => {
       const answer = patient(await exchange(target, { ...rest, signal: inner }, options), heard);
       const body = await answer.blob();
-      // A 204 and a 304 may have none.
+      // A 204 and a 304 may lack a content type.
       return new Response(body.size ? body : null, answer);
     });
   } catch (cause) {
@@ -47,7 +47,7 @@ export async function request(url: string | URL, init: AppRequest = {}, options:
   }
 }
 
-/** What a {@link request} is made of. */
+/** The parts of a {@link request}. */
 export interface AppRequest extends RequestInit {
   headers?: Record<string, string>;
   signal?: AbortSignal;

@@ -117,7 +117,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
     return this.#state;
   }
 
-  /** Sends a frame of `tidewire.v1`, as of who is present, or the `ping` that renews that, while a WebSocket is open. Returns whether there was one. */
+  /** Sends a frame of `tidewire.v1`, such as a presence or the `ping` that renews it, while a WebSocket is open. Returns whether a WebSocket was open. */
   send(frame: ClientFrame | "ping"): boolean {
     this.#reader.send?.(frame);
     return this.#reader.send !== undefined;
@@ -130,7 +130,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
     this.#end("closed");
   }
 
-  /** The arriving events; none if `onEvent` receives them. */
+  /** The arriving events; empty if `onEvent` receives them. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ChannelEvent<T>, void, void> {
     try {
       for (;;) {
@@ -162,7 +162,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
         error = asError(cause);
       }
       if (this.#stop.signal.aborted) return;
-      // The server does not offer this transport: that is no failure while another is left.
+      // The server does not offer this transport: this is not a failure while another transport is left.
       const isUnserved = error?.status === 501;
       if (isUnserved && this.#ladder.descend()) continue;
       if (error && !error.retryable) return this.#end("failed", error);
@@ -170,7 +170,7 @@ export class Subscription<T = unknown> implements AsyncIterable<ChannelEvent<T>>
       const heldMs = this.#openedAt > 0 ? Date.now() - this.#openedAt : 0;
       // A server that ends a stream after a while is not in trouble.
       if (!error && this.#events > 0) backoff.reset();
-      // A server that answered and asks for a wait would do so on another transport too.
+      // A server that demands a wait would demand it on another transport too.
       const isAsked = error?.retryAfterMs !== undefined || (this.transport === "websocket" && error !== undefined && error.status > 0);
       if (!isAsked && this.#ladder.ended(heldMs, this.#events)) continue;
       this.#enter("waiting");

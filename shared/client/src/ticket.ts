@@ -6,7 +6,7 @@ import { ANSWER_MS } from "./watchdog.ts";
 
 /**
  * The `ticket` of a page whose backend answers a POST to `url` with a fresh ticket as text, or sets one as the cookie `tidewire-ticket` and answers
- * nothing. It is asked when the first ticket is needed, and when one was refused or has run out; what it refuses ends what needed the ticket.
+ * nothing. The client requests a ticket when it needs its first ticket, and when a ticket was refused or has expired. A refusal of the backend ends the reader or the request that needed the ticket.
  * Without `url` there is no ticket.
  *
  * ```ts

@@ -40,7 +40,7 @@ export class Watchdog {
   }
 }
 
-/** What `use` gives. The signal that it is given aborts with `parent`, or after `ms`; from each call of `heard` on, after {@link ANSWER_MS}. */
+/** The result of `use`. Its signal aborts with `parent`, or after `ms`; from each call of `heard` on, after {@link ANSWER_MS}. */
 export async function within<T>(ms: number, parent: AbortSignal, use: (signal: AbortSignal, heard: () => void) => Promise<T>): Promise<T> {
   const watchdog = new Watchdog(parent);
   watchdog.within(ms);
@@ -51,7 +51,7 @@ export async function within<T>(ms: number, parent: AbortSignal, use: (signal: A
   }
 }
 
-/** The answer, whose body tells `heard` of each of its pieces: a long one comes over a slow line, too. */
+/** The answer; its body calls `heard` for each chunk, since a long body may come over a slow line. */
 export function patient(answer: Response, heard: () => void): Response {
   const pieces = new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, out) {

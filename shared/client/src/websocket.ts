@@ -14,7 +14,7 @@ const PING_MS = 25_000;
 /** Time for the answer. */
 const PONG_MS = 10_000;
 
-/** Reads until the connection ends. Like a request, it asks once more for a ticket that was refused. */
+/** Reads until the connection ends. Like a request, it requests a new ticket once if its ticket was refused. */
 export async function readWebSocket(reader: Reader): Promise<Outcome> {
   const { ticket, signal } = reader;
   if (!ticket) return connect(reader);
@@ -35,7 +35,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, "tidewire.v1");
     let isBase64 = false;
-    /** Characters after which the client acknowledges; a server that does not ask for it would refuse the frame. */
+    /** Characters after which the client acknowledges; a server that does not expect the frame would refuse it. */
     let ackBytes = Infinity;
     let unacknowledged = 0;
     let refusal: TidewireError | undefined;
@@ -110,7 +110,7 @@ function connect(reader: Reader, ticket?: string): Promise<Outcome> {
       if (code === 3005) reader.isStale = true;
       if (code === 1000) end("finished");
       else if (code === 1003 || code === 1009 || code >= 3500) end(refusal ?? forGood(code, reason));
-      // Before `hello` it is why there is no connection; later, an answer to a frame, which went on.
+      // Before `hello`, the error says why there is no connection. Later, it answers a frame, and the connection continues.
       else if (refusal && !reader.send) end(refusal);
       else if (code >= 3000) end("again");
       else end(lost(`the WebSocket closed with ${code}`));
