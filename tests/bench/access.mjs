@@ -1,4 +1,4 @@
-// What checking a credential adds to a request: a HEAD with each kind of it against one with none, turn by turn in one run.
+// The time that checking a credential adds to a request: a HEAD with each kind of credential against a HEAD without a credential, in turns in one run.
 //
 //   TIDEWIRE_PLATFORM=spin node bench/access.mjs
 

@@ -1,4 +1,4 @@
-// What counting for the window costs a fan-out: readers that acknowledge against readers that offer no subprotocol, as a ratio within one run.
+// The cost of counting for the window in a fan-out: readers that acknowledge against readers that offer no subprotocol, as a ratio within one run.
 //
 //   node bench/window.mjs
 //

@@ -1,4 +1,4 @@
-// The chat page in a real browser: people in tabs, who come, write, break off and come back.
+// The chat page in a real browser: people in tabs enter, write, disconnect and return.
 
 import type { Page } from "playwright-core";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
@@ -64,7 +64,7 @@ class Person {
     await expect.poll(() => this.texts(), { timeout: 60_000 }).toEqual(texts);
   }
 
-  /** What stands beside the message with this text: sent, sending, or why not. */
+  /** The note beside the message with this text: sent, sending, or the refusal. */
   row(text: string) {
     return this.page.locator(".log li", { has: this.page.locator(".text", { hasText: text }) });
   }
@@ -129,7 +129,7 @@ describe("the chat page", () => {
     for (const person of [ann, bo, late]) person.isClean();
   });
 
-  test("a closed tab leaves the room, and a reloaded one stays who it was", async () => {
+  test("a closed tab leaves the room, and a reloaded tab keeps its identity", async () => {
     const room = freshRoom();
     const ann = await Person.enter(room, "Ann");
     const bo = await Person.enter(room, "Bo");
@@ -169,7 +169,7 @@ describe("the chat page", () => {
     await ann.sees("next", "short");
   });
 
-  test("a refusal without a word is shown by its code, and asked for once", async () => {
+  test("a refusal without a text is shown by its code, after one request", async () => {
     const ann = await Person.enter(freshRoom(), "Ann");
     let sent = 0;
     await ann.page.route(/demo-test-/, async (route) => {
@@ -182,7 +182,7 @@ describe("the chat page", () => {
     expect(sent).toBe(1);
   });
 
-  test("goes on to say who it is after an answer that cannot be read", { timeout: 60_000 }, async () => {
+  test("continues to announce itself after an answer that cannot be read", { timeout: 60_000 }, async () => {
     const room = freshRoom();
     const ann = await Person.enter(room, "Ann", async (page) => {
       await withoutWebSocket(page);
@@ -202,7 +202,7 @@ describe("the chat page", () => {
     await eventually("Bo sees the new name", async () => (await bo.people()).includes("Ann Lee"));
   });
 
-  test("whoever copies the mark by which a page finds itself does not become that page", async () => {
+  test("a page that copies the mark of another page does not become that page", async () => {
     const room = freshRoom();
     const ann = await Person.enter(room, "Ann");
     const name = new URL(room).hash.slice(1);
@@ -220,7 +220,7 @@ describe("the chat page", () => {
     await expect.poll(() => ann.page.evaluate(() => (JSON.parse(sessionStorage.getItem("tidewire-chat me")!) as { id: string }).id)).toBe(idOfAnn);
   });
 
-  test("who writes too fast is told so, and sends again what was refused", { timeout: 90_000 }, async () => {
+  test("a page that writes too fast says so, and sends the refused messages again", { timeout: 90_000 }, async () => {
     const ann = await Person.enter(freshRoom(), "Ann");
     const bo = await Person.enter(ann.page.url());
     const said = Array.from({ length: 22 }, (_, index) => `message ${index}.`);
@@ -375,7 +375,7 @@ describeOwnServer("the chat page on a server of its own", () => {
     await eventually("Bo is gone", async () => (await ann.people()).join() === "Ann (you)", 60_000);
   });
 
-  test("what is written while the network is cut waits, and arrives once", { timeout: 90_000 }, async () => {
+  test("a message that is written while the network is cut waits, and arrives once", { timeout: 90_000 }, async () => {
     const { proxy, room, direct } = await throughProxy();
     const ann = await Person.enter(room, "Ann");
     const bo = await Person.enter(direct, "Bo");
@@ -414,7 +414,7 @@ describeOwnServer("the chat page on a server of its own", () => {
     }
   });
 
-  test("what is written while the server is dead waits, and arrives once", { timeout: 90_000 }, async () => {
+  test("a message that is written while the server is dead waits, and arrives once", { timeout: 90_000 }, async () => {
     const room = `${server.url}/chat/#${freshName()}`;
     const ann = await Person.enter(room, "Ann");
     const bo = await Person.enter(room, "Bo");
@@ -436,7 +436,7 @@ describeOwnServer("the chat page with a ticket", () => {
   const key = freshKey();
   const server = useOwnServer("chat-page", { OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(key) });
 
-  test("who has one is its subject in the room and beside each message, also after a reload", async () => {
+  test("a page with a ticket is its subject in the room and beside each message, also after a reload", async () => {
     const name = `room-${freshName()}`;
     const withTicket = (sub: string) => async (page: Page) => {
       const value = mint(key, { aud: "chat", ch: name, rights: ["read", "publish", "presence"], sub });
@@ -515,7 +515,7 @@ describeOwnServer("the chat page with a token of the users' provider", () => {
     await eventually("each is there once", async () => (await ann.people()).join() === "Ann (you),Bo" && (await bo.people()).join() === "Bo (you),Ann");
     await ann.delete("Ann says 5");
     for (const reader of [ann, bo]) await reader.sees(...said.map((text) => (text === "Ann says 5" ? "Message deleted" : text)));
-    // A stream that ends with its token is asked for with the old one once more: that 401 is in the console.
+    // The page requests a stream that ended with its token once more with the old token: that 401 is in the console.
     for (const person of [ann, bo]) expect(person.errors.filter((error) => !error.includes("401"))).toEqual([]);
   });
 });

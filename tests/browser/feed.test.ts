@@ -128,7 +128,7 @@ describe("the feed page", () => {
     expect(errors).toEqual([]);
   });
 
-  test("goes on over SSE when no WebSocket gets through any more", { timeout: 60_000 }, async () => {
+  test("continues over SSE when WebSockets fail", { timeout: 60_000 }, async () => {
     const name = freshName();
     let drop = () => {};
     const { page } = await browser.open(`${server.url}/feed/?channel=${name}`, async (page) => {
@@ -154,7 +154,7 @@ describe("the feed page", () => {
     await expect.poll(() => page.getAttribute('[data-transport="sse"]', "aria-pressed")).toBe("true");
   });
 
-  test("asks for the newest values again after the page of a proxy, and offers no WebSocket that would need a token", async () => {
+  test("requests the newest values again after the page of a proxy, and offers no WebSocket that would need a token", async () => {
     const name = freshName();
     await publish(`${server.url}/feed/${name}`, sample(1));
     let asked = 0;
@@ -178,7 +178,7 @@ describe("the feed page", () => {
     await expect.poll(() => page.innerText('[data-role="notice"]')).toContain("#");
   });
 
-  test("shows the history to who comes later", async () => {
+  test("shows the history to a page that opens later", async () => {
     const name = freshName();
     for (const index of [1, 2, 3]) await publish(`${server.url}/feed/${name}`, sample(index));
     const { page, errors } = await browser.open(`${server.url}/feed/?channel=${name}`);

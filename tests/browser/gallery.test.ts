@@ -29,7 +29,7 @@ const state = (page: Page, template: string) => page.getAttribute(`[data-templat
 /** Counts what is held at once of the six connections of a browser, which WebSockets are not among: SSE and long polls. */
 function watchStreams(page: Page): { most: number; open: Map<string, Request> } {
   const seen = { most: 0, open: new Map<string, Request>() };
-  // A reader's next long poll is told of before the end of its last.
+  // The browser reports the start of a reader's next long poll before the end of its last long poll.
   const key = (request: Request) => request.url().replace(/(offset|cursor)=[^&]*&?/g, "");
   const begin = (request: Request) => {
     seen.open.set(key(request), request);
@@ -68,7 +68,7 @@ async function start(page: Page): Promise<void> {
 }
 
 describe("the gallery", () => {
-  // Its channels have fixed names, which no other file may use meanwhile.
+  // Its channels have fixed names, which no other file may use in the meantime.
   const server = BASE_URL ? useServer() : useOwnServer("browser-gallery");
 
   test("the cards that are seen are live, three streams at most, and pressing one shows in a second tab", { timeout: 180_000 }, async () => {
@@ -90,7 +90,7 @@ describe("the gallery", () => {
         await tab.locator(`[data-template="${name}"]`).scrollIntoViewIfNeeded();
         await tab.hover(`[data-template="${name}"] h3`);
         await eventually(`${name} is live`, async () => (await state(tab, name)) === "live");
-        // The status polls now and then and holds nothing.
+        // The status polls now and then and keeps no connection open.
         expect(await tab.locator('[data-template]:not([data-state="paused"], [data-template="status"])').count()).toBeLessThanOrEqual(3);
       }
       const stage = `[data-template="${name}"] .stage`;
@@ -279,7 +279,7 @@ describeOwnServer("the gallery on a server of its own", () => {
     await seesNoLoss(page);
   });
 
-  test("a page that was hidden for long goes on", { timeout: 60_000 }, async () => {
+  test("a page that was hidden for long continues", { timeout: 60_000 }, async () => {
     const { page, errors } = await browser.open(server.url);
     await start(page);
     await hide(page, true);

@@ -1,4 +1,4 @@
-// The inspector in a real browser: a channel's figures and events, for who has a ticket.
+// The inspector in a real browser: a channel's figures and events, for an operator with a ticket.
 
 import { randomUUID } from "node:crypto";
 import type { Page } from "playwright-core";
@@ -57,7 +57,7 @@ describeOwnServer("the inspector", () => {
     await takeScreenshots(page, "inspector");
   });
 
-  test("pauses and goes on where it was, and replays what came after an event, by keyboard", async () => {
+  test("pauses and resumes at its position, and replays the events after an event, by keyboard", async () => {
     await publish(1, 2);
     const { page, errors } = await inspect(manager);
     await shows(page, "2", "1");
@@ -65,7 +65,7 @@ describeOwnServer("the inspector", () => {
     await page.keyboard.press("Enter");
     await expect.poll(() => text(page, "state")).toBe("paused");
     await publish(3);
-    await eventually("the figures go on", async () => (await figure(page, "events").innerText()) === "3");
+    await eventually("the figures continue", async () => (await figure(page, "events").innerText()) === "3");
     await expect.poll(() => events(page)).toEqual(["2", "1"]);
     await page.keyboard.press("Enter");
     await shows(page, "3", "2", "1");
@@ -75,7 +75,7 @@ describeOwnServer("the inspector", () => {
     expect(errors).toEqual([]);
   });
 
-  test("begins at the tail where it is asked to, and keeps no more than its list takes", async () => {
+  test("begins at the tail on request, and keeps at most the length of its list", async () => {
     await publish(...numbers(1, 300));
     const { page } = await inspect(manager);
     await eventually("the newest are shown", async () => (await events(page))[0] === "300");
@@ -99,7 +99,7 @@ describeOwnServer("the inspector", () => {
     await expect.poll(() => text(other.page, "notice")).toMatch(/^401 /);
   });
 
-  test("shows the events to who may read, and says what the figures take", async () => {
+  test("shows the events to a ticket that may read, and says which right the figures need", async () => {
     await publish(1);
     const { page } = await inspect(mint(KEY, { aud: "feed", ch: name, rights: ["read"] }));
     await shows(page, "1");

@@ -1,4 +1,4 @@
-// What a stranger stores never runs on the origin of the pages, and a browser's own EventSource knows where it is before its first event.
+// The bytes that a stranger stores never run on the origin of the pages, and a browser's own EventSource has a position before its first event.
 
 import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -78,7 +78,7 @@ describe("what is stored", () => {
   });
 });
 
-/** A native EventSource in the page, and all that it dispatched. When its first stream ends, `meanwhile` is published before it comes back. */
+/** A native EventSource in the page, and all that it dispatched. When its first stream ends, `meanwhile` is published before it reconnects. */
 async function listen(page: Page, path: string, meanwhile: string): Promise<() => Promise<{ data: unknown[]; others: string[] }>> {
   await page.evaluate(([path, meanwhile]) => {
     const seen = { data: [] as unknown[], others: [] as string[], ends: 0 };
@@ -110,7 +110,7 @@ describeOwnServer("a browser's EventSource at `now`", () => {
       await eventually("there was a heartbeat", heartbeat(proxy));
       expect(await seen()).toMatchObject({ data: [], others: [] });
       proxy.cut();
-      await eventually("it has what came meanwhile", async () => (await seen()).data.length > 0);
+      await eventually("it has what came in the meantime", async () => (await seen()).data.length > 0);
       await publish(server.url + path, "live");
       await eventually("it is live", async () => (await seen()).data.length > 1);
       await expect.poll(() => seen()).toMatchObject({ data: ["meanwhile", "live"], others: [] });
@@ -127,7 +127,7 @@ describeOwnServer("a browser's EventSource at `now`", () => {
   });
 });
 
-/** Whether more came than what was there when it was first asked. */
+/** Whether more arrived than at the first call. */
 function heartbeat(proxy: Proxy): () => boolean {
   const before = proxy.bytesDown;
   return () => proxy.bytesDown > before;

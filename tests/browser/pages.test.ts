@@ -1,4 +1,4 @@
-// Every page does its job, and goes on doing it after what happens to pages: lost connections, a killed server, hours in the background.
+// Every page does its job, also after lost connections, a killed server and hours in the background.
 
 import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -71,7 +71,7 @@ type Hand = { hand: { requests: number; say: (text: string, isEnd: boolean) => v
 describeOwnServer("the page of", () => {
   const server = useOwnServer("pages", { RETRY_MS: "200" });
 
-  test.each(SLOW)("$template takes a body that comes slowly, and gives up one that stands still", async ({ template, press, type, body, shows }) => {
+  test.each(SLOW)("$template reads a slow body, and gives up a stalled body", async ({ template, press, type, body, shows }) => {
     const name = freshName();
     const { page } = await browser.open(`${server.url}/${template}/?channel=${name}`, async (page) => {
       await page.clock.install();
@@ -131,7 +131,7 @@ describeOwnServer("the page of", () => {
       expect(opened.flatMap(({ errors }) => errors)).toEqual([]);
     });
 
-    test("outlasts a cut network, a killed server, and a tab that is hidden and held meanwhile", { timeout: 180_000 }, async () => {
+    test("outlasts a cut network, a killed server, and the time in a tab that is hidden and frozen", { timeout: 180_000 }, async () => {
       const job = await jobOf(template);
       const proxy = await Proxy.start(server.port);
       onTestFinished(() => proxy.stop());

@@ -100,14 +100,14 @@ describe("the progress page", () => {
     await is(second.page, "done");
     await expect.poll(() => text(second.page, "amount")).toBe("240 frames of 240 frames");
     await page.click('[data-role="another"]');
-    await eventually("it can begin anew", () => page.isVisible('[data-role="simulate"]'));
+    await eventually("it can begin again", () => page.isVisible('[data-role="simulate"]'));
     expect([...errors, ...second.errors]).toEqual([]);
   });
 
   test("the link of a job has its whole name, and opening it adds nothing to the history", async () => {
     const name = "demo-a:b&c+d";
     const { page } = await pages.open(`${server.url}/progress/?channel=${name.replace(/[&+]/g, encodeURIComponent)}`);
-    // The server takes no such name, so it has heard all of it.
+    // The server refuses such a name, so it has read the whole body.
     await is(page, "refused");
     await expect.poll(() => text(page, "notice")).toContain("'&'");
     expect(new URL(await page.inputValue('[data-role="link"]')).searchParams.get("channel")).toBe(name);

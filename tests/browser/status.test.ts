@@ -77,7 +77,7 @@ describe("the status page", () => {
     }
   });
 
-  test("asks nothing while nobody sees it, and at once when it is seen again", { timeout: 60_000 }, async () => {
+  test("sends no request while it is hidden, and polls at once when it is visible again", { timeout: 60_000 }, async () => {
     const name = freshName();
     const { page, errors } = await pages.open(`${server.url}/status/?channel=${name}`);
     await eventually("it has asked", async () => (await statusOf(page)).polls > 0);
@@ -116,7 +116,7 @@ describe("the status page", () => {
     expect(errors).toEqual([]);
   });
 
-  test("a browser's own cache is asked about each time: never old, and no body when nothing is new", async () => {
+  test("the browser revalidates its own cache each time: never old, and no body when nothing is new", async () => {
     const target = new URL(server.url);
     const proxy = await Proxy.start(Number(target.port || 80));
     onTestFinished(() => proxy.stop());

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-// What tells each program its port and where to store.
+// The arguments that give each program its port and its store.
 const OPTIONS = {
   wrangler: (port, state) => ["--ip", "127.0.0.1", "--port", port, "--inspector-port", "0", "--persist-to", state],
   spin: (port, state) => ["--listen", `127.0.0.1:${port}`, "--state-dir", state],

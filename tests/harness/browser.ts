@@ -45,7 +45,7 @@ export function useBrowser(): Pages {
   };
 }
 
-/** Puts a tab into the background and holds its scripts, as a browser does with one that is not looked at for long; what is returned brings it back. */
+/** Puts a tab into the background and freezes its scripts, as a browser does with a tab that was hidden for long. The returned function brings it back. */
 export async function hide(page: Page): Promise<() => Promise<void>> {
   const devtools = await page.context().newCDPSession(page);
   const show = (isHidden: boolean) =>
@@ -70,7 +70,7 @@ export async function takeScreenshots(page: Page, name: string): Promise<void> {
     await page.emulateMedia({ colorScheme });
     for (const [shape, width, height] of [["wide", 1280, 800], ["narrow", 390, 844]] as const) {
       await page.setViewportSize({ width, height });
-      // What sticks to the top would hang in the middle of the picture.
+      // A sticky header would hang in the middle of the picture.
       await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ path: join(OUTPUT, "screenshots", `${name}-${shape}-${colorScheme}.png`), fullPage: true, animations: "disabled" });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);

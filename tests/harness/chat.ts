@@ -1,4 +1,4 @@
-// What a chat page sends, and what a reader hears of who is there.
+// The messages that a chat page sends, and the members that a reader gets.
 
 import { createParser } from "eventsource-parser";
 import { onTestFinished } from "vitest";
@@ -64,7 +64,7 @@ export class Listener {
     return listener;
   }
 
-  /** Those present, by what it was told. */
+  /** The members, as it got them. */
   get present(): Record<string, Member["state"]> {
     const present: Record<string, Member["state"]> = {};
     for (const { id, state } of this.told.flatMap(({ members }) => members)) {

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Resolves once `condition` holds; it is looked at every 10 ms. An error it throws ends the wait. */
+/** Resolves once `condition` is true; it is checked every 10 ms. An error that it throws ends the wait. */
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,

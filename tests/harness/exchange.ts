@@ -8,7 +8,7 @@ import { eventually } from "./eventually.ts";
 import { webSocketUrl } from "./readers.ts";
 import { Server } from "./server.ts";
 
-/** A frame, or a text that is none. */
+/** A frame, or a text that is not a frame. */
 export type Said = Record<string, unknown> | string;
 
 export type Step =
@@ -22,7 +22,7 @@ export interface Connection {
   /** Of `feed`, unless it says `streams`. */
   function?: "streams";
   before: Step[];
-  /** Where it starts; `{offset N}` is the Nth offset that the connections before were told. */
+  /** The start; `{offset N}` is the Nth offset that the earlier connections got. */
   offset: string;
   steps: Step[];
   /** The code with which the server ended it. */
@@ -41,7 +41,7 @@ export const EXCHANGES = readdirSync(FOLDER).map((file) => JSON.parse(readFileSy
 
 export const PREFIX = { feed: "/feed/", streams: "/v1/stream/" };
 
-/** The text that stands for a frame on the wire. */
+/** The text of a frame on the wire. */
 export const textOf = (said: Said): string => (typeof said === "string" ? said : JSON.stringify(said));
 
 export async function sendHttp(channel: string, { http }: Extract<Step, { http: unknown }>): Promise<void> {
@@ -65,7 +65,7 @@ export class Offsets {
     if (typeof recorded !== "object" || recorded === null) return actual === recorded;
     if (typeof actual !== "object" || actual === null || Array.isArray(actual) !== Array.isArray(recorded)) return false;
     if (Array.isArray(recorded) && recorded.length !== (actual as unknown[]).length) return false;
-    // What people read, and what a setting says, may change.
+    // Texts for people, and values of settings, may change.
     const isFree = (name: string, value: unknown) => !Array.isArray(recorded) && ["detail", "ackBytes"].includes(name) && typeof value === typeof recorded[name as never];
     return Object.entries(recorded).every(([name, value]) => {
       const found = (actual as Record<string, unknown>)[name];
@@ -79,7 +79,7 @@ export class Offsets {
   }
 }
 
-/** What a client does, and how many frames it then waits for. */
+/** The action of a client, and the number of frames that it then waits for. */
 type Script = Omit<Connection, "steps" | "before"> & { before: Step[]; acts: [act: Exclude<Step, { server: Said }> | undefined, frames: number][] };
 
 const JSON_TYPE = "application/json";

@@ -22,7 +22,7 @@ export async function trap(server: Server): Promise<void> {
   await ask(server, "POST", "/trap?component=feed");
 }
 
-/** No instance alive takes another request; their streams go on. */
+/** No living instance gets another request; their streams continue. */
 export async function recycle(server: Server): Promise<void> {
   await ask(server, "POST", "/recycle");
 }

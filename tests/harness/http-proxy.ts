@@ -13,12 +13,12 @@ type RawHeaders = string[];
 const HOP = new Set(["connection", "keep-alive", "proxy-connection"]);
 
 export interface HttpProxy {
-  /** The address that stands for the target's. */
+  /** The address in place of the target's. */
   url: string;
   stop(): Promise<void>;
 }
 
-/** Forwards to `target` with the headers that `adapt` gives; answers 401 where it gives none. */
+/** Forwards to `target` with the headers that `adapt` gives; answers 401 where it gives no headers. */
 export async function startHttpProxy(target: string, adapt: (headers: RawHeaders) => RawHeaders | undefined): Promise<HttpProxy> {
   const { protocol, hostname, port, host, origin, pathname } = new URL(target);
   const request = protocol === "https:" ? requestHttps : requestHttp;

@@ -1,4 +1,4 @@
-// What the page of each template is for, as two people would see it. `jobs/NAME.ts` says it for the template NAME; the suites
+// The purpose of the page of each template, as two people would see it. `jobs/NAME.ts` says it for the template NAME; the suites
 // browser/pages and browser/screenshots do it for every template that has a page.
 
 import { existsSync, readdirSync } from "node:fs";
@@ -12,7 +12,7 @@ export interface Tabs {
   second: Page;
   /** Address of the channel, which no proxy cuts. */
   channel: string;
-  /** Where the channel is closed: for who publishes there beside the tabs. */
+  /** The address where a publisher beside the tabs closes the channel. */
   ticket?: () => string;
 }
 

@@ -1,7 +1,7 @@
 // The platform under test, and what it lacks. A test says what it needs by tags: `test(title, { tags: ["websocket"] }, ...)`.
 // vitest skips those whose tag the platform lacks, and `cargo harness test` compares them with tests/skipped.json.
 
-/** What a test can need. */
+/** The features that a test can need. */
 export const REQUIREMENTS = {
   websocket: "takes WebSockets from outside",
   "websocket-refused": "takes no WebSocket from outside, and says so",
@@ -13,7 +13,7 @@ export const REQUIREMENTS = {
 
 export type Requirement = keyof typeof REQUIREMENTS;
 export type Platform = "workers" | "spin";
-/** What serves the components of Spin: tests/spin-host, or the real `spin`. */
+/** The program that serves the components of Spin: tests/spin-host, or the real `spin`. */
 export type Runtime = "host" | "spin";
 
 export const RUNTIME = (process.env.TIDEWIRE_RUNTIME ?? "host") as Runtime;

@@ -1,4 +1,4 @@
-// A provider of tokens on the loopback: signs them, publishes its keys in the shapes of the well-known ones, and goes down when told.
+// A provider of tokens on the loopback: signs them, publishes its keys in the shapes of the well-known ones, and stops on demand.
 
 import { once } from "node:events";
 import { generateKeyPairSync, sign, type JsonWebKey, type KeyObject } from "node:crypto";
@@ -32,9 +32,9 @@ export const part = (value: unknown) => Buffer.from(typeof value === "string" ? 
 export class Provider {
   readonly issuer = "https://issuer.example/";
   readonly audience = "https://app.example";
-  /** What is published, to be changed by a test. */
+  /** The published document, which a test may change. */
   jwks: unknown[];
-  /** How often it was asked. */
+  /** The number of requests to it. */
   fetches = 0;
   #server: Server | undefined;
   #port = 0;

@@ -7,13 +7,13 @@ import { between, pick, type Random } from "./random.ts";
 /** Of the bytes: `up` goes to the server. */
 type Direction = "up" | "down";
 
-/** What can happen to a connection, and its share among a hundred. */
+/** The faults of a connection, and their shares among a hundred. */
 const FAULTS = {
   /** Everything after it comes late. */
   delay: 30,
   /** RST to both sides, in the middle of what passes. */
   cut: 25,
-  /** One side is told that the other has ended; the opposite direction goes on. */
+  /** The proxy reports the end of one side to the other side; the opposite direction continues. */
   "half-close": 15,
   /** RST to both sides at once, whether anything passes or not. */
   reset: 20,
@@ -46,13 +46,13 @@ export function drawFault(random: Random): Fault {
   };
 }
 
-/** Two connections that are one to whoever is at their ends. */
+/** Two connections, which both ends see as a single connection. */
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
   readonly delayMs: Record<Direction, number>;
   readonly isStalled: Record<Direction, boolean>;
-  /** What is to strike, one fault at most in each direction. */
+  /** The faults that must strike, at most one in each direction. */
   readonly pending: Partial<Record<Direction, Fault>>;
 }
 
@@ -99,7 +99,7 @@ export class Proxy {
     return new Promise((done) => (this.#onCut = done));
   }
 
-  /** Gives the fault to a connection that waits for none in this direction; it strikes there if so many bytes pass. */
+  /** Gives the fault to a connection that has no fault in this direction yet; it strikes after this number of bytes. */
   disturb(fault: Fault): void {
     const free = [...this.#links].filter(({ pending }) => !pending[fault.direction]);
     const link = free[Math.floor(fault.victim * free.length)];

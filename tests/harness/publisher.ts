@@ -6,7 +6,7 @@ import { between, type Random } from "./random.ts";
 /** Time for the answer to a publish. */
 const ANSWER_MS = 5_000;
 
-/** What a publisher writes. The text is of any length, so that cuts fall anywhere, and has characters of one to four bytes. */
+/** An event of a publisher. The text is of any length, so that cuts fall anywhere, and has characters of one to four bytes. */
 export interface Note {
   publisher: number;
   number: number;

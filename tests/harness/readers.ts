@@ -1,7 +1,7 @@
 // One reader per transport behind one interface, written from PROTOCOL.md alone.
 //
 // A reader follows a channel over one transport from an offset on and stops when its connection breaks.
-// Whoever holds it goes on from `offset` with another reader, of any transport.
+// Another reader, of any transport, resumes from `offset`.
 
 import { createParser } from "eventsource-parser";
 import { setTimeout as delay } from "node:timers/promises";
@@ -23,7 +23,7 @@ export interface Member {
   state: Record<string, unknown> | null;
 }
 
-/** What a server sends over `tidewire.v1`. */
+/** A frame of the server over `tidewire.v1`. */
 export type ServerFrame =
   | { type: "hello"; protocol: string; offset: string; contentType: string; ackBytes?: number }
   | { type: "events"; events: { offset: string; data: unknown }[]; upToDate?: boolean }
@@ -39,11 +39,11 @@ export interface Reader {
   /** The data of the events received, in order of arrival. */
   readonly events: unknown[];
   readonly gaps: Gap[];
-  /** How often it connected, or asked; an SSE stream that the server ended is opened again. */
+  /** The number of its connections or polls. The reader reopens an SSE stream that the server ended. */
   readonly requests: number;
   /** Comments seen on SSE streams. */
   readonly heartbeats: number;
-  /** Where to go on from: the offset of the newest event received. */
+  /** The offset to resume from: that of the newest received event. */
   readonly offset: string;
   /** How it ended: `finished`, `closed CODE`, `status CODE`, or the error of a broken connection. */
   readonly ended: Promise<string>;
@@ -93,13 +93,13 @@ export function webSocketUrl(channel: string, query: Record<string, string> = {}
   return url.href;
 }
 
-/** Before a connection that ended is followed by the next, so that a server which is away is not asked all the time. */
+/** The pause between two connections, so that a reader does not flood a server that is away. */
 const RETURN_MS = 50;
 
 /**
  * Follows a channel over one connection after the other, each of the next of `transports`, from where the last one was.
  *
- * A connection on which nothing came for `silenceMs` is left: what stands still does not break by itself.
+ * The reader leaves a connection without data for `silenceMs`: a stalled connection does not break by itself.
  */
 export class LastingReader {
   /** Events received, by transport. */
@@ -142,7 +142,7 @@ export class LastingReader {
       const reader = read(transports[this.returns % transports.length]!, channel, offset);
       this.#reader = reader;
       await Promise.race([reader.ended, this.#silent(reader, silenceMs)]);
-      // What an abandoned connection may still bring belongs to the next one.
+      // The events that an abandoned connection may still bring belong to the next connection.
       this.#reader = undefined;
       reader.close();
       this.#past.push(...reader.events);
@@ -236,7 +236,7 @@ async function followPolls(reader: State, channel: string): Promise<string> {
   }
 }
 
-/** The innermost cause tells more than fetch's `TypeError: fetch failed`. */
+/** The innermost cause says more than fetch's `TypeError: fetch failed`. */
 function brokenBy(error: unknown): string {
   const cause = (error as Error).cause;
   return cause instanceof Error ? brokenBy(cause) : `broken: ${(error as Error).message}`;

@@ -1,4 +1,4 @@
-// What no log may hold: every secret that a suite makes is noted here, and each server's log is searched for them when it stops.
+// The secrets that no log may contain: every suite registers its secrets here, and the harness searches each server's log for them when it stops.
 
 const secrets = new Set<string>();
 
@@ -8,7 +8,7 @@ export function secret(text: string): string {
   return text;
 }
 
-/** What is wrong with a server's log: secrets in it, and lines of ours that are no JSON. */
+/** The faults of a server's log: secrets in it, and lines of ours that are not JSON. */
 export function faultsOf(log: string): string[] {
   // In front of a line stand the level on Workers and the component on Spin.
   const lines = log.split("\n").map((line) => line.replace(/^(error: |\[[\w-]+\] )/, ""));

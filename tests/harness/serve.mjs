@@ -3,8 +3,8 @@
 //   node serve.mjs --build DIR [--port P] [--state DIR] [--var K=V ...] [--until-stdin-ends]
 //
 // Standard output: `control URL`, `ready URL`, then everything the Worker logs, one line per call.
-// The control port is loopback only: POST /evict?class=FeedChannel&name=demo-machine[&sockets=close]; POST /object?key=NAME answers what the bucket holds.
-// SIGTERM and SIGINT end it together with workerd; with --until-stdin-ends so does the end of whoever started it.
+// The control port is loopback only: POST /evict?class=FeedChannel&name=demo-machine[&sockets=close]; POST /object?key=NAME answers with the object in the bucket.
+// SIGTERM and SIGINT end it together with workerd; with --until-stdin-ends so does the end of its parent process.
 
 import { createServer } from "node:http";
 import { existsSync } from "node:fs";

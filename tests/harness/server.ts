@@ -34,7 +34,7 @@ export interface ServerOptions {
   vars?: Record<string, string>;
   /** Name of the log file in `OUTPUT/logs`. */
   name?: string;
-  /** On Workers, how many requests of one identity the limiter `REQUEST_RATE` admits in 10 s; without it none is bound. */
+  /** On Workers, how many requests of one identity the limiter `REQUEST_RATE` admits in 10 s; without it no limiter is bound. */
   requestsIn10s?: number;
   /** The `spin.toml`, where it is not the root's. */
   manifest?: string;
@@ -124,7 +124,7 @@ export class Server {
     return this.#port;
   }
 
-  /** Folder that holds the store. */
+  /** Folder of the store. */
   get state(): string {
     return this.#state;
   }

@@ -2,10 +2,10 @@
 
 import { Server } from "./server.ts";
 
-/** What a server has that is started for no test of its own. */
+/** A server that all tests share. */
 export const COMMON = { OPEN_ACCESS: "true", LONG_POLL_MS: "2000" };
 
-/** What vitest runs before the suites, and what it runs after them. */
+/** Vitest runs this before the suites, and the returned function after them. */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   if (process.env.TIDEWIRE_BASE_URL) return undefined;
   const server = await Server.start({ name: "shared", vars: COMMON });

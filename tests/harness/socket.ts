@@ -8,7 +8,7 @@ type Frame<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>;
 
 export class Socket {
   readonly frames: ServerFrame[] = [];
-  /** Literal text that is no frame: `pong`. */
+  /** Literal text that is not a frame: `pong`. */
   readonly texts: string[] = [];
   readonly raw: WebSocket;
   /** The close code, once it is closed. */

@@ -1,4 +1,4 @@
-// A reader that stands still: its connections take no bytes for a while.
+// A stalled reader: its connections read no bytes for a while.
 
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";

@@ -35,7 +35,7 @@ export function contents(database: DatabaseSync): Record<string, Record<string, 
   return Object.fromEntries(tables(database).map((table) => [table, database.prepare(`SELECT * FROM "${table}"`).all()]));
 }
 
-/** How many alarms the platform would ring. Spin has none. */
+/** The number of alarms that are set. Spin has no alarms. */
 export function alarms(server: Server): number {
   const files = globSync("do/*/metadata.sqlite", { cwd: server.state });
   return files.reduce((sum, file) => sum + inStore(join(server.state, file), (database) => Number(database.prepare("SELECT count(*) AS n FROM _cf_ALARM").get()!.n)), 0);

@@ -1,4 +1,4 @@
-// Publishers and readers of many channels at once, and the proof that every reader got what its channel holds.
+// Publishers and readers of many channels at once, and the proof that every reader got all events of its channel.
 
 import { expect, onTestFinished } from "vitest";
 import { subscribe, type Subscription, type TidewireError } from "../../shared/client/src/index.ts";
@@ -14,7 +14,7 @@ export const READERS = 100;
 
 /** Longest pause of a publisher between two events. */
 const PAUSE_MS = 200;
-/** Longest time until a reader notices that its connection stands still: a minute, of the client's long poll. */
+/** Longest time until a reader notices a stalled connection: a minute, with the client's long poll. */
 const CALM_MS = 120_000;
 
 /** One reader of a storm, ours or the client of `shared/client`. */
@@ -39,7 +39,7 @@ export class Storm {
   readonly #server: string;
   #publishing: Promise<unknown>;
 
-  /** Publishers and readers go through `proxy`; what a channel holds in the end is asked of `server` itself. It ends with the test. */
+  /** Publishers and readers go through `proxy`; the test reads the final events from `server` itself. The storm ends with the test. */
   constructor(server: string, proxy: string, random: Random) {
     this.#server = server;
     this.#random = random;
@@ -76,7 +76,7 @@ export class Storm {
     await Promise.race([this.#publishing, eventually(`${events} more events are acknowledged`, () => this.acknowledged >= goal, 60_000)]);
   }
 
-  /** So many readers go on over another transport. */
+  /** This number of readers continues over another transport. */
   change(readers: number): void {
     for (const _ of numbers(1, readers)) pick(this.#random, this.#readers).change();
   }
@@ -116,7 +116,7 @@ export class Storm {
     return reader.events as Note[];
   }
 
-  /** What happened, for people. */
+  /** A summary for people. */
   toString(): string {
     const sum = (transport: Transport) => this.#readers.reduce((all, { deliveries }) => all + deliveries[transport], 0);
     const answers = new Map<string, number>();

@@ -1,4 +1,4 @@
-// What every suite needs: a server, a fresh channel name, and a way to publish.
+// The needs of every suite: a server, a fresh channel name, and a way to publish.
 
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect } from "vitest";
@@ -27,7 +27,7 @@ export function useOwnServer(name: string, vars: Record<string, string> = {}, ma
     server = await Server.start({ name, vars: { ...COMMON, ...vars }, manifest });
   });
   afterAll(() => server?.stop());
-  // The server starts after the suite was collected; until then this stands for it.
+  // The server starts after the suite was collected; until then this is in its place.
   return new Proxy({} as Server, {
     get: (_, member) => {
       if (!server) throw new Error("the server is used before it was started");

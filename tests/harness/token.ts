@@ -1,8 +1,8 @@
-// With TIDEWIRE_TOKEN every request of the suites carries it, whatever client they use: a proxy stands before TIDEWIRE_BASE_URL.
+// With TIDEWIRE_TOKEN every request of the suites carries the token, from every client: a proxy in front of TIDEWIRE_BASE_URL adds it.
 
 import { startHttpProxy } from "./http-proxy.ts";
 
-/** What vitest runs before the suites, and what it runs after them. */
+/** Vitest runs this before the suites, and the returned function after them. */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   const { TIDEWIRE_BASE_URL: target, TIDEWIRE_TOKEN: token } = process.env;
   // Not for the processes that suites start.

@@ -3,7 +3,7 @@
 import * as Y from "yjs";
 import { between, pick, randomFrom, type Random } from "./random.ts";
 
-/** What clients sent, in order, and what all of them see in the end. */
+/** The messages of clients, in order, and the document that all of them see in the end. */
 export interface Document {
   name: string;
   purpose: string;

@@ -1,4 +1,4 @@
-// What is said in a room arrives on each of its transports, and who is there is known. BASE_URL names the server; `npm test` of a copy starts one.
+// The messages of a room arrive on each transport, and its members are known. BASE_URL names the server; `npm test` of a copy starts one.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -57,7 +57,7 @@ test("an SSE reader gets the past and what comes next", LIMIT, async () => {
 
 test("a WebSocket reader gets the past and what comes next", LIMIT, async (t) => {
   const room = fresh();
-  if (await refusesWebSockets(room)) return t.skip("this platform takes no WebSockets");
+  if (await refusesWebSockets(room)) return t.skip("this platform does not support WebSockets");
   await say(room, "one");
   const events = [];
   await new Promise((done, failed) => {
@@ -81,7 +81,7 @@ test("a message that breaks the rules is refused, and nothing of it is stored", 
   assert.deepEqual(await (await fetch(room)).json(), []);
 });
 
-test("who enters is there, and who leaves is not", LIMIT, async () => {
+test("a member that enters is present, and a member that leaves is not", LIMIT, async () => {
   const presence = fresh("-/presence/");
   const member = { id: "ann", state: { name: "Ann" } };
   assert.equal((await post(presence, member)).status, 200);
@@ -98,7 +98,7 @@ test("the page is served with all that it loads", LIMIT, async () => {
   for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
 });
 
-/** Whether the server says that it takes none (501), as on Spin: anything else has to work. */
+/** Whether the server does not support WebSockets (501), as on Spin. With any other answer they must work. */
 function refusesWebSockets(room) {
   const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" };
   const { promise, resolve, reject } = Promise.withResolvers();

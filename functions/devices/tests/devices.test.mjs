@@ -1,4 +1,4 @@
-// A command reaches a device that waits, and its answer who sent it. BASE_URL names the server; `npm test` of a copy starts one.
+// A command reaches a device that waits, and the answer of the device reaches the sender. BASE_URL names the server; `npm test` of a copy starts one.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";

@@ -1,4 +1,4 @@
-// What is published to the feed arrives on each of its transports. BASE_URL names the server; `npm test` of a copy starts one.
+// An event of the feed arrives on each transport. BASE_URL names the server; `npm test` of a copy starts one.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -47,7 +47,7 @@ test("an SSE reader gets the past and what comes next", LIMIT, async () => {
 
 test("a WebSocket reader gets the past and what comes next", LIMIT, async (t) => {
   const channel = fresh();
-  if (await refusesWebSockets(channel)) return t.skip("this platform takes no WebSockets");
+  if (await refusesWebSockets(channel)) return t.skip("this platform does not support WebSockets");
   await publish(channel, SAMPLE);
   const events = [];
   await new Promise((done, failed) => {
@@ -73,7 +73,7 @@ test("the page is served with all that it loads", LIMIT, async () => {
   for (const path of files) assert.equal((await fetch(`${process.env.BASE_URL}/${path}`)).status, 200, path);
 });
 
-/** Whether the server says that it takes none (501), as on Spin: anything else has to work. */
+/** Whether the server does not support WebSockets (501), as on Spin. With any other answer they must work. */
 function refusesWebSockets(channel) {
   const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" };
   const { promise, resolve, reject } = Promise.withResolvers();

@@ -1,4 +1,4 @@
-// A status is set, asked for, and asked for again. BASE_URL names the server; `npm test` of a copy starts one.
+// A publisher sets a status, and a reader polls it twice. BASE_URL names the server; `npm test` of a copy starts one.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -21,7 +21,7 @@ test("the newest value is the answer", LIMIT, async () => {
   assert.deepEqual(await (await fetch(channel)).json(), [{ API: { state: "operational" } }]);
 });
 
-test("who has it already gets a 304, and is told when to ask again", LIMIT, async () => {
+test("a reader that has the status gets a 304, with the time of its next poll", LIMIT, async () => {
   const channel = fresh();
   await set(channel, {});
   const headers = { "if-none-match": (await fetch(channel)).headers.get("etag") };

@@ -1,4 +1,4 @@
-// What is appended to a stream is read on each transport of the protocol. BASE_URL names the server; `npm test` of a copy starts one.
+// A reader gets appended data on each transport of the protocol. BASE_URL names the server; `npm test` of a copy starts one.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -21,7 +21,7 @@ async function append(stream, text) {
   return answer.headers.get("stream-next-offset");
 }
 
-test("what is appended is read from the beginning and after an offset", LIMIT, async () => {
+test("appended data is read from the beginning and after an offset", LIMIT, async () => {
   const stream = await create();
   const offset = await append(stream, "one");
   await append(stream, "two");
@@ -56,7 +56,7 @@ test("an SSE reader gets the past and what comes next", LIMIT, async () => {
   assert.deepEqual(data, ["one", "two"]);
 });
 
-test("a closed stream takes no more", LIMIT, async () => {
+test("a closed stream refuses further data", LIMIT, async () => {
   const stream = await create();
   const closed = await fetch(stream, { method: "POST", headers: { "stream-closed": "true" } });
   assert.ok(closed.ok, await closed.text());
