@@ -48,7 +48,7 @@ test.each([
   expect([requested, FakeSocket.all]).toEqual([[], []]);
 });
 
-test.each(["nowhere", "//channel.test/x", ""])("%j is none where there is no page", async (url) => {
+test.each(["nowhere", "//channel.test/x", ""])("%j is not an address without a page", async (url) => {
   expect(() => subscribe(url)).toThrow(TypeError);
   await expect(publish(url, 1)).rejects.toThrow(TypeError);
 });
@@ -67,7 +67,7 @@ function openPage(offer: string | undefined): void {
   vi.stubGlobal("document", { querySelector: (selector: string) => (selector === "meta[name=tidewire-transports]" ? meta : null), addEventListener: () => {} });
 }
 
-/** What a subscription tries first. */
+/** The transport that a subscription tries first. */
 async function firstTry(url: string, options: SubscribeOptions = {}): Promise<string> {
   const subscription = subscribe(url, options);
   await vi.waitFor(() => expect(requested.length + FakeSocket.all.length).toBe(1));
@@ -75,7 +75,7 @@ async function firstTry(url: string, options: SubscribeOptions = {}): Promise<st
   return subscription.transport;
 }
 
-test("what the server of the page does not offer is not tried there", async () => {
+test("a transport that the server of the page does not offer is not tried there", async () => {
   openPage("sse long-poll poll");
   expect(await firstTry("demo-x")).toBe("sse");
   expect(requested[0]).toMatch(/^https:\/\/live\.test\/feed\/demo-x\?/);

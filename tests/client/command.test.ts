@@ -39,7 +39,7 @@ function tidewire(args: string[], { input = "", env = {}, cwd = folder() }: Surr
   });
 }
 
-/** Starts it and goes on; ended with the test. */
+/** Starts the command without waiting for it; it ends with the test. */
 function start(args: string[]): { child: ChildProcess; stdout: () => string; stderr: () => string } {
   const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -171,7 +171,7 @@ test("token mints with the first key of the environment, of .dev.vars or of .env
   verify(fromEnvironment.stdout, environment!);
 });
 
-test("token refuses what a server would refuse, and tells no key", async () => {
+test("token refuses what a server would refuse, and shows no key", async () => {
   const env = { TICKET_KEYS: "k1:c2hvcnQ" };
   const args = ["token", "--function", "chat", "--channel", "room-1"];
   for (const wrong of [["--rights", "read,fly"], ["--ttl", "3601"], ["--ttl", "0"], ["--channel", "a*b"], []]) {
@@ -246,12 +246,12 @@ test("publish says which line was refused, and ends with 1", async () => {
   expect(broken).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("line 2 is not JSON") });
 });
 
-test("tail ends with 1 where there is no channel, and tells why", async () => {
+test("tail ends with 1 without a channel, and says why", async () => {
   const ended = await tidewire(["tail", `${server.url}/feed/-`, "--transport", "poll"]);
   expect(ended).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("channel-name-invalid") });
 });
 
-test("tail tells of a gap", async () => {
+test("tail shows a gap", async () => {
   const channel = `${server.url}/feed/${freshName()}`;
   const stale = await publish(channel, "old");
   expect((await fetch(channel, { method: "DELETE" })).status).toBe(204);

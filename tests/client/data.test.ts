@@ -1,4 +1,4 @@
-// What may be published: bytes as they are, what JSON has a form for, text; all else is refused before anything is sent.
+// The data that may be published: bytes as they are, values with a form in JSON, text. The client refuses all other data before it sends anything.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { publish, publisher } from "../../shared/client/src/index.ts";
@@ -46,7 +46,7 @@ test("wider numbers are sent as the bytes that hold them", async () => {
   expect(sent.map(({ body }) => body.length)).toEqual([4, 8]);
 });
 
-test("what is changed after the call is sent as it was", async () => {
+test("data that changes after the call is sent as it was", async () => {
   const bytes = Uint8Array.of(1, 2, 3);
   const sample = { value: 1 };
   const send = publisher(CHANNEL);
@@ -123,7 +123,7 @@ test("all else is JSON as JSON.stringify writes it", async () => {
   expect(new Set(sent.map(({ contentType }) => contentType))).toEqual(new Set(["application/json"]));
 });
 
-test("text is sent as it is, and what is no text is refused where text is wanted", async () => {
+test("text is sent as it is, and data that is not text is refused where text is required", async () => {
   const options = { contentType: "text/plain; charset=utf-8" };
   await publish(CHANNEL, "\ufeffzwölf \u{1f30a}", options);
   expect(Buffer.from(sent[0]!.body).toString("hex")).toBe(Buffer.from("\ufeffzwölf \u{1f30a}").toString("hex"));
@@ -134,7 +134,7 @@ test("text is sent as it is, and what is no text is refused where text is wanted
   expect(sent).toHaveLength(1);
 });
 
-test("what is refused leaves the order of the others alone", async () => {
+test("a refused publish does not change the order of the others", async () => {
   const send = publisher(CHANNEL);
   const ends = await Promise.allSettled([send(1), send(new Map()), send(2)]);
   expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);

@@ -1,4 +1,4 @@
-// What the client tells of a past that is gone.
+// The gap that the client reports when the past is gone.
 
 import { expect, test } from "vitest";
 import { subscribe, type ChannelEvent, type Gap, type Transport } from "../../shared/client/src/index.ts";
@@ -12,7 +12,7 @@ describeOwnServer("a gap", () => {
   for (const transport of TRANSPORTS) {
     const tags = transport === "websocket" ? ["websocket"] : [];
 
-    test(`is told once, in its place, and the events go on from the earliest, over ${transport}`, { tags }, async () => {
+    test(`is reported once, in its place, and the events resume from the earliest, over ${transport}`, { tags }, async () => {
       const channel = `${server.url}/feed/${freshName()}`;
       const requested = await publish(channel, 1);
       const earliest = await publishAll(channel, [2, 3, 4]);

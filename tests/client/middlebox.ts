@@ -1,4 +1,4 @@
-// HTTP servers of a test's own: one that answers as told, and a proxy that lets some transports not pass.
+// HTTP servers of a test's own: a server that answers as the test says, and a proxy that blocks some transports.
 
 import { once } from "node:events";
 import { createServer, request, type RequestListener, type Server, type ServerResponse } from "node:http";

@@ -13,7 +13,7 @@ const CUTS = 30;
 
 const POSSIBLE: Transport[] = offers("websocket") ? ["websocket", "sse", "long-poll", "poll"] : ["sse", "long-poll", "poll"];
 
-/** Transports of a subscription; `renew` gives those of the next, which goes on from its offset after each cut. */
+/** Transports of a subscription; `renew` gives those of the next subscription, which resumes from its offset after each cut. */
 interface Way {
   over: string;
   transports?: Transport[];

@@ -1,4 +1,4 @@
-// Who is present, as the client tells it.
+// The members of a channel, as the client reports them.
 
 import { afterEach, expect, test, vi } from "vitest";
 import { subscribe, type Presence } from "../../shared/client/src/index.ts";
@@ -17,7 +17,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test("tells who is present, over WebSocket", async () => {
+test("reports the members, over WebSocket", async () => {
   FakeSocket.all = [];
   vi.stubGlobal("WebSocket", FakeSocket);
   const told: Presence[] = [];
@@ -29,7 +29,7 @@ test("tells who is present, over WebSocket", async () => {
   subscription.close();
 });
 
-test("tells who is present, over SSE", async () => {
+test("reports the members, over SSE", async () => {
   const base = await serve((asked, answer) => {
     const isStream = asked.headers.accept === "text/event-stream";
     answer.writeHead(200, { "content-type": isStream ? "text/event-stream" : "application/json", "stream-next-offset": "7" });

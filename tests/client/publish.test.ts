@@ -67,7 +67,7 @@ test("gives up after as many attempts as it may make", async () => {
   expect(requests).toBe(3);
 });
 
-test("does not send again where the feature is not there, or to an address that is no channel's", async () => {
+test("does not retry without the feature, or at an address that does not belong to a channel", async () => {
   let requests = 0;
   const base = await serve((asked, answer) => {
     requests += 1;
@@ -87,7 +87,7 @@ test("stops by a signal, also while it waits", async () => {
   await expect(publish(base, 1, { signal: abort.signal })).rejects.toThrow("enough");
 });
 
-test("what was stored although its answer was lost is not stored again, and the order stays", async () => {
+test("an event that was stored although its answer was lost is not stored again, and the order stays", async () => {
   const name = freshName();
   const box = await LosingProxy.start(server.url, (request) => request % 3 !== 0);
   const send = publisher(`${box.url}/feed/${name}`, FAST);
@@ -108,7 +108,7 @@ test("after a publish of which nobody knows whether it arrived the next is not t
   expect(await (await fetch(channel)).json()).toEqual(["arrived", "next"]);
 });
 
-test("a refused publish leaves no hole, and neither does a channel that was made anew", async () => {
+test("a refused publish leaves no hole, and neither does a channel that was created again", async () => {
   const channel = `${server.url}/feed/${freshName()}`;
   const send = publisher(channel, FAST);
   const [first, refused, second] = await Promise.allSettled([send(1), send("x".repeat(70_000)), send(2)]);
@@ -118,7 +118,7 @@ test("a refused publish leaves no hole, and neither does a channel that was made
   expect(await (await fetch(channel)).json()).toEqual([3]);
 });
 
-test("asks for a fresh token when one was refused, once", async () => {
+test("requests a fresh token when a token was refused, once", async () => {
   const seen: (string | undefined)[] = [];
   const base = await serve((asked, answer) => {
     seen.push(asked.headers.authorization);

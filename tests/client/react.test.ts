@@ -110,7 +110,7 @@ test("another address is another channel, and a component that is gone reads no 
   expect((await ended).failure()?.errorText).toBe("net::ERR_ABORTED");
 });
 
-test("a component that was hidden goes on from where it was", async () => {
+test("a component that was hidden resumes at its position", async () => {
   const channel = `${server.url}/feed/${freshName()}`;
   const page = await openPage();
   await publishAll(channel, [1, 2]);
@@ -125,7 +125,7 @@ test("a component that was hidden goes on from where it was", async () => {
   expect(await dataIn(page)).toEqual([1, 2, 3]);
 });
 
-test("tells why it waits, and no more once it goes on", async () => {
+test("says why it waits, and no longer once it continues", async () => {
   const channel = `${server.url}/feed/${freshName()}`;
   const page = await openPage();
   await page.context().setOffline(true);
@@ -134,11 +134,11 @@ test("tells why it waits, and no more once it goes on", async () => {
   expect(await page.evaluate(() => views.at(-1)!.error?.code)).toBe("connection-lost");
   await publish(channel, "meanwhile");
   await page.context().setOffline(false);
-  await eventually("it goes on", async () => (await dataIn(page)).length === 1);
+  await eventually("it continues", async () => (await dataIn(page)).length === 1);
   expect(await page.evaluate(() => views.at(-1)!.error === undefined)).toBe(true);
 });
 
-test("tells that a hook for a token gives nothing, and asks no more once the component is gone", async () => {
+test("reports that a hook gives no token, and calls it no more after the component is gone", async () => {
   const page = await openPage();
   await page.clock.install();
   const asked: string[] = [];
@@ -166,7 +166,7 @@ test("an address that cannot work is the component's error", async () => {
   expect((await thrown).message).toContain("an address is http: or https:");
 });
 
-test("renders on a server and asks for nothing there", async () => {
+test("renders on a server and sends no request there", async () => {
   const page = await openPage();
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));

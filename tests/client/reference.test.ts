@@ -68,7 +68,7 @@ test("throws the reference server's refusals as typed errors", async () => {
   await expect(publish(missing, 1)).rejects.toMatchObject({ status: 404, retryable: false });
 });
 
-test("what was stored although its answer was lost is not stored again", async () => {
+test("an event that was stored although its answer was lost is not stored again", async () => {
   const channel = await create("application/json");
   const box = await LosingProxy.start(server.url, (request) => request % 2 === 1);
   const send = publisher(channel.replace(server.url, box.url), { backoff: { baseMs: 1, capMs: 2 } });

@@ -1,4 +1,4 @@
-// What a page asks beside its subscription: a request of its own, a frame of its own, a ticket of its backend.
+// The requests of a page beside its subscription: a request of its own, a frame of its own, a ticket of its backend.
 
 import { afterEach, expect, test, vi } from "vitest";
 import { publish, request, subscribe, ticketFrom } from "../../shared/client/src/index.ts";
@@ -45,7 +45,7 @@ function answerByHand(): { answers: number; say: (text: string, isEnd?: boolean)
   return hand;
 }
 
-test("a body that comes slowly is taken, and one that stands still is given up", async () => {
+test("a slow body is read, and a stalled body is given up", async () => {
   vi.useFakeTimers();
   const hand = answerByHand();
   const slow = request("http://channel.test/x").then((answer) => answer.json());
@@ -117,7 +117,7 @@ test("a connection that died while the machine slept is replaced when it wakes",
   const [first] = FakeSocket.all;
   first!.say({ type: "hello", offset: "-1" });
   const sleep = (ms: number) => {
-    // Timers stand still meanwhile.
+    // Timers stop in the meantime.
     vi.setSystemTime(Date.now() + ms);
     woken.dispatchEvent(new Event("online"));
   };
@@ -132,7 +132,7 @@ test("a connection that died while the machine slept is replaced when it wakes",
   subscription.close();
 });
 
-test("a ticket of the backend is asked for once, and anew when it was refused", async () => {
+test("a ticket of the backend is requested once, and again when it was refused", async () => {
   let logins = 0;
   let isLoggedIn = true;
   const seen: (string | undefined)[] = [];

@@ -1,4 +1,4 @@
-// What the client costs a page.
+// The size of the client in a page.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 
 const LIMIT_BYTES = 6.5 * 1024;
 
-/** What every function serves to its page, which has no build step. It is made here, so that it is never another client than the one in the sources. */
+/** The module that every function serves to its page, which has no build step. This test generates it, so that it is always the client in the sources. */
 const MODULE = fileURLToPath(new URL("../../shared/core/client/client.js", import.meta.url));
 
 test("the client is at most 6.5 KB, minified and gzipped, and needs nothing else", async () => {

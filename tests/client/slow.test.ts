@@ -48,7 +48,7 @@ test("a WebSocket is closed when ten thousand events wait, and resumed where it 
   expect(got).toEqual(numbers(1, 10_002));
 });
 
-test("the offset to go on from is that of the event taken last, also when reading began at the tail", async () => {
+test("the offset to resume from is that of the last event that was taken, also when reading began at the tail", async () => {
   const subscription = subscribe("http://channel.test/x", { transports: ["websocket"], offset: "now" });
   await eventually("a connection", () => FakeSocket.all.length === 1);
   FakeSocket.all[0]!.say({ type: "hello", offset: offsetOf(7) });
@@ -60,7 +60,7 @@ test("the offset to go on from is that of the event taken last, also when readin
   }
 });
 
-test("a server that asks for it is told what has come", async () => {
+test("a server that requests acknowledgements gets them", async () => {
   const subscription = subscribe("http://channel.test/x", { transports: ["websocket"], backoff: { baseMs: 0 } });
   await eventually("a connection", () => FakeSocket.all.length === 1);
   const socket = FakeSocket.all[0]!;

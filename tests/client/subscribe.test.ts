@@ -35,7 +35,7 @@ for (const transport of TRANSPORTS) describe(transport, { tags: transport === "w
     expect(subscription).toMatchObject({ transport, offset: last, state: "closed" });
   });
 
-  test("goes on from the offset of the last event", async () => {
+  test("resumes from the offset of the last event", async () => {
     const channel = freshChannel();
     await publishAll(channel, numbers(1, 3));
     const first = await take(subscribe(channel, only), 3);
@@ -44,7 +44,7 @@ for (const transport of TRANSPORTS) describe(transport, { tags: transport === "w
     expect(dataOf([...first, ...second])).toEqual(numbers(1, 6));
   });
 
-  test("reads from now on, when asked", async () => {
+  test("reads from now on, on request", async () => {
     const channel = freshChannel();
     await publish(channel, "old");
     const subscription = subscribe(channel, { ...only, offset: "now" });
@@ -135,7 +135,7 @@ describe("falling back", () => {
     expect(subscription.transport).toBe(offers("websocket") ? "websocket" : "sse");
   });
 
-  test("goes on over SSE where upgrades are refused", { timeout: 60_000 }, async () => {
+  test("continues over SSE where upgrades are refused", { timeout: 60_000 }, async () => {
     const channel = freshChannel();
     const name = new URL(channel).pathname;
     const box = await Middlebox.start(server.url);

@@ -1,4 +1,4 @@
-// What the client does with time: a fake clock, and connections that say nothing.
+// The client and time: a fake clock, and silent connections.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Backoff } from "../../shared/client/src/backoff.ts";
@@ -29,7 +29,7 @@ test("a wait is never shorter than the server asks", () => {
   expect(backoff.next(0, 100)).toBe(500);
 });
 
-test("a connection that held starts the count anew, a short one does not", () => {
+test("a long connection resets the count, a short connection does not", () => {
   const backoff = new Backoff({}, () => 1);
   expect([backoff.next(), backoff.next(4_999), backoff.next(5_000), backoff.next()]).toEqual([250, 500, 250, 500]);
 });

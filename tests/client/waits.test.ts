@@ -11,7 +11,7 @@ const CHANNEL = "http://channel.test/x";
 const HOUR_MS = 3_600_000;
 const YEAR_S = "31536000";
 
-/** What is awaited in the sources. A new kind of wait belongs into the tables below. */
+/** The waits in the sources. A new kind of wait belongs into the tables below. */
 const AWAITED: Record<string, string> = {
   "within(": "has its limit in the call",
   "ask(": "a hook: within the limit of its request",
@@ -274,7 +274,7 @@ const SENDINGS: Sending[] = [
 ];
 
 describe.each(SENDINGS)("a publish waits for $what", ({ limitMs, options, answer = stored }) => {
-  test(`${limitMs} ms, and lets the next go on`, async () => {
+  test(`${limitMs} ms, and lets the next continue`, async () => {
     serve(answer);
     const send = publisher(CHANNEL, { ...options, attempts: 1 });
     const ends: string[] = [];

@@ -1,4 +1,4 @@
-// The vectors of `shared/yjs`: what clients of npm `yjs` sent is what stands there, and what the codec makes of it means the same to them.
+// The vectors of `shared/yjs`: they contain what clients of npm `yjs` sent, and the output of the codec has the same meaning for these clients.
 // UPDATE_EXPECT=1 writes the documents; then `UPDATE_EXPECT=1 cargo test -p tidewire-yjs --test vectors` writes the results.
 
 import { readFileSync, writeFileSync } from "node:fs";

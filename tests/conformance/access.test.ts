@@ -1,4 +1,4 @@
-// Who is let in: tickets and tokens by every way they may come, and the attacks on them, each with the answer that it gets.
+// Access: tickets and tokens in every place where a request may carry them, and the attacks on them, each with its answer.
 
 import { createHmac, createPublicKey } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -90,7 +90,7 @@ describeOwnServer("who is let in", () => {
     expect(answer.body).toContain("`exp`");
   });
 
-  test("who chooses part of a cookie plants no ticket", async () => {
+  test("an attacker that chooses part of a cookie plants no ticket", async () => {
     const page = "Sec-Fetch-Site: same-origin";
     expect(await ask({ headers: [`Cookie: name=x, tidewire-ticket=${ticket()}`, page] })).toBe("401 credential-missing");
     expect(await ask({ headers: [`Cookie: name=x, tidewire-ticket=${ticket({ ch: "other" })}; tidewire-ticket=${ticket()}`, page] })).toBe("200");
@@ -109,7 +109,7 @@ describeOwnServer("who is let in", () => {
     expect(provider.fetches).toBe(1);
   });
 
-  test("who shows nothing is told how to get in, and pages stay open to them", async () => {
+  test("a client without a credential learns how to get access, and pages stay open to it", async () => {
     const answer = await send(server.url, {});
     expect(told(answer)).toBe("401 credential-missing");
     expect(answer.headers.get("www-authenticate")).toBe("Bearer");
@@ -273,7 +273,7 @@ describeOwnServer("a provider that is down from the beginning", () => {
   const server = useOwnServer("access-down", vars);
   afterAll(() => provider.down());
 
-  test("is asked again, and let in are those that it vouches for", { timeout: 30_000 }, async () => {
+  test("is fetched again, and the tokens that it vouches for have access", { timeout: 30_000 }, async () => {
     const answer = await send(server.url, bearer(provider.token(EC)));
     expect(told(answer)).toBe("503 keys-unavailable");
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
@@ -284,7 +284,7 @@ describeOwnServer("a provider that is down from the beginning", () => {
     expect(told(await send(server.url, bearer(ticket())))).toBe("401 credential-invalid");
   });
 
-  test("a key that is new is asked for", { tags: ["host-counters"] }, async () => {
+  test("a new key is fetched", { tags: ["host-counters"] }, async () => {
     const next = freshProviderKey("ES256", "next");
     provider.jwks = [next.jwk];
     expect(told(await send(server.url, bearer(provider.token(next))))).toBe("401 credential-invalid");
@@ -312,7 +312,7 @@ describeOwnServer("origins that are allowed", () => {
     }
   });
 
-  test("are told so before they ask, and when they are refused", async () => {
+  test("learn so before a request, and when they are refused", async () => {
     for (const attack of [{ method: "OPTIONS" }, {}, { path: `/feed/${freshName()}`, query: "?live=sse&offset=now&probe=1", method: "HEAD" }]) {
       const answer = await send(server.url, { ...attack, headers: [`Origin: ${app}`] });
       expect(answer.headers.get("access-control-allow-origin"), JSON.stringify(attack)).toBe(app);

@@ -1,4 +1,4 @@
-// What was acknowledged holds for every request that begins later, also beside a reader whose look at the store came before.
+// An acknowledged change is visible to every request that begins later, also beside a reader that read the store before.
 
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
@@ -11,7 +11,7 @@ import { freshKey, mint, ticketKeys, type Claims } from "../harness/ticket.ts";
 
 /** As far apart as looks of readers that wait may be. */
 const LOOK_MS = 3_000;
-/** What came before a request is in its answer at once, not at the next look. */
+/** An event from before a request is in its answer at once, not after the next read of the store. */
 const AT_ONCE_MS = 1_500;
 /** So often, for a look may fall between the two requests by chance. */
 const ROUNDS = [1, 2, 3];
@@ -34,7 +34,7 @@ async function firstOf(url: string, headers: Record<string, string> = {}): Promi
 describeOwnServer("what was acknowledged", () => {
   const server = useOwnServer("acknowledged", { STORE_POLL_MS: String(LOOK_MS), LONG_POLL_MS: "200" });
 
-  /** A reader that stays, and has just been told of the newest event. */
+  /** A reader that stays, and has just got the newest event. */
   async function neighbour(channel: string, events: number): Promise<void> {
     const reader = read("sse", channel);
     onTestFinished(() => reader.close());
@@ -119,7 +119,7 @@ describeOwnServer("a revocation that was acknowledged", () => {
     const answer = await fetch(channel, { method: "POST", headers: { ...manager, "content-type": "application/json" }, body: '["one"]' });
     expect(answer.status).toBe(204);
     const offset = header(answer, "stream-next-offset");
-    // The neighbour has another right, and goes on.
+    // The neighbour has another right, and continues.
     const abort = new AbortController();
     onTestFinished(() => abort.abort());
     const neighbour = await fetch(`${channel}?offset=-1`, { headers: { ...manager, accept: "text/event-stream" }, signal: abort.signal });

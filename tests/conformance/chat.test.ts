@@ -48,7 +48,7 @@ describe("chat", () => {
     expect(await history(room)).toEqual(texts);
   });
 
-  test("refuses a producer that sends too much, says when it may come again, and takes no number of it", async () => {
+  test("refuses a producer that sends too much, says when it may retry, and uses up no number of it", async () => {
     const room = freshRoom();
     const ten = Array.from({ length: 10 }, (_, index) => message(`text ${index}`));
     expect((await send(room, ten, { id: "ann", seq: 0 })).status).toBe(200);
@@ -56,7 +56,7 @@ describe("chat", () => {
     expect(refused.status).toBe(429);
     expect(Number(header(refused, "retry-after"))).toBeGreaterThanOrEqual(1);
     expect(await refused.json()).toMatchObject({ type: "urn:tidewire:rate-exceeded" });
-    // Others go on, and who sends again what was stored is told so.
+    // Others continue, and a retry of a stored event gets the answer of a duplicate.
     expect((await send(room, message("Ben's"), { id: "ben", seq: 0 })).status).toBe(200);
     expect((await send(room, ten, { id: "ann", seq: 0 })).status).toBe(204);
     await eventually("the same number goes through", async () => (await send(room, message("later"), { id: "ann", seq: 1 })).status === 200);
@@ -87,7 +87,7 @@ describe("chat", () => {
     expect(await history(room)).toHaveLength(socket.all("ack").length);
   });
 
-  test("nobody who only visits closes or deletes a room", async () => {
+  test("a visitor cannot close or delete a room", async () => {
     const room = freshRoom();
     await send(room, message("stays"));
     expect((await fetch(room, { method: "DELETE" })).status).toBe(401);
@@ -176,7 +176,7 @@ describeOwnServer("who writes in a room", () => {
     await socket.hasEvents(1);
     expect(socket.all("events").flatMap(({ events }) => events)).toMatchObject([{ data: { from: { id: "ann", verified: true } } }]);
     socket.send({ type: "presence", id: "ben", state: { name: "Ann" } });
-    await eventually("told", () => socket.all("presence").length === 2);
+    await eventually("it is notified", () => socket.all("presence").length === 2);
     expect(socket.all("presence")[1]).toMatchObject({ members: [{ id: "ann" }] });
     const other = await Socket.open(room, { ticket: ben });
     other.send({ type: "presence", id: "ann", state: null });

@@ -14,7 +14,7 @@ import { offers } from "../harness/platform.ts";
 import { webSocketUrl, type ServerFrame } from "../harness/readers.ts";
 import { freshName, header, numbers, publish, publishAll, useServer } from "../harness/suite.ts";
 
-/** What a client has seen so far. */
+/** The events that a client has seen so far. */
 interface Seen {
   events: unknown[];
   offset: string;
@@ -32,7 +32,7 @@ const SOCKETS: Record<string, Client> = {
 
   "npm partysocket": (channel, seen) => {
     const { host, pathname } = new URL(channel);
-    // The query is asked for on every reconnect, so the socket comes back where it was.
+    // The client builds the query for every reconnect, so the socket resumes at its position.
     const socket = new PartySocket({ host, basePath: pathname.slice(1), query: () => ({ offset: seen.offset }) });
     socket.addEventListener("message", ({ data }) => take(seen, data as string));
     return () => socket.close();
@@ -54,7 +54,7 @@ const CLIENTS: Record<string, Client> = {
 
   "@microsoft/fetch-event-source": (channel, seen) => {
     const abort = new AbortController();
-    // It follows a stream for as long as it is not told to stop; its end by `abort` is no failure.
+    // It follows a stream until it is stopped; its end by `abort` is not a failure.
     void fetchEventSource(`${channel}?offset=${seen.offset}`, {
       signal: abort.signal,
       openWhenHidden: true,
@@ -85,7 +85,7 @@ const CLIENTS: Record<string, Client> = {
   },
 };
 
-// @microsoft/fetch-event-source is for pages: it asks `window` for timers and `document` whether it is seen.
+// @microsoft/fetch-event-source is for pages: it takes timers from `window` and the visibility from `document`.
 Object.assign(globalThis, { window: globalThis, document: { hidden: false, addEventListener() {}, removeEventListener() {} } });
 
 function take(seen: Seen, message: string): void {
@@ -99,7 +99,7 @@ function take(seen: Seen, message: string): void {
 
 function durableStream(url: string, seen: Seen, live: "long-poll" | "sse"): () => void {
   const abort = new AbortController();
-  // Settles with the session, whose end by `abort` is no failure.
+  // Settles with the session; its end by `abort` is not a failure.
   void stream({ url, offset: seen.offset, live, json: true, signal: abort.signal }).then(
     (session) => {
       session.subscribeJson((batch) => {
@@ -143,7 +143,7 @@ describe("clients that we did not write", () => {
     expect(clients.map(({ seen }) => seen.offset)).toEqual(clients.map(() => last));
   });
 
-  test("what @durable-streams/client and curl write to a stream is the same for each", async () => {
+  test("@durable-streams/client and curl read from a stream what the other writes", async () => {
     const url = `${server.url}/v1/stream/${freshName()}`;
     const writer = await DurableStream.create({ url, contentType: "application/json" });
     const clients = startAll(url, () => "-1");
@@ -161,7 +161,7 @@ describe("clients that we did not write", () => {
     expect(Object.fromEntries(clients.map(({ name, seen }) => [name, seen.events]))).toEqual(Object.fromEntries(clients.map(({ name }) => [name, expected])));
     const tail = header(await fetch(url, { method: "HEAD" }), "stream-next-offset");
     expect(clients.map(({ seen }) => seen.offset)).toEqual(clients.map(() => tail));
-    expect(await (await fetch(url)).json(), "and for whoever polls").toEqual(expected);
+    expect(await (await fetch(url)).json(), "and for a client that polls").toEqual(expected);
   });
 
   test("each resumes at its own offset after it was away", async () => {
@@ -198,7 +198,7 @@ describe("clients that we did not write", () => {
       const heirs = startAll(channel, (index) => from(index).offset);
       for (const [index, { name, seen, close }] of heirs.entries()) {
         const expected = numbers(from(index).count + 1, 40);
-        await eventually(`${name} goes on`, () => seen.events.length >= expected.length);
+        await eventually(`${name} continues`, () => seen.events.length >= expected.length);
         expect(seen.events, `${name} after ${first[(index + distance) % first.length]!.name}`).toEqual(expected);
         close();
       }

@@ -58,7 +58,7 @@ describeOwnServer("the loop of the README", () => {
   test("does each command once and in order, over a power failure and a killed server", { timeout: 90_000 }, async () => {
     const channel = `${server.url}/devices/${freshName()}`;
     const folder = folderWithLoop();
-    // The first command tells that it is listening: it begins with what comes from now on.
+    // The first command shows that the device listens: it begins at the tail.
     const lamp = start(channel, folder);
     let probes = 0;
     await eventually("the device answers", async () => {
@@ -94,7 +94,7 @@ describeOwnServer("the loop of the README", () => {
 describeOwnServer("a device", () => {
   const server = useOwnServer("devices-one");
 
-  test("gets one command in one answer, and none that is too long", async () => {
+  test("gets one command in one answer, and no command that is too long", async () => {
     const channel = `${server.url}/devices/${freshName()}`;
     const waiting = fetch(`${channel}?live=long-poll&offset=now`);
     await Promise.all(["a 1", "b 2", "c 3"].map((line) => send(channel, line)));

@@ -7,7 +7,7 @@ import { BASE_URL, freshName, useServer } from "../harness/suite.ts";
 /** Forks, which answer 501. */
 const LEFT_OUT = /^Fork - /;
 
-/** Tests of version 0.3.6 outside those groups, of which none may go missing. The 6 of `Reserved subscription APIs` run only where the suite is asked for them. */
+/** Number of tests of version 0.3.6 outside those groups; all of them must run. The 6 of `Reserved subscription APIs` run only where an option of the suite says so. */
 const TESTS = 250;
 
 const server = useServer();
@@ -27,7 +27,7 @@ suite("durable streams", () => {
 
   runConformanceTests(options);
 
-  // The groups are registered but not yet collected here: those left out never become tests, so none counts as skipped.
+  // The groups are registered but not yet collected here: groups that are left out never become tests, so they do not count as skipped.
   const { tasks } = TestRunner.getCurrentSuite();
   const all = tasks.splice(0);
   tasks.push(...all.filter(({ name, mode }) => !LEFT_OUT.test(name) && mode !== "skip"));

@@ -1,4 +1,4 @@
-// Erasing one event: gone from history on every transport, told to whoever has it, and forgotten by the store.
+// Erasing one event: it disappears from history on every transport and from the store, and readers that have it are notified.
 
 import { expect, test } from "vitest";
 import { Listener, message, send } from "../harness/chat.ts";
@@ -63,7 +63,7 @@ describeOwnServer("erasing", () => {
     expect(texts((await (await fetch(room)).json()) as unknown[])).toEqual(["text 0", "text 1", "text 2", "of nobody"]);
   });
 
-  test("an offset of no event is not found, and none deletes the channel", async () => {
+  test("an offset without an event is not found, and a missing offset does not delete the channel", async () => {
     const room = freshRoom();
     const [first] = await fill(room);
     const [epoch] = first!.split("_");
@@ -94,7 +94,7 @@ describeOwnServer("erasing", () => {
       await erase(room, offsets[1]!, MINE);
       await eventually("the tombstone", () => reader.events.length === 4);
       expect(texts(reader.events)).toEqual(["text 0", "text 1", "text 2", `deleted ${offsets[1]}`]);
-      // Who was away in between gets no trace of the text.
+      // A reader that was away in between gets no trace of the text.
       const late = read(transport, room, offsets[0]!);
       await eventually("what is left", () => late.events.length === 3);
       late.close();
@@ -113,7 +113,7 @@ describeOwnServer("erasing", () => {
     expect((await erase(room, offset, MINE)).status).toBe(204);
     await eventually("forgotten", async () => server.rows(/a-text-to-forget/).length === 0);
     expect(server.rows(new RegExp(offset)).length, "the rows of the room were looked at").toBe(2);
-    await eventually("told", () => listener.names.filter((name) => name === "message").length === 2);
+    await eventually("it is notified", () => listener.names.filter((name) => name === "message").length === 2);
     expect(listener.text).not.toContain(MINE);
     expect(await (await fetch(room)).text()).not.toContain(MINE);
   });

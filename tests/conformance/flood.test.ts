@@ -106,7 +106,7 @@ describeOwnServer("attacks by volume", () => {
     }
     await eventually("it is answered", () => answer !== "" || socket.destroyed);
     socket.destroy();
-    // Who is still writing when the server has closed may never read what it said.
+    // A client that is still writing when the server closes may never read the answer.
     expect(answer).toMatch(/^$|^HTTP\/1\.1 413 /);
     expect(written).toBeLessThan(100 * 1024 * 1024);
     await othersAreServed();
@@ -185,7 +185,7 @@ describeOwnServer("attacks by volume", () => {
     await othersAreServed();
   });
 
-  test("a flood of channels: each is another's, none is held up", async () => {
+  test("a flood of channels, one event each: other clients are served", async () => {
     const channels = Array.from({ length: 100 }, () => fresh());
     const offsets = await Promise.all(channels.map((channel) => publish(channel, 1)));
     expect(offsets.every((offset) => offset.length > 0)).toBe(true);

@@ -1,4 +1,4 @@
-// What the wire page promises over HTTP besides reading, publishing and refusing.
+// The promises of PROTOCOL.md over HTTP besides reading, publishing and refusing.
 
 import { EventSource } from "eventsource";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -29,7 +29,7 @@ async function problem(answer: Response): Promise<Record<string, unknown>> {
 }
 
 describe("a read", () => {
-  test("says where to go on and whether that is the tail", async () => {
+  test("says where to resume and whether that is the tail", async () => {
     const channel = freshChannel();
     const offset = await publishAll(channel, [1, 2]);
     const answer = await fetch(channel);
@@ -41,7 +41,7 @@ describe("a read", () => {
     expect(answer.headers.has("stream-closed")).toBe(false);
   });
 
-  test("what the naive room of the gallery answers is kept by no cache", async () => {
+  test("no cache keeps an answer of the gallery's naive room", async () => {
     const room = `${server.url}/-/naive/demo-plug-${freshName().slice(-8)}`;
     const stop = new AbortController();
     const answers = [
@@ -264,7 +264,7 @@ describe("a finished channel", () => {
     expect(header(answer, "stream-next-offset")).toBe(offset);
   });
 
-  test("takes no more events, but may be closed again", async () => {
+  test("refuses further events, but may be closed again", async () => {
     const { channel } = await finished();
     const answer = await fetch(channel, { method: "POST", headers: JSON_TYPE, body: "3" });
     expect(answer.status).toBe(409);
@@ -435,7 +435,7 @@ describe("every answer", () => {
       for (const method of ["GET", "POST", "PUT", "DELETE", "HEAD"]) expect(methods).toContain(method);
       const headers = header(answer, "access-control-allow-headers").toLowerCase();
       for (const name of ["authorization", "content-type", "last-event-id", "if-none-match", "stream-closed", "stream-seq", "stream-ttl", "stream-expires-at", "producer-id", "producer-epoch", "producer-seq"]) expect(headers).toContain(name);
-      // What tracing adds to every request of a page: refused, the page would lose them all.
+      // The headers that tracing adds to every request of a page: if the server refused them, the page would lose all its requests.
       for (const name of ["traceparent", "tracestate", "baggage", "sentry-trace", "x-requested-with"]) expect(headers.split(/, ?/)).toContain(name);
     }
   });
@@ -508,7 +508,7 @@ describe("a header", () => {
     sendRaw(server.url, [`POST /v1/stream/${name} HTTP/1.1`, "Content-Type: application/json", ...headers, `Content-Length: ${body.length}`], body);
   const sent = async (name: string) => (await fetch(`${server.url}/v1/stream/${name}`)).json();
 
-  test("whose bytes are no ASCII names no producer and no sequence", async () => {
+  test("with bytes outside ASCII names no producer and no sequence", async () => {
     const name = freshName();
     expect((await put(name, ["Content-Type: application/json"])).status).toBe(201);
     // One byte each, as `fetch` sends them, and the same in UTF-8.
@@ -524,7 +524,7 @@ describe("a header", () => {
     expect(await sent(name)).toEqual([]);
   });
 
-  test("that came twice is one list, which is no id, no type and no number", async () => {
+  test("that came twice is one list, which is not an id, not a type and not a number", async () => {
     const name = freshName();
     const twice = (field: string, value: string) => [`${field}: ${value}`, `${field}: ${value}`];
     expect((await put(name, twice("Content-Type", "text/plain"))).status).toBe(400);
@@ -542,7 +542,7 @@ describe("a header", () => {
     expect([other.status, other.headers.get("content-type")]).toEqual([200, "application/json"]);
   });
 
-  test("with the type empty says as much as none", async () => {
+  test("with an empty type counts as a request without a type", async () => {
     const name = freshName();
     const made = await put(name, ["Content-Type:"]);
     expect([made.status, made.headers.get("content-type")]).toEqual([201, "application/octet-stream"]);
@@ -576,7 +576,7 @@ describeOwnServer("without open access", () => {
     }
   });
 
-  test("a WebSocket is told so and closed with 3507", { tags: ["websocket"] }, async () => {
+  test("a WebSocket gets the error and is closed with 3507", { tags: ["websocket"] }, async () => {
     const socket = await Socket.open(`${closed.url}/feed/private`);
     expect(await socket.first("error")).toMatchObject({ code: "credential-missing", status: 401 });
     expect(await socket.closed()).toBe(3507);
@@ -589,7 +589,7 @@ describeOwnServer("without open access", () => {
   });
 });
 
-test("what a client says under the platform's own headers changes nothing", async () => {
+test("a client that sends the platform's own headers changes nothing", async () => {
   const stream = freshStream();
   const forged = { "spin-full-url": "http://forged.example/v1/stream/other", "spin-matched-route": "/forged/...", "spin-base-path": "/forged" };
   const made = await fetch(stream, { method: "PUT", headers: { ...JSON_TYPE, ...forged } });

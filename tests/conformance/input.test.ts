@@ -137,7 +137,7 @@ describe("a read", () => {
     await expectProblem(await fetch(`${channel}?live=${live}`), 400, "offset-missing");
   });
 
-  // `fetch` does not send these. The HTTP parser may refuse them before the Worker sees them, so no problem is asked for.
+  // `fetch` does not send these. The HTTP parser may refuse them before the Worker sees them, so the test expects no problem details.
   test.each([
     ["NUL", "a\0b"],
     ["CR", "a\rb"],
@@ -202,7 +202,7 @@ describe("a publish over HTTP", () => {
     await expectProblem(await post("1", { "content-type": type }), 409, "content-type-mismatch");
   });
 
-  test.each(["json", "/", "text/plain, application/json"])("refuses %s, which is no content type", async (type) => {
+  test.each(["json", "/", "text/plain, application/json"])("refuses %s, which is not a content type", async (type) => {
     await expectProblem(await post("1", { "content-type": type }), 400, "header-invalid");
   });
 
@@ -224,7 +224,7 @@ describe("a publish over HTTP", () => {
     await expectProblem(answer, 405, "method-not-allowed");
   });
 
-  test("refuses an address that is none", async () => {
+  test("refuses an address that does not parse", async () => {
     await expectProblem(await fetch(`${server.url}/nothing/here`), 404, "route-not-found");
   });
 });
@@ -248,7 +248,7 @@ describe("a WebSocket", { tags: ["websocket"] }, () => {
 
   test.each<[string, unknown]>([
     ["broken JSON", '{"type":'],
-    ["text that is no frame", "hello"],
+    ["text that is not a frame", "hello"],
     ["an empty frame", ""],
     ["an array", [1]],
     ["a number", "7"],
@@ -259,7 +259,7 @@ describe("a WebSocket", { tags: ["websocket"] }, () => {
     ["a publish with an id of 65 bytes", { type: "publish", id: "i".repeat(65), data: 1 }],
     ["a publish with a number as id", { type: "publish", id: 1, data: 1 }],
     ["a publish without data", { type: "publish", id: "1" }],
-    ["a producer whose id is no visible ASCII", { type: "publish", id: "1", data: 1, producer: { id: "Zoë", epoch: 0, seq: 0 } }],
+    ["a producer whose id is not visible ASCII", { type: "publish", id: "1", data: 1, producer: { id: "Zoë", epoch: 0, seq: 0 } }],
     ["a producer whose id has a space", { type: "publish", id: "1", data: 1, producer: { id: "a b", epoch: 0, seq: 0 } }],
   ])("refuses %s", async (_, frame) => {
     const socket = await Socket.open(channel);
@@ -269,7 +269,7 @@ describe("a WebSocket", { tags: ["websocket"] }, () => {
     expect(socket.all("ack")).toEqual([]);
   });
 
-  test("refuses a publish above the limit, with its id, and goes on", async () => {
+  test("refuses a publish above the limit, with its id, and continues", async () => {
     const socket = await Socket.open(channel);
     socket.send({ type: "publish", id: "large", data: "a".repeat(MAX_EVENT_BYTES) });
     expect(await socket.first("error")).toMatchObject({ id: "large", code: "event-too-large", status: 413 });

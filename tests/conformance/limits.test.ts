@@ -1,4 +1,4 @@
-// The limits, on every transport: what a channel under `demo-` may cost, how often may be published, how deep JSON may be, how many may read; and that each holds on every way in.
+// The limits, on every transport and every way in: the cost of a channel under `demo-`, the rate of publishes, the depth of JSON, the number of readers.
 
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
@@ -91,7 +91,7 @@ describeOwnServer("a channel under demo-", () => {
     await expectProblem(await fetch(channel("v1/stream"), { method: "PUT", headers: JSON_TYPE, body: all }), 413, "batch-too-large");
   });
 
-  test("takes no more over a WebSocket", { tags: ["websocket"] }, async () => {
+  test("refuses more over a WebSocket", { tags: ["websocket"] }, async () => {
     const feed = channel();
     await publishAll(feed, numbers(1, DEMO_EVENTS_AT_ONCE));
     const socket = await Socket.open(feed, { offset: "now" });
@@ -161,7 +161,7 @@ describeOwnServer("limits", () => {
 /** Every way in which something comes to a channel. */
 const WAYS = ["post", "put", "presence", "revocation", "publish frame", "presence frame"] as const;
 type Way = (typeof WAYS)[number];
-/** What each way answers to one that is too much; a way that is not named has no such thing. */
+/** The answer of each way beyond the limit; a way that is not named does not have this limit. */
 type Answers = Partial<Record<Way, [status: number, code: string]>>;
 
 const alike = (ways: readonly Way[], status: number, code: string): Answers => Object.fromEntries(ways.map((way) => [way, [status, code]]));
@@ -173,7 +173,7 @@ describeOwnServer("a limit holds on every way in:", () => {
   const ticket = (aud: string, ch: string, jti: string) => mint(key, { aud, ch, jti, rights: ["read", "publish", "presence", "manage"] });
   const bearer = (ticket: string) => ({ authorization: `Bearer ${ticket}` });
 
-  /** Sends what is too much, and tells what the answer was: of a frame, the first error. */
+  /** Sends more than the limit and returns the answer; for a frame, the first error. */
   async function sent(way: Way, value: string, name = `room-${randomUUID()}`): Promise<[number, string]> {
     const { url } = server;
     const chat = bearer(ticket("chat", "*", "t"));
@@ -288,7 +288,7 @@ describeOwnServer("a limit holds on every way in:", () => {
 });
 
 describeOwnServer("the platform's limiter", () => {
-  test("holds back who asks too often, whatever is asked", { tags: ["durable-objects"] }, async () => {
+  test("refuses a client that sends too many requests, of every kind", { tags: ["durable-objects"] }, async () => {
     const key = freshKey();
     const server = await Server.start({ name: "request-rate", vars: { TICKET_KEYS: ticketKeys(key) }, requestsIn10s: 3 });
     try {
@@ -303,7 +303,7 @@ describeOwnServer("the platform's limiter", () => {
       // Another identity from the same address has its own.
       const headers = { authorization: `Bearer ${mint(key, { aud: "feed", ch: "*", rights: ["read"], sub: "ann" })}` };
       expect((await fetch(feed, { headers })).status).toBe(200);
-      // A page is no request to a channel.
+      // A page is not a request to a channel.
       expect((await fetch(`${server.url}/feed/`)).status).toBe(200);
     } finally {
       await server.stop();

@@ -11,20 +11,20 @@ import { ABSENT, describeOwnServer, freshName, header, publish, publishAll, useO
 /** Age at which this server ends a stream. */
 const STREAM_MAX_MS = 3_000;
 
-/** What a client has seen. */
+/** The events that a client has seen. */
 interface Seen {
   events: unknown[];
   /** All that was dispatched, `gap` included. */
   kinds: string[];
   /** The bytes of each of its streams. */
   streams: string[];
-  /** What happens before its second stream is asked for. */
+  /** What happens before it requests its second stream. */
   meanwhile: () => Promise<unknown>;
 }
 
 const TEXT = { "content-type": "text/event-stream" };
 
-/** A `fetch` that keeps what it reads, and waits between two streams for what is to happen meanwhile. */
+/** A `fetch` that keeps what it reads, and waits between two streams for what must happen in the meantime. */
 const keeping =
   (seen: Seen) =>
   async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
@@ -56,7 +56,7 @@ const CLIENTS: Record<string, (url: string, seen: Seen) => void> = {
       fetch: keeping(seen),
       // It hands out each block, also one without data; an application looks at those with data.
       onmessage: ({ event, data }) => data !== "" && take(seen, event || "message", data),
-      // It takes the end of a stream for its own end, unless it is told otherwise.
+      // By default it ends when a stream ends.
       onclose() {
         throw new Error("the stream ended");
       },
@@ -66,7 +66,7 @@ const CLIENTS: Record<string, (url: string, seen: Seen) => void> = {
   },
 };
 
-// @microsoft/fetch-event-source is for pages: it asks `window` for timers and `document` whether it is seen.
+// @microsoft/fetch-event-source is for pages: it takes timers from `window` and the visibility from `document`.
 Object.assign(globalThis, { window: globalThis, document: { hidden: false, addEventListener() {}, removeEventListener() {} } });
 
 function take(seen: Seen, kind: string, data: string): void {
@@ -90,14 +90,14 @@ describeOwnServer("a reader without an event", () => {
   for (const [name, client] of Object.entries(CLIENTS)) {
     for (const existed of [true, false]) {
       const where = existed ? "of a channel with a past" : "of a channel that is made later";
-      test(`${name} at \`now\` ${where} is cut, and misses nothing that came meanwhile`, async () => {
+      test(`${name} at \`now\` ${where} is cut, and misses nothing that came in the meantime`, async () => {
         const proxy = await Proxy.start(server.port);
         onTestFinished(() => proxy.stop());
         const path = `/feed/${freshName()}`;
         if (existed) await publish(server.url + path, "past");
         const seen = await start(client, `${proxy.url}${path}?offset=now`, () => publishAll(server.url + path, ["meanwhile", "and again"]));
         proxy.cut();
-        await eventually("it has what came meanwhile", () => seen.events.length >= 2);
+        await eventually("it has what came in the meantime", () => seen.events.length >= 2);
         await publish(server.url + path, "live");
         await eventually("it is live", () => seen.events.length >= 3);
         expect(seen.kinds).toEqual(["message", "message", "message"]);
@@ -117,7 +117,7 @@ describeOwnServer("a reader without an event", () => {
     });
   }
 
-  test("an EventSource is told of its position once, and no event is dispatched for it", async () => {
+  test("an EventSource gets its position once, and no event is dispatched for it", async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     const tail = await publish(channel, "past");
     const seen = await start(CLIENTS["npm eventsource"]!, `${channel}?offset=now`);

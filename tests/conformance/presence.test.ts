@@ -1,4 +1,4 @@
-// Who is in a channel: over HTTP, over SSE, over WebSocket, and when nobody says goodbye.
+// The members of a channel: over HTTP, over SSE, over WebSocket, and when a client vanishes.
 
 import { describe, expect, test } from "vitest";
 import { announce, Listener, members, presenceUrl } from "../harness/chat.ts";
@@ -14,7 +14,7 @@ describe("presence", () => {
   const server = useServer();
   const freshRoom = () => `${server.url}/chat/${freshName()}`;
 
-  test("by HTTP: joins, changes, leaves, and lists who is there sorted by id", async () => {
+  test("by HTTP: joins, changes, leaves, and lists the members sorted by id", async () => {
     const room = freshRoom();
     expect(await members(room)).toEqual([]);
     await announce(room, "b", BEN);
@@ -51,7 +51,7 @@ describe("presence", () => {
     ["no state", '{"id":"a"}'],
     ["an empty id", '{"id":"","state":{}}'],
     ["a long id", JSON.stringify({ id: "i".repeat(65), state: {} })],
-    ["a state that is no object", '{"id":"a","state":[]}'],
+    ["a state that is not an object", '{"id":"a","state":[]}'],
     ["a long state", JSON.stringify({ id: "a", state: { a: "s".repeat(1_017) } })],
   ])("refuses %s", async (_, body) => {
     const room = freshRoom();
@@ -61,12 +61,12 @@ describe("presence", () => {
     expect(await members(room)).toEqual([]);
   });
 
-  test("is not at functions that tell none", async () => {
+  test("does not exist at functions without presence", async () => {
     expect((await fetch(presenceUrl(`${server.url}/feed/${freshName()}`))).status).toBe(404);
     expect((await fetch(presenceUrl(freshRoom()), { method: "PUT", body: "{}" })).status).toBe(405);
   });
 
-  test("an EventSource is told of all first and then of each change, without an id", async () => {
+  test("an EventSource gets all members first and then each change, without an id", async () => {
     const room = freshRoom();
     await announce(room, "a", ANN);
     const listener = await Listener.open(room);
@@ -74,9 +74,9 @@ describe("presence", () => {
     await announce(room, "b", BEN);
     await eventually("told of b", () => "b" in listener.present);
     await announce(room, "b", { ...BEN, typing: true });
-    await eventually("told of b's typing", () => listener.present.b?.typing === true);
+    await eventually("it gets b's typing", () => listener.present.b?.typing === true);
     await announce(room, "a", null);
-    await eventually("told that a left", () => !("a" in listener.present));
+    await eventually("it gets that a left", () => !("a" in listener.present));
     expect(listener.told.slice(1).map(({ members }) => members)).toEqual([
       [{ id: "b", state: BEN }],
       [{ id: "b", state: { ...BEN, typing: true } }],
@@ -84,7 +84,7 @@ describe("presence", () => {
     ]);
   });
 
-  test("an EventSource is told of all before the events that it asked for", async () => {
+  test("an EventSource gets all members before the requested events", async () => {
     const room = freshRoom();
     await announce(room, "a", ANN);
     await publish(room, { type: "message", id: "m", from: { id: "p", name: "Ann", color: "#000000" }, text: "x", at: 1 });
@@ -102,7 +102,7 @@ describe("presence", () => {
     expect(members).toBeLessThan(event!);
   });
 
-  test("renewing tells nobody anything", async () => {
+  test("renewing notifies no reader", async () => {
     const room = freshRoom();
     await announce(room, "a", ANN);
     const listener = await Listener.open(room);
@@ -112,7 +112,7 @@ describe("presence", () => {
     expect(listener.told).toHaveLength(2);
   });
 
-  test("live=sse carries none", async () => {
+  test("live=sse carries no presence", async () => {
     const room = freshRoom();
     await announce(room, "a", ANN);
     const abort = new AbortController();
@@ -123,7 +123,7 @@ describe("presence", () => {
     })().catch(() => {});
     const listener = await Listener.open(room);
     await announce(room, "b", BEN);
-    await eventually("another reader is told of b", () => "b" in listener.present);
+    await eventually("another reader gets b", () => "b" in listener.present);
     await publish(room, { type: "message", id: "m", from: { id: "p", name: "Ann", color: "#000000" }, text: "x", at: 1 });
     await eventually("the event", () => body.includes('"text":"x"'));
     abort.abort();
@@ -142,12 +142,12 @@ describe("presence over WebSocket", { tags: ["websocket"] }, () => {
     expect(await ann.first("presence")).toEqual({ type: "presence", snapshot: true, members: [] });
     expect(ann.frames[0]!.type).toBe("hello");
     ann.send({ type: "presence", id: "a", state: ANN });
-    await eventually("Ann is told of herself", () => ann.all("presence").length === 2);
+    await eventually("Ann gets herself", () => ann.all("presence").length === 2);
     const ben = await Socket.open(room);
     expect(await ben.first("presence")).toEqual({ type: "presence", snapshot: true, members: [{ id: "a", state: ANN }] });
     ben.send({ type: "presence", id: "b", state: BEN });
     const listener = await Listener.open(room);
-    await eventually("Ann is told of Ben", () => ann.all("presence").length === 3);
+    await eventually("Ann gets Ben", () => ann.all("presence").length === 3);
     ben.raw.close();
     await eventually("Ann is told that Ben left", () => ann.all("presence").length === 4);
     expect(ann.all("presence").slice(1).map(({ members }) => members)).toEqual([[{ id: "a", state: ANN }], [{ id: "b", state: BEN }], [{ id: "b", state: null }]]);
@@ -168,7 +168,7 @@ describe("presence over WebSocket", { tags: ["websocket"] }, () => {
     const socket = await Socket.open(room);
     socket.send({ type: "presence", id: "a", state: ANN });
     socket.send({ type: "presence", id: "b", state: BEN });
-    await eventually("told of both", () => socket.all("presence").length === 4);
+    await eventually("it gets both", () => socket.all("presence").length === 4);
     expect(socket.all("presence").slice(2).map(({ members }) => members)).toEqual([[{ id: "a", state: null }], [{ id: "b", state: BEN }]]);
     socket.send({ type: "presence", id: "b", state: null });
     await eventually("told", () => socket.all("presence").length === 5);
@@ -202,7 +202,7 @@ describeOwnServer("presence when nobody says goodbye", () => {
   const server = useOwnServer("presence-lease", { PRESENCE_LEASE_MS: "2000", PRESENCE_MAX_MEMBERS: "2" });
   const freshRoom = () => `${server.url}/chat/${freshName()}`;
 
-  test("a lease that is over is left out, and readers are told", async () => {
+  test("an expired lease is left out, and readers are notified", async () => {
     const room = freshRoom();
     const listener = await Listener.open(room);
     await announce(room, "a", ANN);
@@ -212,7 +212,7 @@ describeOwnServer("presence when nobody says goodbye", () => {
     expect(listener.told.at(-1)).toEqual({ members: [{ id: "a", state: null }] });
   });
 
-  test("whoever renews stays, while another's lease runs out", async () => {
+  test("a member that renews stays, while another member's lease expires", async () => {
     const room = freshRoom();
     const listener = await Listener.open(room);
     await announce(room, "b", BEN);

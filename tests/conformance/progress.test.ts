@@ -1,4 +1,4 @@
-// Jobs and uploads: what is stored of them, how they end, and that nothing holds an upload whole.
+// Jobs and uploads: their stored events, their end, and that no part of the server buffers a whole upload.
 
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -41,7 +41,7 @@ function startUpload(url: string, length?: number): { send(bytes: number): Promi
     for await (const chunk of response.setEncoding("utf8")) body += chunk;
     return { status: response.statusCode as number, body };
   });
-  // A cut one has no answer, and nobody asks for it.
+  // An upload that was cut has no answer, and the test does not wait for it.
   answer.catch(() => {});
   onTestFinished(() => void upload.destroy());
   return {
@@ -87,7 +87,7 @@ describe("progress", () => {
     expect(stored.events.at(-1)).toEqual(last);
   });
 
-  test("what is no progress is refused", async () => {
+  test("a message that is not a progress is refused", async () => {
     const channel = channelOf(freshName());
     for (const event of [{}, 7, state(-1), state(1, { label: "x".repeat(201) }), state(1, { reason: "x" }), state(1, { type: "failed" }), { ...state(1), more: 1 }]) {
       expect(await code(await post(channel, event)), JSON.stringify(event)).toBe("422 event-refused");
@@ -125,7 +125,7 @@ describe("progress", () => {
     expect((await events(channelOf(chunked))).events[0]).not.toHaveProperty("max");
   });
 
-  test("who comes late gets the present state, then what follows", async () => {
+  test("a late reader gets the present state, then what follows", async () => {
     const name = freshName();
     const upload = startUpload(uploadOf(name), 1_000_000);
     await upload.send(100_000);
@@ -163,7 +163,7 @@ describe("progress", () => {
     expect(await code(await fetch(`${server.url}/progress/-/other/${name}`, { method: "PUT", body: "x" }))).toBe("404 route-not-found");
   });
 
-  test("whoever finishes the channel ends the upload", async () => {
+  test("a client that closes the channel ends the upload", async () => {
     const name = freshName();
     const upload = startUpload(uploadOf(name), 1_000_000);
     await upload.send(1_000);
@@ -215,7 +215,7 @@ describeOwnServer("an upload on a server of its own", () => {
 describeOwnServer("a closed server", () => {
   const server = useOwnServer("progress-closed", { OPEN_ACCESS: "false" });
 
-  test("takes no upload where the client may not publish", async () => {
+  test("refuses an upload where the client may not publish", async () => {
     expect(await code(await fetch(`${server.url}/progress/-/upload/private`, { method: "PUT", body: "x" }))).toBe("401 credential-missing");
   });
 

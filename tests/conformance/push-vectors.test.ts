@@ -1,4 +1,4 @@
-// The vectors of shared/push against the libraries that most servers send Web Push with. The crate's own test holds it to the same file.
+// The vectors of shared/push against the libraries that most servers send Web Push with. The crate's own test uses the same file.
 // `UPDATE_EXPECT=1` writes what the libraries make of `given`.
 
 import { createECDH, createPublicKey, verify } from "node:crypto";
@@ -51,7 +51,7 @@ function privateKey(text: string): ReturnType<typeof createECDH> {
   return key;
 }
 
-/** What the libraries make of it. The signature is left out: they draw a random number for it. */
+/** The output of the libraries, without the signature: they draw a random number for it. */
 async function made({ given }: Vector): Promise<Omit<Vector["expected"], "signature">> {
   const { subscription, text, ttl, urgency, vapid, salt, ephemeral, nowMs } = given;
   const { p256dh, auth } = subscription.keys;

@@ -93,7 +93,7 @@ describe("on Workers", { tags: ["durable-objects"] }, () => {
     expect(JSON.parse(data)).toMatchObject({ type: "hello" });
   });
 
-  /** What `wrangler deploy --dry-run` says of this manifest, the build left out. */
+  /** The output of `wrangler deploy --dry-run` for this manifest, without the build. */
   async function deploy(manifest: string, ...args: string[]): Promise<string> {
     const place = folder();
     writeFileSync(join(place, "index.js"), "import { DurableObject } from 'cloudflare:workers'; export class FeedChannel extends DurableObject {} export class Room extends DurableObject {} export default {};");
@@ -107,7 +107,7 @@ describe("on Workers", { tags: ["durable-objects"] }, () => {
 
   const FEED = readFileSync(join(ROOT, "functions/feed/wrangler.toml"), "utf8");
 
-  test("a domain, and a path of a site, go on top of a function's manifest", async () => {
+  test("a domain, and a path of a site, are added to a function's manifest", async () => {
     const [domain, path] = recipes("A domain of your own", "toml");
     expect(await deploy(domain + FEED)).toContain("FEED_CHANNEL");
     expect(await deploy(path + FEED)).toMatch(/BASE_PATH.*\/live\//);

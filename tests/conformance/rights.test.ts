@@ -120,7 +120,7 @@ describeOwnServer("access", () => {
   });
 
   for (const transport of ["websocket", "sse", "long-poll", "poll"] as Transport[]) {
-    test(`the client goes on over ${transport} with fresh tickets, and nothing is lost`, { timeout: 60_000, tags: transport === "websocket" ? ["websocket"] : [] }, async () => {
+    test(`the client continues over ${transport} with fresh tickets, and nothing is lost`, { timeout: 60_000, tags: transport === "websocket" ? ["websocket"] : [] }, async () => {
       let given = 0;
       let refused = 0;
       let current = ticket({ exp: inSeconds(2) });
@@ -144,7 +144,7 @@ describeOwnServer("access", () => {
     });
   }
 
-  test("is revoked by the ticket's id: its streams end, others go on", async () => {
+  test("is revoked by the ticket's id: its streams end, others continue", async () => {
     await publish(1);
     const [revoked, other] = [ticket({ jti: "a", sub: "ann" }), ticket({ jti: "b", sub: "ann" })];
     const streams = [await stream(revoked), await stream(revoked, "&live=sse", "*/*"), await stream(other)];
@@ -184,11 +184,11 @@ describeOwnServer("access", () => {
     await server.restart();
     expect(await statusOf(anns()), "also after a restart").toBe(403);
     await publish(2);
-    expect(await statusOf(anns()), "also where it was made anew").toBe(403);
+    expect(await statusOf(anns()), "also where it was created again").toBe(403);
     expect(await statusOf(ticket({ sub: "ben" }))).toBe(200);
   });
 
-  test("is revoked by who manages the channel alone", async () => {
+  test("is revoked only with the right to manage the channel", async () => {
     expect((await revoke({ ticket: "a" }, ticket({ rights: ["read", "publish"] }))).status).toBe(403);
     expect((await fetch(`${server.url}/feed/-/revoke/${name}`, { method: "POST", body: '{"ticket":"a"}' })).status).toBe(401);
     for (const body of [{}, { ticket: "" }, { ticket: 1 }, { ticket: "a", subject: "b" }, ["a"]]) {

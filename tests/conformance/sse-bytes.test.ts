@@ -125,7 +125,7 @@ describeOwnServer("sse bytes", () => {
     const channel = `${server.url}/feed/${freshName()}`;
     const values = [...TEXTS, "", null, 0, [], {}, { "a\nb": ["\r\n"] }];
     await publishAll(channel, values);
-    // White space between tokens is no data, but an encoder that copies the body must split its lines.
+    // White space between tokens is not data, but an encoder that copies the body must split its lines.
     await fetch(channel, { method: "POST", headers: { "content-type": "application/json" }, body: '{\r\n"spread":\r [1,\n\n2]\n}' });
     const bytes = await streamBytes(channel, EVENT_SOURCE, ({ events }) => events.length > values.length);
     const random = randomFrom(announcedSeed());
@@ -133,7 +133,7 @@ describeOwnServer("sse bytes", () => {
     expect(events.map(({ data }) => JSON.parse(data) as unknown)).toEqual([...values, { spread: [1, 2] }]);
   });
 
-  test("retry stands before the first event, once", async () => {
+  test("retry comes before the first event, once", async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     await publish(channel, 1);
     const bytes = await streamBytes(channel, EVENT_SOURCE, ({ events }) => events.length === 1);
@@ -154,7 +154,7 @@ describeOwnServer("sse bytes", () => {
     expect(Buffer.from(bytes).toString().match(/^id:/gm)).toHaveLength(2);
   });
 
-  test("live=sse puts an id on data and none on control", async () => {
+  test("live=sse puts an id on data and no id on control", async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     await publishAll(channel, [1, 2]);
     const last = await publish(channel, 3);

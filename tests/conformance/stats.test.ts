@@ -1,4 +1,4 @@
-// What a channel tells who operates it: readers by transport, size, and what happened since it woke.
+// The figures of a channel for its operator: readers by transport, size, and the activity since it woke.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -63,7 +63,7 @@ describeOwnServer("stats", () => {
     return { readers: sum(told.map(({ readers }) => readers)), sinceWake: sum(told.map(({ sinceWake }) => sinceWake)) };
   }
 
-  /** Asks now and then: an instance of Spin takes so many requests and no more. */
+  /** Polls now and then: an instance of Spin serves a limited number of requests. */
   const counts = (readers: Record<string, number>) =>
     eventually(`readers are ${JSON.stringify(readers)}`, async () => {
       await delay(250);
@@ -84,7 +84,7 @@ describeOwnServer("stats", () => {
     return () => leaving.abort();
   }
 
-  test("are for who manages the channel, by GET", async () => {
+  test("need the right to manage the channel, by GET", async () => {
     await publish([1]);
     expect((await fetch(`${server.url}/feed/-/stats/${name}`)).status).toBe(401);
     const reader = mint(KEY, { aud: "feed", ch: name, rights: ["read"] });
@@ -92,7 +92,7 @@ describeOwnServer("stats", () => {
     expect((await ask({}, "POST")).status).toBe(405);
   });
 
-  test("are of no channel that does not exist, and make none", async () => {
+  test("do not exist for a missing channel, and do not create the channel", async () => {
     for (const _ of [1, 2]) {
       const answer = await ask();
       expect(answer.status).toBe(404);
@@ -127,8 +127,8 @@ describeOwnServer("stats", () => {
     await counts({ "event-source": 1 });
   });
 
-  test("count publishes that the channel refused, and gaps that were told", async () => {
-    // On Spin a reader keeps its instance; of this channel it might itself be told a gap, or spare another one.
+  test("count publishes that the channel refused, and gaps that readers got", async () => {
+    // On Spin a reader keeps its instance alive. A reader of this channel might get a gap itself, or spare another reader a gap.
     const bystander = mint(KEY, { aud: "feed", ch: `${name}-other`, rights: ["read"] });
     const other = await fetch(`${channel}-other?offset=now`, { headers: { accept: "text/event-stream", authorization: `Bearer ${bystander}` } });
     onTestFinished(() => other.body!.cancel());
@@ -152,7 +152,7 @@ describeOwnServer("stats", () => {
     expect((await stats()).sinceWake.drops).toBe(1);
   });
 
-  test("are text for Prometheus where it asks", async () => {
+  test("are text for Prometheus if it accepts text", async () => {
     await publish(["a", "b"]);
     const answer = await ask({ accept: "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1" });
     expect(header(answer, "content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");

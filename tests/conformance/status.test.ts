@@ -1,4 +1,4 @@
-// A status: one value, polled. What a poll answers stands in the vectors; here is what it takes many requests or a restart to see.
+// A status: one value, polled. The vectors have the answers to a poll; these tests need many requests or a restart.
 
 import { expect, test } from "vitest";
 import { describeOwnServer, freshName, header, publish, useOwnServer, useServer } from "../harness/suite.ts";

@@ -1,5 +1,5 @@
 // The shared vectors of the core against a running server, and against an SSE decoder that we did not write.
-// What needs a server of its own settings or a clock of its own runs against the core alone.
+// A vector that needs settings or a clock of its own runs against the core alone.
 
 import { readFileSync } from "node:fs";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
@@ -112,7 +112,7 @@ async function checkAnswer(step: string, url: string, request: Step["request"], 
   const abort = new AbortController();
   const answer = await fetch(url, {
     method: request.method,
-    // In UTF-8, where fetch would send one byte a character: Spin takes no other bytes.
+    // In UTF-8, while fetch would send one byte for each character: Spin refuses other bytes.
     headers: Object.entries(request.headers ?? {}).map(([name, value]) => [name, Buffer.from(value).toString("latin1")] as [string, string]),
     // Bytes, since a string would get a content type.
     body: request.body === undefined ? null : bytes(request.body),

@@ -240,7 +240,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
     expect(await (await fetch(channel)).json()).toEqual([1, 2, 3]);
   });
 
-  test("tells a producer what is missing and who followed it, and goes on", async () => {
+  test("answers a producer with the expected number or the newer epoch, and continues", async () => {
     const channel = freshChannel();
     const socket = await Socket.open(channel);
     const send = (id: string, data: unknown, epoch: number, seq: number) => socket.send({ type: "publish", id, data, producer: { id: "p", epoch, seq } });
@@ -259,7 +259,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
     expect(await (await fetch(channel)).json()).toEqual([1, 2, 3]);
   });
 
-  test("tells its reader to come back when the channel is deleted", async () => {
+  test("has its reader reconnect when the channel is deleted", async () => {
     const channel = freshChannel();
     await publish(channel, 1);
     const socket = await Socket.open(channel);
@@ -286,7 +286,7 @@ describe("catch-up", () => {
     expect(reader.gaps).toEqual([]);
   });
 
-  test("comes in several frames, none of which holds everything", { tags: ["websocket"] }, async () => {
+  test("comes in several frames, each with only a part", { tags: ["websocket"] }, async () => {
     const channel = freshChannel();
     for (const page of numbers(0, 2)) await publishAll(channel, numbers(page * 1000 + 1, page * 1000 + 1000));
     const socket = await Socket.open(channel);

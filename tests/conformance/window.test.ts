@@ -1,4 +1,4 @@
-// What is under way to a WebSocket reader: those that acknowledge get no more than a window, the others are not counted.
+// The bytes under way to a WebSocket reader: a reader that acknowledges gets at most a window; for other readers nothing is counted.
 
 import { describe, expect, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
@@ -41,7 +41,7 @@ describeOwnServer("the window", () => {
       const socket = await Socket.open(channel);
       for (const page of numbers(1, 3)) {
         await socket.hasEvents(page * 10);
-        // Another connection's whole history passes meanwhile.
+        // Another connection's whole history passes in the meantime.
         const other = await openAcknowledging(channel);
         await other.hasEvents(35);
         expect(numbersOf(socket)).toEqual(numbers(1, page * 10));
@@ -106,7 +106,7 @@ describeOwnServer("the window", () => {
       expect(socket.all("close")).toEqual([]);
     });
 
-    test("who is windowed survives sleep", async () => {
+    test("the window of a connection survives sleep", async () => {
       const name = freshName();
       const channel = `${server.url}/feed/${name}`;
       const windowed = await Socket.open(channel);

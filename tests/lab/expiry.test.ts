@@ -26,7 +26,7 @@ describeOwnServer("expiry", () => {
       return Object.values(others).flat();
     });
 
-  /** Waits for the store to be empty. Not looked at all the time: whoever reads a database is in its owner's way. */
+  /** Waits for the store to be empty. It reads seldom, since a reader of the database blocks its owner. */
   async function isEmpty(sweep: () => Promise<void> = async () => {}): Promise<void> {
     await eventually("the store is empty", async () => {
       await delay(300);

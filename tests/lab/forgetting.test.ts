@@ -1,4 +1,4 @@
-// What a channel remembers of producers does not grow with everyone who ever wrote, and forgets nobody who may still send something again.
+// The state of producers does not grow with every producer that ever wrote, and keeps each producer that may still retry.
 
 import { expect, test } from "vitest";
 import { inStore, storeFiles } from "../harness/store.ts";

@@ -1,4 +1,4 @@
-// An idle room: two people are there and ping, and nothing wakes the channel; who they are survives its sleep.
+// An idle room: two members ping, and nothing wakes the channel; the members survive its sleep.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
@@ -29,7 +29,7 @@ describeOwnServer("idle room", () => {
     expect(server.wakes("ChatChannel"), "pings wake nobody").toBe(1);
 
     await announce(room, "late", { name: "Late" });
-    await eventually("both are told", () => people.every((socket) => socket.all("presence").at(-1)!.members.some(({ id }) => id === "late")));
+    await eventually("both are notified", () => people.every((socket) => socket.all("presence").at(-1)!.members.some(({ id }) => id === "late")));
     expect(server.wakes("ChatChannel"), "it had slept").toBe(2);
     expect((await members(room)).map(({ id }) => id)).toEqual(["late", "p0", "p1"]);
   });

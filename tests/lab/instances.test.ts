@@ -24,7 +24,7 @@ describeOwnServer("instances", () => {
     });
     const sources = numbers(1, SOURCES).map(() => {
       const events: unknown[] = [];
-      // A request that meets a trap gets 500, which ends an EventSource for good: whoever uses one opens it anew where it was.
+      // A request that meets a trap gets 500, which ends an EventSource for good: the page opens a new EventSource at the last offset.
       const open = (offset: string): void => {
         const source = new EventSource(`${channel}?offset=${offset}`);
         opened.push(source);

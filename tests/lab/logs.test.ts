@@ -1,4 +1,4 @@
-// What whoever operates it reads: one line for each connection that ended and each request that was refused. That no secret is in them is looked at with every server of every suite.
+// The log for operators: one line for each connection that ended and each refused request. Every suite checks the log of its server for secrets.
 
 import { createHash, randomUUID } from "node:crypto";
 import { beforeEach, expect, test } from "vitest";
@@ -55,7 +55,7 @@ describeOwnServer("the log", () => {
     return lines()[0]!;
   }
 
-  test("tells of a stream that ended with its ticket what it had", async () => {
+  test("names the offsets of a stream that ended with its ticket", async () => {
     await publish(1);
     const answer = await fetch(`${channel}?offset=-1`, { headers: { accept: "text/event-stream", ...bearer(ticket({ exp: inSeconds(3) })) } });
     const last = await publish(2);
@@ -64,7 +64,7 @@ describeOwnServer("the log", () => {
     expect((await line()).request).toMatch(/^[0-9a-f]{16}$/);
   });
 
-  test("tells of a stream that was renewed, and of one whose client left", async () => {
+  test("has a line for a stream that was renewed, and for a stream whose client left", async () => {
     await publish(1);
     await (await fetch(`${channel}?offset=-1&live=sse`, { headers: bearer(ticket()) })).text();
     expect(await line()).toMatchObject({ event: "end", transport: "durable-sse", code: 4001, reason: "stream-renewed" });
@@ -76,7 +76,7 @@ describeOwnServer("the log", () => {
     expect(lines()[1]).toMatchObject({ code: 4000, reason: "left" });
   });
 
-  test("tells of a socket that left, and of one that was revoked", { tags: ["websocket"] }, async () => {
+  test("has a line for a socket that left, and for a socket that was revoked", { tags: ["websocket"] }, async () => {
     const last = await publish(1);
     const socket = await Socket.open(channel, { ticket: ticket() });
     await socket.hasEvents(1);
@@ -93,13 +93,13 @@ describeOwnServer("the log", () => {
     ["no credential", () => ({}), 401, "credential-missing"],
     ["a credential that is none", () => bearer(secret(`no-ticket-${randomUUID()}`)), 401, "credential-invalid"],
     ["too few rights", () => bearer(ticket({ rights: ["publish"] })), 403, "access-denied"],
-  ])("tells of a request with %s", async (_, headers, code, reason) => {
+  ])("has a line for a request with %s", async (_, headers, code, reason) => {
     const answer = await fetch(`${channel}?live=long-poll&offset=-1&x=${secret(randomUUID())}`, { headers: { ...headers(), cookie: `a=${secret(randomUUID())}` } });
     expect(answer.status).toBe(code);
     expect(await line()).toMatchObject({ event: "refused", function: "feed", transport: "long-poll", code, reason });
   });
 
-  test("tells of a request that its channel refused, and of none that was answered", async () => {
+  test("has a line for a request that its channel refused, and no line for an answered request", async () => {
     await publish(1);
     expect((await fetch(`${channel}?offset=000000000001_00000000000001`, { headers: bearer(ticket()) })).status).toBe(410);
     expect((await fetch(channel, { headers: bearer(ticket()) })).status).toBe(200);

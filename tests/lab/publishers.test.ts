@@ -45,7 +45,7 @@ describeOwnServer("publishers", () => {
       }
     }
 
-    /** Where instances can be told to take no more requests, the publishers are moved to fresh ones again and again. */
+    /** If the runtime can take instances out of service, the test moves the publishers to fresh instances again and again. */
     async function move(): Promise<void> {
       for (const share of numbers(1, 9)) {
         await eventually("more are acknowledged", () => refused.length > 0 || acknowledged.length >= (share * PUBLISHERS * EVENTS) / 10, 60_000);
@@ -63,7 +63,7 @@ describeOwnServer("publishers", () => {
     expect(stored.map(({ offset }) => parseInt(offset.split("_")[1]!, 16)), "positions").toEqual(numbers(1, stored.length));
     const at = new Map(stored.map(({ offset, event }) => [offset, event]));
     expect(acknowledged.filter(({ offset, event }) => at.get(offset)?.join() !== event.join()), "acknowledged and not there").toEqual([]);
-    // What is there besides was published, but its answer was lost.
+    // The other events were published, but their answers were lost.
     expect(stored.length - acknowledged.length).toBeLessThanOrEqual(repeated);
     for (const publisher of numbers(1, PUBLISHERS)) {
       const own = acknowledged.filter(({ event }) => event[0] === publisher).map(({ offset }) => offset);

@@ -1,4 +1,4 @@
-// Many readers of one channel on Spin: the store is asked once for each instance and interval, not for each reader.
+// Many readers of one channel on Spin: each instance reads the store once an interval, not once for each reader.
 
 import http from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
@@ -58,7 +58,7 @@ describeOwnServer("readers", () => {
       await eventually("all are held", async () => (await counters(server)).open_requests >= received.length);
     }
 
-    /** Publishes for the time of the window; what it cost, and when who got it. */
+    /** Publishes for the time of the window. Returns the cost, and the time of each delivery. */
     async function load(from: number, events: number): Promise<{ cost: Cost; reach: string }> {
       latencies = [];
       const cost = await costOf(async () => {

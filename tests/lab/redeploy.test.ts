@@ -14,13 +14,13 @@ const ROOMS = 10;
 const ARRIVING = 50;
 const PAUSE_MS = 3_000;
 const RETRY_MS = 2_000;
-/** Most readers that may be told to come back within the same tenth of the time; a tenth of them should. */
+/** Most readers that may get a `retry:` within the same tenth of the time; a tenth of them should. */
 const MOST_IN_A_TENTH = 0.2;
 
 describeOwnServer("redeploy", () => {
   const server = useOwnServer("redeploy", { RETRY_MS: String(RETRY_MS) });
 
-  test(`${READERS} EventSources come back after SIGTERM and after SIGKILL, spread by what they are told`, { timeout: 240_000 }, async () => {
+  test(`${READERS} EventSources reconnect after SIGTERM and after SIGKILL, spread by their \`retry:\``, { timeout: 240_000 }, async () => {
     const rooms = numbers(1, ROOMS).map(() => `${server.url}/feed/${freshName()}`);
     const publishers = rooms.map((room, index) => new Publisher(room, index, randomFrom(index)));
     const readers: Source[] = [];
@@ -55,7 +55,7 @@ describeOwnServer("redeploy", () => {
         ].join("\n"),
       );
       expect(Math.max(...told)).toBeLessThanOrEqual(MOST_IN_A_TENTH);
-      // Nobody comes sooner than told. Timers may be a millisecond early.
+      // No reader reconnects earlier than its `retry:`. Timers may be a millisecond early.
       expect(readers.flatMap(({ returns }) => returns).filter(({ toldMs, afterMs }) => afterMs < toldMs - 2)).toEqual([]);
     }
 
@@ -76,7 +76,7 @@ describeOwnServer("redeploy", () => {
   });
 });
 
-/** How many of the readers fall into each tenth of the time over which they are spread, half of RETRY_MS to either side; who is outside counts at its end. */
+/** How many of the readers fall into each tenth of the time over which they are spread, half of RETRY_MS to either side; a reader outside counts at the nearer end. */
 function shares(waits: number[]): number[] {
   const tenths = waits.map((ms) => Math.min(9, Math.max(0, Math.floor(((ms - RETRY_MS / 2) / RETRY_MS) * 10))));
   return numbers(0, 9).map((tenth) => tenths.filter((other) => other === tenth).length / waits.length);
@@ -86,13 +86,13 @@ function inWords(shares: number[]): string {
   return shares.map((share) => (share * 100).toFixed(0)).join(" ");
 }
 
-/** An EventSource, and what it was told of when to come back. */
+/** An EventSource, and its `retry:`. */
 class Source {
   readonly events: unknown[] = [];
-  /** For each connection that ended: what `retry:` had said, and how long after its end the next was asked for. */
+  /** For each connection that ended: its `retry:`, and the time from its end to the next request. */
   readonly returns: { toldMs: number; afterMs: number }[] = [];
   connections = 0;
-  /** How often it had ended for good, because the server answered with an error, and was opened anew. */
+  /** How often the server answered with an error, which ends an EventSource for good, and the test opened a new EventSource. */
   reopened = 0;
   readonly #channel: string;
   #source: EventSource;

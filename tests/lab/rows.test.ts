@@ -1,4 +1,4 @@
-// What the store reads and writes. The statements stand in the source of each platform's store and are run as they stand there by workerd's SQLite, which counts
+// The rows that the store reads and writes. The test takes the statements from the source of each platform's store and runs them on workerd's SQLite, which counts
 // rows as Cloudflare bills them; then the real server reads a channel as long.
 
 import { readFileSync } from "node:fs";
@@ -47,7 +47,7 @@ interface Store {
   append(seq: number): Statement[];
   /** An append of an idempotent producer, without the transaction around it. */
   produce(seq: number): Statement[];
-  /** What a long poll costs at each look while nothing comes; looks are shared by all readers of an instance. */
+  /** The cost of a long poll at each read of the store without news; all readers of an instance share these reads. */
   wait: Statement[];
 }
 
@@ -88,7 +88,7 @@ function onWorkers(): Store {
 function onSpin(): Store {
   const source = literals("spin/src/store/sqlite/sql.rs");
   const tables = source.filter((text) => /^(CREATE|INSERT OR IGNORE) /.test(text));
-  // Put together at compile time; what stands before is the version of those present, where the function tells presence.
+  // Assembled at compile time; before it comes the version of the members, if the function has presence.
   const look = (after: number, limit: number): Statement => {
     const [sql, ...parameters] = statement(source, ", s.last_epoch", "streams/a", after, limit);
     return [`SELECT NULL${sql}`, ...parameters];

@@ -1,4 +1,4 @@
-// Readers that stop reading while much is published: the runtime holds a bounded part of it for each, nobody waits for them, and they resume.
+// Readers that stop reading during many publishes: the runtime buffers a bounded part for each reader, no other reader waits, and they resume.
 
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
@@ -13,10 +13,10 @@ const BATCH = 20;
 const BATCHES = 50;
 const EVENTS = BATCH * BATCHES;
 const PUBLISHED_BYTES = EVENTS * EVENT_BYTES;
-/** What the runtime may grow by: half of what the stalled readers lack. Most of it is what garbage collectors have not come to yet. */
+/** The most that the runtime may grow by: half of what the stalled readers lack. Most of it is garbage that is not collected yet. */
 const BOUND_BYTES = (STALLED * PUBLISHED_BYTES) / 2;
 
-/** Reads over one transport, connecting anew from its offset whenever it is sent away. */
+/** Reads over one transport, and reconnects from its offset after each end. */
 function follow(transport: Transport, channel: string): { readonly events: unknown[]; readonly connections: number } {
   const readers: Reader[] = [];
   let isOver = false;

@@ -1,4 +1,4 @@
-// A reader that stands still while all that it lacks ages out: it is told of the gap, goes on, and costs nothing that reading does not.
+// A reader that stalls until retention has passed its next events: it gets a gap, continues, and costs no more than other readers.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
@@ -25,7 +25,7 @@ interface Numbered {
 describeOwnServer("a standing reader", () => {
   const server = useOwnServer("standing", { RETENTION_MAX_AGE_S: String(AGE_S), RETENTION_MAX_BYTES: "100000000", HEARTBEAT_MS: "1000" });
 
-  test.each(TRANSPORTS)("%s: is told that its past is gone, goes on, and the server is quiet", { timeout: 90_000 }, async (transport) => {
+  test.each(TRANSPORTS)("%s: gets the gap, continues, and the server is quiet", { timeout: 90_000 }, async (transport) => {
     const name = freshName();
     const channel = `${server.url}/feed/${name}`;
     const publishNumbers = (from: number, to: number, text = "") => publishAll(channel, numbers(from, to).map((number) => ({ number, text })));
@@ -42,11 +42,11 @@ describeOwnServer("a standing reader", () => {
     expect(await (await fetch(channel)).json(), "all is gone").toEqual([]);
 
     stall.goOn();
-    // Nothing is published meanwhile: what makes the server look again is the reader alone.
-    await eventually("it is told of the gap", () => reader.gaps.length > 0);
+    // No publish happens in the meantime: only the reader makes the server read again.
+    await eventually("it gets the gap", () => reader.gaps.length > 0);
     await isQuiet("while it reads", transport === "poll" ? 200 : LOOKS_IN_1S);
     await publishNumbers(newest + 1, newest + 1);
-    await eventually("it goes on", () => (reader.events.at(-1) as Numbered).number === newest + 1);
+    await eventually("it continues", () => (reader.events.at(-1) as Numbered).number === newest + 1);
     const received = (reader.events as Numbered[]).map(({ number }) => number);
     expect(received, "none twice, none out of order").toEqual([...new Set(received)].sort((one, other) => one - other));
     expect(received.length).toBeLessThan(newest);

@@ -38,7 +38,7 @@ describeOwnServer("the store", () => {
     await rewrite((before) => [...before.map((table) => `DROP TABLE ${table};`), VERSION_1].join("\n"));
   }, 120_000);
 
-  test("of version 1 is read, written and upgraded, by whoever comes first", { timeout: 120_000 }, async () => {
+  test("of version 1 is read, written and upgraded, by the first request", { timeout: 120_000 }, async () => {
     // At once, so that on Spin several instances want to upgrade it.
     const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(channel())));
     for (const answer of answers) {
@@ -68,7 +68,7 @@ describeOwnServer("the store", () => {
       expect(answer.status, method).toBe(500);
       if (method !== "HEAD") expect(await answer.json()).toMatchObject({ type: "urn:tidewire:internal", status: 500 });
     }
-    expect(server.log(), "what whoever operates it reads").toContain(`the store has schema 99, this code supports at most ${NEWEST}`);
+    expect(server.log(), "the log for the operator").toContain(`the store has schema 99, this code supports at most ${NEWEST}`);
     expect(inStore(file(), contents)).toEqual(before);
   });
 });

@@ -24,7 +24,7 @@ describeOwnServer("a tenant", () => {
         .filter((row) => row.includes(text)),
     );
 
-  /** Asks until nothing is left, and says how often. */
+  /** Repeats the request until nothing is left, and returns the number of requests. */
   async function erase(base: string, tenant: string): Promise<number> {
     let requests = 0;
     for (;;) {
@@ -35,7 +35,7 @@ describeOwnServer("a tenant", () => {
     }
   }
 
-  /** Not looked at all the time: whoever reads a database is in its owner's way. */
+  /** Reads seldom, since a reader of the database blocks its owner. */
   async function isGone(text: string): Promise<void> {
     await eventually("nothing is left", async () => {
       await delay(300);
@@ -64,7 +64,7 @@ describeOwnServer("a tenant", () => {
     expect(await (await fetch(`${feed}/${tenant}:0`)).text()).toBe("[]");
     for (const other of others) expect(await (await fetch(`${feed}/${other}`)).json()).toEqual([`kept-${other}`]);
     expect(((await (await fetch(`${server.url}/status/${tenant}:0`)).json()) as unknown[]).length).toBe(1);
-    // The reader comes back, to a channel that begins anew.
+    // The reader reconnects, to a channel that begins again.
     await publish(`${feed}/${tenant}:0`, `anew-${tenant}`);
     await eventually("it reads on", () => reader.events.includes(`anew-${tenant}`));
     reader.close();
@@ -102,7 +102,7 @@ describeOwnServer("a tenant", () => {
     await isGone(tenant);
   });
 
-  test("is no channel", async () => {
+  test("is not a channel", async () => {
     const tenant = freshName();
     expect((await fetch(`${server.url}/feed/${tenant}:`)).status).toBe(400);
     expect((await fetch(`${server.url}/feed/-/tenant/${tenant}`)).status).toBe(405);

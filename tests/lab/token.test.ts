@@ -1,4 +1,4 @@
-// `cargo harness test --base-url URL --token T` against a server that takes no request without the token.
+// `cargo harness test --base-url URL --token T` against a server that refuses requests without the token.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ import setupToken from "../harness/token.ts";
 
 const TOKEN = "a-token-that-nobody-guesses";
 
-/** Stands before `target` and refuses what has no token. */
+/** A server in front of `target` that refuses requests without the token. */
 async function startGuard(target: string, onRequest = () => {}): Promise<string> {
   const guard = await startHttpProxy(target, (headers) => {
     onRequest();
@@ -26,7 +26,7 @@ async function startGuard(target: string, onRequest = () => {}): Promise<string>
 describeOwnServer("a server that demands a token", () => {
   const server = useOwnServer("token");
 
-  test("refuses whoever has none, and answers every transport of whoever goes through the proxy that adds it", async () => {
+  test("refuses a client without the token, and answers every transport of a client behind the proxy that adds it", async () => {
     const guarded = await startGuard(server.url);
     expect((await fetch(`${guarded}/feed/${freshName()}`)).status).toBe(401);
 

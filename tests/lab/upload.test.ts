@@ -1,4 +1,4 @@
-// Large uploads: what the runtime holds of them, what is left of one that broke off, and who looks on.
+// Large uploads: the memory that they need, the remains of an upload that broke off, and their watchers.
 
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ import { describeOwnServer, freshName, useOwnServer } from "../harness/suite.ts"
 const MB = 1_000_000;
 /** Several times what the garbage collectors of the runtime let lie: V8 looks at 64 MB of buffers at the earliest, and there are several isolates. */
 const UPLOAD_BYTES = 400 * MB;
-/** The runtime may grow by half of the body. A sink that holds the body grows by twice its length. */
+/** The runtime may grow by half of the body. A sink that keeps the body grows by twice its length. */
 const BOUND_BYTES = UPLOAD_BYTES / 2;
 const CHUNK = Buffer.from(Array.from({ length: 65_536 }, (_, index) => (index * 31) % 251));
 
@@ -45,7 +45,7 @@ describeOwnServer("large uploads", () => {
   const uploadOf = (name: string) => `${server.url}/progress/-/upload/${name}`;
   const channelOf = (name: string) => `${server.url}/progress/${name}`;
 
-  test("400 MB go through a runtime that holds little of them, watched early and late", { timeout: 300_000 }, async () => {
+  test("400 MB go through a runtime that buffers little of them, watched early and late", { timeout: 300_000 }, async () => {
     // Compiled code. No more than that: what an instance's memory has once grown to it keeps, and a second large upload would find it there.
     await upload(uploadOf(freshName()), MB);
 
@@ -74,7 +74,7 @@ describeOwnServer("large uploads", () => {
     }
   });
 
-  test("one that breaks off after 45 MB ends for all who watch", { timeout: 120_000 }, async () => {
+  test("an upload that breaks off after 45 MB ends for all its watchers", { timeout: 120_000 }, async () => {
     const name = freshName();
     const watcher = read("sse", channelOf(name), "-1");
     await upload(uploadOf(name), 45 * MB, 90 * MB);
@@ -84,7 +84,7 @@ describeOwnServer("large uploads", () => {
     expect(last.value).toBeLessThanOrEqual(45 * MB);
   });
 
-  test("the bucket holds one of several parts as it was sent, and nothing of one that broke off", { timeout: 120_000, tags: ["bucket"] }, async () => {
+  test("the bucket has an upload of several parts as it was sent, and nothing of an upload that broke off", { timeout: 120_000, tags: ["bucket"] }, async () => {
     const object = (key: string) => fetch(`${server.control}/object?key=${key}`, { method: "POST" });
     const [whole, broken] = [freshName().replace("demo-", ""), freshName().replace("demo-", "")];
     const outcome = await upload(uploadOf(whole), 20 * MB);
