@@ -1,32 +1,29 @@
 //! The identity behind a request, with the keys of the provider where it needs them.
 
-use std::rc::Rc;
-
 use tidewire_core::{Identity, RequestHead, Result, Settings};
 
 use crate::access::{Access, Step};
-use crate::jwks::JwkSet;
+use crate::provider_keys::{KeySource, provider_keys};
 
 /// Verifies the credential of a request to the function of this name, before the request reaches a
-/// channel. `provider_keys` returns the keys at a URL, given the `kid` that a token names, as
-/// [`KeyCache`](crate::KeyCache) plans; only a token needs them.
+/// channel. `source` fetches and keeps the provider's keys; only a token needs them.
 ///
 /// # Errors
 ///
-/// Those of [`Access::new`], [`Access::identify`], `provider_keys` and
-/// [`UnverifiedToken::verify`](crate::UnverifiedToken::verify).
+/// Those of [`Access::new`], [`Access::identify`], `source` and
+/// [`UnverifiedToken::verify`](crate::UnverifiedToken::verify), and
+/// [`ErrorKind::KeysUnavailable`](tidewire_core::ErrorKind::KeysUnavailable) without the keys.
 pub async fn identify(
     function: &str,
     head: &RequestHead<'_>,
     settings: &Settings,
-    now_ms: fn() -> u64,
-    provider_keys: impl AsyncFnOnce(&str, Option<&str>) -> Result<Rc<JwkSet>>,
+    source: &impl KeySource,
 ) -> Result<Identity> {
-    match Access::new(function, settings)?.identify(head, now_ms())? {
+    match Access::new(function, settings)?.identify(head, source.now_ms())? {
         Step::Known(identity) => Ok(identity),
         Step::NeedsKeys(token) => {
-            let keys = provider_keys(&settings.jwks_url, token.key()).await?;
-            token.verify(&keys, now_ms()).map(Identity::Token)
+            let keys = provider_keys(source, &settings.jwks_url, token.key()).await?;
+            token.verify(&keys, source.now_ms()).map(Identity::Token)
         }
     }
 }

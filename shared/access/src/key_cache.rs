@@ -10,11 +10,13 @@ const KEPT_MS: u64 = 24 * 3_600_000;
 /// Least time between two fetches, in milliseconds. Tokens with an unknown `kid` cause at most one
 /// fetch in this time.
 const FLOOR_MS: u64 = 30_000;
-/// The same while there are no keys at all, without which no token works.
-const FLOOR_WITHOUT_KEYS_MS: u64 = 5_000;
+/// The same while there are no keys at all, without which no token works. It is longer than
+/// [`ASK_MS`]: otherwise a request whose fetch had no answer, and each request that waited for it,
+/// would begin the next fetch instead of being refused.
+const FLOOR_WITHOUT_KEYS_MS: u64 = 2 * ASK_MS;
 
 /// Longest wait for an answer, in milliseconds; then the provider counts as unavailable.
-pub const ASK_MS: u64 = 5_000;
+pub(crate) const ASK_MS: u64 = 5_000;
 
 /// The state of a provider's keys, without the keys: an adapter keeps both where all its requests
 /// find them.
@@ -30,7 +32,7 @@ pub struct KeyCache {
 
 /// What to do with a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub(crate) enum Plan {
     /// Verify it with the keys at hand.
     Use,
     /// Fetch the provider's keys, and plan again.
@@ -43,7 +45,7 @@ pub enum Plan {
 
 impl KeyCache {
     /// Plans the verification of a token, given the keys at hand and the `kid` that it names.
-    pub fn plan(&self, keys: Option<&JwkSet>, id: Option<&str>, now_ms: u64) -> Plan {
+    pub(crate) fn plan(&self, keys: Option<&JwkSet>, id: Option<&str>, now_ms: u64) -> Plan {
         let age_ms = |moment: Option<u64>| moment.map(|moment| now_ms.saturating_sub(moment));
         let keys = keys.filter(|_| age_ms(self.fetched_ms).is_some_and(|age| age < KEPT_MS));
         let is_known = keys.is_some_and(|keys| keys.knows(id));
@@ -96,8 +98,8 @@ mod tests {
     #[test]
     fn asks_when_it_has_none_and_not_again_at_once() {
         assert_eq!(plan(None, None, "a"), Plan::Ask);
-        assert_eq!(plan(None, Some(NOW - 4_999), "a"), Plan::Refuse);
-        assert_eq!(plan(None, Some(NOW - 5_000), "a"), Plan::Ask);
+        assert_eq!(plan(None, Some(NOW - 9_999), "a"), Plan::Refuse);
+        assert_eq!(plan(None, Some(NOW - 10_000), "a"), Plan::Ask);
     }
 
     #[test]
@@ -132,7 +134,8 @@ mod tests {
             (Plan::Use, Plan::Wait)
         );
         cache.fetched_ms = None;
-        assert_eq!(cache.plan(None, Some("a"), NOW + ASK_MS), Plan::Ask);
+        assert_eq!(cache.plan(None, Some("a"), NOW + ASK_MS), Plan::Refuse);
+        assert_eq!(cache.plan(None, Some("a"), NOW + 2 * ASK_MS), Plan::Ask);
         cache.end(false, NOW + 1);
         assert_eq!(cache.plan(None, Some("a"), NOW + 1), Plan::Refuse);
         cache.end(true, NOW + 1);

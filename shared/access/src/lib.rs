@@ -1,8 +1,9 @@
 //! Authentication: the identity behind a request.
 //!
 //! [`identify`] finds the credential of a request and verifies it: one of our own short-lived
-//! tickets at once, a token of the users' provider as soon as the adapter has the provider's keys
-//! ([`KeyCache`] says when to ask for them). Pure: no I/O, no clock, no randomness.
+//! tickets at once, a token of the users' provider with the provider's keys, which the adapter
+//! fetches and keeps ([`KeySource`]) when [`KeyCache`] says so. Pure: no I/O, no clock, no
+//! randomness.
 //! No error and no `Debug` shows a credential or a key.
 
 mod access;
@@ -12,6 +13,7 @@ mod jwks;
 mod jwt;
 mod key_cache;
 mod origin;
+mod provider_keys;
 mod signature;
 mod ticket;
 mod token;
@@ -19,7 +21,8 @@ mod token;
 pub use access::{Access, Step};
 pub use identify::identify;
 pub use jwks::{JwkSet, MAX_SET_BYTES};
-pub use key_cache::{ASK_MS, KeyCache, Plan};
+pub use key_cache::KeyCache;
 pub use origin::cors;
+pub use provider_keys::{Fetched, KeySource, ProviderKeys};
 pub use ticket::TicketKeys;
 pub use token::UnverifiedToken;

@@ -173,6 +173,12 @@ impl Error {
         Error::new(ErrorKind::BodyTooLarge, detail)
     }
 
+    /// [`ErrorKind::Internal`] for a fault of the platform or the store. The cause goes to the log,
+    /// as [`fault`](crate::fault) writes it, not to the client.
+    pub fn platform_failed() -> Error {
+        Error::new(ErrorKind::Internal, "the platform failed; the log has the cause")
+    }
+
     /// [`ErrorKind::ChannelClosed`], with the final offset.
     pub fn closed(tail: impl fmt::Display) -> Error {
         let error =

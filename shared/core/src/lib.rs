@@ -71,6 +71,7 @@ pub use presence::{Lease, Member, Presence, members_at, presence_changes, presen
 // The bytes that clients get.
 pub use crate::http::{
     ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, into_parts, json, problem,
+    read_body,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use wire::{

@@ -3,8 +3,7 @@
 use tidewire_access::identify;
 use tidewire_core::{Identity, LocalFuture, RequestHead, Result, Settings};
 
-use crate::clock::now_ms;
-use crate::provider_keys::provider_keys;
+use crate::provider_keys::Provider;
 
 /// Verifies the credential of a request to the function of this name.
 pub(crate) fn identity<'a>(
@@ -12,5 +11,5 @@ pub(crate) fn identity<'a>(
     head: &'a RequestHead<'_>,
     settings: &'a Settings,
 ) -> LocalFuture<'a, Result<Identity>> {
-    Box::pin(identify(function, head, settings, now_ms, provider_keys))
+    Box::pin(identify(function, head, settings, &Provider))
 }

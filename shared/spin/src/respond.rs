@@ -11,7 +11,7 @@ use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
 use spin_sdk::http::IntoResponse;
 use spin_sdk::wasip3::http::types;
-use tidewire_core::{Error, ErrorKind, Reply, problem};
+use tidewire_core::{Error, Reply, problem};
 
 use crate::complain::complain;
 use crate::store::Fault;
@@ -65,7 +65,7 @@ pub(crate) fn stream(head: Reply, chunks: impl Stream<Item = String> + 'static) 
 /// A fault of the platform or the store. Its cause goes to the log, not to the client.
 pub(crate) fn internal(cause: impl std::fmt::Display) -> Error {
     complain(None, cause);
-    Error::new(ErrorKind::Internal, "the platform failed; the log has the cause")
+    Error::platform_failed()
 }
 
 impl From<Fault> for Error {

@@ -15,7 +15,7 @@ use worker::{Env, Request, Response};
 
 use crate::clock::{entropy, now_ms};
 use crate::handover::{Handover, Task, tenant_object};
-use crate::provider_keys::provider_keys;
+use crate::provider_keys::Provider;
 use crate::request_rate::check_request_rate;
 use crate::respond::{internal, respond};
 use crate::settings::settings;
@@ -94,7 +94,7 @@ fn admitted<'a>(
     settings: &'a Settings,
 ) -> LocalFuture<'a, Result<Identity, Error>> {
     Box::pin(async move {
-        let identity = identify(function, head, settings, now_ms, provider_keys).await?;
+        let identity = identify(function, head, settings, &Provider).await?;
         check_request_rate(env, &identity, head).await?;
         Ok(identity)
     })

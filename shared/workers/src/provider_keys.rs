@@ -5,98 +5,88 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::{Either, select};
-use tidewire_access::{ASK_MS, JwkSet, KeyCache, MAX_SET_BYTES, Plan};
-use tidewire_core::{Error, ErrorKind};
-use worker::{
-    AbortController, Delay, Fetch, Method, Request, RequestInit, RequestRedirect, Result,
-};
+use tidewire_access::{Fetched, KeySource, MAX_SET_BYTES, ProviderKeys};
+use tidewire_core::{Error, fault, read_body};
+use worker::{AbortController, Delay, Fetch, Method, Request, RequestInit, RequestRedirect};
 
 use crate::clock::now_ms;
 
 thread_local! {
     /// One provider: `JWKS_URL` is the same for every function of a Worker.
-    static KNOWN: RefCell<Known> = RefCell::default();
+    static KNOWN: RefCell<ProviderKeys> = RefCell::default();
 }
 
-#[derive(Default)]
-struct Known {
-    cache: KeyCache,
-    keys: Option<Rc<JwkSet>>,
-}
+/// The memory of the isolate, and the provider.
+pub(crate) struct Provider;
 
-/// How often a request checks whether another request has received the keys. It cannot be woken:
-/// the platform lets no request use another's I/O.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+impl KeySource for Provider {
+    fn at_hand(&self, _: &str) -> ProviderKeys {
+        KNOWN.with_borrow(Clone::clone)
+    }
 
-/// The keys, as [`KeyCache`] plans: one request fetches them, while the others wait or use the
-/// present keys.
-pub(crate) async fn provider_keys(url: &str, id: Option<&str>) -> Result<Rc<JwkSet>, Error> {
-    loop {
-        let began_ms = now_ms();
-        let (plan, keys) = KNOWN.with_borrow(|known| {
-            (known.cache.plan(known.keys.as_deref(), id, began_ms), known.keys.clone())
+    async fn kept(&self, url: &str) -> Result<ProviderKeys, Error> {
+        Ok(self.at_hand(url))
+    }
+
+    /// No other request runs between [`kept`](KeySource::kept) and this.
+    async fn claim(&self, _: &str, _: Option<u64>) -> Result<bool, Error> {
+        KNOWN.with_borrow_mut(|known| known.cache.begin(now_ms()));
+        Ok(true)
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, String> {
+        fetch(url).await.map_err(|cause| cause.to_string())
+    }
+
+    async fn keep(&self, _: &str, fetched: Option<Fetched>) -> Result<(), Error> {
+        KNOWN.with_borrow_mut(|known| {
+            known.cache.end(fetched.is_some(), now_ms());
+            if let Some(Fetched { keys, .. }) = fetched {
+                known.keys = Some(Rc::new(keys));
+            }
         });
-        match (plan, keys) {
-            (Plan::Use, Some(keys)) => return Ok(keys),
-            (Plan::Use | Plan::Refuse, _) => {
-                return Err(Error::new(
-                    ErrorKind::KeysUnavailable,
-                    "the keys at JWKS_URL are unavailable: retry in a few seconds",
-                ));
-            }
-            (Plan::Wait, _) => Delay::from(LOOK_EVERY).await,
-            (Plan::Ask, _) => {
-                KNOWN.with_borrow_mut(|known| known.cache.begin(began_ms));
-                let keys = ask(url).await;
-                KNOWN.with_borrow_mut(|known| {
-                    known.cache.end(keys.is_ok(), now_ms());
-                    match keys {
-                        Ok(keys) => known.keys = Some(Rc::new(keys)),
-                        Err(cause) => worker::console_error!(
-                            "{}",
-                            tidewire_core::fault(
-                                None,
-                                &format!("JWKS_URL cannot be read: {cause}")
-                            )
-                        ),
-                    }
-                });
-            }
+        Ok(())
+    }
+
+    async fn pause(&self, duration: Duration) {
+        Delay::from(duration).await;
+    }
+
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+
+    fn complain(&self, cause: &str) {
+        worker::console_error!("{}", fault(None, &cause));
+    }
+}
+
+/// Aborts a fetch that is dropped: the platform would continue it.
+struct Abort(Option<AbortController>);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        if let Some(controller) = self.0.take() {
+            controller.abort();
         }
     }
 }
 
-async fn ask(url: &str) -> Result<JwkSet> {
+async fn fetch(url: &str) -> worker::Result<Vec<u8>> {
     let controller = AbortController::default();
     let signal = controller.signal();
-    match select(Box::pin(fetch(url, &signal)), Delay::from(Duration::from_millis(ASK_MS))).await {
-        Either::Left((keys, _)) => keys,
-        Either::Right(_) => {
-            controller.abort();
-            Err(worker::Error::RustError(format!("no answer within {ASK_MS} ms")))
-        }
-    }
-}
-
-async fn fetch(url: &str, signal: &worker::AbortSignal) -> Result<JwkSet> {
+    let mut abort = Abort(Some(controller));
     let mut init = RequestInit::new();
-    // The target of a redirect is not the address in the setting.
     init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
     let mut response =
-        Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(signal).await?;
+        Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(&signal).await?;
     if response.status_code() != 200 {
         return Err(worker::Error::RustError(format!("it answered {}", response.status_code())));
     }
-    let mut json = Vec::new();
     let mut chunks = response.stream()?;
-    while let Some(chunk) = chunks.next().await {
-        json.extend(chunk?);
-        if json.len() > MAX_SET_BYTES {
-            return Err(worker::Error::RustError(format!(
-                "it must have at most {MAX_SET_BYTES} bytes"
-            )));
-        }
-    }
-    JwkSet::parse(&json).map_err(|error| worker::Error::RustError(error.to_string()))
+    let json = read_body(MAX_SET_BYTES as u64, async || chunks.next().await)
+        .await
+        .map_err(|error| worker::Error::RustError(error.to_string()))?;
+    abort.0 = None;
+    Ok(json)
 }

@@ -1,6 +1,6 @@
 //! Converts the core's answers to the platform's.
 
-use tidewire_core::{Error, ErrorKind, Reply, fault, into_parts, problem};
+use tidewire_core::{Error, Reply, fault, into_parts, problem};
 use worker::{Headers, Response, ResponseBody, Result};
 
 use crate::handover::SWITCHING_PROTOCOLS;
@@ -40,5 +40,5 @@ pub(crate) fn with_headers(
 /// A fault of the platform or the store. Its cause goes to the log, not to the client.
 pub(crate) fn internal(cause: &worker::Error) -> Error {
     worker::console_error!("{}", fault(None, cause));
-    Error::new(ErrorKind::Internal, "the platform failed; the log has the cause")
+    Error::platform_failed()
 }

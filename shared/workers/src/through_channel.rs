@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use tidewire_core::{
-    ChannelRequest, Error, Framing, LocalFuture, Operation, Settings, Trace, Transport,
+    ChannelRequest, Error, Framing, LocalFuture, Operation, Settings, Trace, Transport, read_body,
 };
 use worker::{Request, Response, Result};
 
@@ -16,18 +16,11 @@ async fn body(
     asked: &ChannelRequest,
     settings: &Settings,
 ) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
     if !asked.operation.has_body() || request.inner().body().is_none() {
-        return Ok(body);
+        return Ok(Vec::new());
     }
     let mut chunks = request.stream().map_err(Error::body_incomplete)?;
-    while let Some(chunk) = chunks.next().await {
-        body.extend(chunk.map_err(Error::body_incomplete)?);
-        if body.len() as u64 > settings.max_body_bytes {
-            return Err(Error::body_too_large(settings.max_body_bytes));
-        }
-    }
-    Ok(body)
+    read_body(settings.max_body_bytes, async || chunks.next().await).await
 }
 
 /// Reads the body of a request to a channel, and hands both over to the channel.
