@@ -214,6 +214,15 @@ fn build_host(project: &Project) -> Command {
     host_cargo(project, "build")
 }
 
+/// The packages whose components the root manifest serves.
+pub const PACKAGES: [&str; 8] =
+    ["gateway", "chat", "devices", "feed", "notifications", "progress", "status", "streams"];
+
+/// The component of a package that [`build`] has built for deployment.
+pub fn component(project: &Project, package: &str) -> PathBuf {
+    project.root().join("target").join(WASI).join(format!("release/tidewire_{package}.wasm"))
+}
+
 /// The build profile, as the manifests name it.
 pub enum Profile {
     /// The profile without a name: the build for deployment.
@@ -229,9 +238,7 @@ pub fn build(project: &Project, profile: Profile) -> Command {
     if matches!(profile, Profile::Release) {
         command.arg("--release");
     }
-    for package in
-        ["gateway", "chat", "devices", "feed", "notifications", "progress", "status", "streams"]
-    {
+    for package in PACKAGES {
         command.args(["--package", &format!("tidewire-{package}")]);
     }
     command.current_dir(project.root());

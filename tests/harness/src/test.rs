@@ -6,6 +6,7 @@ use std::thread;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::budget::{self, Budgets};
 use crate::platform::{Choice, Platform, Served};
 use crate::project::Project;
 use crate::report::{Report, Row};
@@ -225,9 +226,21 @@ fn build(project: &Project, platform: Platform, runtime: Served) -> Result<Vec<R
                     &project.log("compile"),
                 )?;
             }
+            return Ok(vec![component_sizes(project)?]);
         }
     }
     Ok(Vec::new())
+}
+
+/// The sizes of Spin's components; `deploy` measures the Workers.
+fn component_sizes(project: &Project) -> Result<Row> {
+    let mut row = Row::new(budget::NAME, Some(Platform::Spin));
+    let budgets = Budgets::read(project, Platform::Spin)?;
+    for package in spin::PACKAGES {
+        let component = spin::component(project, package);
+        row.count(budgets.check(package, Platform::Spin, &[component]))?;
+    }
+    Ok(row)
 }
 
 fn check_skips(project: &Project, runtime: Served, rows: &[Row]) -> Result<Vec<Row>> {
