@@ -35,7 +35,7 @@ mod wire;
 // What a function supplies.
 pub use function::{Asset, Function, Route, policy_of};
 pub use limits::{Bound, LIMITS, Limit};
-pub use policy::{Check, Creation, Policy};
+pub use policy::{Check, Compact, Creation, Policy, Snapshots};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
@@ -52,7 +52,8 @@ pub use access::{
 // The channel, its events and its positions.
 pub use channel::{
     Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Offset, Page, PageLimit, Position,
-    Retention, Row, RowSize, Start,
+    Retention, Row, RowSize, SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, SnapshotUse, Start,
+    Version,
 };
 
 // What holds for a publish.
@@ -60,9 +61,9 @@ pub use publish::{Forgetting, Producer, ProducerState, Rate, Tally};
 
 // What to do with an operation.
 pub use decide::{
-    Authored, ChangeDecision, Commit, ErasePlan, Moment, ReadDecision, Subscribe, Write,
-    decide_announce, decide_change, decide_head, decide_publish, decide_read, decide_revoke,
-    decide_stats, timed_out,
+    Authored, ChangeDecision, Commit, CompactPlan, ErasePlan, Moment, ReadDecision, Subscribe,
+    Write, decide_announce, decide_change, decide_compaction, decide_head, decide_publish,
+    decide_read, decide_revoke, decide_stats, timed_out,
 };
 
 // Who is present.

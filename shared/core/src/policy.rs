@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::access::Grant;
-use crate::channel::{Channel, Expiry, Keys, Offset, PageLimit, Retention};
+use crate::channel::{Channel, Event, Expiry, Keys, Offset, PageLimit, Retention, SnapshotUse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{ContentType, Polling};
 use crate::presence::Presence;
@@ -23,6 +23,8 @@ pub enum Creation {
 pub(crate) const DEMO_EVENTS: u64 = 1_000;
 /// Bytes kept in it.
 pub(crate) const DEMO_BYTES: u64 = 1024 * 1024;
+/// Snapshots kept of it.
+pub(crate) const DEMO_SNAPSHOTS: u64 = 4;
 /// Seconds after the last read or append at which it ends, and age at which its events are dropped.
 pub(crate) const DEMO_LIFE_S: u32 = 3_600;
 /// Its readers at once.
@@ -42,6 +44,40 @@ pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 /// Its result must depend on its arguments alone: a publish that is decided twice is checked twice.
 /// A publish that a producer repeats is not checked.
 pub type Check = for<'a> fn(&'a [u8], &Grant, u64) -> Result<Cow<'a, [u8]>>;
+
+/// Makes a channel's new snapshot from the last one, if any, and from the events after it, in order.
+///
+/// A snapshot of the past is the data of one event of the channel's content type, and readers get
+/// it as such. The result must depend on the arguments alone, and take time and memory in proportion
+/// to them. An error leaves everything as it was and is logged; the next compaction tries again.
+pub type Compact = fn(Option<&[u8]>, &[Event]) -> Result<Vec<u8>>;
+
+/// How a function's channels are compacted: [`Policy::with_snapshots`], [`Policy::with_latest`].
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshots {
+    /// Makes a snapshot; `None` for the newest event of each key, which the core makes.
+    pub(crate) compact: Option<Compact>,
+    /// Events since the last snapshot at which a new one is due.
+    pub every_events: u64,
+    /// Bytes of events since the last snapshot at which a new one is due; at least a quarter of it.
+    pub every_bytes: u64,
+    /// Longest snapshot in bytes; a compaction to more has failed.
+    pub max_bytes: u64,
+    /// Most snapshots that a channel keeps as versions.
+    pub most: u64,
+}
+
+impl Snapshots {
+    /// For whom they stand in.
+    pub fn stands_for(&self) -> SnapshotUse {
+        if self.compact.is_some() { SnapshotUse::Past } else { SnapshotUse::Latest }
+    }
+}
+
+/// Longest snapshot, in bytes.
+pub(crate) const SNAPSHOT_BYTES: u64 = 8 * 1024 * 1024;
+/// Most snapshots that a channel keeps.
+pub(crate) const SNAPSHOTS: u64 = 32;
 
 /// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change);
 /// a function gives them once, from its settings.
@@ -82,6 +118,8 @@ pub struct Policy {
     /// The keys of an event, for polls of the newest event of each key (`view=latest`). That view
     /// omits an event without keys.
     pub latest: Option<Keys>,
+    /// How channels are compacted, if they are.
+    pub snapshots: Option<Snapshots>,
 }
 
 impl Policy {
@@ -93,6 +131,7 @@ impl Policy {
                 max_events: settings.retention_max_events,
                 max_bytes: settings.retention_max_bytes,
                 max_age_ms: settings.retention_max_age_s.saturating_mul(1000),
+                keeps_uncovered: false,
             },
             page: PageLimit {
                 max_events: settings.page_max_events,
@@ -110,7 +149,41 @@ impl Policy {
             tombstone: None,
             polling: Polling::default(),
             latest: None,
+            snapshots: None,
         }
+    }
+
+    /// The same rules, for channels whose snapshots stand for their past: a reader without the
+    /// oldest events gets the snapshot in their place, and retention drops only what a snapshot
+    /// covers.
+    #[must_use]
+    pub fn with_snapshots(self, compact: Compact, settings: &Settings) -> Policy {
+        let snapshots = Snapshots {
+            compact: Some(compact),
+            every_events: settings.snapshot_events,
+            every_bytes: settings.snapshot_bytes,
+            max_bytes: SNAPSHOT_BYTES,
+            most: SNAPSHOTS,
+        };
+        Policy {
+            retention: Retention { keeps_uncovered: true, ..self.retention },
+            snapshots: Some(snapshots),
+            ..self
+        }
+    }
+
+    /// The same rules, with `view=latest` by these keys: a snapshot holds the newest event of each,
+    /// so that a poll of a long channel reads the snapshot and the events after it.
+    #[must_use]
+    pub fn with_latest(self, keys: Keys, settings: &Settings) -> Policy {
+        let snapshots = Snapshots {
+            compact: None,
+            every_events: settings.snapshot_events,
+            every_bytes: settings.snapshot_bytes,
+            max_bytes: SNAPSHOT_BYTES,
+            most: 1,
+        };
+        Policy { latest: Some(keys), snapshots: Some(snapshots), ..self }
     }
 
     /// The stand-in for a channel that does not exist; `None` if only `PUT` creates channels.
@@ -139,13 +212,19 @@ impl Policy {
     /// strangers can cause.
     #[must_use]
     pub fn demo(self) -> Policy {
-        let Retention { max_events, max_bytes, max_age_ms } = self.retention;
+        let Retention { max_events, max_bytes, max_age_ms, keeps_uncovered } = self.retention;
         Policy {
             retention: Retention {
                 max_events: max_events.min(DEMO_EVENTS),
                 max_bytes: max_bytes.min(DEMO_BYTES),
                 max_age_ms: max_age_ms.min(u64::from(DEMO_LIFE_S) * 1000),
+                keeps_uncovered,
             },
+            snapshots: self.snapshots.map(|snapshots| Snapshots {
+                max_bytes: snapshots.max_bytes.min(DEMO_BYTES),
+                most: snapshots.most.min(DEMO_SNAPSHOTS),
+                ..snapshots
+            }),
             max_readers: self.max_readers.min(DEMO_READERS),
             rate: self.rate.or(Some(DEMO_RATE)),
             anonymous_rate: Some(DEMO_RATE),

@@ -62,6 +62,8 @@ settings! {
     "RETENTION_MAX_EVENTS" retention_max_events: u64 = 10000, "events", "Most events kept for a channel; above it the oldest are dropped. About three hours at one event a second.";
     "RETENTION_MAX_BYTES" retention_max_bytes: u64 = 16777216, "bytes", "Most bytes of events kept for a channel; above it the oldest events are dropped. It also bounds what a reader that catches up over a WebSocket can have in flight.";
     "RETENTION_MAX_AGE_S" retention_max_age_s: u64 = 604800, "seconds", "Age at which events are dropped, at the next read or publish. One week: a client that was away longer should load a snapshot.";
+    "SNAPSHOT_EVENTS" snapshot_events: u64 = 500, "events", "Functions with snapshots only: events since the last snapshot after which a channel is compacted. A reader of the whole channel reads at most about twice as many rows, and a compaction writes one row in 500.";
+    "SNAPSHOT_BYTES" snapshot_bytes: u64 = 262144, "bytes", "Functions with snapshots only: bytes of events since the last snapshot after which a channel is compacted, or a quarter of that snapshot if it is more. A large document is not rewritten for every few edits.";
     "PAGE_MAX_EVENTS" page_max_events: u64 = 1000, "events", "Most events in one answer or catch-up frame; readers ask again for the rest.";
     "PAGE_MAX_BYTES" page_max_bytes: u64 = 1048576, "bytes", "Bytes after which a page ends; one event always fits.";
     "LONG_POLL_MS" long_poll_ms: u64 = 25000, "milliseconds", "How long a long poll waits before it answers 204. Below 30 s: some proxies cut longer requests, and a Worker stops 30 s after its client has left.";

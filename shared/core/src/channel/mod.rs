@@ -8,6 +8,7 @@ mod name;
 mod offset;
 mod page;
 mod retention;
+pub(crate) mod snapshot;
 mod start;
 mod state;
 
@@ -18,5 +19,6 @@ pub use name::{ChannelName, NameShape};
 pub use offset::Offset;
 pub use page::{Page, PageLimit};
 pub use retention::{Retention, RowSize};
+pub use snapshot::{SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, SnapshotUse, Version};
 pub use start::Start;
 pub use state::{Channel, Gap, Position};

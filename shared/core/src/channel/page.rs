@@ -1,5 +1,7 @@
 //! A run of events read from the store.
 
+use std::convert::Infallible;
+
 use super::event::Event;
 use super::state::Channel;
 
@@ -53,6 +55,14 @@ impl Page {
             }
         }
         Ok(page)
+    }
+
+    /// The page that begins with the snapshot of this number in the place of its event, and continues
+    /// with those of the log after it, up to the limit.
+    pub fn with_past(seq: u64, data: Vec<u8>, log: Page, limit: PageLimit) -> Page {
+        let events = std::iter::once(Event { seq, data }).chain(log.events);
+        let Ok(page) = Page::take(seq.saturating_sub(1), limit, events.map(Ok::<_, Infallible>));
+        page
     }
 
     /// Number of the last event read: the next page begins after it.

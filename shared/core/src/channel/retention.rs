@@ -11,6 +11,8 @@ pub struct Retention {
     pub max_bytes: u64,
     /// Greatest age of an event in milliseconds.
     pub max_age_ms: u64,
+    /// Whether only an event that a snapshot covers may be dropped.
+    pub keeps_uncovered: bool,
 }
 
 /// The columns of a stored event that retention needs.
@@ -53,6 +55,9 @@ impl Retention {
     }
 
     fn drops(&self, channel: &Channel, seq: u64, dropped: u64, at_ms: u64, now_ms: u64) -> bool {
+        if self.keeps_uncovered && channel.snapshot.is_none_or(|snapshot| seq > snapshot.seq) {
+            return false;
+        }
         let is_newest = seq == channel.tail;
         let too_many =
             channel.tail + 1 - seq > self.max_events || channel.total - dropped > self.max_bytes;
@@ -62,6 +67,7 @@ impl Retention {
 
 #[cfg(test)]
 mod tests {
+    use super::super::snapshot::{SnapshotHead, SnapshotUse};
     use super::*;
     use crate::http::ContentType;
 
@@ -83,7 +89,8 @@ mod tests {
         cut.first
     }
 
-    const ALL: Retention = Retention { max_events: 10, max_bytes: 100, max_age_ms: 60_000 };
+    const ALL: Retention =
+        Retention { max_events: 10, max_bytes: 100, max_age_ms: 60_000, keeps_uncovered: false };
 
     #[test]
     fn keeps_what_is_within_every_limit() {
@@ -95,6 +102,29 @@ mod tests {
         assert_eq!(first_kept(Retention { max_events: 4, ..ALL }, 10_000), 7);
         assert_eq!(first_kept(Retention { max_bytes: 35, ..ALL }, 10_000), 8);
         assert_eq!(first_kept(Retention { max_age_ms: 2_500, ..ALL }, 10_000), 8);
+    }
+
+    #[test]
+    fn drops_only_what_a_snapshot_covers_where_it_stands_for_the_past() {
+        let (channel, rows) = ten_events_of_ten_bytes();
+        let retention = Retention { max_events: 4, keeps_uncovered: true, ..ALL };
+        let first_kept = |covered: Option<u64>, now_ms| {
+            let snapshot = covered.map(|seq| SnapshotHead {
+                seq,
+                total: seq * 10,
+                bytes: 5,
+                stands_for: SnapshotUse::Past,
+            });
+            let channel = Channel { snapshot, ..channel.clone() };
+            let cut = retention.cut(&channel, now_ms, rows.clone());
+            assert_eq!(retention.is_exceeded(&channel, now_ms), cut.first > 1);
+            cut.first
+        };
+        assert_eq!(first_kept(None, 10_000), 1);
+        assert_eq!(first_kept(Some(3), 10_000), 4);
+        assert_eq!(first_kept(Some(9), 10_000), 7);
+        assert_eq!(first_kept(Some(9), 90_000), 10);
+        assert_eq!(first_kept(Some(10), 90_000), 11);
     }
 
     #[test]

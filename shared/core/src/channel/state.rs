@@ -2,6 +2,7 @@
 
 use super::expiry::Expiry;
 use super::offset::Offset;
+use super::snapshot::{SnapshotHead, SnapshotUse};
 use super::start::Start;
 use crate::http::{ContentType, Reply, headers};
 
@@ -32,6 +33,8 @@ pub struct Channel {
     pub expiry: Option<Expiry>,
     /// How often an event was erased: each erasure changes the ETags of earlier reads.
     pub revision: u64,
+    /// Its newest snapshot.
+    pub snapshot: Option<SnapshotHead>,
 }
 
 /// A resolved start position.
@@ -41,6 +44,16 @@ pub struct Position {
     pub after: u64,
     /// Set if the requested events are gone; `after` is then the earliest position.
     pub gap: Option<Gap>,
+    /// The snapshot that the reader gets in place of the events up to this number. It counts as the
+    /// event of this number: `after` is one less.
+    pub snapshot: Option<u64>,
+}
+
+impl Position {
+    /// The number of the event after which to read the log: the snapshot comes from its own place.
+    pub fn log_after(&self) -> u64 {
+        self.snapshot.unwrap_or(self.after)
+    }
 }
 
 /// Events that a reader asked for are gone.
@@ -70,6 +83,7 @@ impl Channel {
             stream_seq: None,
             expiry: None,
             revision: 0,
+            snapshot: None,
         }
     }
 
@@ -113,9 +127,17 @@ impl Channel {
         self.offset(self.tail)
     }
 
-    /// The offset before the oldest event kept.
+    /// The offset before the oldest event kept, or before the first of all where a snapshot stands
+    /// for the past: a reader that resumes from it has everything that there is to have.
     pub fn earliest(&self) -> Offset {
-        self.offset(self.first - 1)
+        self.offset(if self.past().is_some() { 0 } else { self.first - 1 })
+    }
+
+    /// The number of the last event that a snapshot stands for, for every reader.
+    pub(crate) fn past(&self) -> Option<u64> {
+        self.snapshot
+            .filter(|snapshot| snapshot.stands_for == SnapshotUse::Past)
+            .map(|snapshot| snapshot.seq)
     }
 
     /// Sets the headers for the channel's content type, its tail and whether it is finished.
@@ -137,11 +159,16 @@ impl Channel {
 
     /// Resolves where a reader that starts here reads from. An offset of an earlier channel of the
     /// name, or one ahead of the tail (of a store that was restored from an older copy), is a gap
-    /// like an offset that retention passed.
+    /// like an offset that retention passed. Where a snapshot stands for the past, it replaces what
+    /// retention dropped, so that only those two are gaps.
     pub fn position(&self, start: Start) -> Position {
-        let at = |after| Position { after, gap: None };
+        let at = |after| Position { after, gap: None, snapshot: None };
+        let earliest = |gap| match self.past() {
+            Some(seq) => Position { after: seq - 1, gap, snapshot: Some(seq) },
+            None => Position { after: self.first - 1, gap, snapshot: None },
+        };
         match start {
-            Start::Beginning => at(self.first - 1),
+            Start::Beginning => earliest(None),
             Start::Tail => at(self.tail),
             Start::After(Offset::ABSENT) if self.first == 1 => at(0),
             Start::After(offset)
@@ -150,10 +177,13 @@ impl Channel {
             {
                 at(offset.seq)
             }
-            Start::After(requested) => Position {
-                after: self.first - 1,
-                gap: Some(Gap { requested, earliest: self.earliest() }),
-            },
+            Start::After(requested) => {
+                let is_replaced = self.past().is_some()
+                    && (requested == Offset::ABSENT
+                        || requested.epoch == self.epoch && requested.seq < self.first);
+                let gap = Gap { requested, earliest: self.earliest() };
+                earliest((!is_replaced).then_some(gap))
+            }
         }
     }
 }
@@ -166,10 +196,13 @@ mod tests {
     fn knows_a_gap_from_a_beginning() {
         let channel = Channel { first: 4, tail: 9, ..Channel::new(70, ContentType::json()) };
         let after = |epoch, seq| channel.position(Start::After(Offset { epoch, seq }));
-        assert_eq!(channel.position(Start::Beginning), Position { after: 3, gap: None });
-        assert_eq!(channel.position(Start::Tail), Position { after: 9, gap: None });
-        assert_eq!(after(70, 3), Position { after: 3, gap: None });
-        assert_eq!(after(70, 9), Position { after: 9, gap: None });
+        assert_eq!(
+            channel.position(Start::Beginning),
+            Position { after: 3, gap: None, snapshot: None }
+        );
+        assert_eq!(channel.position(Start::Tail), Position { after: 9, gap: None, snapshot: None });
+        assert_eq!(after(70, 3), Position { after: 3, gap: None, snapshot: None });
+        assert_eq!(after(70, 9), Position { after: 9, gap: None, snapshot: None });
         for (epoch, seq) in [(70, 2), (70, 10), (69, 5), (71, 5)] {
             assert_eq!(
                 after(epoch, seq).gap,
@@ -189,12 +222,43 @@ mod tests {
         assert_eq!((absent.tail_offset(), absent.earliest()), (Offset::ABSENT, Offset::ABSENT));
         let made = Channel { tail: 9, ..Channel::new(70, ContentType::json()) };
         for channel in [&absent, &made] {
-            assert_eq!(after(channel), Position { after: 0, gap: None });
+            assert_eq!(after(channel), Position { after: 0, gap: None, snapshot: None });
         }
         let cut = Channel { first: 4, ..made };
         let gap = Gap { requested: Offset::ABSENT, earliest: Offset { epoch: 70, seq: 3 } };
-        assert_eq!(after(&cut), Position { after: 3, gap: Some(gap) });
+        assert_eq!(after(&cut), Position { after: 3, gap: Some(gap), snapshot: None });
         assert_eq!(cut.position(Start::Beginning).gap, None);
+    }
+
+    #[test]
+    fn a_snapshot_replaces_the_past_and_no_other_channel() {
+        let head = |stands_for| SnapshotHead { seq: 6, total: 60, bytes: 9, stands_for };
+        let channel = Channel {
+            first: 4,
+            tail: 9,
+            snapshot: Some(head(SnapshotUse::Past)),
+            ..Channel::new(70, ContentType::json())
+        };
+        let after = |epoch, seq| channel.position(Start::After(Offset { epoch, seq }));
+        let replaced = Position { after: 5, gap: None, snapshot: Some(6) };
+        assert_eq!(channel.position(Start::Beginning), replaced);
+        assert_eq!(channel.position(Start::After(Offset::ABSENT)), replaced);
+        assert_eq!([after(70, 0), after(70, 2)], [replaced; 2]);
+        for seq in [3, 5, 6, 9] {
+            assert_eq!(after(70, seq), Position { after: seq, gap: None, snapshot: None });
+        }
+        for (epoch, seq) in [(69, 1), (71, 5), (70, 10)] {
+            let gap =
+                Gap { requested: Offset { epoch, seq }, earliest: Offset { epoch: 70, seq: 0 } };
+            assert_eq!(after(epoch, seq), Position { gap: Some(gap), ..replaced });
+        }
+        assert_eq!(channel.position(Start::After(channel.earliest())), replaced);
+        let latest = Channel { snapshot: Some(head(SnapshotUse::Latest)), ..channel.clone() };
+        assert_eq!(
+            latest.position(Start::Beginning),
+            Position { after: 3, gap: None, snapshot: None }
+        );
+        assert!(latest.position(Start::After(Offset { epoch: 70, seq: 2 })).gap.is_some());
     }
 
     #[test]

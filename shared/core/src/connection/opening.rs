@@ -19,7 +19,8 @@ pub fn opening(
     entropy: u32,
     ack_bytes: Option<u64>,
 ) -> Vec<String> {
-    let Subscribe { framing, after, gap, cursor } = *subscribe;
+    let Subscribe { framing, gap, cursor, .. } = *subscribe;
+    let after = subscribe.begins_after();
     let greeting = framing.greeting(channel, after, gap, retry_ms, entropy, ack_bytes);
     let gap = gap.and_then(|gap| framing.gap(gap, cursor));
     let members = present.and_then(|members| framing.presence(members, true));
@@ -112,7 +113,7 @@ mod tests {
             requested: channel(false).offset(1),
             earliest: channel(false).earliest(),
         });
-        Subscribe { framing, after: 2, gap, cursor: 0 }
+        Subscribe { framing, after: 2, gap, snapshot: None, cursor: 0 }
     }
 
     #[test]

@@ -43,11 +43,16 @@ pub struct Commit {
     pub tallies: Vec<(String, ProducerState)>,
     /// Which tallies the channel forgets, after these were written.
     pub forgetting: Option<Forgetting>,
-    /// A stored event whose data is replaced.
+    /// A stored event whose data is replaced; see also [`Commit::drops_snapshots`].
     pub erased: Option<Event>,
 }
 
 impl Commit {
+    /// Whether every snapshot of the channel is removed: they cover the event that is erased.
+    pub fn drops_snapshots(&self) -> bool {
+        self.erased.is_some() && self.channel.snapshot.is_none()
+    }
+
     pub(crate) fn by(
         self,
         producer: Option<&Producer>,

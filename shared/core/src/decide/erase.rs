@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::commit::{Commit, Write};
 use super::moment::Moment;
-use crate::channel::{Channel, Event, Offset, Row};
+use crate::channel::{Channel, Event, Offset, Row, SnapshotHead, SnapshotUse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Reply;
 use crate::http::headers::reply;
@@ -73,6 +73,7 @@ impl ErasePlan {
             return Ok(Write::Nothing(erased(channel)));
         }
         let mut channel = channel.clone();
+        channel.snapshot = snapshot_without(&channel, self.seq)?;
         channel.revision += 1;
         let mut rows = Vec::new();
         if !channel.closed {
@@ -98,6 +99,22 @@ impl ErasePlan {
         };
         Ok(Write::Commit(Box::new(commit), reply))
     }
+}
+
+/// The channel's newest snapshot once this event is erased. Snapshots that cover it are removed, and
+/// the next compaction makes a new one from the log; where the log no longer has what they cover,
+/// the event stays.
+fn snapshot_without(channel: &Channel, seq: u64) -> Result<Option<SnapshotHead>> {
+    let Some(head) = channel.snapshot.filter(|head| seq <= head.seq) else {
+        return Ok(channel.snapshot);
+    };
+    if head.stands_for == SnapshotUse::Past && channel.first > 1 {
+        return Err(Error::new(
+            ErrorKind::NotSupported,
+            "the event is part of a snapshot that stands for events no longer kept: delete the whole channel",
+        ));
+    }
+    Ok(None)
 }
 
 fn not_found() -> Error {
@@ -175,6 +192,28 @@ mod tests {
             panic!("refused")
         };
         assert_eq!((commit.rows.len(), commit.channel.tail, commit.channel.revision), (0, 7, 1));
+    }
+
+    #[test]
+    fn takes_every_snapshot_of_the_event_along_or_stays() {
+        let snapshot =
+            |seq, stands_for| Some(SnapshotHead { seq, total: seq * 10, bytes: 9, stands_for });
+        let erased = |first, snapshot| {
+            let channel = Channel { first, snapshot, ..channel() };
+            match erase_as(None, 4, &channel, by(None)) {
+                Ok(Write::Commit(commit, _)) => {
+                    Ok((commit.drops_snapshots(), commit.channel.snapshot))
+                }
+                other => Err(other.unwrap_err().kind()),
+            }
+        };
+        for stands_for in [SnapshotUse::Past, SnapshotUse::Latest] {
+            let before = snapshot(3, stands_for);
+            assert_eq!(erased(3, before), Ok((false, before)));
+            assert_eq!(erased(1, snapshot(4, stands_for)), Ok((true, None)));
+        }
+        assert_eq!(erased(3, snapshot(6, SnapshotUse::Latest)), Ok((true, None)));
+        assert_eq!(erased(3, snapshot(6, SnapshotUse::Past)), Err(ErrorKind::NotSupported));
     }
 
     #[test]

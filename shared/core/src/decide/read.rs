@@ -33,8 +33,18 @@ pub struct Subscribe {
     pub after: u64,
     /// The frames to send first.
     pub gap: Option<Gap>,
+    /// The snapshot that its first page begins with, in the place of the event of this number.
+    pub snapshot: Option<u64>,
     /// Its first cursor; see [`next_cursor`].
     pub cursor: u64,
+}
+
+impl Subscribe {
+    /// The position that the reader is told of before it has any event. A reader that is about to
+    /// get a snapshot has nothing yet: from the place before the snapshot it would miss the past.
+    pub fn begins_after(&self) -> u64 {
+        if self.snapshot.is_some() { 0 } else { self.after }
+    }
 }
 
 /// Decides a read. `channel` must be `None` for a channel that [has expired](Channel::is_expired).
@@ -61,6 +71,7 @@ pub fn decide_read(
             framing,
             after: position.after,
             gap: position.gap,
+            snapshot: position.snapshot,
             cursor,
         })
     };
@@ -72,6 +83,11 @@ pub fn decide_read(
             ));
         }
         Transport::Poll => ReadDecision::Page(PagePlan {
+            snapshot: if read.latest {
+                channel.snapshot.map(|head| head.seq).filter(|seq| *seq > position.after)
+            } else {
+                position.snapshot
+            },
             after: position.after,
             is_at_tail: at_tail,
             if_none_match: read.if_none_match.clone(),
@@ -89,7 +105,10 @@ pub fn decide_read(
             ReadDecision::Reply(reply)
         }
         Transport::LongPoll if at_tail => subscribe(Framing::News),
-        Transport::LongPoll => ReadDecision::Page(PagePlan::after_wait(position.after, cursor)),
+        Transport::LongPoll => ReadDecision::Page(PagePlan {
+            snapshot: position.snapshot,
+            ..PagePlan::after_wait(position.after, cursor)
+        }),
         // With any other status the EventSource would reconnect for ever.
         Transport::EventSource if finished && position.gap.is_none() => {
             let mut reply = reply(StatusCode::NO_CONTENT, "");

@@ -10,6 +10,7 @@ pub type Reply = Response<Vec<u8>>;
 
 pub(crate) const NEXT_OFFSET: HeaderName = HeaderName::from_static("stream-next-offset");
 pub(crate) const UP_TO_DATE: HeaderName = HeaderName::from_static("stream-up-to-date");
+pub(crate) const SNAPSHOT: HeaderName = HeaderName::from_static("stream-snapshot");
 pub(crate) const CLOSED: HeaderName = HeaderName::from_static("stream-closed");
 pub(crate) const TTL: HeaderName = HeaderName::from_static("stream-ttl");
 pub(crate) const EXPIRES_AT: HeaderName = HeaderName::from_static("stream-expires-at");
@@ -22,7 +23,7 @@ pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-
 /// older libraries add to every request of a page.
 const ALLOWED_HEADERS: &str = "authorization, baggage, content-type, if-match, if-none-match, last-event-id, producer-epoch, producer-id, producer-seq, sentry-trace, stream-closed, stream-expires-at, stream-seq, stream-ttl, traceparent, tracestate, x-requested-with";
 /// Answer headers that a browser of another origin may read.
-const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
+const EXPOSED_HEADERS: &str = "etag, location, producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, stream-cursor, stream-expires-at, stream-next-offset, stream-snapshot, stream-sse-data-encoding, stream-ttl, stream-up-to-date";
 
 /// The default for caches: keep the answer for its one reader, and revalidate each time. Caches in
 /// front of Workers identify an answer by its address, not by the client.

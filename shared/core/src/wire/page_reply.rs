@@ -7,7 +7,9 @@ use http::{StatusCode, header};
 use super::body::joined;
 use crate::channel::etag::etag;
 use crate::channel::latest::Latest;
+use crate::channel::snapshot::unpack;
 use crate::channel::{Channel, Offset, Page, PageLimit};
+use crate::error::Result;
 use crate::http::fields::{entity_tags, is_any};
 use crate::http::headers::{self, reply, set};
 use crate::http::{ContentType, Polling, Reply};
@@ -19,6 +21,8 @@ pub struct PagePlan {
     pub after: u64,
     /// Whether there is nothing to read: the answer needs no store.
     pub is_at_tail: bool,
+    /// The snapshot to read first, by its number; the log is then read after it.
+    pub snapshot: Option<u64>,
     pub(crate) if_none_match: Option<String>,
     pub(crate) cursor: Option<u64>,
     pub(crate) is_cacheable: bool,
@@ -33,12 +37,43 @@ impl PagePlan {
         PagePlan {
             after,
             is_at_tail: false,
+            snapshot: None,
             if_none_match: None,
             cursor: Some(cursor),
             is_cacheable: true,
             polling: None,
             latest: None,
         }
+    }
+
+    /// The number of the event after which to read the log.
+    pub fn log_after(&self) -> u64 {
+        self.snapshot.unwrap_or(self.after)
+    }
+
+    /// The page of a plan with a [snapshot](PagePlan::snapshot), of its data and of the page of the
+    /// log after it. `page` is the size of a page.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) for data that is no snapshot.
+    pub fn with_snapshot(
+        &self,
+        seq: u64,
+        data: Vec<u8>,
+        log: Page,
+        channel: &Channel,
+        page: PageLimit,
+    ) -> Result<Page> {
+        if self.latest.is_none() {
+            return Ok(Page::with_past(seq, data, log, page));
+        }
+        // The newest event of a key counts as long as it is kept.
+        let from = channel.first.max(self.after + 1);
+        let mut events = unpack(&data)?;
+        events.retain(|event| event.seq >= from);
+        events.extend(log.events);
+        Ok(Page { after: self.after, events })
     }
 
     /// How much to read for it, where `page` is the size of a page.
@@ -49,7 +84,12 @@ impl PagePlan {
     /// The answer with this page: JSON events as an array, others joined.
     pub fn reply(&self, channel: &Channel, page: &Page) -> Reply {
         let (events, end) = match self.latest {
-            Some(latest) => latest.view(page),
+            Some(latest) => {
+                let (events, end) = latest.view(page);
+                // A snapshot may cover events after the newest that it holds.
+                let is_whole = end == page.end();
+                (events, if is_whole { end.max(self.log_after()) } else { end })
+            }
             None => (Cow::from(&page.events), page.end()),
         };
         let head = PageHead::new(channel, page.after, end);
@@ -57,11 +97,12 @@ impl PagePlan {
         // The events that a view omits also depend on those that follow.
         let is_cacheable = self.is_cacheable && (self.latest.is_none() || head.is_up_to_date);
         if is_cacheable && self.if_none_match.as_deref().is_some_and(|seen| matches(seen, &etag)) {
-            let mut reply = self.marked(&head, StatusCode::NOT_MODIFIED, Vec::new());
+            let mut reply = self.marked(channel, &head, StatusCode::NOT_MODIFIED, Vec::new());
             headers::remove_content_type(&mut reply);
             return reply;
         }
-        let mut reply = self.marked(&head, StatusCode::OK, joined(&events, &channel.content_type));
+        let body = joined(&events, &channel.content_type);
+        let mut reply = self.marked(channel, &head, StatusCode::OK, body);
         if !is_cacheable {
             reply.headers_mut().remove(header::ETAG);
             set(&mut reply, header::CACHE_CONTROL, "no-store");
@@ -69,8 +110,17 @@ impl PagePlan {
         reply
     }
 
-    fn marked(&self, head: &PageHead, status: StatusCode, body: Vec<u8>) -> Reply {
+    fn marked(
+        &self,
+        channel: &Channel,
+        head: &PageHead,
+        status: StatusCode,
+        body: Vec<u8>,
+    ) -> Reply {
         let mut reply = head.reply(status, self.cursor, body);
+        if let Some(seq) = self.snapshot.filter(|_| self.latest.is_none()) {
+            set(&mut reply, headers::SNAPSHOT, &channel.offset(seq).to_string());
+        }
         if let Some(polling) = self.polling {
             polling.mark(&mut reply, head.is_up_to_date && !head.is_final);
         }
