@@ -52,8 +52,7 @@ pub use access::{
 // The channel, its events and its positions.
 pub use channel::{
     Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Offset, Page, PageLimit, Position,
-    Retention, Row, RowSize, SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, SnapshotUse, Start,
-    Version,
+    Retention, Row, RowSize, Snapshot, SnapshotHead, SnapshotUse, Start, Version,
 };
 
 // What holds for a publish.

@@ -10,9 +10,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod documents;
 mod memory;
 mod sse_decoder;
 
+use documents::{Documents, LIFE_S};
 use memory::{Answer, Ask, Feed, Memory};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -248,6 +250,161 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+}
+
+/// What a reader of a document knows: the edits up to its offset.
+struct Copy {
+    offset: String,
+    edits: Vec<Value>,
+}
+
+impl Copy {
+    fn take(&mut self, got: Got) {
+        if got.gaps > 0 {
+            self.edits.clear();
+        }
+        for event in got.events {
+            if let Value::Array(all) = event {
+                assert!(all.len() >= self.edits.len(), "a snapshot of less than the reader has");
+                self.edits = all;
+                continue;
+            }
+            let erased = event["erased"].as_u64().map_or(0, |seq| seq as usize);
+            if let Some(edit) = erased.checked_sub(1).and_then(|index| self.edits.get_mut(index)) {
+                *edit = event.clone();
+            }
+            self.edits.push(event);
+        }
+        if let Some(offset) = got.offset {
+            self.offset = offset;
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    /// Edits of these lengths.
+    Publish(Vec<usize>),
+    /// One edit of a producer, sent twice.
+    Repeat,
+    /// The edit at this part of the document.
+    Erase(usize),
+    Read(usize, Transport),
+    Wait(u64),
+    Delete,
+    /// An edit that no compaction takes.
+    Spoil,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    use Transport::{DurableSse, EventSource, LongPoll, Poll, WebSocket};
+    let transport = prop::sample::select(vec![Poll, LongPoll, EventSource, DurableSse, WebSocket]);
+    prop_oneof![
+        8 => vec(1usize..10, 1..5).prop_map(Edit::Publish),
+        3 => Just(Edit::Repeat),
+        2 => (0usize..40).prop_map(Edit::Erase),
+        12 => (0usize..3, transport).prop_map(|(reader, transport)| Edit::Read(reader, transport)),
+        3 => (0u64..8_000).prop_map(Edit::Wait),
+        1 => Just(Edit::Delete),
+        1 => Just(Edit::Spoil),
+    ]
+}
+
+/// The epoch and the number of the newest event.
+fn tail(server: &mut Memory) -> (String, u64) {
+    let head = server.fetch(&ask("HEAD", "", &[], ""));
+    let (epoch, seq) = head.headers["stream-next-offset"].split_once('_').unwrap();
+    (epoch.into(), u64::from_str_radix(seq, 16).unwrap())
+}
+
+proptest! {
+    /// Whoever has read to the tail, on any transport, has the whole document, whatever retention
+    /// dropped and whatever was erased; the document alone is what the server can still answer.
+    #[test]
+    fn a_reader_has_every_edit_whatever_retention_dropped(edits in vec(edit(), 1..80)) {
+        let limits = [("RETENTION_MAX_EVENTS", MAX_EVENTS as u64), ("RETENTION_MAX_AGE_S", MAX_AGE_MS / 1000), ("PAGE_MAX_EVENTS", PAGE_MAX_EVENTS as u64), ("SNAPSHOT_EVENTS", 4), ("SNAPSHOT_BYTES", 40)];
+        let settings = Settings::read(|name| limits.iter().find(|(limit, _)| *limit == name).map(|(_, value)| value.to_string())).unwrap();
+        let mut server = Memory::new::<Documents>(settings);
+        let mut document: Vec<Value> = Vec::new();
+        let mut readers = [(); 3].map(|()| Copy { offset: "-1".into(), edits: Vec::new() });
+        let (mut published, mut touched_ms) = (0, server.now_ms);
+        let json = [("content-type", "application/json")];
+
+        for edit in edits {
+            if !document.is_empty() && tail(&mut server).0 == "000000000000" {
+                prop_assert!((server.now_ms - touched_ms) * 10 >= u64::from(LIFE_S) * 9_000);
+                document.clear();
+            }
+            match edit {
+                Edit::Wait(ms) => server.now_ms += ms,
+                Edit::Publish(lengths) => {
+                    let batch: Vec<Value> = lengths.iter().map(|length| {
+                        published += 1;
+                        format!("{published:0length$}").into()
+                    }).collect();
+                    let answer = server.fetch(&ask("POST", "", &json, &Value::from(batch.clone()).to_string()));
+                    prop_assert_eq!(answer.status, 204);
+                    document.extend(batch);
+                    touched_ms = server.now_ms;
+                }
+                Edit::Repeat => {
+                    published += 1;
+                    let (text, id) = (Value::from(published.to_string()), published.to_string());
+                    let headers = [json[0], ("producer-id", id.as_str()), ("producer-epoch", "0"), ("producer-seq", "0")];
+                    for status in [200, 204] {
+                        let answer = server.fetch(&ask("POST", "", &headers, &text.to_string()));
+                        prop_assert_eq!(answer.status, status);
+                    }
+                    document.push(text);
+                    touched_ms = server.now_ms;
+                }
+                Edit::Spoil => {
+                    let answer = server.fetch(&ask("POST", "", &json, "false"));
+                    prop_assert_eq!(answer.status, 204);
+                    document.push(Value::Bool(false));
+                    touched_ms = server.now_ms;
+                }
+                Edit::Erase(index) => {
+                    let (epoch, _) = tail(&mut server);
+                    let query = format!("offset={epoch}_{:014x}", index + 1);
+                    let status = server.fetch(&ask("DELETE", &query, &[], "")).status;
+                    prop_assert!(matches!(status, 204 | 400 | 404 | 501), "{status}");
+                    let tombstone = serde_json::json!({ "erased": index + 1 });
+                    if status == 204 && document[index] != tombstone {
+                        document[index] = tombstone.clone();
+                        document.push(tombstone);
+                    }
+                }
+                Edit::Delete => {
+                    let status = server.fetch(&ask("DELETE", "", &[], "")).status;
+                    prop_assert_eq!(status, if document.is_empty() { 404 } else { 204 });
+                    document.clear();
+                }
+                Edit::Read(reader, transport) => {
+                    let reader = &mut readers[reader];
+                    let got = read(&mut server, transport, &reader.offset);
+                    reader.take(got);
+                    touched_ms = server.now_ms;
+                    let (epoch, seq) = tail(&mut server);
+                    if reader.offset == format!("{epoch}_{seq:014x}") && epoch != "000000000000" {
+                        prop_assert_eq!(&reader.edits, &document, "{:?}", transport);
+                    } else if epoch != "000000000000" {
+                        // Only a page may end before the tail.
+                        prop_assert!(matches!(transport, Transport::Poll | Transport::LongPoll), "{:?} ended at {}", transport, reader.offset);
+                    }
+                }
+            }
+        }
+        // A newcomer, page by page.
+        let mut newcomer = Copy { offset: "-1".into(), edits: Vec::new() };
+        for _ in 0..=document.len() {
+            let got = read(&mut server, Transport::Poll, &newcomer.offset);
+            newcomer.take(got);
+        }
+        if tail(&mut server).0 != "000000000000" {
+            prop_assert_eq!(newcomer.edits, document);
         }
     }
 }

@@ -12,6 +12,7 @@ use tidewire_core::{
 use crate::access::{Attempt, check_access, slide};
 use crate::activity::count;
 use crate::clock::{entropy, now_ms};
+use crate::compact::compact;
 use crate::complain::complain;
 use crate::respond::internal;
 use crate::store::{ChannelStore, Look, Store, Stored};
@@ -78,7 +79,7 @@ async fn write_or_lock(
                 && commit.tallies.is_empty()
                 && store.append(before, &commit).await?
             {
-                retain(store, &commit, before.id, policy).await;
+                tidy(store, &commit, Some(before.id), policy).await;
                 sweep();
                 return Ok(reply);
             }
@@ -122,8 +123,9 @@ async fn write_locked(
             continue;
         }
         let write = decided?;
-        if let (Write::Commit(commit, _), Some(before)) = (&write, &look.stored) {
-            retain(store, commit, before.id, policy).await;
+        if let Write::Commit(commit, _) = &write {
+            let before = look.stored.as_ref().map(|before| before.id);
+            tidy(store, commit, before, policy).await;
         }
         sweep();
         let (Write::Nothing(reply) | Write::Commit(_, reply) | Write::Delete(reply)) = write;
@@ -169,6 +171,15 @@ pub(crate) async fn members(
         }
     }
     Ok(presence_reply(&members))
+}
+
+/// What follows a commit now and then. A channel that it has made has an id that is not known here,
+/// and nothing to drop.
+async fn tidy(store: &ChannelStore, commit: &Commit, id: Option<u64>, policy: &Policy) {
+    compact(store, commit, policy).await;
+    if let Some(id) = id {
+        retain(store, commit, id, policy).await;
+    }
 }
 
 /// Now and then, since each cut is a write of its own. A failure keeps more than it should, which

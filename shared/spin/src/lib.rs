@@ -11,6 +11,7 @@ mod activity;
 mod body;
 mod change;
 mod clock;
+mod compact;
 mod complain;
 mod identity;
 mod operation;

@@ -52,7 +52,9 @@ pub(crate) async fn read_channel(
                     watch.stored().map(|stored| stored.id)
                         == look.stored.as_ref().map(|stored| stored.id)
                 });
-                let batch = same.and_then(|watch| watch.recent(plan.after));
+                let batch = same
+                    .filter(|_| plan.snapshot.is_none())
+                    .and_then(|watch| watch.recent(plan.after));
                 if let (Some(channel), Some(batch)) = (look.channel(), batch)
                     && batch.page.is_up_to_date(channel)
                 {
@@ -61,7 +63,7 @@ pub(crate) async fn read_channel(
                 let (seen, page) = if plan.is_at_tail {
                     (look.clone(), Page { after: plan.after, events: Vec::new() })
                 } else {
-                    store.look(plan.after, plan.limit(policy.page)).await?
+                    store.look(plan.log_after(), plan.limit(policy.page)).await?
                 };
                 let is_same = seen.stored.as_ref().map(|stored| stored.id)
                     == look.stored.as_ref().map(|stored| stored.id);
@@ -71,7 +73,15 @@ pub(crate) async fn read_channel(
                     .or_else(|| policy.absent())
                     .ok_or_else(|| internal("a page without a channel"))?;
                 // Cut, deleted or created again between the two looks: decide again.
-                if is_same && page.follows(&channel) {
+                if !is_same || !page.follows(&channel) {
+                    continue;
+                }
+                let Some((seq, stored)) = plan.snapshot.zip(look.stored.as_ref()) else {
+                    return Ok(respond(plan.reply(&channel, &page)));
+                };
+                // Removed, with an event that was erased or as the oldest of many: decide again.
+                if let Some(data) = store.snapshot(stored, seq).await? {
+                    let page = plan.with_snapshot(seq, data, page, &channel, policy.page)?;
                     return Ok(respond(plan.reply(&channel, &page)));
                 }
             }
@@ -84,7 +94,7 @@ pub(crate) async fn read_channel(
                     .or_else(|| absent.clone())
                     .ok_or_else(|| internal("a reader without a channel"))?;
                 let (offset, cursor, framing) =
-                    (channel.offset(subscribe.after), subscribe.cursor, subscribe.framing);
+                    (channel.offset(subscribe.begins_after()), subscribe.cursor, subscribe.framing);
                 let head = event_stream_head(framing, &channel.content_type);
                 let reader = Reader::new(
                     store.clone(),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, CloseCode, Framing, Grant, Member, Offset, PagePlan, Reply, Settings, Start,
+    Channel, CloseCode, Framing, Grant, Member, Offset, Page, PagePlan, Reply, Settings, Start,
     StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening, presence_changes,
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Reader {
     absent: Channel,
     epoch: u64,
     after: u64,
+    /// The snapshot that comes next, in the place of the event of this number.
+    snapshot: Option<u64>,
     cursor: u64,
     /// The frames to send before anything else.
     opening: Option<String>,
@@ -59,7 +61,7 @@ impl Reader {
         stored: Option<Stored>,
         absent: Channel,
     ) -> Reader {
-        let Subscribe { framing, after, gap, cursor } = subscribe;
+        let Subscribe { framing, after, gap, snapshot, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
         // A reader is admitted after a look, which has read the members.
         let told = watch.members().filter(|_| store.has_presence() && framing.carries_presence());
@@ -80,6 +82,7 @@ impl Reader {
             began: channel.offset(after),
             absent,
             after,
+            snapshot,
             cursor,
             opening: Some(opening).filter(|opening| !opening.is_empty()),
             has_reported: false,
@@ -162,7 +165,9 @@ impl Reader {
         let channel = channel.unwrap_or_else(|| self.absent.clone());
         if self.after < channel.tail {
             self.has_reported = true;
-            if let Some(batch) = self.watch.recent(self.after) {
+            if self.snapshot.is_none()
+                && let Some(batch) = self.watch.recent(self.after)
+            {
                 self.epoch = channel.epoch;
                 let text = batch.encoded(&channel, self.framing, self.after, self.cursor());
                 self.moved(batch.page.end(), &channel);
@@ -195,23 +200,35 @@ impl Reader {
 
     /// A page of history from the store; empty without any, and the next tick follows.
     async fn catch_up(&mut self) -> Result<String> {
-        let (look, page) = self.store.look(self.after, self.watch.limit()).await?;
-        let Some(Stored { channel, .. }) =
+        let snapshot = self.snapshot.take();
+        let (look, mut page) =
+            self.store.look(snapshot.unwrap_or(self.after), self.watch.limit()).await?;
+        let Some(stored) =
             look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch)
         else {
             self.life.end(CloseCode::ChannelDeleted);
             return Ok(String::new());
         };
+        let mut follows = page.follows(&stored.channel);
+        if let Some(seq) = snapshot.filter(|_| follows) {
+            match self.store.snapshot(&stored, seq).await? {
+                Some(data) => page = Page::with_past(seq, data, page, self.watch.limit()),
+                None => follows = false,
+            }
+        }
+        let channel = stored.channel;
         self.epoch = channel.epoch;
         let cursor = self.cursor();
-        if page.follows(&channel) {
+        if follows {
             let text = self.framing.batch(&channel, self.after, &page.events, cursor);
             self.moved(page.end(), &channel);
             return Ok(text);
         }
-        // Retention passed the reader.
-        let position = channel.position(Start::After(channel.offset(self.after)));
-        self.after = position.after;
+        // Retention passed the reader, or its snapshot was replaced: the next round has the place to
+        // resume from.
+        let reached = if snapshot.is_some() { 0 } else { self.after };
+        let position = channel.position(Start::After(channel.offset(reached)));
+        (self.after, self.snapshot) = (position.after, position.snapshot);
         let gap = position.gap.and_then(|gap| self.framing.gap(gap, cursor));
         count(&self.store, |activity| activity.gaps += u64::from(gap.is_some()));
         Ok(gap.unwrap_or_default())

@@ -86,7 +86,7 @@ async fn answer<F: Function>(
     let identity = || identity(F::NAME, &head, &settings);
     let channel_of = |name: &ChannelName| {
         let policy = policy_of::<F>(Some(name), &settings);
-        (ChannelStore::new(F::NAME, name.as_str(), policy.presence.is_some()), policy)
+        (ChannelStore::new(F::NAME, name.as_str(), &policy), policy)
     };
     match route::<F>(&head, &settings)? {
         Target::Reply(reply) => Ok(respond(without_websocket(reply))),

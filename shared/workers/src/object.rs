@@ -1,6 +1,7 @@
 //! The Durable Object of one channel.
 
 mod alarm;
+mod compact;
 mod frames;
 mod presence;
 mod subscribe;
@@ -12,9 +13,9 @@ use std::rc::Rc;
 use tidewire_core::{
     Activity, Change, ChangeDecision, Channel, ChannelName, CloseCode, Commit, Delivery, Error,
     ErrorKind, FrameOutcome, Framing, Function, Grant, LocalFuture, Moment, NameShape, Operation,
-    Page, PageLimit, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally, Then,
-    Transport, Write, decide_announce, decide_change, decide_head, decide_read, decide_revoke,
-    decide_stats, next_cursor, policy_of, presence_reply,
+    Page, PageLimit, PagePlan, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally,
+    Then, Transport, Write, decide_announce, decide_change, decide_compaction, decide_head,
+    decide_read, decide_revoke, decide_stats, next_cursor, policy_of, presence_reply,
 };
 use worker::{
     Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
@@ -103,12 +104,13 @@ impl ChannelObject {
         // were here before go on with the defaults.
         let settings = settings(env, None).unwrap_or_default();
         let (readers, behind) = Readers::restore(&state);
-        let store = Store::new(state.storage());
         // The name is ours and therefore parses; without a name the channel is not under `demo-`.
         let name =
             state.id().name().and_then(|name| ChannelName::from_path(&name, NameShape::Path).ok());
         let policy =
             policy_of(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
+        let stands_for = policy.snapshots.map(|snapshots| snapshots.stands_for());
+        let store = Store::new(state.storage(), stands_for);
         let (alarm_ms, vanished, activity) =
             (Cell::new(u64::MAX), Cell::default(), RefCell::default());
         let inner = Rc::new(Inner {
@@ -211,10 +213,9 @@ impl ChannelObject {
                     self.inner.moment(),
                 ) {
                     Ok(ReadDecision::Reply(reply)) => Ok(reply),
-                    Ok(ReadDecision::Page(plan)) => self
-                        .inner
-                        .page(plan.after, plan.limit(self.inner.policy.page))
-                        .map(|(channel, page)| plan.reply(&channel, &page)),
+                    Ok(ReadDecision::Page(plan)) => {
+                        self.inner.page(&plan).map(|(channel, page)| plan.reply(&channel, &page))
+                    }
                     Ok(ReadDecision::Subscribe(subscribe)) => match self.inner.subscribe(
                         subscribe,
                         grant,
@@ -442,11 +443,15 @@ impl Inner {
             self.memory.borrow_mut().is_loaded = false;
             return Err(internal(&cause));
         }
+        let compaction = decide_compaction(&commit, &self.policy);
         let Commit { channel, rows, .. } = commit;
         self.memory.borrow_mut().channel = Some(channel.clone());
         let after = channel.tail - rows.len() as u64;
         let events: Vec<_> = rows.into_iter().map(|row| row.event).collect();
         self.fan_out(&channel, &Page { after, events });
+        if let Some(plan) = compaction {
+            self.compact(plan);
+        }
         Ok(channel)
     }
 
@@ -491,9 +496,14 @@ impl Inner {
         self.clear().await
     }
 
-    fn page(&self, after: u64, limit: PageLimit) -> Answer<(Channel, Page)> {
+    fn page(&self, plan: &PagePlan) -> Answer<(Channel, Page)> {
         let channel = self.existing()?;
-        let page = self.read(&channel, after, limit)?;
+        let limit = self.policy.page;
+        let log = self.read(&channel, plan.log_after(), plan.limit(limit))?;
+        let page = match plan.snapshot {
+            Some(seq) => plan.with_snapshot(seq, self.snapshot(seq)?, log, &channel, limit)?,
+            None => log,
+        };
         Ok((channel, page))
     }
 

@@ -19,6 +19,6 @@ pub use name::{ChannelName, NameShape};
 pub use offset::Offset;
 pub use page::{Page, PageLimit};
 pub use retention::{Retention, RowSize};
-pub use snapshot::{SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, SnapshotUse, Version};
+pub use snapshot::{Snapshot, SnapshotHead, SnapshotUse, Version};
 pub use start::Start;
 pub use state::{Channel, Gap, Position};

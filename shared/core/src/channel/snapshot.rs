@@ -51,7 +51,16 @@ pub struct Snapshot {
 }
 
 /// Longest part of a snapshot in one row of a store, in bytes: a platform's row takes 2 MB.
-pub const SNAPSHOT_PART_BYTES: usize = 1024 * 1024;
+const PART_BYTES: usize = 1024 * 1024;
+
+impl Snapshot {
+    /// Its data in numbered parts, each small enough for a row of a store; at least one.
+    pub fn parts(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let first = self.data.get(..PART_BYTES).unwrap_or(&self.data);
+        let rest = self.data.get(PART_BYTES..).unwrap_or_default().chunks(PART_BYTES);
+        (0..).zip(std::iter::once(first).chain(rest))
+    }
+}
 
 /// Bytes of the number and of the length before the data of an event.
 const PREFIX_BYTES: usize = 12;
@@ -90,6 +99,18 @@ pub(crate) fn unpack(mut packed: &[u8]) -> Result<Vec<Event>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn has_parts_even_if_it_is_empty() {
+        let lengths = |bytes| {
+            let head = SnapshotHead { seq: 1, total: 1, bytes, stands_for: SnapshotUse::Past };
+            let snapshot = Snapshot { head, at_ms: 1, data: vec![0; bytes as usize], most: 1 };
+            snapshot.parts().map(|(part, data)| (part, data.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(0), [(0, 0)]);
+        assert_eq!(lengths(1 << 20), [(0, 1 << 20)]);
+        assert_eq!(lengths((1 << 21) + 1), [(0, 1 << 20), (1, 1 << 20), (2, 1)]);
+    }
 
     #[test]
     fn unpacks_what_it_packs_and_refuses_the_rest() {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use tidewire_core::{
     Activity, Authored, ChangeDecision, Channel, ChannelName, ChannelRequest, CloseCode, Commit,
-    Connection, ContentType, Creation, Delivery, Error, ErrorKind, Event, Framing, Function, Grant,
-    Identity, Lease, Member, Moment, Operation, Page, PageLimit, Policy, Presence, ProducerState,
-    Read, ReadDecision, Reply, RequestHead, Rights, Row, RowSize, Scope, Settings, Subscribe,
-    Tally, Target, Then, Transport, UnauthorizedRequest, Write, client_frame, decide_announce,
-    decide_change, decide_head, decide_read, decide_revoke, decide_stats, error_frame,
-    event_stream_head, into_parts, members_at, next_cursor, opening, presence_reply, problem,
-    route, timed_out,
+    CompactPlan, Connection, ContentType, Creation, Delivery, Error, ErrorKind, Event, Framing,
+    Function, Grant, Identity, Lease, Member, Moment, Operation, Page, PageLimit, Policy, Presence,
+    ProducerState, Read, ReadDecision, Reply, RequestHead, Rights, Row, RowSize, Scope, Settings,
+    Snapshot, Subscribe, Tally, Target, Then, Transport, UnauthorizedRequest, Write, client_frame,
+    decide_announce, decide_change, decide_compaction, decide_head, decide_read, decide_revoke,
+    decide_stats, error_frame, event_stream_head, into_parts, members_at, next_cursor, opening,
+    presence_reply, problem, route, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -21,10 +21,8 @@ impl Function for Feed {
     const NAME: &'static str = "feed";
 
     fn policy(settings: &Settings) -> Policy {
-        Policy {
-            latest: Some(series),
-            ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
-        }
+        Policy::new(Creation::OnPublish(ContentType::json()), settings)
+            .with_latest(series, settings)
     }
 
     fn authorize(_: &Identity, channel: &ChannelName, _: &Settings) -> Rights {
@@ -73,6 +71,8 @@ pub(crate) struct Memory {
 struct Log {
     channel: Option<Channel>,
     rows: Vec<Row>,
+    /// Oldest first.
+    snapshots: Vec<Snapshot>,
     producers: HashMap<String, ProducerState>,
     leases: Vec<Lease>,
     authors: HashMap<u64, String>,
@@ -149,9 +149,12 @@ impl Memory {
                     ReadDecision::Page(plan) => {
                         let channel = log.existing(policy)?;
                         assert_eq!(plan.is_at_tail, plan.after == channel.tail);
-                        return Ok(answer(
-                            plan.reply(&channel, &log.page(plan.after, plan.limit(policy.page))),
-                        ));
+                        let mut page = log.page(plan.log_after(), plan.limit(policy.page));
+                        if let Some(seq) = plan.snapshot {
+                            let data = log.snapshot(seq);
+                            page = plan.with_snapshot(seq, data, page, &channel, policy.page)?;
+                        }
+                        return Ok(answer(plan.reply(&channel, &page)));
                     }
                     ReadDecision::Subscribe(subscribe) => {
                         return log.subscribe(
@@ -211,7 +214,7 @@ impl Memory {
         Ok(answer(match write {
             Write::Nothing(reply) => reply,
             Write::Commit(commit, reply) => {
-                log.commit(*commit);
+                log.commit(*commit, policy, now_ms);
                 reply
             }
             Write::Delete(reply) => {
@@ -282,7 +285,28 @@ impl Log {
         Ok((members, is_news))
     }
 
-    fn commit(&mut self, commit: Commit) -> Vec<Event> {
+    fn snapshot(&self, seq: u64) -> Vec<u8> {
+        let found = self.snapshots.iter().find(|snapshot| snapshot.head.seq == seq);
+        found.expect("the channel has its snapshot").data.clone()
+    }
+
+    /// What a failed compaction does: nothing.
+    fn compact(&mut self, plan: CompactPlan, now_ms: u64) {
+        let Some(channel) = self.channel.clone() else { return };
+        let last = plan.last.map(|seq| self.snapshot(seq));
+        let page = self.page(plan.after, plan.limit);
+        let Ok(Some(made)) = plan.compact(&channel, last.as_deref(), &page, now_ms) else { return };
+        self.channel = Some(Channel { snapshot: Some(made.head), ..channel });
+        let most = made.most as usize;
+        self.snapshots.push(made);
+        self.snapshots.drain(..self.snapshots.len().saturating_sub(most));
+    }
+
+    fn commit(&mut self, commit: Commit, policy: &Policy, now_ms: u64) -> Vec<Event> {
+        let plan = decide_compaction(&commit, policy);
+        if commit.is_new || commit.drops_snapshots() {
+            self.snapshots.clear();
+        }
         self.producers.extend(commit.tallies);
         let Commit { channel, rows, producer, erased, .. } = commit;
         for row in &rows {
@@ -302,6 +326,9 @@ impl Log {
             );
             self.rows.push(row.clone());
         }
+        if let Some(plan) = plan {
+            self.compact(plan, now_ms);
+        }
         rows.into_iter().map(|row| row.event).collect()
     }
 
@@ -320,15 +347,22 @@ impl Log {
         policy: &Policy,
         now_ms: u64,
     ) -> Result<Answer, Error> {
-        let Subscribe { framing, after, cursor, .. } = subscribe;
+        let Subscribe { framing, after, mut snapshot, cursor, .. } = subscribe;
         let channel = self.existing(policy)?;
         if framing == Framing::News {
-            return Ok(answer(timed_out(channel.offset(after), cursor)));
+            return Ok(answer(timed_out(channel.offset(subscribe.begins_after()), cursor)));
         }
         let members = policy.presence.map(|_| members_at(&self.leases, now_ms));
         let mut frames = opening(&subscribe, &channel, members.as_deref(), 2000, 1000, None);
         let (mut after, mut closing) = (after, None);
-        while let Some(page) = Some(self.page(after, policy.page)).filter(|_| closing.is_none()) {
+        while closing.is_none() {
+            let page = match snapshot.take() {
+                Some(seq) => {
+                    let log = self.page(seq, policy.page);
+                    Page::with_past(seq, self.snapshot(seq), log, policy.page)
+                }
+                None => self.page(after, policy.page),
+            };
             let delivery = Delivery::new(framing, &channel, None, &page, cursor);
             let then = delivery.then.clone();
             frames.extend(delivery.frames());
@@ -339,7 +373,7 @@ impl Log {
             }
         }
         for text in sent {
-            let mut client = Client { log: self, now_ms, frames };
+            let mut client = Client { log: self, policy, now_ms, frames };
             let outcome = client_frame(text, grant, max_bytes, policy, &mut client);
             frames = client.frames;
             frames.extend(outcome.frames);
@@ -365,6 +399,7 @@ impl Log {
 /// The one client of a WebSocket, which sees its own events.
 struct Client<'a> {
     log: &'a mut Log,
+    policy: &'a Policy,
     now_ms: u64,
     frames: Vec<String>,
 }
@@ -388,7 +423,7 @@ impl Connection for Client<'_> {
 
     fn commit(&mut self, commit: Commit) -> Result<(), Error> {
         let channel = commit.channel.clone();
-        let events = self.log.commit(commit);
+        let events = self.log.commit(commit, self.policy, self.now_ms);
         let page = Page { after: channel.tail - events.len() as u64, events };
         self.frames.extend(
             Delivery::new(

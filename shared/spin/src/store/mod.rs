@@ -10,8 +10,8 @@ use std::fmt;
 
 use tidewire_access::KeyCache;
 use tidewire_core::{
-    Authored, Channel, Commit, Lease, Member, Page, PageLimit, Retention, Revocation, RowSize,
-    Tally, Tenant, hash,
+    Authored, Channel, Commit, Lease, Member, Page, PageLimit, Policy, Retention, Revocation,
+    RowSize, Snapshot, Tally, Tenant, Version, hash,
 };
 
 /// The engine of this build.
@@ -80,8 +80,9 @@ pub(crate) trait Store: Sized {
     /// without an end, an attempt has written nothing.
     type Attempt;
 
-    /// The channel of a function. Without presence, a look has no version of the members.
-    fn new(function: &str, channel: &str, has_presence: bool) -> Self;
+    /// The channel of a function. Without presence, a look has no version of the members; without
+    /// snapshots, none of those.
+    fn new(function: &str, channel: &str, policy: &Policy) -> Self;
 
     /// Function and channel, with a slash between them.
     fn name(&self) -> &str;
@@ -175,6 +176,16 @@ pub(crate) trait Store: Sized {
         let sizes = self.sizes(stored, CUT_EVENTS).await?;
         self.cut(stored, &retention.cut(&stored.channel, now_ms, sizes)).await
     }
+
+    /// The data of a snapshot, if the channel has it.
+    async fn snapshot(&self, stored: &Stored, seq: u64) -> Result<Option<Vec<u8>>>;
+
+    /// The snapshots kept, oldest first.
+    async fn versions(&self, stored: &Stored) -> Result<Vec<Version>>;
+
+    /// Stores a snapshot and removes the oldest above the number that is kept. `false` if the channel
+    /// has another newest snapshot or revision by now: nothing was written.
+    async fn put_snapshot(&self, stored: &Stored, snapshot: &Snapshot) -> Result<bool>;
 
     /// Removes whole channels of a function's tenant, a bounded number; `false` if more are left.
     async fn erase_tenant(function: &str, tenant: &Tenant) -> Result<bool>;

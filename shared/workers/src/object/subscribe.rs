@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, CloseCode, Delivery, Error, Framing, Grant, Start, Subscribe, Then, Trace, opening,
+    Channel, CloseCode, Delivery, Error, Framing, Grant, Page, Start, Subscribe, Then, Trace,
+    opening,
 };
 use worker::{Delay, Headers, Response, Result, WebSocket, WebSocketPair};
 
@@ -71,7 +72,7 @@ impl Inner {
         reader: Reader,
         offers_subprotocol: bool,
     ) -> Result<Response> {
-        let Subscribe { framing, after, gap, cursor } = subscribe;
+        let Subscribe { framing, gap, snapshot, cursor, .. } = subscribe;
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
         if reader.is_windowed {
@@ -82,13 +83,13 @@ impl Inner {
             pair.server.send_with_str(frame)?;
         }
         self.readers.note_end(&reader);
-        self.send_page(&pair.server, reader, cursor)?;
+        self.send_page(&pair.server, reader, snapshot, cursor)?;
         let headers = match framing {
             // This answer goes to the client unchanged.
             Framing::TidewireV1 => Headers::new(),
             _ => Subscribed {
                 content_type: channel.content_type.clone(),
-                offset: channel.offset(after),
+                offset: channel.offset(subscribe.begins_after()),
                 cursor,
             }
             .write()?,
@@ -101,18 +102,19 @@ impl Inner {
         let Some(reader) = Readers::get(socket).filter(|reader| reader.after.is_some()) else {
             return;
         };
-        if self.send_page(socket, reader, self.cursor()).is_err() {
+        if self.send_page(socket, reader, None, self.cursor()).is_err() {
             // It left while it caught up.
             self.readers.remove(socket);
         }
     }
 
-    /// Sends one page. The page that reaches the tail and the switch to live are one turn, so no
+    /// Sends one page, which begins with the snapshot of this number. The page that reaches the tail and the switch to live are one turn, so no
     /// event can fall between them.
     fn send_page(
         self: &Rc<Self>,
         socket: &WebSocket,
         mut reader: Reader,
+        snapshot: Option<u64>,
         cursor: u64,
     ) -> Result<()> {
         let framing = reader.framing;
@@ -129,7 +131,12 @@ impl Inner {
         let read = self.existing().and_then(|channel| {
             // Retention may have passed the reader since its last page.
             let position = channel.position(Start::After(channel.offset(after)));
-            let page = self.read(&channel, position.after, limit)?;
+            let snapshot = snapshot.or(position.snapshot);
+            let log = self.read(&channel, snapshot.unwrap_or(position.after), limit)?;
+            let page = match snapshot {
+                Some(seq) => Page::with_past(seq, self.snapshot(seq)?, log, limit),
+                None => log,
+            };
             Ok((channel, position.gap, page))
         });
         let (channel, gap, page) = match read {
@@ -148,7 +155,15 @@ impl Inner {
         if !batch.is_empty() {
             pending = self.readers.window.send_page(socket.as_ref(), &batch, page.end() as f64)?;
         }
+        // A long snapshot alone may exceed the window: the next event would count as the last straw.
+        let is_beyond = reader.is_windowed && pending >= self.settings.socket_window_bytes as f64;
         match then {
+            Then::Live if is_beyond => {
+                reader.after = Some(page.end());
+                reader.is_waiting = true;
+                self.readers.set(socket, &reader)?;
+                self.go_on(socket, reader)
+            }
             Then::NextPage => {
                 reader.after = Some(page.end());
                 reader.is_waiting = pending >= self.settings.ack_bytes() as f64;

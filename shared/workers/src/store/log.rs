@@ -21,6 +21,9 @@ impl Store {
                     self.sql.exec(sql::DELETE_TALLIES, None)?;
                 }
             }
+            if (commit.is_new || commit.drops_snapshots()) && self.has_snapshots.get() {
+                self.sql.exec(sql::DELETE_SNAPSHOTS, None)?;
+            }
             let producer = commit
                 .producer
                 .as_ref()

@@ -4,13 +4,14 @@ mod log;
 mod members;
 mod revocations;
 mod rows;
+mod snapshots;
 mod sql;
 mod tenant;
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidewire_core::{Channel, Expiry};
+use tidewire_core::{Channel, Expiry, SnapshotUse};
 use wasm_bindgen::prelude::*;
 use worker::{Error, Result, SqlCursor, SqlStorage, SqlStorageValue, Storage};
 
@@ -41,12 +42,16 @@ pub(crate) struct Store {
     /// Unknown until the members are first read.
     has_presence: Cell<Option<bool>>,
     has_revocations: Cell<bool>,
+    has_snapshots: Cell<bool>,
+    /// For whom the snapshots of the function stand in; without it none is looked for.
+    stands_for: Option<SnapshotUse>,
 }
 
 impl Store {
-    pub(crate) fn new(storage: Storage) -> Store {
+    pub(crate) fn new(storage: Storage, stands_for: Option<SnapshotUse>) -> Store {
         let sql = storage.sql();
-        let [has_tables, has_producers, has_revocations] = [const { Cell::new(false) }; 3];
+        let [has_tables, has_producers, has_revocations, has_snapshots] =
+            [const { Cell::new(false) }; 4];
         Store {
             sql,
             storage,
@@ -54,6 +59,8 @@ impl Store {
             has_producers,
             has_presence: Cell::new(None),
             has_revocations,
+            has_snapshots,
+            stands_for,
         }
     }
 
@@ -66,6 +73,7 @@ impl Store {
             return Ok(None);
         }
         self.has_producers.set(self.has_table("producers")?);
+        self.has_snapshots.set(self.stands_for.is_some() && self.has_table("snapshots")?);
         let Some(version) = self.first(sql::VERSION, vec![])? else {
             return Ok(None);
         };
@@ -99,6 +107,7 @@ impl Store {
             channel.tail = integer(row.next())?;
             channel.total = integer(row.next())?;
         }
+        channel.snapshot = self.snapshot_head()?;
         channel.first = channel.tail + 1;
         channel.dropped = channel.total;
         if let Some(row) = self.first(sql::OLDEST, vec![])? {
@@ -134,6 +143,7 @@ impl Store {
         self.has_tables.set(false);
         self.has_producers.set(false);
         self.has_presence.set(None);
+        self.has_snapshots.set(false);
         if keeps_revocations {
             return self.atomically(|| {
                 sql::DROP_CHANNEL

@@ -70,6 +70,18 @@ CREATE TABLE IF NOT EXISTS revocations (
     of TEXT PRIMARY KEY,
     until_ms INTEGER NOT NULL
 ) WITHOUT ROWID";
+/// Snapshots, in parts; the first of them creates the table. Each part repeats what is known of the
+/// whole, so that one row tells it.
+pub(super) const SNAPSHOTS: &str = "
+CREATE TABLE IF NOT EXISTS snapshots (
+    seq INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (seq, part)
+) WITHOUT ROWID";
 /// Table of the tenant's registry object, which is not a channel itself.
 pub(super) const TENANT: &str = "CREATE TABLE IF NOT EXISTS tenant (name TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID";
 
@@ -87,11 +99,12 @@ pub(super) const INSERT_CHANNEL: &str = "INSERT INTO channel (schema_version, ep
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 pub(super) const TOUCH: &str = "UPDATE channel SET touched_at_ms = ?";
 /// Everything of a channel but its revocations.
-pub(super) const DROP_CHANNEL: [&str; 4] = [
+pub(super) const DROP_CHANNEL: [&str; 5] = [
     "DROP TABLE IF EXISTS channel",
     "DROP TABLE IF EXISTS events",
     "DROP TABLE IF EXISTS producers",
     "DROP TABLE IF EXISTS presence",
+    "DROP TABLE IF EXISTS snapshots",
 ];
 
 // Its events.
@@ -104,6 +117,18 @@ pub(super) const ERASE_EVENT: &str = "UPDATE events SET data = ? WHERE seq = ?";
 pub(super) const SIZES: &str = "SELECT seq, at_ms, total FROM events ORDER BY seq";
 pub(super) const CUT: &str = "DELETE FROM events WHERE seq < ?";
 pub(super) const DELETE_EVENTS: &str = "DELETE FROM events";
+
+// Its snapshots.
+
+pub(super) const SNAPSHOT_HEAD: &str =
+    "SELECT seq, total, bytes FROM snapshots ORDER BY seq DESC LIMIT 1";
+pub(super) const SNAPSHOT: &str = "SELECT data FROM snapshots WHERE seq = ? ORDER BY part";
+pub(super) const VERSIONS: &str =
+    "SELECT seq, at_ms, bytes FROM snapshots WHERE part = 0 ORDER BY seq";
+pub(super) const INSERT_SNAPSHOT: &str =
+    "INSERT INTO snapshots (seq, part, at_ms, total, bytes, data) VALUES (?, ?, ?, ?, ?, ?)";
+pub(super) const FORGET_SNAPSHOTS: &str = "DELETE FROM snapshots WHERE seq < (SELECT min(seq) FROM (SELECT seq FROM snapshots WHERE part = 0 ORDER BY seq DESC LIMIT ?))";
+pub(super) const DELETE_SNAPSHOTS: &str = "DELETE FROM snapshots";
 
 // Its publishers.
 

@@ -55,6 +55,9 @@ pub(super) async fn write(
         ];
         transaction.execute(sql::INSERT_EVENT, values).await?;
     }
+    if commit.drops_snapshots() {
+        transaction.execute(sql::DELETE_SNAPSHOTS, vec![number(id)]).await?;
+    }
     if let Some(event) = &commit.erased {
         let values = vec![Value::Blob(event.data.clone()), number(id), number(event.seq)];
         transaction.execute(sql::ERASE_EVENT, values).await?;
@@ -88,7 +91,9 @@ async fn insert(transaction: &Transaction, name: &str, channel: &Channel) -> Res
 
 /// Removes the whole channel. Only its epoch is kept, as the store's newest.
 pub(super) async fn delete(transaction: &Transaction, name: &str, stored: &Stored) -> Result<()> {
-    for statement in [sql::DELETE_EVENTS, sql::DELETE_TALLIES, sql::DELETE_CHANNEL] {
+    for statement in
+        [sql::DELETE_EVENTS, sql::DELETE_TALLIES, sql::DELETE_SNAPSHOTS, sql::DELETE_CHANNEL]
+    {
         transaction.execute(statement, vec![number(stored.id)]).await?;
     }
     transaction.execute(sql::DELETE_MEMBERS, vec![text(name)]).await?;

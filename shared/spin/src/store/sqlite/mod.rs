@@ -10,14 +10,14 @@ mod sql;
 
 use spin_sdk::sqlite::{Connection, Value};
 use tidewire_core::{
-    Authored, Channel, Commit, Event, Expiry, Lease, Member, Page, PageLimit, Revocation, RowSize,
-    Tally, Tenant,
+    Authored, Channel, Commit, Event, Expiry, Lease, Member, Page, PageLimit, Policy, Revocation,
+    RowSize, Snapshot, SnapshotUse, Tally, Tenant, Version,
 };
 
 use self::database::{Transaction, connection_of, execute, shared};
 use self::rows::{
-    all, authored, damaged, event_of, expired, keys, lease, number, optional, revocation, size,
-    tally, text,
+    all, authored, damaged, event_of, expired, keys, lease, number, optional, part, revocation,
+    size, tally, text, version,
 };
 use crate::clock::now_ms;
 use crate::store::{Fault, Look, Result, Store, Stored, StoredKeys};
@@ -29,6 +29,8 @@ pub(crate) struct SqliteStore {
     name: String,
     /// Whether a look includes the members' version.
     has_presence: bool,
+    /// For whom snapshots stand in; without it no look includes them.
+    stands_for: Option<SnapshotUse>,
 }
 
 /// Most events of one statement: well below the 32,766 parameters that it allows. Larger batches
@@ -44,8 +46,12 @@ const NO_EVENTS: u64 = 1 << 53;
 impl Store for SqliteStore {
     type Attempt = Transaction;
 
-    fn new(function: &str, channel: &str, has_presence: bool) -> SqliteStore {
-        SqliteStore { name: format!("{function}/{channel}"), has_presence }
+    fn new(function: &str, channel: &str, policy: &Policy) -> SqliteStore {
+        SqliteStore {
+            name: format!("{function}/{channel}"),
+            has_presence: policy.presence.is_some(),
+            stands_for: policy.snapshots.map(|snapshots| snapshots.stands_for()),
+        }
     }
 
     fn name(&self) -> &str {
@@ -220,6 +226,47 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    async fn snapshot(&self, stored: &Stored, seq: u64) -> Result<Option<Vec<u8>>> {
+        let connection = shared().await?;
+        let values = vec![number(stored.id), number(seq)];
+        let parts = all(execute(&connection, sql::SNAPSHOT, values).await?, "snapshot", part)?;
+        Ok((!parts.is_empty()).then(|| parts.concat()))
+    }
+
+    async fn versions(&self, stored: &Stored) -> Result<Vec<Version>> {
+        let connection = shared().await?;
+        let values = vec![number(stored.id)];
+        all(execute(&connection, sql::VERSIONS, values).await?, "snapshot", version)
+    }
+
+    async fn put_snapshot(&self, stored: &Stored, snapshot: &Snapshot) -> Result<bool> {
+        let channel = &stored.channel;
+        let transaction = Transaction::begin().await?;
+        let last = channel.snapshot.map_or(0, |last| last.seq);
+        let values = vec![number(stored.id), number(channel.revision), number(last)];
+        if transaction.execute(sql::IS_UNCOMPACTED, values).await?.is_empty() {
+            transaction.commit().await?;
+            return Ok(false);
+        }
+        let head = snapshot.head;
+        for (part, data) in snapshot.parts() {
+            let values = vec![
+                number(stored.id),
+                number(head.seq),
+                number(part),
+                number(snapshot.at_ms),
+                number(head.total),
+                number(head.bytes),
+                Value::Blob(data.to_vec()),
+            ];
+            transaction.execute(sql::INSERT_SNAPSHOT, values).await?;
+        }
+        let values = vec![number(stored.id), number(snapshot.most)];
+        transaction.execute(sql::FORGET_SNAPSHOTS, values).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
     async fn erase_tenant(function: &str, tenant: &Tenant) -> Result<bool> {
         // The first connection creates the tables.
         shared().await?;
@@ -231,6 +278,7 @@ impl Store for SqliteStore {
         let transaction = Transaction::begin().await?;
         transaction.execute(sql::ERASE_TENANT_EVENTS, limited()).await?;
         transaction.execute(sql::ERASE_TENANT_TALLIES, limited()).await?;
+        transaction.execute(sql::ERASE_TENANT_SNAPSHOTS, limited()).await?;
         transaction.execute(sql::KEEP_TENANT_EPOCH, values()).await?;
         transaction.execute(sql::ERASE_TENANT_CHANNELS, limited()).await?;
         transaction.execute(sql::ERASE_TENANT_MEMBERS, values()).await?;
@@ -251,6 +299,7 @@ impl Store for SqliteStore {
             let limited = || vec![number(id), number(rows)];
             transaction.execute(sql::SWEEP_EVENTS, limited()).await?;
             transaction.execute(sql::SWEEP_TALLIES, limited()).await?;
+            transaction.execute(sql::DELETE_SNAPSHOTS, vec![number(id)]).await?;
             transaction.execute(sql::KEEP_EPOCH, vec![number(epoch)]).await?;
             transaction.execute(sql::SWEEP_CHANNEL, vec![number(id)]).await?;
             transaction.commit().await?;
@@ -288,11 +337,13 @@ impl SqliteStore {
         after: u64,
         max_events: u64,
     ) -> Result<(Look, Vec<Event>)> {
-        let statement = if self.has_presence { sql::LOOK_WITH_PRESENCE } else { sql::LOOK };
+        let [without, with] = if self.has_presence { sql::LOOK_WITH_PRESENCE } else { sql::LOOK };
+        let statement = if self.stands_for.is_some() { with } else { without };
         let values = vec![text(&self.name), number(after), number(max_events)];
         let mut rows = execute(connection, statement, values).await?.into_iter();
         let first = rows.next().ok_or_else(|| damaged("row"))?;
-        let (mut look, event) = rows::look(first).ok_or_else(|| damaged("value"))?;
+        let (mut look, event) =
+            rows::look(first, self.stands_for).ok_or_else(|| damaged("value"))?;
         if let Some(expired) = look.stored.take_if(|stored| stored.channel.is_expired(now_ms())) {
             look.last_epoch = look.last_epoch.max(expired.channel.epoch);
             look.expired = Some(expired);

@@ -4,7 +4,7 @@ use spin_sdk::sqlite::Value;
 use tidewire_access::KeyCache;
 use tidewire_core::{
     Authored, Channel, ContentType, Event, Expiry, Lease, Member, ProducerState, Revocation,
-    RowSize,
+    RowSize, SnapshotHead, SnapshotUse, Version,
 };
 
 use crate::store::{Fault, Look, Result, Stored, StoredKeys};
@@ -53,9 +53,12 @@ pub(super) fn damaged(what: &str) -> Fault {
 }
 
 /// The first row of a look: the channel, and its first event.
-pub(super) fn look(row: Row) -> Option<(Look, Option<Event>)> {
+pub(super) fn look(row: Row, stands_for: Option<SnapshotUse>) -> Option<(Look, Option<Event>)> {
     let [
         presence_version,
+        snapshot_seq,
+        snapshot_total,
+        snapshot_bytes,
         last_epoch,
         id,
         epoch,
@@ -96,6 +99,10 @@ pub(super) fn look(row: Row) -> Option<(Look, Option<Event>)> {
     channel.dropped = integer(&dropped).unwrap_or(channel.total);
     channel.expiry =
         Expiry::from_columns(integer(&ttl_s), integer(&expires_at_ms), integer(&touched_at_ms));
+    channel.snapshot = stands_for.zip(integer(&snapshot_seq)).and_then(|(stands_for, seq)| {
+        let (total, bytes) = (integer(&snapshot_total)?, integer(&snapshot_bytes)?);
+        Some(SnapshotHead { seq, total, bytes, stands_for })
+    });
     let event = match (integer(&seq), data) {
         (Some(seq), Value::Blob(data)) => Some(Event { seq, data }),
         _ => None,
@@ -114,7 +121,7 @@ pub(super) fn look(row: Row) -> Option<(Look, Option<Event>)> {
 
 /// Any later row of a look.
 pub(super) fn event_of(row: Row) -> Option<Event> {
-    let [.., seq, Value::Blob(data)] = <[Value; 19]>::try_from(row).ok()? else { return None };
+    let [.., seq, Value::Blob(data)] = <[Value; 22]>::try_from(row).ok()? else { return None };
     Some(Event { seq: integer(&seq)?, data })
 }
 
@@ -149,6 +156,19 @@ pub(super) fn revocation(row: Row) -> Option<Revocation> {
 pub(super) fn size(row: Row) -> Option<RowSize> {
     let [seq, at_ms, total] = row.try_into().ok()?;
     Some(RowSize { seq: integer(&seq)?, at_ms: integer(&at_ms)?, total: integer(&total)? })
+}
+
+/// One part of a snapshot.
+pub(super) fn part(row: Row) -> Option<Vec<u8>> {
+    match <[Value; 1]>::try_from(row).ok()? {
+        [Value::Blob(data)] => Some(data),
+        _ => None,
+    }
+}
+
+pub(super) fn version(row: Row) -> Option<Version> {
+    let [seq, at_ms, bytes] = row.try_into().ok()?;
+    Some(Version { seq: integer(&seq)?, at_ms: integer(&at_ms)?, bytes: integer(&bytes)? })
 }
 
 /// Id and epoch of a channel.

@@ -2,12 +2,12 @@
 
 /// Version of the tables below; a store of a newer version is refused, because this code cannot
 /// know its form.
-pub(super) const SCHEMA_VERSION: u64 = 3;
+pub(super) const SCHEMA_VERSION: u64 = 4;
 
 /// `store` has one row: the version, and the newest epoch of a deleted channel, so that the next
 /// channel gets a higher one. An append writes only its events. A channel's own row is written when
 /// something else changes, or when no event is left to give tail and total.
-pub(super) const SCHEMA: [&str; 8] = [
+pub(super) const SCHEMA: [&str; 9] = [
     "CREATE TABLE IF NOT EXISTS channels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -42,8 +42,9 @@ pub(super) const SCHEMA: [&str; 8] = [
     EXPIRY,
     PRESENCE,
     REVOCATIONS,
+    SNAPSHOTS,
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL, last_epoch INTEGER NOT NULL)",
-    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 3, 0)",
+    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 4, 0)",
 ];
 
 /// Holds only channels that expire, so that others cost nothing and the sweep finds the first at
@@ -72,6 +73,18 @@ const REVOCATIONS: &str = "CREATE TABLE IF NOT EXISTS revocations (
     PRIMARY KEY (channel, until_ms)
 ) WITHOUT ROWID";
 
+/// Snapshots, in parts. Each part repeats what is known of the whole, so that one row tells it.
+const SNAPSHOTS: &str = "CREATE TABLE IF NOT EXISTS snapshots (
+    channel INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (channel, seq, part)
+) WITHOUT ROWID";
+
 /// From version 1 to 2; the rows stay where they are.
 const UPGRADE_TO_2: [&str; 9] = [
     "ALTER TABLE channels ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
@@ -88,8 +101,12 @@ const UPGRADE_TO_2: [&str; 9] = [
 /// From version 2 to 3.
 const UPGRADE_TO_3: [&str; 2] = [REVOCATIONS, "UPDATE store SET schema_version = 3"];
 
+/// From version 3 to 4.
+const UPGRADE_TO_4: [&str; 2] = [SNAPSHOTS, "UPDATE store SET schema_version = 4"];
+
 /// The upgrades, with the version that each begins at.
-pub(super) const UPGRADES: [(u64, &[&str]); 2] = [(1, &UPGRADE_TO_2), (2, &UPGRADE_TO_3)];
+pub(super) const UPGRADES: [(u64, &[&str]); 3] =
+    [(1, &UPGRADE_TO_2), (2, &UPGRADE_TO_3), (3, &UPGRADE_TO_4)];
 
 /// Cache of the keys of providers of tokens. Beside the schema, because it is only a cache: created
 /// when it is first needed.
@@ -118,10 +135,11 @@ pub(super) const COMMIT: &str = "COMMIT";
 /// there is none. The condition that `s` has one row is for SQLite, which would sort the events
 /// otherwise.
 macro_rules! look {
-    ($presence:literal) => {
+    ($presence:literal, $snapshot:literal, $join:literal) => {
         concat!(
             "SELECT ",
             $presence,
+            $snapshot,
             ", s.last_epoch, c.id, c.epoch, c.content_type, c.closed, c.stream_seq, c.revision, coalesce(newest.seq, c.tail), coalesce(newest.total, c.total),
        oldest.seq, oldest.at_ms, max(oldest.total - length(oldest.data), 0), c.ttl_s, c.expires_at_ms, c.touched_at_ms,
        (SELECT max(until_ms) FROM revocations WHERE channel = ?1), e.seq, e.data
@@ -129,15 +147,31 @@ FROM store s
 LEFT JOIN channels c ON c.name = ?1
 LEFT JOIN events newest ON newest.channel = c.id AND newest.seq = (SELECT max(seq) FROM events WHERE channel = c.id)
 LEFT JOIN events oldest ON oldest.channel = c.id AND oldest.seq = (SELECT min(seq) FROM events WHERE channel = c.id)
-LEFT JOIN events e ON e.channel = c.id AND e.seq > ?2
+",
+            $join,
+            "LEFT JOIN events e ON e.channel = c.id AND e.seq > ?2
 WHERE s.one = 1
 ORDER BY e.seq LIMIT ?3"
         )
     };
 }
-pub(super) const LOOK: &str = look!("NULL");
-pub(super) const LOOK_WITH_PRESENCE: &str =
-    look!("(SELECT max(version) FROM presence WHERE channel = ?1)");
+macro_rules! look_with {
+    ($presence:literal) => {
+        [
+            look!($presence, ", NULL, NULL, NULL", ""),
+            look!(
+                $presence,
+                ", n.seq, n.total, n.bytes",
+                "LEFT JOIN snapshots n ON n.channel = c.id AND n.part = 0 AND n.seq = (SELECT max(seq) FROM snapshots WHERE channel = c.id)
+"
+            ),
+        ]
+    };
+}
+/// Without and with the newest snapshot.
+pub(super) const LOOK: [&str; 2] = look_with!("NULL");
+pub(super) const LOOK_WITH_PRESENCE: [&str; 2] =
+    look_with!("(SELECT max(version) FROM presence WHERE channel = ?1)");
 
 pub(super) const EVENT: &str = "SELECT data, producer FROM events WHERE channel = ? AND seq = ?";
 
@@ -192,6 +226,20 @@ pub(super) const DELETE_CHANNEL: &str = "DELETE FROM channels WHERE id = ?";
 pub(super) const DELETE_MEMBERS: &str = "DELETE FROM presence WHERE channel = ?";
 pub(super) const KEEP_EPOCH: &str = "UPDATE store SET last_epoch = max(last_epoch, ?)";
 
+// Its snapshots.
+
+pub(super) const SNAPSHOT: &str =
+    "SELECT data FROM snapshots WHERE channel = ? AND seq = ? ORDER BY part";
+pub(super) const VERSIONS: &str =
+    "SELECT seq, at_ms, bytes FROM snapshots WHERE channel = ? AND part = 0 ORDER BY seq";
+/// A row if the newest snapshot and the revision are still those that a compaction read; a channel
+/// that was deleted in the meantime has no row.
+pub(super) const IS_UNCOMPACTED: &str = "SELECT 1 FROM channels WHERE id = ?1 AND revision = ?2
+     AND coalesce((SELECT max(seq) FROM snapshots WHERE channel = ?1), 0) = ?3";
+pub(super) const INSERT_SNAPSHOT: &str = "INSERT INTO snapshots (channel, seq, part, at_ms, total, bytes, data) VALUES (?, ?, ?, ?, ?, ?, ?)";
+pub(super) const FORGET_SNAPSHOTS: &str = "DELETE FROM snapshots WHERE channel = ?1 AND seq < (SELECT min(seq) FROM (SELECT seq FROM snapshots WHERE channel = ?1 AND part = 0 ORDER BY seq DESC LIMIT ?2))";
+pub(super) const DELETE_SNAPSHOTS: &str = "DELETE FROM snapshots WHERE channel = ?";
+
 // Members and revocations.
 
 pub(super) const LEASES: &str =
@@ -222,6 +270,7 @@ macro_rules! tenant {
 /// Removes so many channels with everything in them, in this order.
 pub(super) const ERASE_TENANT_EVENTS: &str = tenant!("DELETE FROM events WHERE channel IN ");
 pub(super) const ERASE_TENANT_TALLIES: &str = tenant!("DELETE FROM producers WHERE channel IN ");
+pub(super) const ERASE_TENANT_SNAPSHOTS: &str = tenant!("DELETE FROM snapshots WHERE channel IN ");
 pub(super) const KEEP_TENANT_EPOCH: &str = "UPDATE store SET last_epoch = max(last_epoch, coalesce((SELECT max(epoch) FROM channels WHERE name >= ?1 AND name < ?2), 0))";
 pub(super) const ERASE_TENANT_CHANNELS: &str = tenant!("DELETE FROM channels WHERE id IN ");
 pub(super) const ERASE_TENANT_MEMBERS: &str =
