@@ -58,10 +58,8 @@ impl Function for Feed {
     ];
 
     fn policy(settings: &Settings) -> Policy {
-        Policy {
-            latest: Some(series),
-            ..Policy::new(Creation::OnPublish(ContentType::json()), settings)
-        }
+        Policy::new(Creation::OnPublish(ContentType::json()), settings)
+            .with_latest(series, settings)
     }
 
     // Change this first: users with a token may read; publishers use a ticket.

@@ -61,8 +61,9 @@ pub use publish::{Forgetting, Producer, ProducerState, Rate, Tally};
 // What to do with an operation.
 pub use decide::{
     Authored, ChangeDecision, Commit, CompactPlan, ErasePlan, Moment, ReadDecision, Subscribe,
-    Write, decide_announce, decide_change, decide_compaction, decide_head, decide_publish,
-    decide_read, decide_revoke, decide_stats, timed_out,
+    VersionPlan, Write, decide_announce, decide_change, decide_compaction, decide_head,
+    decide_publish, decide_read, decide_revoke, decide_stats, decide_version, decide_versions,
+    timed_out,
 };
 
 // Who is present.

@@ -1,11 +1,14 @@
-//! The compaction of a channel, in the request whose append makes it due.
+//! The snapshots of a channel. It is compacted in the request whose append makes it due.
 
-use tidewire_core::{Commit, CompactPlan, Error, LocalFuture, Policy, decide_compaction};
+use tidewire_core::{
+    Commit, CompactPlan, Error, LocalFuture, Offset, Page, Policy, Reply, Version,
+    decide_compaction, decide_version,
+};
 
 use crate::clock::now_ms;
 use crate::complain::complain;
 use crate::respond::internal;
-use crate::store::{ChannelStore, Store, Stored};
+use crate::store::{ChannelStore, Look, Store, Stored};
 
 /// Makes the next snapshot after a commit that makes it due. The append is stored whatever becomes of
 /// it: a failure is logged and changes nothing.
@@ -43,7 +46,7 @@ fn compacted(
 }
 
 /// The data of a snapshot that the channel had at a look.
-pub(crate) fn snapshot<'a>(
+fn snapshot<'a>(
     store: &'a ChannelStore,
     stored: &'a Stored,
     seq: u64,
@@ -52,4 +55,34 @@ pub(crate) fn snapshot<'a>(
         let data = store.snapshot(stored, seq).await?;
         data.ok_or_else(|| internal("a snapshot was removed during a read"))
     })
+}
+
+/// The snapshots kept of the channel of a look.
+pub(crate) async fn versions(store: &ChannelStore, look: &Look) -> Result<Vec<Version>, Error> {
+    match &look.stored {
+        Some(stored) => Ok(store.versions(stored).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The state of the channel of a look at an offset.
+pub(crate) async fn version(
+    store: &ChannelStore,
+    look: &Look,
+    at: Option<Offset>,
+    policy: &Policy,
+) -> Result<Reply, Error> {
+    let versions = versions(store, look).await?;
+    let plan = decide_version(at, look.channel(), policy, &versions)?;
+    let Some(stored) = &look.stored else { return Err(internal("a version of no channel")) };
+    let base = match plan.base {
+        Some(seq) => Some(snapshot(store, stored, seq).await?),
+        None => None,
+    };
+    let page = if plan.needs_events() {
+        store.look(plan.after, plan.limit).await?.1
+    } else {
+        Page { after: plan.after, events: Vec::new() }
+    };
+    plan.reply(&stored.channel, base, &page)
 }

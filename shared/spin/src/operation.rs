@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use tidewire_core::{
-    ChannelRequest, Error, ErrorKind, LocalFuture, Operation, Policy, Read, Reply, Result, Scope,
-    Settings, Trace, Transport, decide_announce, decide_head, decide_revoke, decide_stats,
+    ChannelRequest, Error, ErrorKind, LocalFuture, Offset, Operation, Policy, Read, Reply, Result,
+    Scope, Settings, Trace, Transport, decide_announce, decide_head, decide_revoke, decide_stats,
+    decide_versions,
 };
 
 use crate::access::check_access;
@@ -12,6 +13,7 @@ use crate::activity::{count, counted, instance};
 use crate::body::{Body, read_body};
 use crate::change::{carry_out, members};
 use crate::clock::now_ms;
+use crate::compact::{version, versions};
 use crate::read::{kept, read_channel};
 use crate::respond::{Outgoing, respond};
 use crate::store::{ChannelStore, Look, Store};
@@ -40,6 +42,8 @@ impl<'a> Operating<'a> {
                 Operation::Change(change) => {
                     carry_out(&self.store, change, &self.asked.grant, &bytes, &self.policy).await?
                 }
+                Operation::Versions => self.versions().await?,
+                Operation::Version { at } => self.version(*at).await?,
                 Operation::Head => decide_head(self.admitted().await?.channel(), &self.policy)?,
                 Operation::Members => {
                     self.admitted().await?;
@@ -82,6 +86,17 @@ impl<'a> Operating<'a> {
         let stats = decide_stats(is_text, look.channel())?;
         let (channel, scope) = (self.asked.channel.as_str(), Scope::Instance(instance()));
         Ok(stats.reply(self.function, channel, scope, &counted(&self.store)))
+    }
+
+    async fn versions(&self) -> Result<Reply> {
+        let look = self.admitted().await?;
+        let versions = versions(&self.store, &look).await?;
+        decide_versions(look.channel(), &self.policy, &versions, now_ms())
+    }
+
+    async fn version(&self, at: Option<Offset>) -> Result<Reply> {
+        let look = self.admitted().await?;
+        version(&self.store, &look, at, &self.policy).await
     }
 
     /// The channel as it is, for a client that still has access to it.

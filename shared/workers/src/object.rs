@@ -234,6 +234,8 @@ impl ChannelObject {
                     self.inner.change(change, channel, &grant, &body).await
                 }
                 Operation::Head => decide_head(channel.as_ref(), &self.inner.policy),
+                Operation::Versions => self.inner.versions(channel.as_ref()),
+                Operation::Version { at } => self.inner.version(*at, channel.as_ref()),
                 Operation::Members => self
                     .inner
                     .policy

@@ -12,6 +12,7 @@ mod erase;
 mod existing;
 mod moment;
 mod read;
+mod version;
 
 pub use append::decide_publish;
 pub use beside::{decide_announce, decide_head, decide_revoke, decide_stats};
@@ -21,3 +22,4 @@ pub use compact::{CompactPlan, decide_compaction};
 pub use erase::{Authored, ErasePlan};
 pub use moment::Moment;
 pub use read::{ReadDecision, Subscribe, decide_read, timed_out};
+pub use version::{VersionPlan, decide_version, decide_versions};

@@ -47,6 +47,13 @@ pub enum Operation {
         /// As text for Prometheus, not as JSON.
         is_text: bool,
     },
+    /// `GET` of the list of versions, where snapshots stand for the past.
+    Versions,
+    /// `GET` of the state at an offset; without one, of the present.
+    Version {
+        /// The offset.
+        at: Option<Offset>,
+    },
     /// An operation that changes the channel. In JSON it is one operation among the others.
     #[serde(untagged)]
     Change(Change),
@@ -63,6 +70,10 @@ enum Flat {
     Revoke,
     Stats {
         is_text: bool,
+    },
+    Versions,
+    Version {
+        at: Option<Offset>,
     },
     Create(Create),
     Append(Append),
@@ -87,6 +98,8 @@ impl From<Flat> for Operation {
             Flat::Announce => return Operation::Announce,
             Flat::Revoke => return Operation::Revoke,
             Flat::Stats { is_text } => return Operation::Stats { is_text },
+            Flat::Versions => return Operation::Versions,
+            Flat::Version { at } => return Operation::Version { at },
             Flat::Create(create) => Change::Create(create),
             Flat::Append(append) => Change::Append(append),
             Flat::Delete { only_if } => Change::Delete { only_if },
@@ -151,7 +164,11 @@ impl Operation {
         match self {
             Operation::Change(change) => change.rights(),
             Operation::Revoke | Operation::Stats { .. } => &[Right::Manage],
-            Operation::Head | Operation::Read(_) | Operation::Members => &[Right::Read],
+            Operation::Head
+            | Operation::Read(_)
+            | Operation::Members
+            | Operation::Versions
+            | Operation::Version { .. } => &[Right::Read],
             Operation::Announce => &[Right::Presence],
         }
     }
@@ -222,6 +239,15 @@ impl Operation {
             is_text: weight("text/plain").max(weight("application/openmetrics-text"))
                 > weight("application/json"),
         }
+    }
+}
+
+impl Operation {
+    /// Reads `at`, the offset of a version.
+    pub(crate) fn parse_version(head: &RequestHead<'_>) -> Result<Operation> {
+        let at = parse(head.query.as_bytes()).find(|(name, _)| name == "at");
+        let at = at.map(|(_, at)| at.parse()).transpose()?;
+        Ok(Operation::Version { at })
     }
 }
 

@@ -12,7 +12,7 @@ use super::operation::{ChannelRequest, METHODS, Operation};
 use super::precondition::Precondition;
 use super::tenant::Tenant;
 use crate::access::{Grant, Identity, Right};
-use crate::channel::{ChannelName, NameShape};
+use crate::channel::{ChannelName, NameShape, SnapshotUse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::function::{Asset, Function, Route};
 use crate::http::fields::{digits, list};
@@ -185,13 +185,15 @@ fn route_to(own: &Addresses, head: &RequestHead<'_>, settings: &Settings) -> Res
         }
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
+        Address::Versions(channel) => (channel, Ok(Operation::Versions)),
+        Address::Version(channel) => (channel, Operation::parse_version(head)),
         Address::Channel(channel) => (channel, Operation::parse(head)),
         Address::File(..) => {
             return Err(Error::new(ErrorKind::RouteNotFound, "there is no file at this address"));
         }
     };
     let operation = operation?;
-    if matches!(operation, Operation::Read(_)) && would_run(head) {
+    if matches!(operation, Operation::Read(_) | Operation::Version { .. }) && would_run(head) {
         return Err(Error::new(
             ErrorKind::AccessDenied,
             "the contents of a channel must not be loaded as a script, a worker or a style: read them with fetch",
@@ -227,6 +229,8 @@ enum Address<'a> {
     Presence(&'a str),
     Revocations(&'a str),
     Stats(&'a str),
+    Versions(&'a str),
+    Version(&'a str),
     Tenant(&'a str),
     Route(&'static Route, &'a str),
     /// With the policy for its pages.
@@ -246,8 +250,14 @@ impl<'a> Address<'a> {
         if let Some(route) = own.routes.iter().find(|route| route.name == kind) {
             return Address::Route(route, name);
         }
+        let has_versions = || {
+            let snapshots = (own.policy)(settings).snapshots;
+            snapshots.is_some_and(|snapshots| snapshots.stands_for() == SnapshotUse::Past)
+        };
         match kind {
             "presence" if (own.policy)(settings).presence.is_some() => Address::Presence(name),
+            "versions" if has_versions() => Address::Versions(name),
+            "version" if has_versions() => Address::Version(name),
             "revoke" => Address::Revocations(name),
             "stats" => Address::Stats(name),
             "tenant" => Address::Tenant(name),
@@ -262,7 +272,9 @@ impl<'a> Address<'a> {
             Address::Channel(_) => METHODS.into(),
             Address::Presence(_) => "GET, HEAD, POST, OPTIONS".into(),
             Address::Revocations(_) => "POST, OPTIONS".into(),
-            Address::Stats(_) => "GET, HEAD, OPTIONS".into(),
+            Address::Stats(_) | Address::Versions(_) | Address::Version(_) => {
+                "GET, HEAD, OPTIONS".into()
+            }
             Address::Tenant(_) => "DELETE, OPTIONS".into(),
             Address::Route(route, _) => format!("{}, OPTIONS", route.method).into(),
             Address::File(..) => assets::FILE_METHODS.into(),

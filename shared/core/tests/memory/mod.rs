@@ -8,10 +8,10 @@ use tidewire_core::{
     CompactPlan, Connection, ContentType, Creation, Delivery, Error, ErrorKind, Event, Framing,
     Function, Grant, Identity, Lease, Member, Moment, Operation, Page, PageLimit, Policy, Presence,
     ProducerState, Read, ReadDecision, Reply, RequestHead, Rights, Row, RowSize, Scope, Settings,
-    Snapshot, Subscribe, Tally, Target, Then, Transport, UnauthorizedRequest, Write, client_frame,
-    decide_announce, decide_change, decide_compaction, decide_head, decide_read, decide_revoke,
-    decide_stats, error_frame, event_stream_head, into_parts, members_at, next_cursor, opening,
-    presence_reply, problem, route, timed_out,
+    Snapshot, Subscribe, Tally, Target, Then, Transport, UnauthorizedRequest, Version, Write,
+    client_frame, decide_announce, decide_change, decide_compaction, decide_head, decide_read,
+    decide_revoke, decide_stats, decide_version, decide_versions, error_frame, event_stream_head,
+    into_parts, members_at, next_cursor, opening, presence_reply, problem, route, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -169,6 +169,20 @@ impl Memory {
             }
             Operation::Change(change) => change,
             Operation::Head => return decide_head(channel.as_ref(), policy).map(answer),
+            Operation::Versions => {
+                let versions = log.versions();
+                return decide_versions(channel.as_ref(), policy, &versions, now_ms).map(answer);
+            }
+            Operation::Version { at } => {
+                let plan = decide_version(*at, channel.as_ref(), policy, &log.versions())?;
+                let base = plan.base.map(|seq| log.snapshot(seq));
+                let page = if plan.needs_events() {
+                    log.page(plan.after, plan.limit)
+                } else {
+                    Page { after: plan.after, events: Vec::new() }
+                };
+                return plan.reply(&log.existing(policy)?, base, &page).map(answer);
+            }
             Operation::Members => {
                 policy.presence()?;
                 return Ok(answer(presence_reply(&members_at(&log.leases, now_ms))));
@@ -288,6 +302,15 @@ impl Log {
     fn snapshot(&self, seq: u64) -> Vec<u8> {
         let found = self.snapshots.iter().find(|snapshot| snapshot.head.seq == seq);
         found.expect("the channel has its snapshot").data.clone()
+    }
+
+    fn versions(&self) -> Vec<Version> {
+        let version = |snapshot: &Snapshot| Version {
+            seq: snapshot.head.seq,
+            at_ms: snapshot.at_ms,
+            bytes: snapshot.head.bytes,
+        };
+        self.snapshots.iter().map(version).collect()
     }
 
     /// What a failed compaction does: nothing.

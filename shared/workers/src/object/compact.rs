@@ -1,7 +1,10 @@
-//! The compaction of the channel, in the turn of the append that makes it due. Nothing comes between
-//! its reads and its write.
+//! The snapshots of the channel. It is compacted in the turn of the append that makes it due: nothing
+//! comes between the reads of a compaction and its write.
 
-use tidewire_core::{Channel, CompactPlan, Error, ErrorKind, fault};
+use tidewire_core::{
+    Channel, CompactPlan, Error, ErrorKind, Offset, Page, Reply, decide_version, decide_versions,
+    fault,
+};
 
 use super::{Answer, Inner};
 use crate::clock::now_ms;
@@ -27,6 +30,26 @@ impl Inner {
         };
         self.store.put_snapshot(&snapshot).map_err(|cause| internal(&cause))?;
         Ok(Some(Channel { snapshot: Some(snapshot.head), ..channel }))
+    }
+
+    /// The list of versions.
+    pub(super) fn versions(&self, channel: Option<&Channel>) -> Answer<Reply> {
+        let versions = self.store.versions().map_err(|cause| internal(&cause))?;
+        decide_versions(channel, &self.policy, &versions, now_ms())
+    }
+
+    /// The state at an offset.
+    pub(super) fn version(&self, at: Option<Offset>, channel: Option<&Channel>) -> Answer<Reply> {
+        let versions = self.store.versions().map_err(|cause| internal(&cause))?;
+        let plan = decide_version(at, channel, &self.policy, &versions)?;
+        let base = plan.base.map(|seq| self.snapshot(seq)).transpose()?;
+        let channel = self.existing()?;
+        let page = if plan.needs_events() {
+            self.store.page(plan.after, plan.limit).map_err(|cause| internal(&cause))?
+        } else {
+            Page { after: plan.after, events: Vec::new() }
+        };
+        plan.reply(&channel, base, &page)
     }
 
     /// The data of a snapshot that the channel has.
