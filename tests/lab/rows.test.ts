@@ -12,6 +12,8 @@ import { describeOwnServer, freshName, header, numbers, publish, useOwnServer } 
 const SHORT = 1_000;
 const LONG = 1_000_000;
 const PAGE = 100;
+/** Events of a compaction, as by default. */
+const EVERY = 500;
 
 type Value = string | number | null;
 type Statement = [sql: string, ...parameters: Value[]];
@@ -49,6 +51,8 @@ interface Store {
   produce(seq: number): Statement[];
   /** The cost of a long poll at each read of the store without news; all readers of an instance share these reads. */
   wait: Statement[];
+  /** The next compaction after the one that covers the events up to `after`; one snapshot is kept. */
+  compact(after: number): Statement[];
 }
 
 const FILL = (columns: string, values: string, count: number): Statement => [
@@ -60,7 +64,7 @@ function onWorkers(): Store {
   const source = literals("workers/src/store/sql.rs");
   const find = (beginning: string, ...parameters: Value[]) => statement(source, beginning, ...parameters);
   return {
-    tables: [find("CREATE TABLE channel"), find("CREATE TABLE producers")],
+    tables: [find("CREATE TABLE channel"), find("CREATE TABLE producers"), find("CREATE TABLE IF NOT EXISTS snapshots")],
     fill: (count) => [
       ["INSERT INTO channel (schema_version, epoch, content_type, closed, tail, total) VALUES (2, 1, 'text/plain', 0, 0, 0)"],
       FILL("seq, at_ms, total, data", "i, i, i, x'78'", count),
@@ -82,16 +86,26 @@ function onWorkers(): Store {
       find("INSERT OR REPLACE INTO producers", "p", 0, seq),
     ],
     wait: [],
+    compact: (after) => [
+      find("SELECT seq, data FROM events WHERE seq > ?", after, EVERY),
+      find("SELECT data FROM snapshots", after),
+      find("INSERT INTO snapshots", after + EVERY, 0, 1, 1, 1, "x"),
+      find("DELETE FROM snapshots WHERE seq <", 1),
+    ],
   };
 }
 
 function onSpin(): Store {
   const source = literals("spin/src/store/sqlite/sql.rs");
   const tables = source.filter((text) => /^(CREATE|INSERT OR IGNORE) /.test(text));
-  // Assembled at compile time; before it comes the version of the members, if the function has presence.
-  const look = (after: number, limit: number): Statement => {
-    const [sql, ...parameters] = statement(source, ", s.last_epoch", "streams/a", after, limit);
-    return [`SELECT NULL${sql}`, ...parameters];
+  // Assembled at compile time; before it come the version of the members, if the function has presence, and the newest snapshot, if the function has snapshots.
+  const look = (after: number, limit: number, isCompacted = false): Statement => {
+    const snapshot = isCompacted ? ", n.seq, n.total, n.bytes" : ", NULL, NULL, NULL";
+    expect(source.filter((text) => text === snapshot)).toHaveLength(1);
+    const join = isCompacted ? `${statement(source, "LEFT JOIN snapshots n")[0]}\n` : "";
+    const [channel] = statement(source, ", s.last_epoch");
+    const [events] = statement(source, "LEFT JOIN events e ON");
+    return [`SELECT NULL${snapshot}${channel}\n${join}${events}`, "streams/a", after, limit];
   };
   const [row] = source.filter((text) => text.startsWith("(?"));
   return {
@@ -117,6 +131,13 @@ function onSpin(): Store {
       return [...decide, statement(source, "INSERT OR REPLACE INTO producers", 1, "p", 0, seq), [inserted, ...event]];
     },
     wait: [look(2 ** 40, PAGE)],
+    compact: (after) => [
+      look(after, EVERY, true),
+      statement(source, "SELECT data FROM snapshots", 1, after),
+      statement(source, "SELECT 1 FROM channels WHERE id = ?1 AND revision", 1, 0, after),
+      statement(source, "INSERT INTO snapshots", 1, after + EVERY, 0, 1, 1, 1, "x"),
+      statement(source, "DELETE FROM snapshots WHERE channel = ?1 AND", 1, 1),
+    ],
   };
 }
 
@@ -182,8 +203,15 @@ describe("the statements of the store", () => {
     const wait = await run(SHORT, store.wait);
     expect(await run(LONG, store.wait)).toEqual(wait);
     const page = await run(LONG, store.page(LONG / 2));
+    // The first has no snapshot to replace.
+    for (const length of [SHORT, LONG]) await run(length, store.compact(length - 2 * EVERY));
+    const compact = await run(SHORT, store.compact(SHORT - EVERY));
+    expect(await run(LONG, store.compact(LONG - EVERY))).toEqual(compact);
+    // Each event since the last one, once; the new row and the one that it replaces.
+    expect(compact.read).toBeLessThanOrEqual(EVERY + 20);
+    expect(compact.written).toBe(2);
     const inWords = ({ read, written }: Cost) => `${read} rows read, ${written} written`;
-    console.log([`rows: finding the channel: ${inWords(load)}`, `append: ${inWords(append)}`, `append of a producer: ${inWords(produce)}`, `page of ${PAGE}: ${inWords(page)}`, `long poll, each look: ${inWords(wait)}`].join("\n"));
+    console.log([`rows: finding the channel: ${inWords(load)}`, `append: ${inWords(append)}`, `append of a producer: ${inWords(produce)}`, `page of ${PAGE}: ${inWords(page)}`, `long poll, each look: ${inWords(wait)}`, `compaction of ${EVERY} events: ${inWords(compact)}`].join("\n"));
   });
 });
 

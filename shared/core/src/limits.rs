@@ -185,6 +185,24 @@ pub const LIMITS: &[Limit] = &[
         answer: "as above",
     },
     Limit {
+        what: "snapshot of a channel",
+        bound: fixed(
+            policy::SNAPSHOT_BYTES,
+            "bytes",
+            "A compaction holds the last snapshot, the events after it and the new one in memory.",
+        ),
+        answer: "the channel is not compacted, which is logged: all of its events stay",
+    },
+    Limit {
+        what: "snapshots kept of a channel, as its versions",
+        bound: fixed(
+            policy::SNAPSHOTS,
+            "snapshots",
+            "With the default of `SNAPSHOT_EVENTS` the last 16,000 events of a history.",
+        ),
+        answer: "the oldest is dropped",
+    },
+    Limit {
         what: "producers that a channel remembers",
         bound: fixed(
             tally::MOST,
@@ -257,6 +275,11 @@ pub const LIMITS: &[Limit] = &[
             "Room for sixteen events of the greatest length.",
         ),
         answer: "the oldest are dropped",
+    },
+    Limit {
+        what: "a channel under `demo-`: snapshots",
+        bound: fixed(policy::DEMO_SNAPSHOTS, "snapshots", "Each as long as all of its events."),
+        answer: "the oldest is dropped",
     },
     Limit {
         what: "a channel under `demo-`: life after the last read or append, and age of events",

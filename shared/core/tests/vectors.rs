@@ -9,12 +9,14 @@
 )]
 
 mod described;
+mod documents;
 mod memory;
 mod sse_decoder;
 
 use std::collections::{BTreeSet, HashMap};
 
 use described::described;
+use documents::Documents;
 use memory::{Answer, Ask, Feed, Memory};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -133,12 +135,14 @@ fn includes(actual: &Value, expected: &Value) -> bool {
 
 #[test]
 fn http() {
-    for case in cases(include_str!("../vectors/http.json"), "cases") {
+    let snapshots = cases(include_str!("../vectors/snapshots.json"), "cases");
+    for case in cases(include_str!("../vectors/http.json"), "cases").into_iter().chain(snapshots) {
         let id = case["id"].as_str().unwrap();
         let settings =
             Settings::read(|name| case["settings"][name].as_str().map(Into::into)).unwrap();
         let mut server = match case["function"].as_str().unwrap() {
             "chat" => Memory::new::<Chat>(settings),
+            "documents" => Memory::new::<Documents>(settings),
             "feed" => Memory::new::<Feed>(settings),
             "status" => Memory::new::<Status>(settings),
             _ => Memory::new::<Streams>(settings),

@@ -95,7 +95,8 @@ impl<'a> Operating<'a> {
     }
 
     async fn version(&self, at: Option<Offset>) -> Result<Reply> {
-        let look = self.admitted().await?;
+        let look = kept(&self.store, &self.policy).await?;
+        self.check_access(&look).await?;
         version(&self.store, &look, at, &self.policy).await
     }
 

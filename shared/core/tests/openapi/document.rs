@@ -29,6 +29,11 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "string",
         "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order.",
     ),
+    (
+        "Stream-Snapshot",
+        "string",
+        "Offset of the snapshot that the answer begins with, in the place of every event up to it.",
+    ),
     ("Stream-SSE-Data-Encoding", "string", "`base64` when the channel holds bytes."),
     ("Stream-TTL", "integer", "Seconds after the last read or append at which the channel ends."),
     ("WWW-Authenticate", "string", "`Bearer`, where a credential is needed."),
@@ -260,13 +265,13 @@ pub(crate) fn document() -> Value {
             ]),
             "get": operation(GET, "Reads events, on any transport", &["offset", "last_event_id", "live", "cursor", "view", "Last-Event-ID", "If-None-Match", "Upgrade", "Sec-WebSocket-Protocol"], None, [
                 response(101, &format!("A WebSocket with frames of `{SUBPROTOCOL}`. What is refused is told by a frame `error` and a close code."), &["Sec-WebSocket-Protocol"], &[]),
-                response(200, "Events: one page of them, or a stream.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "Stream-SSE-Data-Encoding", "ETag", "Cache-Control", "Retry-After"], &[
+                response(200, "Events: one page of them, or a stream.", &["Stream-Next-Offset", "Stream-Snapshot", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "Stream-SSE-Data-Encoding", "ETag", "Cache-Control", "Retry-After"], &[
                     ("application/json", json!({"type": "array", "description": "A page of a JSON channel."})),
                     ("text/event-stream", json!({"type": "string", "description": "Live, by `live=sse` or `Accept`: ends after a while, and the client resumes."})),
                     ("*/*", json!({"description": "A page of any other channel: its bytes, joined."})),
                 ]),
                 response(204, "A long poll whose time is up, or the end of a finished channel.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "ETag", "Cache-Control"], &[]),
-                response(304, "The page is the one of `If-None-Match`.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "ETag", "Cache-Control", "Retry-After"], &[]),
+                response(304, "The page is the one of `If-None-Match`.", &["Stream-Next-Offset", "Stream-Snapshot", "Stream-Up-To-Date", "Stream-Closed", "ETag", "Cache-Control", "Retry-After"], &[]),
                 response(426, "The platform's own answer to an upgrade that RFC 6455 does not allow.", &[], &[("text/plain", json!({"type": "string"}))]),
             ]),
             "head": operation(HEAD, "Tells the tail", &[], None, [
