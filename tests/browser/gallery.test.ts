@@ -76,7 +76,7 @@ describe("the gallery", () => {
     const streams = watchStreams(first.page);
     const { page } = first;
     const names = await page.locator("[data-template]").evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.template!));
-    expect(names).toEqual(expect.arrayContaining(["chat", "feed", "devices", "status", "progress", "notifications", "streams"]));
+    expect(names).toEqual(expect.arrayContaining(["chat", "collab", "feed", "devices", "status", "progress", "notifications", "streams"]));
 
     const second = await page.context().newPage();
     const errors: string[] = [];

@@ -35,6 +35,11 @@ pub const GALLERY: &[Asset] = &[
         body: include_str!("../public/cards/chat.js"),
     },
     Asset {
+        path: "-/cards/collab.js",
+        content_type: SCRIPT,
+        body: include_str!("../public/cards/collab.js"),
+    },
+    Asset {
         path: "-/cards/devices.js",
         content_type: SCRIPT,
         body: include_str!("../public/cards/devices.js"),
