@@ -23,6 +23,7 @@ pub struct Error {
     retry_after_ms: Option<u64>,
     /// Headers that give a program the facts of the sentence.
     headers: Vec<(&'static str, String)>,
+    is_of_document: bool,
 }
 
 macro_rules! kinds {
@@ -92,6 +93,10 @@ kinds! {
     ChannelNotFound = "channel-not-found", NOT_FOUND, "The channel does not exist";
     /// The channel has no event at this offset.
     EventNotFound = "event-not-found", NOT_FOUND, "The event does not exist";
+    /// The document has no awareness stream of this name.
+    AwarenessNotFound = "awareness-not-found", NOT_FOUND, "The awareness stream does not exist";
+    /// The document has no snapshot of this name, or none any more.
+    SnapshotNotFound = "snapshot-not-found", NOT_FOUND, "The snapshot does not exist";
     /// The function has nothing at this address.
     RouteNotFound = "route-not-found", NOT_FOUND, "Nothing is at this address";
     /// The address does not allow this method.
@@ -118,6 +123,8 @@ kinds! {
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// An event is longer than `MAX_EVENT_BYTES`.
     EventTooLarge = "event-too-large", PAYLOAD_TOO_LARGE, "An event is too large";
+    /// A document has the most bytes or updates that it may have.
+    DocumentFull = "document-full", PAYLOAD_TOO_LARGE, "The document is full";
     /// A batch has more events than `MAX_BATCH_EVENTS`.
     BatchTooLarge = "batch-too-large", PAYLOAD_TOO_LARGE, "The batch has too many events";
     /// The function's own rules refuse an event.
@@ -153,7 +160,20 @@ impl Error {
             earliest: None,
             retry_after_ms: None,
             headers: Vec::new(),
+            is_of_document: false,
         }
+    }
+
+    /// The same for a client of a shared document: its problem details also have the member `error`
+    /// of the Yjs protocol of Durable Streams.
+    #[must_use]
+    pub fn of_document(self, is_of_document: bool) -> Error {
+        Error { is_of_document, ..self }
+    }
+
+    /// Whether its client is one of a shared document.
+    pub(crate) fn is_of_document(&self) -> bool {
+        self.is_of_document
     }
 
     /// [`ErrorKind::OffsetGone`], with the offset to resume from.

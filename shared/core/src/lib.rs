@@ -13,6 +13,7 @@
 //! `error`: `tests/arrows.rs` holds that.
 
 mod access;
+mod awareness;
 mod channel;
 mod close_code;
 mod connection;
@@ -35,13 +36,14 @@ mod wire;
 // What a function supplies.
 pub use function::{Asset, Function, Route, policy_of};
 pub use limits::{Bound, LIMITS, Limit};
-pub use policy::{Check, Compact, Creation, Policy, Snapshots};
+pub use policy::{Check, Compact, Creation, Documents, Policy, Snapshots};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
 pub use request::{
-    Append, Call, Change, ChannelRequest, Create, LocalFuture, Operation, Platform, Precondition,
-    Read, Routed, Target, Tenant, Transport, UnauthorizedRequest, file, route, without_websocket,
+    Append, Awareness, AwarenessAction, Call, Change, ChannelRequest, Create, LocalFuture,
+    Operation, Platform, Precondition, Read, Routed, SnapshotRead, Target, Tenant, Transport,
+    UnauthorizedRequest, file, route, without_websocket,
 };
 
 // Who may do it.
@@ -60,13 +62,14 @@ pub use publish::{Forgetting, Producer, ProducerState, Rate, Tally};
 
 // What to do with an operation.
 pub use decide::{
-    Authored, ChangeDecision, Commit, CompactPlan, ErasePlan, Moment, ReadDecision, Subscribe,
-    VersionPlan, Write, decide_announce, decide_change, decide_compaction, decide_head,
-    decide_publish, decide_read, decide_revoke, decide_stats, decide_version, decide_versions,
-    timed_out,
+    Authored, ChangeDecision, Commit, CompactPlan, ErasePlan, Moment, ReadDecision,
+    SnapshotDecision, Subscribe, VersionPlan, Write, decide_announce, decide_awareness,
+    decide_change, decide_compaction, decide_head, decide_publish, decide_read, decide_revoke,
+    decide_snapshot, decide_stats, decide_version, decide_versions, document_versions, timed_out,
 };
 
 // Who is present.
+pub use awareness::{ClientState, MAX_CLIENT_STATE_BYTES, MAX_CLIENT_STATES};
 pub use presence::{Lease, Member, Presence, members_at, presence_changes, presence_reply};
 
 // The bytes that clients get.

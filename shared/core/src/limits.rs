@@ -1,6 +1,7 @@
 //! Every limit, in one table: its subject, its number, and what happens above it. `SETTINGS.md`
 //! beside this crate shows the table to readers.
 
+use crate::awareness::MAX_CLIENT_STATE_BYTES;
 use crate::channel::ChannelName;
 use crate::http::fields;
 use crate::policy;
@@ -117,6 +118,24 @@ pub const LIMITS: &[Limit] = &[
         what: "nesting of a JSON event, and of a member's state",
         bound: Bound::Setting("MAX_JSON_DEPTH"),
         answer: "422 `json-too-deep`, also as an `error` frame",
+    },
+    Limit {
+        what: "a shared document: bytes of its snapshot and of the updates after it",
+        bound: Bound::Function {
+            field: "documents",
+            unit: "bytes",
+            reason: "An object has 128 MB to make the next snapshot in; `collab` allows 8 MiB.",
+        },
+        answer: "413 `document-full`",
+    },
+    Limit {
+        what: "state of one client in the awareness of a document",
+        bound: fixed(
+            MAX_CLIENT_STATE_BYTES as u64,
+            "bytes",
+            "A name, a color and a cursor take a tenth of it.",
+        ),
+        answer: "413 `event-too-large`",
     },
     Limit {
         what: "events in one publish",

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::access::Grant;
+use crate::awareness::ClientState;
 use crate::channel::{Channel, Event, Expiry, Keys, Offset, PageLimit, Retention, SnapshotUse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{ContentType, Polling};
@@ -37,9 +38,9 @@ pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 ///
 /// The grant says who publishes; `now_ms` is the server's time in milliseconds since 1970. The
 /// check refuses the event with [`ErrorKind::EventRefused`], or returns the bytes to store, send
-/// and count: `event.into()` for the event as it is, or other bytes. Those must match the channel's
-/// content type and keep the limits of an event: [`ErrorKind::EventTooLarge`],
-/// [`ErrorKind::JsonTooDeep`].
+/// and count: `event.into()` for the event as it is, other bytes, or none for an event that brings
+/// nothing: it is acknowledged and not stored. Other bytes must match the channel's content type and
+/// keep the limits of an event: [`ErrorKind::EventTooLarge`], [`ErrorKind::JsonTooDeep`].
 ///
 /// Its result must depend on its arguments alone: a publish that is decided twice is checked twice.
 /// A publish that a producer repeats is not checked.
@@ -78,6 +79,22 @@ impl Snapshots {
 pub(crate) const SNAPSHOT_BYTES: u64 = 8 * 1024 * 1024;
 /// Most snapshots that a channel keeps.
 pub(crate) const SNAPSHOTS: u64 = 32;
+
+/// What a function of shared documents ([`NameShape::Document`](crate::NameShape::Document)) knows
+/// of their bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Documents {
+    /// The states of clients in a body that was sent to the awareness of a document, as far as it
+    /// is well formed: nobody waits for an answer, and the next state follows within seconds. A
+    /// state that is too large is refused with [`ErrorKind::EventTooLarge`].
+    pub awareness: fn(&[u8]) -> Result<Vec<ClientState>>,
+    /// The data of a snapshot as its readers expect it who ask for a version: one update, without
+    /// its frame.
+    pub bare: fn(&[u8]) -> Result<Vec<u8>>,
+    /// Most bytes of a document: its snapshot and the events after it. An event beyond it is refused
+    /// with [`ErrorKind::DocumentFull`].
+    pub max_bytes: u64,
+}
 
 /// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change);
 /// a function gives them once, from its settings.
@@ -120,6 +137,28 @@ pub struct Policy {
     pub latest: Option<Keys>,
     /// How channels are compacted, if they are.
     pub snapshots: Option<Snapshots>,
+    /// Whether its channels are shared documents.
+    pub documents: Option<Documents>,
+}
+
+impl Documents {
+    /// Refuses events that a document has no room for, given its channel after them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::DocumentFull`].
+    pub(crate) fn check_room(&self, channel: &Channel) -> Result<()> {
+        let (covered, snapshot) =
+            channel.snapshot.map_or((0, 0), |snapshot| (snapshot.total, snapshot.bytes));
+        if channel.total.saturating_sub(covered) + snapshot <= self.max_bytes {
+            return Ok(());
+        }
+        let why = format!(
+            "the document is full: it may have {} bytes. Begin a new document with a part of this one",
+            self.max_bytes
+        );
+        Err(Error::new(ErrorKind::DocumentFull, why))
+    }
 }
 
 impl Policy {
@@ -150,6 +189,7 @@ impl Policy {
             polling: Polling::default(),
             latest: None,
             snapshots: None,
+            documents: None,
         }
     }
 
@@ -224,6 +264,10 @@ impl Policy {
                 max_bytes: snapshots.max_bytes.min(DEMO_BYTES),
                 most: snapshots.most.min(DEMO_SNAPSHOTS),
                 ..snapshots
+            }),
+            documents: self.documents.map(|documents| Documents {
+                max_bytes: documents.max_bytes.min(DEMO_BYTES),
+                ..documents
             }),
             max_readers: self.max_readers.min(DEMO_READERS),
             rate: self.rate.or(Some(DEMO_RATE)),

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use tidewire_core::{
-    Change, ChangeDecision, Commit, Error, Grant, Member, Moment, Policy, Presence, Reply, Write,
-    decide_change, presence_reply,
+    Awareness, Change, ChangeDecision, Channel, Commit, Error, Grant, Member, Moment, Policy,
+    Presence, Reply, Write, decide_awareness, decide_change, members_at, presence_reply,
 };
 
 use crate::access::{Attempt, check_access, slide};
@@ -162,13 +162,9 @@ pub(crate) async fn members(
     presence: Presence,
     said: Option<Member>,
 ) -> Result<Reply, Error> {
-    let now_ms = now_ms();
-    let mut members = tidewire_core::members_at(&store.leases().await?, now_ms);
+    let mut members = members_at(&store.leases().await?, now_ms());
     if let Some(said) = said {
-        let is_news = presence.update(&mut members, &said)?;
-        if is_news || said.state.is_some() {
-            store.put_member(&said, is_news, now_ms + presence.lease_ms, now_ms).await?;
-        }
+        announce(store, presence, &mut members, &said).await?;
     }
     Ok(presence_reply(&members))
 }
@@ -180,6 +176,37 @@ async fn tidy(store: &ChannelStore, commit: &Commit, id: Option<u64>, policy: &P
     if let Some(id) = id {
         retain(store, commit, id, policy).await;
     }
+}
+
+/// Carries out a request for the awareness of a document.
+pub(crate) async fn awareness(
+    store: &ChannelStore,
+    asked: &Awareness,
+    body: &[u8],
+    channel: Option<&Channel>,
+    policy: &Policy,
+) -> Result<Reply, Error> {
+    let presence = policy.presence()?;
+    let mut members = members_at(&store.leases().await?, now_ms());
+    let (said, reply) = decide_awareness(asked, body, channel, &members, policy)?;
+    for said in said {
+        announce(store, presence, &mut members, &said).await?;
+    }
+    Ok(reply)
+}
+
+async fn announce(
+    store: &ChannelStore,
+    presence: Presence,
+    members: &mut Vec<Member>,
+    said: &Member,
+) -> Result<(), Error> {
+    let is_news = presence.update(members, said)?;
+    if is_news || said.state.is_some() {
+        let now_ms = now_ms();
+        store.put_member(said, is_news, now_ms + presence.lease_ms, now_ms).await?;
+    }
+    Ok(())
 }
 
 /// Now and then, since each cut is a write of its own. A failure keeps more than it should, which

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use tidewire_core::{
     ChannelRequest, Error, ErrorKind, LocalFuture, Offset, Operation, Policy, Read, Reply, Result,
-    Scope, Settings, Trace, Transport, decide_announce, decide_head, decide_revoke, decide_stats,
-    decide_versions,
+    Scope, Settings, SnapshotDecision, SnapshotRead, Trace, Transport, decide_announce,
+    decide_head, decide_revoke, decide_snapshot, decide_stats, decide_versions, document_versions,
 };
 
 use crate::access::check_access;
 use crate::activity::{count, counted, instance};
 use crate::body::{Body, read_body};
-use crate::change::{carry_out, members};
+use crate::change::{awareness, carry_out, members};
 use crate::clock::now_ms;
 use crate::compact::{version, versions};
 use crate::read::{kept, read_channel};
@@ -55,6 +55,11 @@ impl<'a> Operating<'a> {
                         decide_announce(&bytes, &self.asked.grant, &self.policy)?;
                     members(&self.store, presence, Some(said)).await?
                 }
+                Operation::Awareness(asked) => {
+                    let look = self.admitted().await?;
+                    awareness(&self.store, asked, &bytes, look.channel(), &self.policy).await?
+                }
+                Operation::Snapshot(asked) => self.snapshot(asked).await?,
                 Operation::Revoke => {
                     self.admitted().await?;
                     let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
@@ -80,6 +85,14 @@ impl<'a> Operating<'a> {
             .inspect_err(|error| count(store, |activity| activity.count_refused(None, error)))
     }
 
+    /// The snapshot of a document.
+    async fn snapshot(&self, asked: &SnapshotRead) -> Result<Reply> {
+        match decide_snapshot(asked, self.admitted().await?.channel(), &self.policy)? {
+            SnapshotDecision::Reply(reply) => Ok(reply),
+            SnapshotDecision::Version(at) => self.version(Some(at)).await,
+        }
+    }
+
     async fn stats(&self, is_text: bool) -> Result<Reply> {
         let look = kept(&self.store, &self.policy).await?;
         self.check_access(&look).await?;
@@ -91,6 +104,10 @@ impl<'a> Operating<'a> {
     async fn versions(&self) -> Result<Reply> {
         let look = self.admitted().await?;
         let versions = versions(&self.store, &look).await?;
+        if let (Some(stored), true) = (&look.stored, self.policy.documents.is_some()) {
+            let sizes = self.store.sizes(stored, u32::MAX.into()).await?;
+            return Ok(document_versions(&stored.channel, &versions, &sizes));
+        }
         decide_versions(look.channel(), &self.policy, &versions, now_ms())
     }
 

@@ -9,8 +9,8 @@ use spin_sdk::http::Request;
 use spin_sdk::http::body::IncomingBodyExt;
 use tidewire_access::cors;
 use tidewire_core::{
-    Asset, Call, ChannelName, Error, ErrorKind, Function, Reply, RequestHead, Result, Target,
-    Tenant, Trace, fault, file, policy_of, route, without_websocket,
+    Asset, Call, ChannelName, Error, ErrorKind, Function, NameShape, Reply, RequestHead, Result,
+    Target, Tenant, Trace, fault, file, policy_of, route, without_websocket,
 };
 
 use crate::clock::{entropy, now_ms};
@@ -39,6 +39,7 @@ pub async fn serve_routes<F: Function>(
     let (mut headers, mut trace) = (Vec::new(), None);
     let outgoing =
         answer::<F>(request, &mut headers, &mut trace, own).await.unwrap_or_else(|error| {
+            let error = error.of_document(F::CHANNEL_NAMES == NameShape::Document);
             println!(
                 "{}",
                 trace.map_or_else(|| fault(None, &error), |trace| trace.refused(&error, now_ms()))

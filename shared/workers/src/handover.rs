@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Settings, Trace};
 use worker::wasm_bindgen::JsValue;
-use worker::{Env, Error, Headers, Method, RequestInit, Response, Result};
+use worker::{Env, Error, Headers, Method, RequestInit, RequestRedirect, Response, Result};
 
 use crate::placement;
 
@@ -59,6 +59,8 @@ impl Handover<'_> {
         }
         let mut init = RequestInit::new();
         init.with_headers(headers);
+        // A redirect is for the client.
+        init.with_redirect(RequestRedirect::Manual);
         if !body.is_empty() {
             let bytes: JsValue = js_sys::Uint8Array::from(body.as_slice()).into();
             init.with_method(Method::Post).with_body(Some(bytes));

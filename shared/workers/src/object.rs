@@ -245,6 +245,10 @@ impl ChannelObject {
                 Operation::Announce => decide_announce(&body, &grant, &self.inner.policy)
                     .and_then(|(presence, said)| self.inner.announce(presence, said, None))
                     .map(|members| presence_reply(&members)),
+                Operation::Awareness(asked) => self.inner.awareness(asked, &body, channel.as_ref()),
+                Operation::Snapshot(asked) => {
+                    self.inner.snapshot_of_document(asked, channel.as_ref())
+                }
                 Operation::Revoke => match decide_revoke(&body, now_ms()) {
                     Ok((revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
                     Err(error) => Err(error),
@@ -262,6 +266,8 @@ impl ChannelObject {
                 }
             },
         };
+        let answer =
+            answer.map_err(|error| error.of_document(self.inner.policy.documents.is_some()));
         if let Err(error) = &answer {
             self.inner.activity.borrow_mut().count_refused(operation.change(), error);
         }

@@ -2,7 +2,9 @@
 
 use std::future::ready;
 
-use tidewire_core::{Asset, Call, Error, ErrorKind, Function, Reply, Transport, fault, file};
+use tidewire_core::{
+    Asset, Call, Error, ErrorKind, Function, NameShape, Reply, Transport, fault, file,
+};
 use worker::{Env, Request, Response, Result};
 
 use crate::answer::{OwnRoute, Served, answer};
@@ -63,6 +65,11 @@ async fn serve_with<F: Function>(
 ) -> Result<Response> {
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
+    // Clients of Yjs that connect so expect frames of bytes: text would end their process.
+    if is_upgrade && !offers_subprotocol && F::CHANNEL_NAMES == NameShape::Document {
+        let why = "documents have no y-websocket yet: use the Yjs protocol of Durable Streams at this address, or offer the subprotocol tidewire.v1";
+        return refuse(&Error::new(ErrorKind::NotSupported, why).of_document(true));
+    }
     let (mut headers, mut trace) = (Vec::new(), None);
     let answered = answer::<F>(
         &mut request,
@@ -71,7 +78,8 @@ async fn serve_with<F: Function>(
         &mut trace,
         own,
     )
-    .await;
+    .await
+    .map_err(|error| error.of_document(F::CHANNEL_NAMES == NameShape::Document));
     if let Err(error) = &answered {
         worker::console_log!(
             "{}",

@@ -71,6 +71,9 @@ async fn answer_of_channel(
             &asked.grant,
             handover.settings,
         ),
+        Transport::Awareness => {
+            bridge::stream(socket, Framing::Awareness, &subscribed, &asked.grant, handover.settings)
+        }
         _ => long_poll::wait(socket, &subscribed, &asked.grant, handover.settings).await,
     }
 }

@@ -17,6 +17,10 @@ pub enum NameShape {
     Segment,
     /// One or more path segments; `/` is part of the name.
     Path,
+    /// The same for shared documents: `docs/` at the beginning of a path does not belong to the
+    /// name, because clients of the Yjs protocol of Durable Streams put it there and clients of
+    /// y-websocket do not. Only such channels have [awareness](crate::Awareness).
+    Document,
 }
 
 impl ChannelName {
@@ -32,6 +36,10 @@ impl ChannelName {
     /// differently.
     pub fn from_path(path: &str, shape: NameShape) -> Result<ChannelName> {
         let invalid = |why: String| Error::new(ErrorKind::ChannelNameInvalid, why);
+        let path = match shape {
+            NameShape::Document => path.strip_prefix("docs/").unwrap_or(path),
+            NameShape::Segment | NameShape::Path => path,
+        };
         let mut name = String::with_capacity(path.len());
         for (index, segment) in path.split('/').enumerate() {
             if index > 0 {
@@ -125,6 +133,22 @@ mod tests {
             "room-1"
         );
         assert_eq!(ChannelName::from_path("a/b", NameShape::Path).unwrap().as_str(), "a/b");
+    }
+
+    #[test]
+    fn a_document_has_one_name_at_both_of_its_addresses() {
+        let name = |path, shape| ChannelName::from_path(path, shape).unwrap().to_string();
+        for (path, expected) in [
+            ("docs/a", "a"),
+            ("a", "a"),
+            ("docs/a/b", "a/b"),
+            ("docs", "docs"),
+            ("a/docs/b", "a/docs/b"),
+        ] {
+            assert_eq!(name(path, NameShape::Document), expected);
+        }
+        assert_eq!(name("docs/a", NameShape::Path), "docs/a");
+        assert!(ChannelName::from_path("docs/", NameShape::Document).is_err());
     }
 
     #[test]

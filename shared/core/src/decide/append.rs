@@ -66,6 +66,10 @@ pub(crate) fn append(
         Begin::Closed(channel) => return Err(Error::closed(channel.tail_offset())),
     };
     let events = if body.is_empty() {
+        // What the stock client of a document sends when it disconnects.
+        if policy.documents.is_some() {
+            return Ok(Write::Nothing(appended(&channel, None, StatusCode::NO_CONTENT)));
+        }
         if !append.closed {
             return Err(Error::new(
                 ErrorKind::BodyEmpty,
@@ -127,12 +131,16 @@ pub(crate) fn append(
     } else {
         StatusCode::NO_CONTENT
     };
+    let is_nothing = commit.rows.is_empty()
+        && !commit.is_channel_changed
+        && commit.tallies.is_empty()
+        && append.producer.is_none();
     let reply = appended(
         &commit.channel,
         append.producer.as_ref().map(|producer| producer.state(0)),
         status,
     );
-    Ok(Write::Commit(Box::new(commit), reply))
+    if is_nothing { Ok(Write::Nothing(reply)) } else { Ok(Write::Commit(Box::new(commit), reply)) }
 }
 
 fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCode) -> Reply {
@@ -247,6 +255,37 @@ mod tests {
         assert!(appended_to(Some(&channel), Some("a"), false, NOW).is_channel_changed);
         assert!(appended_to(Some(&channel), None, true, NOW).is_channel_changed);
         assert!(appended_to(None, None, false, NOW).is_channel_changed);
+    }
+
+    #[test]
+    fn an_event_that_brings_nothing_is_acknowledged_and_not_stored() {
+        let policy = Policy {
+            check: |event, _, _| Ok(if event == b"0" { Cow::Borrowed(&[]) } else { event.into() }),
+            ..policy()
+        };
+        let channel = Channel { tail: 7, ..Channel::new(1, ContentType::json()) };
+        let decided = |body: &[u8], producer: Option<Producer>| {
+            let append =
+                Append { content_type: Some(ContentType::json()), producer, ..Append::default() };
+            let tallies = policy.tallies(&Grant::default(), append.producer.as_ref());
+            let change = Change::Append(append);
+            decide_change(&change, &Grant::default(), body, Some(&channel), &tallies, &policy, NOW)
+                .unwrap()
+        };
+        let ChangeDecision::Write(Write::Nothing(reply)) = decided(b"0", None) else {
+            panic!("written")
+        };
+        assert_eq!(reply.status(), StatusCode::NO_CONTENT);
+        let ChangeDecision::Write(Write::Commit(commit, _)) = decided(b"[0,5,0]", None) else {
+            panic!("not written")
+        };
+        assert_eq!((commit.rows.len(), commit.channel.tail), (1, 8));
+        // The producer has it behind it: what it sends next is no gap.
+        let producer = Producer { id: "a".into(), epoch: 0, seq: 0 };
+        let ChangeDecision::Write(Write::Commit(commit, _)) = decided(b"0", Some(producer)) else {
+            panic!("not written")
+        };
+        assert_eq!((commit.rows.len(), commit.tallies.len()), (0, 1));
     }
 
     #[test]

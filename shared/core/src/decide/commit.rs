@@ -88,6 +88,7 @@ pub(crate) fn write(
     let events = events
         .into_iter()
         .map(|event| checked(event, &channel.content_type, grant, policy, moment.now_ms))
+        .filter(|checked| !matches!(checked, Ok(event) if event.is_empty()))
         .collect::<Result<Vec<_>>>()?;
     let is_new = !channel.exists();
     if is_new {
@@ -110,6 +111,9 @@ pub(crate) fn write(
             }
         })
         .collect();
+    if let Some(documents) = policy.documents {
+        documents.check_room(&channel)?;
+    }
     Ok(Commit {
         channel,
         rows,
@@ -151,7 +155,12 @@ fn checked(
         Cow::Borrowed(same) if std::ptr::eq(same, event.as_slice()) => None,
         changed => Some(changed.into_owned()),
     };
-    let Some(changed) = changed else { return Ok(event) };
+    let changed = match changed {
+        None => return Ok(event),
+        // It is not stored.
+        Some(nothing) if nothing.is_empty() => return Ok(nothing),
+        Some(changed) => changed,
+    };
     let is_right = match content_type {
         json if json.is_json() => serde_json::from_slice::<&RawValue>(&changed).is_ok(),
         text if text.is_text() => std::str::from_utf8(&changed).is_ok(),

@@ -4,7 +4,7 @@ use http::{StatusCode, header};
 
 use super::commit::{Write, write};
 use super::moment::Moment;
-use crate::access::Grant;
+use crate::access::{Grant, Right};
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::{reply, set};
@@ -22,7 +22,17 @@ pub(crate) fn create(
     policy: &Policy,
     moment: Moment,
 ) -> Result<Write> {
-    let Create { content_type, closed, expiry, location, .. } = create;
+    let Create { content_type, closed, expiry, location, opens, .. } = create;
+    if *opens {
+        if let Some(channel) = channel {
+            return Ok(Write::Nothing(created(StatusCode::OK, channel, location)));
+        }
+        grant.demand(Right::Publish)?;
+        if content_type.as_ref().is_some_and(|given| *given != ContentType::octet_stream()) {
+            let why = "Content-Type of a document must be application/octet-stream, or be left out";
+            return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
+        }
+    }
     let closed = *closed;
     let expiry = policy.expiry(*expiry, moment.now_ms)?;
     let content_type = match (content_type.as_ref(), policy.implicit_type()) {

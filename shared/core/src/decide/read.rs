@@ -119,6 +119,7 @@ pub fn decide_read(
         Transport::EventSource => subscribe(Framing::EventSource),
         Transport::DurableSse => subscribe(Framing::DurableSse),
         Transport::WebSocket => subscribe(Framing::TidewireV1),
+        Transport::Awareness => subscribe(Framing::Awareness),
     })
 }
 

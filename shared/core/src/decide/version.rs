@@ -58,6 +58,7 @@ pub struct VersionPlan {
     pub limit: PageLimit,
     seq: u64,
     compact: Compact,
+    bare: Option<fn(&[u8]) -> Result<Vec<u8>>>,
 }
 
 /// Decides a read of the state at an offset; without one, of the present.
@@ -88,7 +89,8 @@ pub fn decide_version(
         return Err(Error::gone(at, channel.earliest()));
     }
     let limit = PageLimit { max_events: at.seq - after, max_bytes: u64::MAX };
-    Ok(VersionPlan { base, after, limit, seq: at.seq, compact })
+    let bare = policy.documents.map(|documents| documents.bare);
+    Ok(VersionPlan { base, after, limit, seq: at.seq, compact, bare })
 }
 
 impl VersionPlan {
@@ -112,6 +114,10 @@ impl VersionPlan {
         let state = match base {
             Some(base) if page.events.is_empty() => base,
             base => (self.compact)(base.as_deref(), &page.events)?,
+        };
+        let state = match self.bare {
+            Some(bare) => bare(&state)?,
+            None => state,
         };
         let mut reply = reply(StatusCode::OK, state);
         headers::set_content_type(&mut reply, &channel.content_type);

@@ -5,7 +5,7 @@ use http::header::{self, HeaderName};
 use serde::Serialize;
 
 use super::headers::{Reply, reply, set};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Problem details (RFC 9457). The last part of `type` is the code to match on.
 #[derive(Serialize)]
@@ -21,6 +21,21 @@ pub(crate) struct Problem<'a> {
     earliest: Option<String>,
 }
 
+/// The end of the object, with the member in which clients of the Yjs protocol of Durable Streams
+/// look for a code.
+fn of_document(error: &Error) -> String {
+    let code = match error.kind() {
+        ErrorKind::ChannelNotFound => "DOCUMENT_NOT_FOUND",
+        ErrorKind::AwarenessNotFound => "STREAM_NOT_FOUND",
+        ErrorKind::SnapshotNotFound => "SNAPSHOT_NOT_FOUND",
+        ErrorKind::OffsetGone => "OFFSET_EXPIRED",
+        _ if error.status_code().is_server_error() => "INTERNAL_ERROR",
+        _ => "INVALID_REQUEST",
+    };
+    let message = serde_json::Value::from(error.detail());
+    format!(r#","error":{{"code":"{code}","message":{message}}}}}"#)
+}
+
 /// An error as problem details (RFC 9457).
 pub fn problem(error: &Error) -> Reply {
     let problem = Problem {
@@ -30,7 +45,11 @@ pub fn problem(error: &Error) -> Reply {
         detail: error.detail(),
         earliest: error.earliest().map(Into::into),
     };
-    let mut reply = reply(error.status_code(), serde_json::to_vec(&problem).unwrap_or_default());
+    let mut body = serde_json::to_vec(&problem).unwrap_or_default();
+    if error.is_of_document() && body.pop() == Some(b'}') {
+        body.extend_from_slice(of_document(error).as_bytes());
+    }
+    let mut reply = reply(error.status_code(), body);
     set(&mut reply, header::CONTENT_TYPE, "application/problem+json");
     set(&mut reply, header::CACHE_CONTROL, "no-store");
     for (name, value) in error.headers() {

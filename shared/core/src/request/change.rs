@@ -50,6 +50,10 @@ pub struct Create {
     /// Conditions on the channel.
     #[serde(default)]
     pub only_if: Precondition,
+    /// Of a shared document: clients send it each time that they connect, so a channel that exists
+    /// is opened by any reader, whatever its state. Only a client that may publish creates it.
+    #[serde(default)]
+    pub opens: bool,
 }
 
 /// An append.
@@ -93,6 +97,7 @@ impl Change {
     /// The rights that it demands, all of them.
     pub(crate) fn rights(&self) -> &'static [Right] {
         match self {
+            Change::Create(Create { opens: true, .. }) => &[Right::Read],
             Change::Create(_) | Change::Delete { .. } | Change::Erase { by: None, .. } => {
                 &[Right::Manage]
             }

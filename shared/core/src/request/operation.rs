@@ -3,8 +3,10 @@
 use form_urlencoded::parse;
 use serde::{Deserialize, Serialize};
 
+use super::awareness::{Asked, Awareness};
 use super::change::{Append, Change, Create};
 use super::precondition::Precondition;
+use super::snapshot::SnapshotRead;
 use super::transport::Transport;
 use crate::access::{Grant, Right};
 use crate::channel::{ChannelName, Expiry, Offset, Start};
@@ -54,6 +56,10 @@ pub enum Operation {
         /// The offset.
         at: Option<Offset>,
     },
+    /// Any method at the awareness of a document.
+    Awareness(Awareness),
+    /// `GET` of a document's snapshot.
+    Snapshot(SnapshotRead),
     /// An operation that changes the channel. In JSON it is one operation among the others.
     #[serde(untagged)]
     Change(Change),
@@ -75,6 +81,8 @@ enum Flat {
     Version {
         at: Option<Offset>,
     },
+    Awareness(Awareness),
+    Snapshot(SnapshotRead),
     Create(Create),
     Append(Append),
     Delete {
@@ -100,6 +108,8 @@ impl From<Flat> for Operation {
             Flat::Stats { is_text } => return Operation::Stats { is_text },
             Flat::Versions => return Operation::Versions,
             Flat::Version { at } => return Operation::Version { at },
+            Flat::Awareness(awareness) => return Operation::Awareness(awareness),
+            Flat::Snapshot(read) => return Operation::Snapshot(read),
             Flat::Create(create) => Change::Create(create),
             Flat::Append(append) => Change::Append(append),
             Flat::Delete { only_if } => Change::Delete { only_if },
@@ -132,7 +142,7 @@ impl Operation {
             Operation::Change(Change::Create(_) | Change::Append(_))
                 | Operation::Announce
                 | Operation::Revoke
-        )
+        ) || matches!(self, Operation::Awareness(awareness) if awareness.has_body())
     }
 
     /// Whether it extends the life of a channel with a sliding TTL. `HEAD` does not.
@@ -168,8 +178,10 @@ impl Operation {
             | Operation::Read(_)
             | Operation::Members
             | Operation::Versions
-            | Operation::Version { .. } => &[Right::Read],
+            | Operation::Version { .. }
+            | Operation::Snapshot(_) => &[Right::Read],
             Operation::Announce => &[Right::Presence],
+            Operation::Awareness(awareness) => awareness.rights(),
         }
     }
 }
@@ -206,6 +218,7 @@ impl Operation {
                     expiry: Expiry::parse(head)?,
                     location: head.url.split(['?', '#']).next().unwrap_or_default().into(),
                     only_if: Precondition::parse(head)?,
+                    opens: false,
                 })))
             }
             "POST" => {
@@ -231,6 +244,38 @@ impl Operation {
 }
 
 impl Operation {
+    /// The same for a shared document, which also has awareness and snapshots.
+    pub(crate) fn parse_document(head: &RequestHead<'_>) -> Result<Operation> {
+        match Awareness::parse(head, METHODS)? {
+            Some(Asked::Once(asked)) => return Ok(Operation::Awareness(asked)),
+            Some(Asked::Live) => {
+                return Ok(Operation::Read(Read {
+                    transport: Transport::Awareness,
+                    start: Start::Tail,
+                    if_none_match: None,
+                    cursor: None,
+                    latest: false,
+                }));
+            }
+            None => {}
+        }
+        if let Some(asked) = SnapshotRead::parse(head)? {
+            return Ok(Operation::Snapshot(asked));
+        }
+        let mut operation = Operation::parse(head)?;
+        match &mut operation {
+            Operation::Change(Change::Create(create)) => {
+                create.opens = true;
+                create.closed = false;
+            }
+            // The stock client of the protocol closes its producer when it disconnects, which would
+            // end the document for everybody.
+            Operation::Change(Change::Append(append)) => append.closed = false,
+            _ => {}
+        }
+        Ok(operation)
+    }
+
     /// Reads the wanted format of the figures: text if `Accept` prefers it to JSON.
     pub(crate) fn parse_stats(head: &RequestHead<'_>) -> Operation {
         let accept = head.header("accept").unwrap_or_default();

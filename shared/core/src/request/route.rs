@@ -187,6 +187,9 @@ fn route_to(own: &Addresses, head: &RequestHead<'_>, settings: &Settings) -> Res
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
         Address::Versions(channel) => (channel, Ok(Operation::Versions)),
         Address::Version(channel) => (channel, Operation::parse_version(head)),
+        Address::Channel(channel) if own.names == NameShape::Document => {
+            (channel, Operation::parse_document(head))
+        }
         Address::Channel(channel) => (channel, Operation::parse(head)),
         Address::File(..) => {
             return Err(Error::new(ErrorKind::RouteNotFound, "there is no file at this address"));

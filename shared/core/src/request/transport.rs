@@ -19,6 +19,8 @@ pub enum Transport {
     EventSource,
     /// `tidewire.v1`.
     WebSocket,
+    /// SSE with the awareness of a document.
+    Awareness,
 }
 
 impl Transport {
@@ -73,6 +75,7 @@ impl Transport {
             Transport::DurableSse => "durable-sse",
             Transport::EventSource => "event-source",
             Transport::WebSocket => "websocket",
+            Transport::Awareness => "awareness",
         }
     }
 

@@ -9,6 +9,7 @@ use super::body::joined_text;
 use super::news::news;
 use super::{frame, sse};
 use crate::access::{Grant, Revocation};
+use crate::awareness;
 use crate::channel::{Channel, Event, Gap, Offset};
 use crate::close_code::CloseCode;
 use crate::http::headers::{reply, set};
@@ -28,6 +29,8 @@ pub enum Framing {
     DurableSse,
     /// A long poll: the answer, for [`news_reply`](crate::news_reply).
     News,
+    /// SSE of Durable Streams with the members of a document, as awareness of Yjs: no events.
+    Awareness,
 }
 
 /// The end of a finished channel for one reader.
@@ -43,8 +46,13 @@ pub struct End {
 
 impl Framing {
     /// Every framing.
-    pub const ALL: [Framing; 4] =
-        [Framing::TidewireV1, Framing::EventSource, Framing::DurableSse, Framing::News];
+    pub const ALL: [Framing; 5] = [
+        Framing::TidewireV1,
+        Framing::EventSource,
+        Framing::DurableSse,
+        Framing::News,
+        Framing::Awareness,
+    ];
 
     /// The transport of the framing.
     pub fn transport(self) -> Transport {
@@ -53,6 +61,7 @@ impl Framing {
             Framing::EventSource => Transport::EventSource,
             Framing::DurableSse => Transport::DurableSse,
             Framing::News => Transport::LongPoll,
+            Framing::Awareness => Transport::Awareness,
         }
     }
 
@@ -83,7 +92,7 @@ impl Framing {
                 );
                 Some(out)
             }
-            Framing::DurableSse | Framing::News => None,
+            Framing::DurableSse | Framing::News | Framing::Awareness => None,
         }
     }
 
@@ -100,7 +109,7 @@ impl Framing {
                 sse::encode_event(&mut out, Some(&gap.earliest.to_string()), Some("gap"), &data);
             }
             Framing::DurableSse => control(&mut out, gap.earliest, cursor, &["streamGap"]),
-            Framing::News => return None,
+            Framing::News | Framing::Awareness => return None,
         }
         Some(out)
     }
@@ -109,6 +118,9 @@ impl Framing {
     /// presence.
     pub fn presence(self, members: &[Member], is_snapshot: bool) -> Option<String> {
         let snapshot = if is_snapshot { r#""snapshot":true,"# } else { "" };
+        if self == Framing::Awareness {
+            return awareness_chunk(members, is_snapshot);
+        }
         let members = members_json(members);
         match self {
             Framing::TidewireV1 => Some(format!(r#"{{"type":"presence",{snapshot}{members}}}"#)),
@@ -122,13 +134,13 @@ impl Framing {
                 );
                 Some(out)
             }
-            Framing::DurableSse | Framing::News => None,
+            Framing::DurableSse | Framing::News | Framing::Awareness => None,
         }
     }
 
     /// Whether it [carries presence](Framing::presence).
     pub fn carries_presence(self) -> bool {
-        matches!(self, Framing::TidewireV1 | Framing::EventSource)
+        matches!(self, Framing::TidewireV1 | Framing::EventSource | Framing::Awareness)
     }
 
     /// A batch of events, the last of which is the reader's new position; `after` is its position
@@ -183,6 +195,7 @@ impl Framing {
                 out
             }
             Framing::News => news(channel, after, events),
+            Framing::Awareness => String::new(),
         }
     }
 
@@ -212,7 +225,7 @@ impl Framing {
                 );
                 Some(out)
             }
-            Framing::DurableSse | Framing::News => None,
+            Framing::DurableSse | Framing::News | Framing::Awareness => None,
         }
     }
 
@@ -241,10 +254,25 @@ pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply 
     set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
     // Like `no-transform` of every answer, it prevents proxies from buffering events.
     set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
-    if framing == Framing::DurableSse && !content_type.is_text() {
+    if framing == Framing::Awareness || framing == Framing::DurableSse && !content_type.is_text() {
         set(&mut reply, headers::SSE_ENCODING, "base64");
     }
     reply
+}
+
+/// The states of members as awareness updates. Its position never moves: nothing of it is stored,
+/// and a reader that resumes gets all members again. `None` without a state of the default stream.
+fn awareness_chunk(members: &[Member], is_snapshot: bool) -> Option<String> {
+    let frames = awareness::frame(members, awareness::DEFAULT);
+    if frames.is_empty() && !is_snapshot {
+        return None;
+    }
+    let mut out = String::new();
+    if !frames.is_empty() {
+        sse::encode_event(&mut out, None, Some("data"), &BASE64_STANDARD.encode(frames));
+    }
+    control(&mut out, Offset::ABSENT, 0, &["upToDate"]);
+    Some(out)
 }
 
 /// A flat object, as readers of Durable Streams expect, directly after its event line and without a
@@ -305,6 +333,20 @@ mod tests {
     }
 
     #[test]
+    fn awareness_is_sent_as_the_bytes_of_yjs_and_at_first_even_without_any() {
+        let state = r#"{"awarenessClock":5,"state":{}}"#;
+        let members = [Member { id: "7".into(), state: Some(state.into()) }];
+        let control = "event: control\ndata:{\"streamNextOffset\":\"000000000000_1fffffffffffff\",\"streamCursor\":\"0\",\"upToDate\":true}\n\n";
+        let told =
+            |members: &[Member], is_snapshot| Framing::Awareness.presence(members, is_snapshot);
+        // 06: length; 01: clients; 07: client; 05: clock; 02 7b 7d: state.
+        let expected = format!("event: data\ndata:BgEHBQJ7fQ==\n\n{control}");
+        assert_eq!(told(&members, false), Some(expected));
+        assert_eq!(told(&[], true).as_deref(), Some(control));
+        assert_eq!(told(&[members[0].gone()], false), None);
+    }
+
+    #[test]
     fn an_end_is_told_to_those_who_can_read_it() {
         let told = Framing::ALL
             .map(|framing| framing.close(CloseCode::CredentialExpired, "credential-expired"));
@@ -316,7 +358,7 @@ mod tests {
             told[1].as_deref(),
             Some("event: close\ndata:{\"code\":3005,\"reason\":\"credential-expired\"}\n\n")
         );
-        assert_eq!(told[2..], [None, None]);
+        assert_eq!(told[2..], [None, None, None]);
     }
 
     #[test]

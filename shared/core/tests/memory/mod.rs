@@ -8,10 +8,11 @@ use tidewire_core::{
     CompactPlan, Connection, ContentType, Creation, Delivery, Error, ErrorKind, Event, Framing,
     Function, Grant, Identity, Lease, Member, Moment, Operation, Page, PageLimit, Policy, Presence,
     ProducerState, Read, ReadDecision, Reply, RequestHead, Rights, Row, RowSize, Scope, Settings,
-    Snapshot, Subscribe, Tally, Target, Then, Transport, UnauthorizedRequest, Version, Write,
-    client_frame, decide_announce, decide_change, decide_compaction, decide_head, decide_read,
-    decide_revoke, decide_stats, decide_version, decide_versions, error_frame, event_stream_head,
-    into_parts, members_at, next_cursor, opening, presence_reply, problem, route, timed_out,
+    Snapshot, SnapshotDecision, Subscribe, Tally, Target, Then, Transport, UnauthorizedRequest,
+    Version, Write, client_frame, decide_announce, decide_awareness, decide_change,
+    decide_compaction, decide_head, decide_read, decide_revoke, decide_snapshot, decide_stats,
+    decide_version, decide_versions, error_frame, event_stream_head, into_parts, members_at,
+    next_cursor, opening, presence_reply, problem, route, timed_out,
 };
 
 /// Like `functions/feed`.
@@ -173,8 +174,18 @@ impl Memory {
                 let versions = log.versions();
                 return decide_versions(channel.as_ref(), policy, &versions, now_ms).map(answer);
             }
-            Operation::Version { at } => {
-                let plan = decide_version(*at, channel.as_ref(), policy, &log.versions())?;
+            Operation::Version { .. } | Operation::Snapshot(_) => {
+                let at = match &operation {
+                    Operation::Snapshot(asked) => {
+                        match decide_snapshot(asked, channel.as_ref(), policy)? {
+                            SnapshotDecision::Reply(reply) => return Ok(answer(reply)),
+                            SnapshotDecision::Version(at) => Some(at),
+                        }
+                    }
+                    Operation::Version { at } => *at,
+                    _ => None,
+                };
+                let plan = decide_version(at, channel.as_ref(), policy, &log.versions())?;
                 let base = plan.base.map(|seq| log.snapshot(seq));
                 let page = if plan.needs_events() {
                     log.page(plan.after, plan.limit)
@@ -191,6 +202,16 @@ impl Memory {
                 let (presence, member) = decide_announce(&ask.body, &grant, policy)?;
                 let (members, _) = log.announce(presence, member, now_ms)?;
                 return Ok(answer(presence_reply(&members)));
+            }
+            Operation::Awareness(asked) => {
+                let presence = policy.presence()?;
+                let members = members_at(&log.leases, now_ms);
+                let (said, reply) =
+                    decide_awareness(asked, &ask.body, channel.as_ref(), &members, policy)?;
+                for member in said {
+                    log.announce(presence, member, now_ms)?;
+                }
+                return Ok(answer(reply));
             }
             Operation::Revoke => {
                 return decide_revoke(&ask.body, now_ms).map(|(_, reply)| answer(reply));
@@ -239,6 +260,10 @@ impl Memory {
     }
 }
 
+fn size(row: &Row) -> RowSize {
+    RowSize { seq: row.event.seq, at_ms: row.at_ms, total: row.total }
+}
+
 impl Log {
     fn moment(&self, now_ms: u64) -> Moment {
         Moment { now_ms, entropy: 0, last_epoch: self.last_epoch }
@@ -268,11 +293,7 @@ impl Log {
         else {
             return;
         };
-        let sizes = self.rows.iter().map(|row| RowSize {
-            seq: row.event.seq,
-            at_ms: row.at_ms,
-            total: row.total,
-        });
+        let sizes = self.rows.iter().map(size);
         *channel = policy.retention.cut(channel, now_ms, sizes);
         self.rows.retain(|row| row.event.seq >= channel.first);
     }

@@ -169,6 +169,9 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         FrameInvalid => &[],
         OffsetMalformed | ParameterRepeated => &[GET, DELETE],
         EventNotFound => &[DELETE],
+        // Of shared documents, which `PROTOCOL.md` describes.
+        AwarenessNotFound | SnapshotNotFound => &[GET],
+        DocumentFull => &[PUT, POST],
         OffsetMissing | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
         BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE],
         HeaderInvalid => &[PUT, POST, DELETE],

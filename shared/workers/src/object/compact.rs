@@ -2,8 +2,8 @@
 //! comes between the reads of a compaction and its write.
 
 use tidewire_core::{
-    Channel, CompactPlan, Error, ErrorKind, Offset, Page, Reply, decide_version, decide_versions,
-    fault,
+    Channel, CompactPlan, Error, ErrorKind, Offset, Page, Reply, SnapshotDecision, SnapshotRead,
+    decide_snapshot, decide_version, decide_versions, document_versions, fault,
 };
 
 use super::{Answer, Inner};
@@ -35,7 +35,23 @@ impl Inner {
     /// The list of versions.
     pub(super) fn versions(&self, channel: Option<&Channel>) -> Answer<Reply> {
         let versions = self.store.versions().map_err(|cause| internal(&cause))?;
+        if let (Some(channel), true) = (channel, self.policy.documents.is_some()) {
+            let sizes = self.store.sizes().map_err(|cause| internal(&cause))?;
+            return Ok(document_versions(channel, &versions, &sizes));
+        }
         decide_versions(channel, &self.policy, &versions, now_ms())
+    }
+
+    /// The snapshot of a document.
+    pub(super) fn snapshot_of_document(
+        &self,
+        asked: &SnapshotRead,
+        channel: Option<&Channel>,
+    ) -> Answer<Reply> {
+        match decide_snapshot(asked, channel, &self.policy)? {
+            SnapshotDecision::Reply(reply) => Ok(reply),
+            SnapshotDecision::Version(at) => self.version(Some(at), channel),
+        }
     }
 
     /// The state at an offset.

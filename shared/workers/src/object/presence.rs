@@ -4,7 +4,9 @@
 //! lease without waking the object. A member that joined over HTTP is a row. The next request finds
 //! expired leases: a timer would keep the object awake.
 
-use tidewire_core::{Framing, Member, Presence, members_at};
+use tidewire_core::{
+    Awareness, Channel, Framing, Member, Presence, Reply, decide_awareness, members_at,
+};
 use worker::WebSocket;
 
 use super::{Answer, Inner};
@@ -63,6 +65,22 @@ impl Inner {
             self.tell(&[said]);
         }
         Ok(members)
+    }
+
+    /// Carries out a request for the awareness of a document.
+    pub(super) fn awareness(
+        &self,
+        asked: &Awareness,
+        body: &[u8],
+        channel: Option<&Channel>,
+    ) -> Answer<Reply> {
+        let presence = self.policy.presence()?;
+        let members = self.members(presence)?;
+        let (said, reply) = decide_awareness(asked, body, channel, &members, &self.policy)?;
+        for member in said {
+            self.announce(presence, member, None)?;
+        }
+        Ok(reply)
     }
 
     /// The member of a closed socket leaves, unless it reconnected on another one.

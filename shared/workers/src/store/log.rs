@@ -119,17 +119,9 @@ impl Store {
         let oldest = self.sql.exec(sql::SIZES, None)?;
         let mut fault = None;
         // The cursor is read no further than the first event that stays.
-        let rows = oldest.raw().map_while(|row| {
-            let row = row.and_then(|row| {
-                let mut row = row.into_iter();
-                Ok(RowSize {
-                    seq: integer(row.next())?,
-                    at_ms: integer(row.next())?,
-                    total: integer(row.next())?,
-                })
-            });
-            row.map_err(|error| fault = Some(error)).ok()
-        });
+        let rows = oldest
+            .raw()
+            .map_while(|row| row.and_then(size).map_err(|error| fault = Some(error)).ok());
         let kept = retention.cut(channel, now_ms, rows);
         if let Some(fault) = fault {
             return Err(fault);
@@ -142,6 +134,11 @@ impl Store {
             Ok(())
         })?;
         Ok(kept)
+    }
+
+    /// The sizes of all events, the oldest first.
+    pub(crate) fn sizes(&self) -> Result<Vec<RowSize>> {
+        self.sql.exec(sql::SIZES, None)?.raw().map(|row| size(row?)).collect()
     }
 
     /// Events after a position. Reads at most one row more than it returns.
@@ -174,4 +171,13 @@ impl Store {
         self.sql.exec(sql::INSERT_CHANNEL, values)?;
         Ok(())
     }
+}
+
+fn size(row: Vec<SqlStorageValue>) -> Result<RowSize> {
+    let mut row = row.into_iter();
+    Ok(RowSize {
+        seq: integer(row.next())?,
+        at_ms: integer(row.next())?,
+        total: integer(row.next())?,
+    })
 }

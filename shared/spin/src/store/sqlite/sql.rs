@@ -244,9 +244,12 @@ pub(super) const DELETE_SNAPSHOTS: &str = "DELETE FROM snapshots WHERE channel =
 
 pub(super) const LEASES: &str =
     "SELECT id, state, until_ms FROM presence WHERE channel = ? AND state IS NOT NULL";
+/// A state of awareness that a later one has overtaken is not taken: both may have read the members
+/// before either was written.
 pub(super) const PUT_MEMBER: &str = "INSERT INTO presence (channel, id, state, until_ms, version)
      VALUES (?1, ?2, ?3, ?4, max(?5, 1 + coalesce((SELECT max(version) FROM presence WHERE channel = ?1), 0)))
-     ON CONFLICT (channel, id) DO UPDATE SET state = excluded.state, until_ms = excluded.until_ms, version = CASE WHEN ?6 THEN excluded.version ELSE version END";
+     ON CONFLICT (channel, id) DO UPDATE SET state = excluded.state, until_ms = excluded.until_ms, version = CASE WHEN ?6 THEN excluded.version ELSE version END
+     WHERE coalesce(json_extract(excluded.state, '$.awarenessClock') >= json_extract(presence.state, '$.awarenessClock'), 1)";
 /// Of every channel: a member may never return to its channel.
 pub(super) const FORGET_MEMBERS: &str = "DELETE FROM presence WHERE until_ms <= ?";
 
