@@ -15,7 +15,7 @@ import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 
 const SCRIPT = "tidewire";
 // One per template that exists; the names of bindings and classes never change once released.
-const DURABLE_OBJECTS = { CHAT_CHANNEL: "ChatChannel", DEVICES_CHANNEL: "DevicesChannel", FEED_CHANNEL: "FeedChannel", NAIVE_ROOM: "NaiveRoom", NOTIFICATIONS_CHANNEL: "NotificationsChannel", PROGRESS_CHANNEL: "ProgressChannel", STATUS_CHANNEL: "StatusChannel", STREAMS_CHANNEL: "StreamsChannel" };
+const DURABLE_OBJECTS = { CHAT_CHANNEL: "ChatChannel", COLLAB_CHANNEL: "CollabChannel", DEVICES_CHANNEL: "DevicesChannel", FEED_CHANNEL: "FeedChannel", NAIVE_ROOM: "NaiveRoom", NOTIFICATIONS_CHANNEL: "NotificationsChannel", PROGRESS_CHANNEL: "ProgressChannel", STATUS_CHANNEL: "StatusChannel", STREAMS_CHANNEL: "StreamsChannel" };
 /** For uploads of `progress`. */
 const BUCKET = "PROGRESS_UPLOADS";
 

@@ -2,6 +2,7 @@
 //! Object classes are exported.
 
 use tidewire_chat::workers as chat;
+use tidewire_collab::workers as collab;
 use tidewire_core::PAGE_POLICY;
 use tidewire_devices::workers as devices;
 use tidewire_feed::workers as feed;
@@ -25,6 +26,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let at = Some(at.as_str());
     match name {
         "chat" => chat::fetch(request, &env, at).await,
+        "collab" => collab::fetch(request, &env, at).await,
         "devices" => devices::fetch(request, &env, at).await,
         "feed" => feed::fetch(request, &env, at).await,
         "notifications" => notifications::fetch(request, &env, at).await,

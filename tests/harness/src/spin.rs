@@ -215,8 +215,17 @@ fn build_host(project: &Project) -> Command {
 }
 
 /// The packages whose components the root manifest serves.
-pub const PACKAGES: [&str; 8] =
-    ["gateway", "chat", "devices", "feed", "notifications", "progress", "status", "streams"];
+pub const PACKAGES: [&str; 9] = [
+    "gateway",
+    "chat",
+    "collab",
+    "devices",
+    "feed",
+    "notifications",
+    "progress",
+    "status",
+    "streams",
+];
 
 /// The component of a package that [`build`] has built for deployment.
 pub fn component(project: &Project, package: &str) -> PathBuf {
