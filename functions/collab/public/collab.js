@@ -45,7 +45,7 @@ function show(state, message = "") {
   role("state").textContent = role("state").dataset.state = state;
   role("problem").textContent = message;
   role("problem").hidden = !message;
-  role("text").readOnly = state === "finished" || state === "refused";
+  role("text").readOnly = !shared.isOpen || state === "finished" || state === "refused";
   if (state !== "live") return;
   introduce();
   // After a restart the server may have forgotten us.

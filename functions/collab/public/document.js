@@ -19,6 +19,8 @@ const REMOTE = "remote";
 export class SharedDocument {
   doc = new Doc();
   outbox;
+  /** Whether the document is there: what is typed before would stand beside its text, not in it. */
+  isOpen = false;
   #url;
   #page;
   #subscription;
@@ -70,6 +72,7 @@ export class SharedDocument {
     });
     if (!answer || this.#isClosed) return;
     this.#take(new Uint8Array(await answer.arrayBuffer()));
+    this.isOpen = true;
     this.#follow(answer.headers.get("stream-next-offset") ?? "-1");
     this.outbox.flush();
   }

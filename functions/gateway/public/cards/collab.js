@@ -24,6 +24,7 @@ async function startEditor({ stage, signal, enter }) {
   const shared = new SharedDocument(url, {
     state: (state) => {
       enter({ reconnecting: "waiting", refused: "failed" }[state] ?? state);
+      field.readOnly = !shared.isOpen;
       if (state === "live") introduce();
     },
     saving: () => {},
@@ -41,6 +42,7 @@ async function startEditor({ stage, signal, enter }) {
     composing: (isComposing) => shared.hold(isComposing),
   });
   write = async () => {
+    if (!shared.isOpen) return;
     const lines = text.toString().split("\n").filter(Boolean).slice(1 - MAX_LINES);
     binding.replace([...lines, `${me.name} was here at ${new Date().toTimeString().slice(0, 8)}`, ""].join("\n"));
   };
