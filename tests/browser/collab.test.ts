@@ -1,8 +1,10 @@
 // A shared document in a real browser: people who write the same text, break off, and come back.
 
 import { readFileSync } from "node:fs";
+import { YjsProvider } from "@durable-streams/y-durable-streams";
 import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -86,7 +88,7 @@ describe("the page of a shared document", () => {
   const server = useServer();
   const freshDocument = () => {
     const name = freshName();
-    return { name, url: `${server.url}/collab/?document=${name}` };
+    return { name, url: `${server.url}/collab/?channel=${name}` };
   };
 
   test("two people see each other, what the other writes, and where", async () => {
@@ -137,6 +139,38 @@ describe("the page of a shared document", () => {
     await expect.poll(async () => (await ann.text()) === (await bo.text())).toBe(true);
     expect((await ann.text()).isWellFormed()).toBe(true);
     for (const writer of [ann, bo]) writer.isClean();
+  });
+
+  test("the page and an editor with the stock provider write the same text, and see each other's cursors", { timeout: 90_000 }, async () => {
+    const { name, url } = freshDocument();
+    const ann = await Writer.open(url, "Ann");
+    const doc = new Y.Doc();
+    const text = doc.getText("text");
+    const awareness = new Awareness(doc);
+    const provider = new YjsProvider({ doc, awareness, baseUrl: `${server.url}/collab`, docId: name });
+    onTestFinished(async () => {
+      await provider.disconnect();
+      awareness.destroy();
+    });
+    await eventually("the editor has the text", () => text.toString() === FIRST(name));
+    await ann.type("one ", "Control+End");
+    await eventually("the editor has what Ann typed", () => text.toString() === `${FIRST(name)}one `);
+    text.insert(text.length, "two");
+    await ann.sees(`${FIRST(name)}one two`);
+
+    // As y-codemirror.next says it.
+    const position = (index: number) => JSON.parse(JSON.stringify(Y.createRelativePositionFromTypeIndex(text, index))) as unknown;
+    awareness.setLocalState({ user: { name: "Editor", color: "#6b4fc4" }, cursor: { anchor: position(0), head: position(name.length) } });
+    await eventually("Ann sees the editor", async () => (await ann.people()).includes("Editor"));
+    await expect.poll(() => ann.carets()).toEqual([["Editor", name]]);
+    await expect.poll(() => ann.page.locator("mark").allTextContents()).toEqual([name]);
+    type State = { user?: { name: string }; cursor?: { head: unknown } };
+    await eventually("the editor sees where Ann is", () => {
+      const state = [...(awareness.getStates().values() as Iterable<State>)].find(({ user }) => user?.name === "Ann");
+      const found = state?.cursor && Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(state.cursor.head), doc);
+      return found?.index === `${FIRST(name)}one `.length;
+    });
+    ann.isClean();
   });
 
   test("undo takes back what this page wrote, and nothing of the others", async () => {
@@ -245,7 +279,8 @@ describe("the page of a shared document", () => {
     const { name, url } = freshDocument();
     const markup = '<img src=x onerror="document.title=1">';
     const ann = await Writer.open(url, "<b>Ann</b>");
-    await ann.type(`${markup}${"W".repeat(300)}\nend`, "Control+End");
+    await ann.type("", "Control+End");
+    await ann.page.keyboard.insertText(`${markup}${"W".repeat(300)}\nend`);
     const bo = await Writer.open(url);
     await bo.sees(`${FIRST(name)}${markup}${"W".repeat(300)}\nend`);
     await bo.page.setViewportSize({ width: 320, height: 480 });
@@ -266,7 +301,7 @@ describeOwnServer("the page of a shared document on a server of its own", () => 
     const proxy = await Proxy.start(server.port);
     onTestFinished(() => proxy.stop());
     const name = freshName();
-    const url = `${proxy.url}/collab/?document=${name}`;
+    const url = `${proxy.url}/collab/?channel=${name}`;
     const [ann, bo, cleo] = [await Writer.open(url), await Writer.open(url), await Writer.open(url)];
     await ann.type("both\n", "Control+End");
     await bo.sees(`${FIRST(name)}both\n`);
@@ -295,7 +330,7 @@ describeOwnServer("the page of a shared document on a server of its own", () => 
 
   test("an update whose answer is lost is stored, and its text is there once", { timeout: 90_000 }, async () => {
     const name = freshName();
-    const url = `${server.url}/collab/?document=${name}`;
+    const url = `${server.url}/collab/?channel=${name}`;
     const ann = await Writer.open(url);
     let lost = 0;
     await ann.page.route(
@@ -329,7 +364,7 @@ describeOwnServer("the page of a shared document behind tickets", () => {
   };
 
   test("a reader with a read-only ticket reads, and gets to know that nothing of its own is saved", { timeout: 90_000 }, async () => {
-    const url = `${server.url}/collab/?document=minutes`;
+    const url = `${server.url}/collab/?channel=minutes`;
     const ann = await Writer.open(url, "Ann", withTicket(["read", "publish", "presence"]));
     await ann.type("agreed", "Control+End");
     await ann.saving(/^Saved$/);

@@ -38,9 +38,9 @@ export class Binding {
     this.#show();
   }
 
-  /** Where the cursor is, for others; `null` where the field has no focus. */
+  /** Where the cursor is, or was last, for others; `null` before it was in the field. */
   get cursor() {
-    return document.activeElement === this.#field ? this.#selection : null;
+    return this.#selection ?? null;
   }
 
   /** Makes the text this one, as an edit that can be undone. @param {string} wanted */

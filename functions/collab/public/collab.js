@@ -10,7 +10,7 @@ import { offerHistory } from "./history.js";
 import { role } from "./page.js";
 import { changeMe, me, showPeople } from "./people.js";
 
-const name = new URLSearchParams(location.search).get("document") || "demo-notes";
+const name = new URLSearchParams(location.search).get("channel") || "demo-letter";
 const url = new URL(`./${encodeURIComponent(name)}`, document.baseURI);
 
 let frame = 0;

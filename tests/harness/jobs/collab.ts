@@ -17,7 +17,7 @@ async function rename(page: Page, name: string): Promise<void> {
 }
 
 export const job: Job = {
-  path: (channel) => `collab/?document=${channel}`,
+  path: (channel) => `collab/?channel=${channel}`,
 
   async act({ first }, round) {
     await type(first, `line ${round}\n`);

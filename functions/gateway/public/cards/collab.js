@@ -27,7 +27,7 @@ async function startEditor({ stage, signal, enter }) {
       field.readOnly = !shared.isOpen;
       if (state === "live") introduce();
     },
-    saving: () => {},
+    saving: (failure) => failure && enter("failed"),
     members: (members, isSnapshot) => awareness.take(members, isSnapshot),
   });
   const text = shared.doc.getText("text");
@@ -57,7 +57,7 @@ async function startEditor({ stage, signal, enter }) {
 /** @type {import("./stage.js").Card} */
 export const card = {
   name: "collab",
-  href: "collab/?document=demo-gallery",
+  href: "collab/?channel=demo-gallery",
   transport: "SSE",
   text: "Shared documents of Yjs: two people write the same text, offline too, and all edits are merged. Stock providers connect with a URL.",
   isHeld: true,
