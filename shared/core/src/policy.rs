@@ -69,7 +69,7 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// For whom they stand in.
+    /// What they stand for.
     pub fn stands_for(&self) -> SnapshotUse {
         if self.compact.is_some() { SnapshotUse::Past } else { SnapshotUse::Latest }
     }

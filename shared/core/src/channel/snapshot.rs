@@ -3,13 +3,13 @@
 use super::event::Event;
 use crate::error::{Error, ErrorKind, Result};
 
-/// For whom the snapshots of a channel stand in.
+/// What the snapshots of a channel stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotUse {
-    /// For the past: a reader that begins at the beginning, or before the oldest event kept, gets
+    /// The past: a reader that begins at the beginning, or before the oldest event kept, gets
     /// the snapshot and the events after it. Retention drops only what a snapshot covers.
     Past,
-    /// For `view=latest` alone. Other readers and retention do not know it.
+    /// The answers to `view=latest` alone. Other readers and retention do not know it.
     Latest,
 }
 
@@ -22,7 +22,7 @@ pub struct SnapshotHead {
     pub total: u64,
     /// Bytes of its data.
     pub bytes: u64,
-    /// For whom it stands in, as the function's policy says.
+    /// What it stands for, as the policy of the function says.
     pub stands_for: SnapshotUse,
 }
 

@@ -27,7 +27,7 @@ pub struct CompactPlan {
     latest: Option<Keys>,
 }
 
-/// Whether the channel is to be compacted after a commit. Reads nothing. A compaction that failed
+/// Whether a commit makes a compaction of the channel due. Reads nothing. A compaction that failed
 /// becomes due again after as many events or bytes as the first time.
 pub fn decide_compaction(commit: &Commit, policy: &Policy) -> Option<CompactPlan> {
     let snapshots = policy.snapshots?;

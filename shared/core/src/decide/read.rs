@@ -40,7 +40,7 @@ pub struct Subscribe {
 }
 
 impl Subscribe {
-    /// The position that the reader is told of before it has any event. A reader that is about to
+    /// The position that the reader gets before it has any event. A reader that is about to
     /// get a snapshot has nothing yet: from the place before the snapshot it would miss the past.
     pub fn begins_after(&self) -> u64 {
         if self.snapshot.is_some() { 0 } else { self.after }

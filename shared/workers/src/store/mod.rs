@@ -43,7 +43,7 @@ pub(crate) struct Store {
     has_presence: Cell<Option<bool>>,
     has_revocations: Cell<bool>,
     has_snapshots: Cell<bool>,
-    /// For whom the snapshots of the function stand in; without it none is looked for.
+    /// What the snapshots of the function stand for; `None` if it has none.
     stands_for: Option<SnapshotUse>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct SqliteStore {
     name: String,
     /// Whether a look includes the members' version.
     has_presence: bool,
-    /// For whom snapshots stand in; without it no look includes them.
+    /// What the snapshots of the function stand for; without them no look includes any.
     stands_for: Option<SnapshotUse>,
 }
 
