@@ -36,7 +36,7 @@ mod wire;
 // What a function supplies.
 pub use function::{Asset, Function, Route, policy_of};
 pub use limits::{Bound, LIMITS, Limit};
-pub use policy::{Check, Compact, Creation, Documents, Policy, Snapshots};
+pub use policy::{Bare, Check, Compact, Creation, Documents, Policy, Snapshots};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.

@@ -80,6 +80,9 @@ pub(crate) const SNAPSHOT_BYTES: u64 = 8 * 1024 * 1024;
 /// Most snapshots that a channel keeps.
 pub(crate) const SNAPSHOTS: u64 = 32;
 
+/// The data of a snapshot without its frame.
+pub type Bare = fn(&[u8]) -> Result<Vec<u8>>;
+
 /// What a function of shared documents ([`NameShape::Document`](crate::NameShape::Document)) knows
 /// of their bytes.
 #[derive(Clone, Copy, Debug)]
@@ -88,9 +91,8 @@ pub struct Documents {
     /// is well formed: nobody waits for an answer, and the next state follows within seconds. A
     /// state that is too large is refused with [`ErrorKind::EventTooLarge`].
     pub awareness: fn(&[u8]) -> Result<Vec<ClientState>>,
-    /// The data of a snapshot as its readers expect it who ask for a version: one update, without
-    /// its frame.
-    pub bare: fn(&[u8]) -> Result<Vec<u8>>,
+    /// A version as its readers expect it: one update.
+    pub bare: Bare,
     /// Most bytes of a document: its snapshot and the events after it. An event beyond it is refused
     /// with [`ErrorKind::DocumentFull`].
     pub max_bytes: u64,

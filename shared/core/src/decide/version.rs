@@ -9,7 +9,7 @@ use crate::channel::{Channel, Offset, Page, PageLimit, SnapshotUse, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::{self, reply};
 use crate::http::{Reply, json};
-use crate::policy::{Compact, Policy};
+use crate::policy::{Bare, Compact, Policy};
 
 /// One line of the list.
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ pub struct VersionPlan {
     pub limit: PageLimit,
     seq: u64,
     compact: Compact,
-    bare: Option<fn(&[u8]) -> Result<Vec<u8>>>,
+    bare: Option<Bare>,
 }
 
 /// Decides a read of the state at an offset; without one, of the present.
