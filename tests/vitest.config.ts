@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { offers, PLATFORM, REQUIREMENTS, type Requirement } from "./harness/platform.ts";
+import { offers, REQUIREMENTS, type Requirement } from "./harness/platform.ts";
 
 const requirements = Object.keys(REQUIREMENTS) as Requirement[];
 
@@ -23,10 +23,10 @@ export default defineConfig({
     globalSetup: ["harness/token.ts", "harness/shared.ts"],
     projects: [
       // Most of their time they wait, for a server or a clock.
-      { test: { ...common, name: `together on ${PLATFORM}`, include: ["{conformance,client,browser}/**/*.test.ts"], maxWorkers: 4, sequence: { groupOrder: 0 } } },
-      { test: { ...common, name: `patient on ${PLATFORM}`, include: PATIENT, maxWorkers: 4, sequence: { groupOrder: 1 } } },
+      { test: { ...common, name: "together", include: ["{conformance,client,browser}/**/*.test.ts"], maxWorkers: 4, sequence: { groupOrder: 0 } } },
+      { test: { ...common, name: "patient", include: PATIENT, maxWorkers: 4, sequence: { groupOrder: 1 } } },
       // They measure, or wear the machine out: each has it to itself.
-      { test: { ...common, name: `alone on ${PLATFORM}`, include: ["lab/**/*.test.ts"], exclude: PATIENT, fileParallelism: false, sequence: { groupOrder: 2 } } },
+      { test: { ...common, name: "alone", include: ["lab/**/*.test.ts"], exclude: PATIENT, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -72,16 +72,18 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     if plan.runs(edit::NAME) {
         report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
     }
-    if let Some(files) = &plan.node {
-        let suites = node::Suites {
-            project,
-            runtime: test.runtime,
-            files,
-            base_url: test.base_url.as_deref(),
-            token: test.token.as_deref(),
-        };
-        for part in suites.run(plan.choice.platforms()) {
-            report.attempt("node", || part)?;
+    if let Some(suites) = &plan.node {
+        for &platform in plan.choice.platforms() {
+            report.attempt("node", || {
+                node::run(
+                    project,
+                    platform,
+                    test.runtime,
+                    suites,
+                    test.base_url.as_deref(),
+                    test.token.as_deref(),
+                )
+            })?;
         }
     }
     // A server that we did not start may lack more features than its platform, so compare skips

@@ -6,10 +6,9 @@ use std::fs;
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::group::Group;
@@ -58,126 +57,72 @@ pub fn is_meant(name: &str, said: &str) -> bool {
         || name.split_once('/').is_some_and(|(folder, stem)| folder == said || stem == said)
 }
 
-/// The files that run at the same time; `tests/vitest.config.ts` says which file belongs to which
-/// part.
-#[derive(Clone, Copy)]
-pub enum Part {
-    /// Files that wait most of their time: those of the other platform may run beside them.
-    Together,
-    /// Files that measure, or use the whole machine: nothing may run beside them.
-    Alone,
-}
-
-impl Part {
-    /// The projects of vitest.
-    fn projects(self) -> &'static [&'static str] {
-        match self {
-            Self::Together => &["together", "patient"],
-            Self::Alone => &["alone"],
-        }
+/// Runs these suites on one platform; all suites if the list is empty.
+pub fn run(
+    project: &Project,
+    platform: Platform,
+    runtime: Served,
+    suites: &[PathBuf],
+    base_url: Option<&str>,
+    token: Option<&str>,
+) -> Result<Vec<Row>> {
+    let start = Instant::now();
+    let packages = Packages::of(project);
+    let results = project.output().join(format!("vitest-{platform}.json"));
+    // Remove the results of an earlier run, which could pass for those of this run.
+    if results.exists() {
+        fs::remove_file(&results)?;
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Together => "together",
-            Self::Alone => "alone",
-        }
+    let mut command = Command::new(packages.node());
+    command
+        .arg(packages.vitest())
+        .args(["run", "--config", "vitest.config.ts"])
+        .args(["--reporter=default", "--reporter=json"])
+        .arg(format!("--outputFile={}", results.display()))
+        .args(suites)
+        .current_dir(project.tests())
+        .stdin(Stdio::null())
+        .env("PATH", workers::path(project)?)
+        .env("TIDEWIRE_OUTPUT", project.output())
+        .env("TIDEWIRE_PLATFORM", platform.to_string())
+        .env("TIDEWIRE_WORKERS_BUILD", workers::tested_build(project))
+        .env("TIDEWIRE_RUNTIME", runtime.to_string())
+        .env("TIDEWIRE_SPIN_HOST", spin::host(project));
+    if runtime == Served::Spin && platform == Platform::Spin {
+        command.env("TIDEWIRE_SPIN", Runtime::real()?.0);
     }
-}
-
-/// The suites of one run, and the server that they run against.
-pub struct Suites<'a> {
-    pub project: &'a Project,
-    pub runtime: Served,
-    /// An empty list means all files.
-    pub files: &'a [PathBuf],
-    pub base_url: Option<&'a str>,
-    pub token: Option<&'a str>,
-}
-
-impl Suites<'_> {
-    /// Runs the suites on these platforms: first the files that wait, on all platforms at once,
-    /// then the files that need the machine alone.
-    pub fn run(&self, platforms: &[Platform]) -> Vec<Result<Vec<Row>>> {
-        let mut results: Vec<_> = thread::scope(|scope| {
-            let running: Vec<_> = platforms
-                .iter()
-                .map(|&platform| scope.spawn(move || self.run_part(platform, Part::Together)))
-                .collect();
-            running
-                .into_iter()
-                .map(|part| part.join().unwrap_or_else(|_| bail!("the suites panicked")))
-                .collect()
-        });
-        results.extend(platforms.iter().map(|&platform| self.run_part(platform, Part::Alone)));
-        results
+    if let Some(url) = base_url {
+        command.env("TIDEWIRE_BASE_URL", url);
     }
-
-    fn run_part(&self, platform: Platform, part: Part) -> Result<Vec<Row>> {
-        let Self { project, runtime, files, base_url, token } = *self;
-        let start = Instant::now();
-        let packages = Packages::of(project);
-        let results = project.output().join(format!("vitest-{platform}-{}.json", part.name()));
-        // Remove the results of an earlier run, which could pass for those of this run.
-        if results.exists() {
-            fs::remove_file(&results)?;
-        }
-        let mut command = Command::new(packages.node());
-        command
-            .arg(packages.vitest())
-            // A part may have no file of those that were asked for.
-            .args(["run", "--config", "vitest.config.ts", "--passWithNoTests"])
-            .args(part.projects().iter().map(|name| format!("--project={name} on {platform}")))
-            .args(["--reporter=default", "--reporter=json"])
-            .arg(format!("--outputFile={}", results.display()))
-            .args(files)
-            .current_dir(project.tests())
-            .stdin(Stdio::null())
-            .env("PATH", workers::path(project)?)
-            .env("TIDEWIRE_OUTPUT", project.output())
-            .env("TIDEWIRE_PLATFORM", platform.to_string())
-            .env("TIDEWIRE_WORKERS_BUILD", workers::tested_build(project))
-            .env("TIDEWIRE_RUNTIME", runtime.to_string())
-            .env("TIDEWIRE_SPIN_HOST", spin::host(project));
-        if runtime == Served::Spin && platform == Platform::Spin {
-            command.env("TIDEWIRE_SPIN", Runtime::real()?.0);
-        }
-        if let Some(url) = base_url {
-            command.env("TIDEWIRE_BASE_URL", url);
-        }
-        if let Some(token) = token {
-            command.env("TIDEWIRE_TOKEN", token);
-        }
-        if env::var_os("CHROMIUM").is_none()
-            && let Some(chromium) = program::find(&setup::CHROMIUM)
-        {
-            command.env("CHROMIUM", chromium);
-        }
-        if !stdout().is_terminal() {
-            command.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
-        }
-        let status = Group::spawn(&mut command)?.wait(|| {})?;
-        step::done(&format!("suites on {platform}, {}", part.name()), start.elapsed());
-
-        let json =
-            fs::read(&results).with_context(|| format!("vitest left no results ({status})"))?;
-        let results: Results = serde_json::from_slice(&json).context("the results of vitest")?;
-        let mut rows = rows(&results, &project.tests(), platform);
-        for file in &results.test_results {
-            let name = name(&project.tests(), &file.name).unwrap_or_default();
-            step::note(
-                &format!("{name} on {platform}"),
-                Duration::from_secs_f64((file.end_time - file.start_time).max(0.0) / 1000.0),
-            );
-        }
-        // An error outside of any test fails the run, although no test failed. So does a run of all
-        // files that finds no file.
-        let is_empty = files.is_empty() && rows.is_empty();
-        if is_empty || !status.success() && rows.iter().all(|row| row.failed == 0) {
-            rows.push(Row::could_not_run(NAME, Some(platform)));
-        }
-        Ok(rows)
+    if let Some(token) = token {
+        command.env("TIDEWIRE_TOKEN", token);
     }
+    if env::var_os("CHROMIUM").is_none()
+        && let Some(chromium) = program::find(&setup::CHROMIUM)
+    {
+        command.env("CHROMIUM", chromium);
+    }
+    if !stdout().is_terminal() {
+        command.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
+    }
+    let status = Group::spawn(&mut command)?.wait(|| {})?;
+    step::done(&format!("suites on {platform}"), start.elapsed());
+
+    let json = fs::read(&results).with_context(|| format!("vitest left no results ({status})"))?;
+    let results: Results = serde_json::from_slice(&json).context("the results of vitest")?;
+    let mut rows = rows(&results, &project.tests(), platform);
+    for file in &results.test_results {
+        let name = name(&project.tests(), &file.name).unwrap_or_default();
+        step::note(
+            &format!("{name} on {platform}"),
+            Duration::from_secs_f64((file.end_time - file.start_time).max(0.0) / 1000.0),
+        );
+    }
+    // An error outside of any test fails the run, although no test failed.
+    if !status.success() && rows.iter().all(|row| row.failed == 0) {
+        rows.push(Row::could_not_run(NAME, Some(platform)));
+    }
+    Ok(rows)
 }
 
 #[derive(Deserialize)]
