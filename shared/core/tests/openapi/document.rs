@@ -332,7 +332,7 @@ fn stats() -> (u16, Value) {
         "required": ["scope", "readers", "offset", "events", "storedBytes", "sinceWake"],
         "properties": {
             "scope": {"enum": ["channel", "instance"], "description": "Whose readers and counters these are: the channel's, or those of the instance that answers."},
-            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll"]),
+            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness"]),
             "instance": {"type": "string", "description": "Name of the instance, where the scope is one."},
             "offset": {"type": "string"},
             "events": {"type": "integer", "description": "How many are kept."},
