@@ -17,6 +17,8 @@ export function offerHistory(shared, restore) {
 
   async function open() {
     role("version-text").textContent = "";
+    // What a person chooses before the list is there would be lost.
+    role("slider").disabled = true;
     try {
       versions = await (await request(shared.beside("versions"), { cache: "no-store" }, access)).json();
     } catch (error) {
