@@ -5,36 +5,12 @@ import { YjsProvider } from "@durable-streams/y-durable-streams";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
+import { docOf, framed, updatesOf, varUint } from "../harness/document.ts";
 import { eventually } from "../harness/eventually.ts";
 import { describeOwnServer, freshName, header, numbers, useOwnServer, useServer } from "../harness/suite.ts";
 import { freshKey, mint, ticketKeys, type Claims } from "../harness/ticket.ts";
 
 const BYTES = { "content-type": "application/octet-stream" };
-
-/** As bodies and events have it: each update behind its length, a varUint of lib0. */
-function framed(...updates: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(updates.flatMap((update) => [...varUint(update.length), ...update]));
-}
-
-function varUint(number: number): number[] {
-  return number < 128 ? [number] : [(number & 127) | 128, ...varUint(number >> 7)];
-}
-
-/** The updates of an answer. */
-function updatesOf(body: Uint8Array): Uint8Array[] {
-  const updates = [];
-  for (let at = 0; at < body.length; ) {
-    let length = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = body[at++]!;
-      length |= (byte & 127) << shift;
-      if (byte < 128) break;
-    }
-    updates.push(body.subarray(at, at + length));
-    at += length;
-  }
-  return updates;
-}
 
 /** The update of one insertion by a client of its own. */
 function insertion(text: string): Uint8Array {
@@ -255,9 +231,3 @@ describeOwnServer("collab with tickets", () => {
     expect((await fetch(document, { method: "DELETE", headers: bearer(["manage"]) })).status).toBe(204);
   });
 });
-
-function docOf(updates: Uint8Array[]): Y.Doc {
-  const doc = new Y.Doc();
-  for (const update of updates) Y.applyUpdate(doc, update);
-  return doc;
-}
