@@ -128,7 +128,13 @@ describe("collab", () => {
     expect((await post(document, new Uint8Array(), { "stream-closed": "true" })).status).toBe(204);
     expect((await bytes(await fetch(document))).length).toBe(0);
     expect((await post(document, framed(update), { "stream-closed": "true" })).status).toBe(204);
-    expect((await post(document, framed(update))).status).toBe(204);
+    const stored = header(await post(document, framed(update)), "stream-next-offset");
+    // As a whole, a part of it, and several at once.
+    for (const body of [framed(update), framed(update, new Uint8Array([0, 0])), framed(update, update)]) {
+      expect(header(await post(document, body), "stream-next-offset")).toBe(stored);
+    }
+    expect(header(await post(document, framed(update, insertion("more"))), "stream-next-offset")).not.toBe(stored);
+    expect(updatesOf(await bytes(await fetch(document)))).toHaveLength(3);
   });
 
   test("each position is a version, and the newest is the export", async () => {

@@ -13,6 +13,7 @@ mod change;
 mod clock;
 mod compact;
 mod complain;
+mod document;
 mod identity;
 mod operation;
 mod provider_keys;
