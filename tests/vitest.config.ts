@@ -19,7 +19,7 @@ const PATIENT = ["expiry", "forgetting", "idle-room", "logs", "sleep", "store", 
 );
 
 /** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
-const STORMY = ["faults", "producers", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
+const STORMY = ["documents", "faults", "producers", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
 
 export default defineConfig({
   test: {

@@ -1,5 +1,6 @@
 // Stock clients of shared documents, each with a document of its own, and a bare socket for what no stock client sends.
 
+import { createRequire } from "node:module";
 import { onTestFinished } from "vitest";
 import { YjsProvider } from "@durable-streams/y-durable-streams";
 import { Awareness } from "y-protocols/awareness";
@@ -8,6 +9,9 @@ import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import { varUint } from "./document.ts";
 import { eventually } from "./eventually.ts";
+
+/** Of npm `ws`, without its types. That of Node stays `CONNECTING` for ever if its connection breaks before the handshake is over. */
+const WebSocketPolyfill = createRequire(import.meta.url)("ws") as typeof WebSocket;
 
 /** A document, who is there, and the connection of both. */
 export class Client {
@@ -48,7 +52,7 @@ export class WebsocketClient extends Client {
     super();
     const { awareness } = this;
     // The tabs of a browser share a channel beside the server; clients of a test must not.
-    this.provider = endedWithTest(new WebsocketProvider(base.replace(/^http/, "ws"), name, this.doc, { awareness, params, disableBc: true }), this);
+    this.provider = endedWithTest(new WebsocketProvider(base.replace(/^http/, "ws"), name, this.doc, { awareness, params, WebSocketPolyfill, disableBc: true }), this);
     this.provider.on("closed", (closed) => (this.closed = closed));
     this.provider.on("status", ({ status }) => (this.connections += Number(status === "connected")));
   }
@@ -66,7 +70,7 @@ export class PartyClient extends Client {
   constructor(base: string, name: string) {
     super();
     const { host, pathname } = new URL(base);
-    const options = { awareness: this.awareness, prefix: `${pathname}/${name}`, disableBc: true };
+    const options = { awareness: this.awareness, prefix: `${pathname}/${name}`, WebSocketPolyfill, disableBc: true };
     this.provider = endedWithTest(new YPartyProvider(host, name, this.doc, options), this);
   }
 
@@ -101,7 +105,7 @@ export class RawClient {
   closed: { code: number; reason: string } | undefined;
 
   private constructor(url: string) {
-    this.socket = new WebSocket(url.replace(/^http/, "ws"));
+    this.socket = new WebSocketPolyfill(url.replace(/^http/, "ws"));
     this.socket.binaryType = "arraybuffer";
     this.socket.addEventListener("message", ({ data }) => {
       if (typeof data === "string") this.texts += 1;

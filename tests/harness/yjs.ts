@@ -255,7 +255,7 @@ const SCENES: Record<string, [purpose: string, play: (session: Session) => Uint8
 };
 
 /** Anything, anywhere. */
-function turnOf(doc: Y.Doc, random: Random): void {
+export function turnOf(doc: Y.Doc, random: Random): void {
   const [text, list, map, xml] = [doc.getText("text"), doc.getArray("list"), doc.getMap("map"), doc.getXmlFragment("xml")];
   const within = (length: number) => between(random, 0, length);
   const some = (start: number, length: number) => Math.min(length - start, between(random, 1, 6));
