@@ -75,8 +75,7 @@ async fn write_or_lock(
         ChangeDecision::Write(Write::Nothing(reply)) => return Ok(reply),
         ChangeDecision::Write(Write::Commit(commit, reply)) => {
             if let Some(before) = &look.stored
-                && !commit.is_channel_changed
-                && commit.tallies.is_empty()
+                && commit.adds_only_events()
                 && store.append(before, &commit).await?
             {
                 tidy(store, &commit, Some(before.id), policy).await;

@@ -53,6 +53,14 @@ impl Commit {
         self.erased.is_some() && self.channel.snapshot.is_none()
     }
 
+    /// Whether it writes new events and nothing else, to a channel that exists.
+    pub fn adds_only_events(&self) -> bool {
+        !(self.is_new || self.is_channel_changed)
+            && self.tallies.is_empty()
+            && self.forgetting.is_none()
+            && self.erased.is_none()
+    }
+
     pub(crate) fn by(
         self,
         producer: Option<&Producer>,
