@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use tidewire_core::{
     ChannelRequest, Error, ErrorKind, LocalFuture, Offset, Operation, Policy, Read, Reply, Result,
-    Scope, Settings, SnapshotDecision, SnapshotRead, Trace, Transport, decide_announce,
-    decide_head, decide_revoke, decide_snapshot, decide_stats, decide_versions,
+    Scope, Settings, SnapshotDecision, SnapshotRead, Trace, decide_announce, decide_head,
+    decide_revoke, decide_snapshot, decide_stats, decide_versions,
 };
 
 use crate::access::check_access;
@@ -73,7 +73,7 @@ impl<'a> Operating<'a> {
     }
 
     async fn read(&self, read: &Read) -> Result<Outgoing> {
-        if read.transport == Transport::WebSocket {
+        if read.transport.is_socket() {
             return Err(Error::new(
                 ErrorKind::WebSocketUnsupported,
                 "Spin does not support WebSockets: read this address as SSE (Accept: text/event-stream), publish with POST",

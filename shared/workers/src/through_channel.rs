@@ -61,7 +61,7 @@ async fn answer_of_channel(
     else {
         return Ok(response);
     };
-    if read.transport == Transport::WebSocket {
+    if read.transport.is_socket() {
         // From here on client and object talk directly, without the Worker.
         return Ok(response);
     }

@@ -17,6 +17,7 @@ mod read;
 mod version;
 
 pub use append::decide_publish;
+pub(crate) use append::decide_update;
 pub use awareness::decide_awareness;
 pub use beside::{decide_announce, decide_head, decide_revoke, decide_stats};
 pub use change::{ChangeDecision, decide_change};

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::existing::not_found;
 use crate::channel::{Channel, Offset, Page, PageLimit, RowSize, SnapshotUse, Version};
+use crate::document::Bare;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::{self, reply};
 use crate::http::{Reply, json};
-use crate::policy::{Bare, Compact, Policy};
+use crate::policy::{Compact, Policy};
 
 /// Most versions in the list: a slider has no more steps.
 const MAX_VERSIONS: usize = 200;

@@ -7,7 +7,7 @@ use super::awareness::{Asked, Awareness};
 use super::change::{Append, Change, Create};
 use super::precondition::Precondition;
 use super::snapshot::SnapshotRead;
-use super::transport::Transport;
+use super::transport::{Transport, offers_subprotocol};
 use crate::access::{Grant, Right};
 use crate::channel::{ChannelName, Expiry, Offset, Start};
 use crate::error::{Error, ErrorKind, Result};
@@ -163,7 +163,7 @@ impl Operation {
         match self {
             Operation::Change(change) => matches!(change, Change::Create(_) | Change::Append(_)),
             Operation::Read(read) => {
-                read.transport == Transport::WebSocket && grant.rights.allow(Right::Publish)
+                read.transport.is_socket() && grant.rights.allow(Right::Publish)
             }
             _ => false,
         }
@@ -271,6 +271,12 @@ impl Operation {
             // The stock client of the protocol closes its producer when it disconnects, which would
             // end the document for everybody.
             Operation::Change(Change::Append(append)) => append.closed = false,
+            // Our own frames are a choice of the client's.
+            Operation::Read(read)
+                if read.transport == Transport::WebSocket && !offers_subprotocol(head) =>
+            {
+                (read.transport, read.start) = (Transport::Yjs, Start::Tail);
+            }
             _ => {}
         }
         Ok(operation)

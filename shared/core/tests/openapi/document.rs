@@ -127,7 +127,7 @@ fn parameters() -> Value {
             "Upgrade",
             text(),
             &format!(
-                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`. Any other value is as none."
+                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`; a document without this subprotocol speaks y-websocket. Any other value is as none."
             ),
         ),
     ];
@@ -367,7 +367,7 @@ fn stats() -> (u16, Value) {
         "required": ["scope", "readers", "offset", "events", "storedBytes", "sinceWake"],
         "properties": {
             "scope": {"enum": ["channel", "instance"], "description": "Whose readers and counters these are: the channel's, or those of the instance that answers."},
-            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness"]),
+            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness", "y-websocket"]),
             "instance": {"type": "string", "description": "Name of the instance, where the scope is one."},
             "offset": {"type": "string"},
             "events": {"type": "integer", "description": "How many are kept."},
