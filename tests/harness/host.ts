@@ -10,6 +10,7 @@ export interface Counters {
   requests: number;
   open_requests: number;
   sqlite: { open: number; execute_read: number; execute_write: number; execute_other: number };
+  redis: { open: number; commands: number };
   traps: number;
 }
 

@@ -205,6 +205,9 @@ fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
     if plan.node.is_some() {
         setup::require_chromium()?;
     }
+    if plan.runs(spin_host::NAME) && plan.choice.has(Platform::Spin) {
+        setup::require_redis()?;
+    }
     Ok(Vec::new())
 }
 
