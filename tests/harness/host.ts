@@ -14,6 +14,11 @@ export interface Counters {
   traps: number;
 }
 
+/** How often the instances have read their store. */
+export function looks({ sqlite, redis }: Counters): number {
+  return sqlite.execute_read + redis.commands;
+}
+
 export async function counters(server: Server): Promise<Counters> {
   return (await ask(server, "GET", "/counters")) as Counters;
 }

@@ -15,8 +15,12 @@ use crate::{node, optimizer, program, rust};
 /// Names that the program of Chromium has on different machines.
 pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// The server that the tests of the Spin host start.
+/// The server that the tests of the Spin host start, and the suites on Redis.
 pub const REDIS: &str = "redis-server";
+
+/// What to do where it is missing.
+pub const WITHOUT_REDIS: &str =
+    "redis-server is missing: install it, for example `apt-get install redis-server`";
 
 /// Installs what is missing for building and running functions on these platforms. Quick when
 /// nothing is missing.
@@ -67,10 +71,10 @@ pub fn require_chromium() -> Result<()> {
     Ok(())
 }
 
-/// Fails, and says what to install, if no Redis for the tests of the Spin host is installed.
+/// Fails, and says what to install, if no Redis is installed.
 pub fn require_redis() -> Result<()> {
     if program::find(&[REDIS]).is_none() {
-        bail!("{REDIS} is missing: install it, for example `apt-get install redis-server`");
+        bail!("{WITHOUT_REDIS}");
     }
     Ok(())
 }
