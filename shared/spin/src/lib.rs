@@ -16,6 +16,7 @@ mod complain;
 mod identity;
 mod operation;
 mod provider_keys;
+mod pulse;
 mod read;
 mod reader;
 mod respond;

@@ -99,6 +99,7 @@ impl ErasePlan {
             tallies: Vec::new(),
             forgetting: None,
             erased,
+            is_placeable: false,
         };
         Ok(Write::Commit(Box::new(commit), reply))
     }

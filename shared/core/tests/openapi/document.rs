@@ -229,6 +229,7 @@ fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
         | ErrorKind::CredentialInvalid
         | ErrorKind::CredentialExpired => &["WWW-Authenticate"],
         ErrorKind::KeysUnavailable
+        | ErrorKind::StoreUnavailable
         | ErrorKind::TooManyReaders
         | ErrorKind::RateExceeded
         | ErrorKind::PresenceFull => &["Retry-After"],
