@@ -67,7 +67,7 @@ pub use decide::{
     Authored, ChangeDecision, Commit, CompactPlan, ErasePlan, Moment, ReadDecision,
     SnapshotDecision, Subscribe, VersionPlan, Write, decide_announce, decide_awareness,
     decide_change, decide_compaction, decide_head, decide_publish, decide_read, decide_revoke,
-    decide_snapshot, decide_stats, decide_version, decide_versions, document_versions, timed_out,
+    decide_snapshot, decide_stats, decide_version, decide_versions, timed_out,
 };
 
 // Who is present.

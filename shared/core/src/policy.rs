@@ -112,8 +112,9 @@ pub struct Policy {
     pub max_life_s: Option<u32>,
     /// Presence, if the function offers it.
     pub presence: Option<Presence>,
-    /// The tombstone that replaces an erased event, given its offset, and notifies live readers.
-    /// Without it no event can be erased. [`Policy::check`] should refuse it from publishers.
+    /// The tombstone that replaces an erased event, given its offset, and notifies live readers. It
+    /// contains the text of the offset, by which a tombstone is known and not erased itself. Without
+    /// it no event can be erased. [`Policy::check`] should refuse it from publishers.
     pub tombstone: Option<fn(Offset) -> Vec<u8>>,
     /// The hints for short polls.
     pub polling: Polling,

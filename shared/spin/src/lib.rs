@@ -17,6 +17,7 @@ mod document;
 mod identity;
 mod operation;
 mod provider_keys;
+mod pulse;
 mod read;
 mod reader;
 mod respond;

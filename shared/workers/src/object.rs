@@ -46,7 +46,7 @@ struct Inner {
     /// Name of the function.
     function: &'static str,
     state: State,
-    settings: Settings,
+    settings: Rc<Settings>,
     policy: Policy,
     store: Store,
     readers: Readers,
@@ -357,7 +357,7 @@ impl Inner {
         worker::console_log!("{}", trace.ended(from, to, code, now_ms()));
         // An error and a close may both report one end. A closed socket may accept no attachment
         // any more; then its end is reported once more at most.
-        let _ = socket.serialize_attachment(&reader);
+        let _ = Readers::attach(socket, &reader);
     }
 
     fn activity(&self) -> Activity {

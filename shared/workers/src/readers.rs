@@ -164,12 +164,18 @@ impl Readers {
 
     /// The attachment of a socket.
     pub(crate) fn get(socket: &WebSocket) -> Option<Reader> {
-        socket.deserialize_attachment().ok().flatten()
+        let text: String = socket.deserialize_attachment().ok().flatten()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Stores the attachment of a socket: as one text, which crosses to JavaScript at once.
+    pub(crate) fn attach(socket: &WebSocket, reader: &Reader) -> Result<()> {
+        socket.serialize_attachment(serde_json::to_string(reader)?)
     }
 
     /// Records a reader's phase, in its attachment and in the sets.
     pub(crate) fn set(&self, socket: &WebSocket, reader: &Reader) -> Result<()> {
-        socket.serialize_attachment(reader)?;
+        Readers::attach(socket, reader)?;
         if reader.after.is_some() {
             self.catching_up.add(socket.as_ref());
         } else {
@@ -297,7 +303,7 @@ impl Readers {
             at_ms: now_ms,
             renews,
         };
-        socket.serialize_attachment(&Reader { member: Some(held), ..reader })?;
+        Readers::attach(socket, &Reader { member: Some(held), ..reader })?;
         self.members.borrow_mut().insert(member.id.clone(), socket.clone());
         Ok(())
     }
@@ -316,7 +322,7 @@ impl Readers {
         if let Some(reader) = Readers::get(&socket) {
             // A socket that has closed in the meantime keeps its attachment, which nobody reads any
             // more.
-            let _ = socket.serialize_attachment(&Reader { member: None, ..reader });
+            let _ = Readers::attach(&socket, &Reader { member: None, ..reader });
         }
     }
 

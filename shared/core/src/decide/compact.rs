@@ -165,6 +165,7 @@ mod tests {
             tallies: Vec::new(),
             forgetting: None,
             erased: None,
+            is_placeable: false,
         }
     }
 

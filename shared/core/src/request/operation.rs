@@ -293,11 +293,21 @@ impl Operation {
     }
 }
 
+fn repeated(parameter: &str) -> Error {
+    Error::new(
+        ErrorKind::ParameterRepeated,
+        format!("the parameter `{parameter}` is repeated: send it once"),
+    )
+}
+
 impl Operation {
     /// Reads `at`, the offset of a version.
     pub(crate) fn parse_version(head: &RequestHead<'_>) -> Result<Operation> {
-        let at = parse(head.query.as_bytes()).find(|(name, _)| name == "at");
-        let at = at.map(|(_, at)| at.parse()).transpose()?;
+        let mut given = parse(head.query.as_bytes()).filter(|(name, _)| name == "at");
+        let at = given.next().map(|(_, at)| at.parse()).transpose()?;
+        if given.next().is_some() {
+            return Err(repeated("at"));
+        }
         Ok(Operation::Version { at })
     }
 }
@@ -368,10 +378,7 @@ impl Query {
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
-                return Err(Error::new(
-                    ErrorKind::ParameterRepeated,
-                    format!("the parameter `{name}` is repeated: send it once"),
-                ));
+                return Err(repeated(&name));
             }
         }
         Ok(query)
