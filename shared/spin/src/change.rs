@@ -77,6 +77,8 @@ async fn write_or_lock(
             if let Some(before) = &look.stored
                 && !commit.is_channel_changed
                 && commit.tallies.is_empty()
+                // What is owed to subscriptions is written with the events.
+                && commit.push_due_ms.is_none()
                 && store.append(before, &commit).await?
             {
                 tidy(store, &commit, Some(before.id), policy).await;

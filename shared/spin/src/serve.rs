@@ -16,6 +16,7 @@ use tidewire_core::{
 use crate::clock::{entropy, now_ms};
 use crate::identity::identity;
 use crate::operation::Operating;
+use crate::push::Pusher;
 use crate::respond::{Answer, Outgoing, refuse, respond, send};
 use crate::route::RouteChannel;
 use crate::settings::settings;
@@ -94,7 +95,8 @@ async fn answer<F: Function>(
         Target::Channel(asked) => {
             let asked = asked.authorize::<F>(&identity().await?, &settings)?;
             let (store, policy) = channel_of(&asked.channel);
-            Operating { function: F::NAME, asked, policy, store, settings, trace }
+            let pusher = if F::WEB_PUSH { Some(Pusher::NEW) } else { None };
+            Operating { function: F::NAME, asked, policy, store, settings, trace, pusher }
                 .answer(body)
                 .await
         }

@@ -95,6 +95,7 @@ impl ErasePlan {
             producer: None,
             tallies: Vec::new(),
             forgetting: None,
+            push_due_ms: None,
             erased,
         };
         Ok(Write::Commit(Box::new(commit), reply))

@@ -167,6 +167,8 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         // Told by an `error` frame alone.
         FrameInvalid => &[],
+        // Of functions with Web Push, which `PROTOCOL.md` describes.
+        SubscriptionInvalid | SubscriptionsFull => &[],
         OffsetMalformed | ParameterRepeated => &[GET, DELETE],
         EventNotFound => &[DELETE],
         // Of shared documents, which `PROTOCOL.md` describes.
