@@ -10,7 +10,13 @@ export interface Counters {
   requests: number;
   open_requests: number;
   sqlite: { open: number; execute_read: number; execute_write: number; execute_other: number };
+  redis: { open: number; commands: number };
   traps: number;
+}
+
+/** How often the instances have read their store. */
+export function looks({ sqlite, redis }: Counters): number {
+  return sqlite.execute_read + redis.commands;
 }
 
 export async function counters(server: Server): Promise<Counters> {

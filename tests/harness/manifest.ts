@@ -23,3 +23,17 @@ export function declaring(manifest: string, vars: Record<string, string>, folder
   );
   return copy;
 }
+
+/** A copy in `folder` of a manifest, as `functions/README.md` changes it for Redis. `components` has those that are built with it. */
+export function onRedis(manifest: string, components: string, folder: string): string {
+  const copy = join(folder, "redis.spin.toml");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    copy,
+    readFileSync(manifest, "utf8")
+      .replaceAll(/^source = ".*\/(\w+\.wasm)"$/gm, `source = "${components}/$1"`)
+      .replaceAll(/^sqlite_databases = .*\n(?=allowed_outbound_hosts)/gm, "")
+      .replaceAll(/^(allowed_outbound_hosts = \[.*)\]$/gm, '$1, "{{ store_origin }}"]'),
+  );
+  return copy;
+}

@@ -59,6 +59,7 @@ interface Link {
 export class Proxy {
   readonly #listener: Server;
   readonly #links = new Set<Link>();
+  #isPartition = false;
   #cutAt = Infinity;
   #onCut: (() => void) | undefined;
 
@@ -80,8 +81,12 @@ export class Proxy {
     return proxy;
   }
 
+  get port(): number {
+    return (this.#listener.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.#listener.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   /** Resets every connection now. */
@@ -112,6 +117,18 @@ export class Proxy {
     reset(link);
   }
 
+  /** Lets no byte through, in either direction, until it is healed: connections open, and nothing answers. */
+  partition(): void {
+    this.#isPartition = true;
+    for (const link of this.#links) link.isStalled.up = link.isStalled.down = true;
+  }
+
+  /** Ends the partition. Connections from within it are reset. */
+  heal(): void {
+    this.#isPartition = false;
+    this.cut();
+  }
+
   /** Takes back the faults that have not struck, and the delays. */
   calm(): void {
     for (const link of this.#links) {
@@ -130,7 +147,7 @@ export class Proxy {
 
   #join(client: Socket, server: Socket): void {
     this.connections += 1;
-    const link: Link = { client, server, delayMs: { up: 0, down: 0 }, isStalled: { up: false, down: false }, pending: {} };
+    const link: Link = { client, server, delayMs: { up: 0, down: 0 }, isStalled: { up: this.#isPartition, down: this.#isPartition }, pending: {} };
     this.#links.add(link);
     this.#pass(link, "up", client, server);
     this.#pass(link, "down", server, client);

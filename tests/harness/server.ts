@@ -3,13 +3,15 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { basename, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./eventually.ts";
-import { declaring } from "./manifest.ts";
-import { PLATFORM, RUNTIME } from "./platform.ts";
+import { declaring, onRedis } from "./manifest.ts";
+import { PLATFORM, RUNTIME, STORE } from "./platform.ts";
+import { freePort } from "./port.ts";
+import { Redis } from "./redis.ts";
 import { faultsOf } from "./secrets.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -38,18 +40,24 @@ export interface ServerOptions {
   requestsIn10s?: number;
   /** The `spin.toml`, where it is not the root's. */
   manifest?: string;
+  /** Where Spin stores its channels in Redis: the address, where it is not that of a Redis of its own. */
+  store?: string;
 }
 
 type Command = (port: number, state: string, options: ServerOptions) => string[];
 
 const MANIFEST = join(HERE, "../../spin.toml");
 
+/** The manifest with these settings, and with the components of the store. */
+const application = (manifest: string, vars: Record<string, string>, state: string) =>
+  declaring(STORE === "redis" ? onRedis(manifest, join(OUTPUT, "redis"), state) : manifest, vars, state);
+
 /** `--variable` for each setting. */
 const variables = (vars: Record<string, string>) => Object.entries(vars).flatMap(([name, value]) => ["--variable", `${name.toLowerCase()}=${value}`]);
 
 /** The real Spin has no port for tests, and says nothing when it answers. */
 const realSpin: Command = (port, state, { vars = {}, manifest = MANIFEST }) => [
-  ...[SPIN, "up", "--from", declaring(manifest, vars, state), "--listen", `127.0.0.1:${port}`, "--state-dir", state],
+  ...[SPIN, "up", "--from", application(manifest, vars, state), "--listen", `127.0.0.1:${port}`, "--state-dir", state],
   ...variables(vars),
 ];
 
@@ -64,7 +72,7 @@ const COMMANDS = {
   ],
   host: (port, state, { vars = {}, manifest = MANIFEST }) => [
     SPIN_HOST,
-    ...["--manifest", declaring(manifest, vars, state), "--state", state],
+    ...["--manifest", application(manifest, vars, state), "--state", state],
     ...["--cache", join(OUTPUT, "compiled")],
     ...["--listen", `127.0.0.1:${port}`, "--control", "127.0.0.1:0", "--until-stdin-ends"],
     ...variables(vars),
@@ -83,10 +91,11 @@ process.on("exit", () => {
 });
 
 export class Server {
-  readonly #options: ServerOptions;
+  #options: ServerOptions;
   readonly #state: string;
   readonly #logFile: string;
   #child: ChildProcess | undefined;
+  #redis: Redis | undefined;
   #log = "";
   #control = "";
   #port = 0;
@@ -103,6 +112,7 @@ export class Server {
   static async start(options: ServerOptions = {}): Promise<Server> {
     const server = new Server(options);
     try {
+      await server.#useRedis();
       await server.#launch();
     } catch (error) {
       await server.stop();
@@ -134,6 +144,11 @@ export class Server {
     return this.#control;
   }
 
+  /** The Redis of this server's own. */
+  get redis(): Redis | undefined {
+    return this.#redis;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }
@@ -155,8 +170,9 @@ export class Server {
     if (answer.status !== 204) throw new Error(`evict ${className} ${name}: ${await answer.text()}`);
   }
 
-  /** All rows of the server's SQLite files that match, each as JSON. */
+  /** All rows of the server's SQLite files that match, each as JSON; all elements of its Redis. */
   rows(pattern: RegExp): string[] {
+    if (this.#redis) return this.#redis.rows(pattern);
     // Loaded where it is used: it warns that it is experimental.
     const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
     const files = readdirSync(this.#state, { recursive: true, encoding: "utf8" }).filter((file) => /\.(sqlite|db)$/.test(file));
@@ -200,6 +216,7 @@ export class Server {
         await this.#gone();
       }
     }
+    await this.#redis?.stop();
     rmSync(this.#state, { recursive: true, force: true, maxRetries: 5 });
     const faults = faultsOf(this.#log);
     if (faults.length > 0) throw new Error(`${this.#logFile}:\n${faults.join("\n")}`);
@@ -221,6 +238,15 @@ export class Server {
     if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
     this.#child = undefined;
     running.delete(this);
+  }
+
+  /** Starts the Redis that holds the channels, unless they lie in a file or in a Redis of the test. */
+  async #useRedis(): Promise<void> {
+    if (STORE !== "redis") return;
+    if (!this.#options.store) this.#redis = await Redis.start(join(this.#state, "redis"));
+    const store = this.#options.store ?? this.#redis!.url;
+    const origin = new URL(store);
+    this.#options = { ...this.#options, vars: { ...this.#options.vars, STORE: store, STORE_ORIGIN: `${origin.protocol}//${origin.host}` } };
   }
 
   async #launch(): Promise<void> {
@@ -252,16 +278,6 @@ export class Server {
     this.#port = Number(new URL(ready.exec(lines)![1]!).port);
     this.#control = /^control (\S+)$/m.exec(lines)![1]!;
   }
-}
-
-/** A port of the loopback that nobody has. */
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, "close");
-  return port;
 }
 
 /** Whether nothing listens on this port of the loopback. */

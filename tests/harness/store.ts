@@ -35,6 +35,15 @@ export function contents(database: DatabaseSync): Record<string, Record<string, 
   return Object.fromEntries(tables(database).map((table) => [table, database.prepare(`SELECT * FROM "${table}"`).all()]));
 }
 
+/** The numbers of the events with which the snapshots end in which a text occurs. */
+export function snapshotsWith(server: Server, text: string): number[] {
+  if (server.redis) return server.redis.rows(new RegExp(`:s \\d+ .*${text}`)).map((row) => Number(/:s (\d+) /.exec(row)![1]));
+  return storeFiles(server)
+    .flatMap((file) => inStore(file, contents)["snapshots"] ?? [])
+    .filter(({ data }) => Buffer.from(data as Uint8Array).includes(text))
+    .map(({ seq }) => Number(seq));
+}
+
 /** The number of alarms that are set. Spin has no alarms. */
 export function alarms(server: Server): number {
   const files = globSync("do/*/metadata.sqlite", { cwd: server.state });

@@ -14,8 +14,8 @@ export const READERS = 100;
 
 /** Longest pause of a publisher between two events. */
 const PAUSE_MS = 200;
-/** Longest time until a reader notices a stalled connection: a minute, with the client's long poll. */
-const CALM_MS = 120_000;
+/** Longest time until a reader notices a stalled connection: a minute, with the client's long poll. The next one that it takes from the pool may be stalled too. */
+const CALM_MS = 180_000;
 
 /** One reader of a storm, ours or the client of `shared/client`. */
 interface Follower {
@@ -39,18 +39,20 @@ export class Storm {
   readonly #server: string;
   #publishing: Promise<unknown>;
 
-  /** Publishers and readers go through `proxy`; the test reads the final events from `server` itself. The storm ends with the test. */
-  constructor(server: string, proxy: string, random: Random) {
+  /** Publishers and readers go through `proxies`, spread evenly; the test reads the final events from `server` itself. The storm ends with the test. */
+  constructor(server: string, proxies: string | string[], random: Random) {
     this.#server = server;
     this.#random = random;
-    const room = (index: number) => `${proxy}/feed/${this.rooms[index % ROOMS]}`;
-    this.#publishers = numbers(0, PUBLISHERS - 1).map((index) => new Publisher(room(index), index, random));
+    const all = [proxies].flat();
+    const room = (index: number, turn: number) => `${all[turn % all.length]}/feed/${this.rooms[index % ROOMS]}`;
+    this.#publishers = numbers(0, PUBLISHERS - 1).map((index) => new Publisher(room(index, Math.floor(index / ROOMS)), index, random));
     this.#readers = numbers(0, READERS - 1).map((index) => {
       // In each room half of the readers are ours and half the client, and each begins with another transport.
       const turn = Math.floor(index / ROOMS);
       const first = (turn >> 1) % TRANSPORTS.length;
       const transports = [...TRANSPORTS.slice(first), ...TRANSPORTS.slice(0, first)];
-      return turn % 2 === 0 ? new LastingReader(room(index), transports) : new Client(room(index), transports);
+      const channel = room(index, turn >> 1);
+      return turn % 2 === 0 ? new LastingReader(channel, transports) : new Client(channel, transports);
     });
     onTestFinished(() => {
       this.#publishers.forEach((publisher) => publisher.stop());

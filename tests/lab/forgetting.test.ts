@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 describeOwnServer("forgetting", () => {
   const server = useOwnServer("forgetting");
 
-  test("a producer that was silent for a week is forgotten, one that was for a day is not", async () => {
+  test("a producer that was silent for a week is forgotten, one that was for a day is not", { tags: ["sqlite"] }, async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     const append = (id: string, seq: number, body: unknown[]) =>
       fetch(channel, {

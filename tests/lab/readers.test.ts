@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
-import { counters, residentBytes } from "../harness/host.ts";
+import { counters, looks, residentBytes } from "../harness/host.ts";
 import { describeOwnServer, freshName, numbers, publish, useOwnServer } from "../harness/suite.ts";
 
 const STREAMS = 1_000;
@@ -112,7 +112,7 @@ describeOwnServer("readers", () => {
     await happening;
     const last = await counters(server);
     const perSecond = (count: number) => (count / (performance.now() - start)) * 1_000;
-    const reads = last.sqlite.execute_read - first.sqlite.execute_read;
+    const reads = looks(last) - looks(first);
     return { reads: perSecond(reads), requests: perSecond(last.requests - first.requests), instances };
   }
 });

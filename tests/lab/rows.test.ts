@@ -223,7 +223,7 @@ describeOwnServer("a channel of a million events", () => {
     PAGE_MAX_EVENTS: String(PAGE),
   });
 
-  test("is read from any offset, and appended to", { timeout: 120_000 }, async () => {
+  test("is read from any offset, and appended to", { timeout: 120_000, tags: ["sqlite"] }, async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     const first = await publish(channel, 1);
     await server.kill9();

@@ -38,7 +38,7 @@ describeOwnServer("the store", () => {
     await rewrite((before) => [...before.map((table) => `DROP TABLE ${table};`), VERSION_1].join("\n"));
   }, 120_000);
 
-  test("of version 1 is read, written and upgraded, by the first request", { timeout: 120_000 }, async () => {
+  test("of version 1 is read, written and upgraded, by the first request", { timeout: 120_000, tags: ["sqlite"] }, async () => {
     // At once, so that on Spin several instances want to upgrade it.
     const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(channel())));
     for (const answer of answers) {
@@ -59,7 +59,7 @@ describeOwnServer("the store", () => {
     expect(await (await fetch(channel())).text()).toBe("a b c d e ");
   });
 
-  test("of a newer version is refused, and nothing in it is changed", { timeout: 120_000 }, async () => {
+  test("of a newer version is refused, and nothing in it is changed", { timeout: 120_000, tags: ["sqlite"] }, async () => {
     await fetch(channel());
     await rewrite(() => `UPDATE ${VERSION_TABLE} SET schema_version = 99; ALTER TABLE events ADD COLUMN later TEXT DEFAULT 'x'`);
     const before = inStore(file(), contents);

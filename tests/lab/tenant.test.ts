@@ -4,7 +4,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { read } from "../harness/readers.ts";
-import { contents, inStore, storeFiles } from "../harness/store.ts";
 import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, freshName, publish, publishAll, useOwnServer } from "../harness/suite.ts";
 
@@ -16,13 +15,7 @@ describeOwnServer("a tenant", () => {
   const server = useOwnServer("tenant");
 
   /** Rows of all tables in which a text occurs, also within events. */
-  const rowsWith = (text: string) =>
-    storeFiles(server).flatMap((file) =>
-      Object.values(inStore(file, contents))
-        .flat()
-        .map((row) => JSON.stringify(row, (_, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value)))
-        .filter((row) => row.includes(text)),
-    );
+  const rowsWith = (text: string) => server.rows(new RegExp(text));
 
   /** Repeats the request until nothing is left, and returns the number of requests. */
   async function erase(base: string, tenant: string): Promise<number> {

@@ -147,6 +147,8 @@ kinds! {
     WebSocketUnsupported = "websocket-unsupported", NOT_IMPLEMENTED, "This platform does not support WebSockets";
     /// The keys of the tokens' provider are unavailable.
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "The provider's keys are unavailable";
+    /// The store of the channels is unavailable.
+    StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The store is unavailable";
     /// The channel has the most readers that the platform allows.
     TooManyReaders = "too-many-readers", SERVICE_UNAVAILABLE, "The channel has too many readers";
     /// A JSON event is nested deeper than `MAX_JSON_DEPTH`.
@@ -225,6 +227,17 @@ impl Error {
         Error::later(
             ErrorKind::TooManyReaders,
             format!("the channel has {most} readers, the most that it allows: retry in 5 s"),
+            5_000,
+        )
+    }
+
+    /// [`ErrorKind::StoreUnavailable`]. The cause goes to the log, as for
+    /// [`Error::platform_failed`]. A publish may be stored all the same: its answer may have been
+    /// lost.
+    pub fn store_unavailable() -> Error {
+        Error::later(
+            ErrorKind::StoreUnavailable,
+            "the store does not answer: retry in 5 s, a publish with the same Producer-Id, Producer-Epoch and Producer-Seq",
             5_000,
         )
     }

@@ -18,6 +18,7 @@ mod channel;
 mod close_code;
 mod connection;
 mod decide;
+mod document;
 mod error;
 mod function;
 mod future;
@@ -36,17 +37,18 @@ mod typescript;
 mod wire;
 
 // What a function supplies.
+pub use document::{Bare, DocumentMessage, Documents, Lacks, Summarize, Summary};
 pub use function::{Asset, Function, Route, policy_of};
 pub use future::LocalFuture;
 pub use limits::{Bound, LIMITS, Limit};
-pub use policy::{Bare, Check, Compact, Creation, Documents, Policy, Snapshots};
+pub use policy::{Check, Compact, Creation, Policy, Snapshots};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
 pub use request::{
     Append, Awareness, AwarenessAction, Call, Change, ChannelRequest, Create, Operation, Platform,
-    Precondition, Read, Routed, SnapshotRead, Target, Tenant, Transport, UnauthorizedRequest, file,
-    route, without_websocket,
+    Precondition, Read, Routed, SUBPROTOCOL, SnapshotRead, Target, Tenant, Transport,
+    UnauthorizedRequest, file, route, without_websocket,
 };
 
 // Who may do it.
@@ -68,11 +70,11 @@ pub use decide::{
     Authored, ChangeDecision, Commit, CompactPlan, ErasePlan, Moment, ReadDecision,
     SnapshotDecision, Subscribe, VersionPlan, Write, decide_announce, decide_awareness,
     decide_change, decide_compaction, decide_head, decide_publish, decide_read, decide_revoke,
-    decide_snapshot, decide_stats, decide_version, decide_versions, document_versions, timed_out,
+    decide_snapshot, decide_stats, decide_version, decide_versions, timed_out,
 };
 
 // Who is present.
-pub use awareness::{ClientState, MAX_CLIENT_STATE_BYTES, MAX_CLIENT_STATES};
+pub use awareness::{ClientState, MAX_CLIENT_STATE_BYTES, MAX_CLIENT_STATES, is_renewal};
 pub use presence::{Lease, Member, Presence, members_at, presence_changes, presence_reply};
 
 // What reaches a closed page.
@@ -89,14 +91,15 @@ pub use crate::http::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use wire::{
-    ClientFrame, End, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head,
-    news_reply, next_cursor, sse,
+    ClientFrame, End, Framing, PagePlan, ack_frame, awareness_message, error_frame,
+    event_stream_head, news_reply, next_cursor, sse, update_messages,
 };
 
 // One connection, from its first frame to its end.
 pub use close_code::CloseCode;
 pub use connection::{
-    Connection, Delivery, FrameOutcome, StreamLife, Then, Turn, client_frame, opening,
+    Connection, Delivery, DocumentConnection, FrameOutcome, MessageOutcome, StreamLife, Then, Turn,
+    asks, client_frame, document_message, document_opening, opening,
 };
 
 // What its operator sees.

@@ -3,7 +3,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::time::Duration;
 
+use spin_sdk::time::sleep;
 use tidewire_core::{
     Awareness, Change, ChangeDecision, Channel, Commit, Error, Grant, Member, Moment, Policy,
     Presence, Reply, Write, decide_awareness, decide_change, members_at, presence_reply,
@@ -14,8 +16,9 @@ use crate::activity::count;
 use crate::clock::{entropy, now_ms};
 use crate::compact::compact;
 use crate::complain::complain;
+use crate::pulse::stir;
 use crate::respond::internal;
-use crate::store::{ChannelStore, Look, Store, Stored};
+use crate::store::{ChannelStore, Fault, Look, Placed, Store, Stored};
 use crate::sweep::sweep;
 
 /// Channels of which an instance remembers that their last publish was refused.
@@ -51,6 +54,7 @@ pub(crate) async fn carry_out(
     if let Err(error) = &changed {
         count(store, |activity| activity.count_refused(Some(change), error));
     }
+    stir();
     REFUSED.with_borrow_mut(|refused| {
         if changed.is_ok() {
             refused.remove(store.name());
@@ -73,14 +77,12 @@ async fn write_or_lock(
     let mut look = store.load().await?;
     match decide(store, None, &mut look, change, grant, body, policy).await? {
         ChangeDecision::Write(Write::Nothing(reply)) => return Ok(reply),
-        ChangeDecision::Write(Write::Commit(commit, reply)) => {
+        ChangeDecision::Write(Write::Commit(mut commit, mut reply)) => {
             if let Some(before) = &look.stored
-                && !commit.is_channel_changed
-                && commit.tallies.is_empty()
-                // What is owed to subscriptions is written with the events.
-                && commit.push_due_ms.is_none()
-                && store.append(before, &commit).await?
+                && commit.adds_only_events()
+                && let Some(placed) = store.append(before, &commit).await?
             {
+                commit.place_after(placed.tail, placed.total, &mut reply);
                 tidy(store, &commit, Some(before.id), policy).await;
                 sweep();
                 return Ok(reply);
@@ -99,7 +101,7 @@ async fn write_locked(
     body: &[u8],
     policy: &Policy,
 ) -> Result<Reply, Error> {
-    for _ in 0..ATTEMPTS {
+    for round in 0..ATTEMPTS {
         let (attempt, mut look) = store.begin().await?;
         let decided = async {
             match decide(store, Some(&attempt), &mut look, change, grant, body, policy).await? {
@@ -114,14 +116,23 @@ async fn write_locked(
                 }
             }
         };
-        let decided = decided.await;
-        let is_written = match (&decided, &look.stored) {
-            (Ok(Write::Commit(commit, _)), _) => store.commit(attempt, &look, commit).await?,
+        let mut decided = decided.await;
+        let is_written = match (&mut decided, &look.stored) {
+            (Ok(Write::Commit(commit, reply)), _) => {
+                let placed = store.commit(attempt, &look, commit).await?;
+                if let Some(Placed { tail, total }) = placed {
+                    commit.place_after(tail, total, reply);
+                }
+                placed.is_some()
+            }
             (Ok(Write::Delete(_)), Some(stored)) => store.delete(attempt, stored).await?,
             // A sliding TTL begins again whatever is decided.
             _ => store.end(attempt).await.map(|()| true)?,
         };
         if !is_written {
+            // All that lost at the same time would meet again.
+            let most_ms = 1 << round.min(6);
+            sleep(Duration::from_millis(u64::from(entropy()) % most_ms)).await;
             continue;
         }
         let write = decided?;
@@ -133,7 +144,8 @@ async fn write_locked(
         let (Write::Nothing(reply) | Write::Commit(_, reply) | Write::Delete(reply)) = write;
         return Ok(reply);
     }
-    Err(internal(format!("other writers were faster in each of {ATTEMPTS} attempts")))
+    Err(Fault::unavailable(format!("other writers were faster in each of {ATTEMPTS} attempts"))
+        .into())
 }
 
 /// Decides on a channel as it was looked at, for a client that still has access to it.

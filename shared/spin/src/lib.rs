@@ -17,6 +17,7 @@ mod identity;
 mod operation;
 mod post;
 mod provider_keys;
+mod pulse;
 mod push;
 mod read;
 mod reader;

@@ -143,6 +143,7 @@ async fn watched(store: &ChannelStore, watch: &Watch, policy: &Policy) -> Result
         last_epoch: 0,
         presence_version: 0,
         revocations_version: 0,
+        pulse: None,
     })
 }
 

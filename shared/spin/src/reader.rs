@@ -133,9 +133,11 @@ impl Reader {
                 Turn::Over => return None,
             }
             let news = self.news().await.unwrap_or_else(|cause| {
-                // The reader resumes where it is, on a new stream.
-                complain(Some(&self.store.hash()), format!("a stream ended: {cause}"));
-                self.life.end(CloseCode::TryAgain);
+                // The reader resumes where it is: after an engine that is away, on this stream.
+                if !cause.is_unavailable {
+                    complain(Some(&self.store.hash()), format!("a stream ended: {cause}"));
+                    self.life.end(CloseCode::TryAgain);
+                }
                 String::new()
             });
             if self.life.is_over() && news.is_empty() {
@@ -200,9 +202,10 @@ impl Reader {
 
     /// A page of history from the store; empty without any, and the next tick follows.
     async fn catch_up(&mut self) -> Result<String> {
-        let snapshot = self.snapshot.take();
+        let snapshot = self.snapshot;
         let (look, mut page) =
             self.store.look(snapshot.unwrap_or(self.after), self.watch.limit()).await?;
+        self.snapshot = None;
         let Some(stored) =
             look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch)
         else {

@@ -70,6 +70,7 @@ pub(crate) fn internal(cause: impl std::fmt::Display) -> Error {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
-        internal(fault)
+        let error = internal(&fault);
+        if fault.is_unavailable { Error::store_unavailable() } else { error }
     }
 }

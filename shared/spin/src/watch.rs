@@ -12,6 +12,7 @@ use tidewire_core::{
 
 use crate::clock::{elapsed, next_tick, now_ms};
 use crate::complain::complain;
+use crate::pulse::{Pulse, pulse_at};
 use crate::store::{ChannelStore, Look, Result, Store, Stored};
 
 /// How soon a reader checks again whether another reader's look has completed.
@@ -36,6 +37,8 @@ pub(crate) struct Watch {
     /// When the newest look began that has completed or failed.
     tried: Cell<Option<Duration>>,
     is_looking: Cell<bool>,
+    /// The pulse of the channel at the newest completed look.
+    pulse: RefCell<Option<String>>,
     known: RefCell<Known>,
     presence: RefCell<KnownPresence>,
     /// Version of the revocations, and the revocations in force.
@@ -124,6 +127,7 @@ impl Watch {
                     looked: Cell::default(),
                     tried: Cell::default(),
                     is_looking: Cell::default(),
+                    pulse: RefCell::default(),
                     known: RefCell::default(),
                     presence: RefCell::default(),
                     revocations: RefCell::new((0, Rc::default())),
@@ -181,6 +185,14 @@ impl Watch {
     pub(crate) async fn tick(&self, interval: Duration) {
         let tick = next_tick(interval).await;
         while self.tried.get().is_none_or(|tried| tried < tick) && elapsed() < tick + interval {
+            match self.pulse(tick).await {
+                Pulse::Same => return,
+                Pulse::Asking => {
+                    spin_sdk::time::sleep(LANDING).await;
+                    continue;
+                }
+                Pulse::Unknown => {}
+            }
             if let Err(cause) = self.look().await {
                 complain(
                     Some(&self.store.hash()),
@@ -188,6 +200,24 @@ impl Watch {
                 );
             }
         }
+    }
+
+    /// Whether a look at this tick could find anything else than the last one.
+    async fn pulse(&self, tick: Duration) -> Pulse {
+        if !ChannelStore::HAS_PULSES || self.looked.get().is_none() || self.has_ended() {
+            return Pulse::Unknown;
+        }
+        let known = self.pulse.borrow().clone();
+        let all = || WATCHES.with_borrow(|watches| watches.keys().cloned().collect());
+        pulse_at(tick, self.store.name(), known.as_deref(), all).await
+    }
+
+    /// Whether something has ended by itself that another instance may have renewed.
+    fn has_ended(&self) -> bool {
+        let now_ms = now_ms();
+        let known = self.known.borrow();
+        known.stored.as_ref().is_some_and(|stored| stored.channel.is_expired(now_ms))
+            || self.presence.borrow().leases.iter().any(|lease| lease.until_ms <= now_ms)
     }
 
     /// Looks at the store, or waits a moment while another reader does.
@@ -272,6 +302,7 @@ impl Watch {
     async fn take(&self, look: Look, page: Option<Page>) -> Result<bool> {
         self.read_presence(look.presence_version).await?;
         self.read_revocations(look.revocations_version).await?;
+        self.pulse.replace(look.pulse);
         let mut known = self.known.borrow_mut();
         let Some(stored) = look.stored else {
             *known = Known::default();

@@ -65,5 +65,6 @@ fn examine(project: &Project) -> Result<Vec<Finding>> {
     }
     let chromium = program::find(&setup::CHROMIUM).and_then(program::version);
     add("chromium", chromium, "`apt-get install chromium`");
+    add(setup::REDIS, program::version(setup::REDIS), "`apt-get install redis-server`");
     Ok(findings)
 }

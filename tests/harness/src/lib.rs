@@ -19,6 +19,7 @@ pub mod platform;
 pub mod port;
 pub mod program;
 pub mod project;
+pub mod redis;
 pub mod report;
 pub mod rust;
 pub mod setup;

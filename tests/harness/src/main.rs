@@ -80,6 +80,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Setup => {
             setup::ensure(&project, Choice::Both)?;
             setup::require_chromium()?;
+            setup::require_redis()?;
             println!("ready");
             Ok(true)
         }

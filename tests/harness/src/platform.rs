@@ -40,6 +40,25 @@ impl fmt::Display for Served {
     }
 }
 
+/// Where the components of Spin store their channels.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Store {
+    /// SQLite, of the host itself.
+    #[default]
+    Sqlite,
+    /// A `redis-server` of this machine, for as many hosts as wanted.
+    Redis,
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sqlite => "sqlite",
+            Self::Redis => "redis",
+        })
+    }
+}
+
 /// One platform or both, as the command line says.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Choice {

@@ -27,7 +27,7 @@ pub fn version(program: impl AsRef<OsStr>) -> Option<String> {
 
 fn version_in(line: &str) -> Option<String> {
     line.split_whitespace()
-        .map(|word| word.trim_start_matches('v'))
+        .map(|word| word.trim_start_matches(['v', '=']))
         .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
         .map(str::to_owned)
 }
@@ -45,6 +45,7 @@ mod tests {
             ("v22.23.3", "22.23.3"),
             ("wasm-opt version 132 (version_132)", "132"),
             ("Chromium 150.0.1 built on Debian", "150.0.1"),
+            ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64", "7.0.15"),
         ] {
             assert_eq!(version_in(line).as_deref(), Some(version));
         }

@@ -15,6 +15,13 @@ use crate::{node, optimizer, program, rust};
 /// Names that the program of Chromium has on different machines.
 pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
+/// The server that the tests of the Spin host start, and the suites on Redis.
+pub const REDIS: &str = "redis-server";
+
+/// What to do where it is missing.
+pub const WITHOUT_REDIS: &str =
+    "redis-server is missing: install it, for example `apt-get install redis-server`";
+
 /// Installs what is missing for building and running functions on these platforms. Quick when
 /// nothing is missing.
 pub fn ensure(project: &Project, choice: Choice) -> Result<()> {
@@ -60,6 +67,14 @@ fn compile(project: &Project, choice: Choice) -> Result<()> {
 pub fn require_chromium() -> Result<()> {
     if program::find(&CHROMIUM).is_none() {
         bail!("chromium is missing: install it, for example `apt-get install chromium`");
+    }
+    Ok(())
+}
+
+/// Fails, and says what to install, if no Redis is installed.
+pub fn require_redis() -> Result<()> {
+    if program::find(&[REDIS]).is_none() {
+        bail!("{WITHOUT_REDIS}");
     }
     Ok(())
 }

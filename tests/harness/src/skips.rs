@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::platform::Served;
+use crate::platform::{Served, Store};
 use crate::project::Project;
 use crate::report::{Row, place};
 
@@ -19,21 +19,24 @@ pub struct Skip {
     platform: String,
     /// `host` or `spin`, if the skip is for this runtime of Spin only.
     runtime: Option<String>,
+    /// `sqlite` or `redis`, if the skip is for this store only.
+    store: Option<String>,
     requirement: String,
     tests: usize,
 }
 
-/// The part of the list for this runtime of Spin.
-pub fn read(project: &Project, runtime: Served) -> Result<Vec<Skip>> {
+/// The part of the list for this runtime of Spin and this store.
+pub fn read(project: &Project, runtime: Served, store: Store) -> Result<Vec<Skip>> {
     let json =
         fs::read(project.tests().join("skipped.json")).context("cannot read tests/skipped.json")?;
     let list: Vec<Skip> = serde_json::from_slice(&json).context("tests/skipped.json")?;
-    Ok(list.into_iter().filter(|skip| skip.is_for(runtime)).collect())
+    Ok(list.into_iter().filter(|skip| skip.is_for(runtime, store)).collect())
 }
 
 impl Skip {
-    fn is_for(&self, runtime: Served) -> bool {
+    fn is_for(&self, runtime: Served, store: Store) -> bool {
         self.runtime.as_ref().is_none_or(|name| *name == runtime.to_string())
+            && self.store.as_ref().is_none_or(|name| *name == store.to_string())
     }
 }
 
@@ -75,6 +78,7 @@ mod tests {
             suite: suite.to_owned(),
             platform: "spin".to_owned(),
             runtime: None,
+            store: None,
             requirement: "websocket".to_owned(),
             tests,
         }
@@ -93,7 +97,15 @@ mod tests {
     #[test]
     fn a_skip_may_be_for_one_runtime_of_spin() {
         let skip = Skip { runtime: Some("spin".to_owned()), ..skip("lab/readers", 1) };
-        assert_eq!((skip.is_for(Served::Spin), skip.is_for(Served::Host)), (true, false));
+        let is_for = |runtime| skip.is_for(runtime, Store::Redis);
+        assert_eq!((is_for(Served::Spin), is_for(Served::Host)), (true, false));
+    }
+
+    #[test]
+    fn a_skip_may_be_for_one_store() {
+        let skip = Skip { store: Some("redis".to_owned()), ..skip("lab/store", 1) };
+        let is_for = |store| skip.is_for(Served::Host, store);
+        assert_eq!((is_for(Store::Redis), is_for(Store::Sqlite)), (true, false));
     }
 
     #[test]

@@ -66,22 +66,18 @@ impl Runtime {
         }
     }
 
-    /// Serves the root manifest, built for development, on this port of the loopback address.
+    /// Serves this manifest, built for development, on this port of the loopback address.
     pub fn serve(
         &self,
         project: &Project,
+        manifest: &Path,
         port: u16,
         state: &Path,
         variables: &[String],
     ) -> Result<Command> {
         let variables: Vec<_> =
             variables.iter().map(|variable| lower_case_name(variable)).collect();
-        let mut command = self.up(
-            project,
-            &declaring(&project.root().join("spin.toml"), &variables, state)?,
-            port,
-            state,
-        );
+        let mut command = self.up(project, &declaring(manifest, &variables, state)?, port, state);
         for variable in &variables {
             command.args(["--variable", variable]);
         }
@@ -254,10 +250,10 @@ pub fn build(project: &Project, profile: Profile) -> Command {
     command
 }
 
-/// Compiles the components for our host, so that no test waits for it.
-pub fn compile(project: &Project) -> Command {
+/// Compiles the components of this manifest for our host, so that no test waits for it.
+pub fn compile(project: &Project, manifest: &Path) -> Command {
     let mut command = Command::new(host(project));
-    command.args(["--compile", "--manifest"]).arg(project.root().join("spin.toml"));
+    command.args(["--compile", "--manifest"]).arg(manifest);
     command
         .arg("--state")
         .arg(project.output().join("state"))

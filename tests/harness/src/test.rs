@@ -1,18 +1,18 @@
 //! `cargo harness test`: runs all suites in order, and prints one matrix at the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::budget::{self, Budgets};
-use crate::platform::{Choice, Platform, Served};
+use crate::platform::{Choice, Platform, Served, Store};
 use crate::project::Project;
 use crate::report::{Report, Row};
 use crate::spin::{Profile, Runtime};
 use crate::suites::{copy, deploy, edit, leftovers, node, spin_host, types, unit};
-use crate::{node as npm, setup, signal, skips, spin, step, workers};
+use crate::{node as npm, redis, setup, signal, skips, spin, step, workers};
 
 /// Suites that are part of the harness; the others are files under tests/.
 const OWN: [&str; 7] = [
@@ -37,6 +37,9 @@ pub struct Test {
     /// The program that serves Spin's components in the suites under tests/.
     #[arg(long, value_enum, default_value_t, conflicts_with = "base_url")]
     pub runtime: Served,
+    /// Where Spin's components store the channels, in the suites under tests/. Redis is Spin's alone.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "base_url")]
+    pub store: Store,
     /// Run the black-box suites against this server, without a build.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -59,26 +62,24 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     report.attempt("setup", || set_up(project, &plan))?;
     // A link for deployment, and a server that starts, use one core at most: they run side by side.
     thread::scope(|scope| {
-        let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
-        let releases = scope.spawn(|| release(project, &plan, test.runtime));
+        let lanes = [
+            ("copies", scope.spawn(|| copies(project, &plan))),
+            ("releases", scope.spawn(|| release(project, &plan, test))),
+        ];
         check(project, &plan, &mut report)?;
-        report.rows.extend(
-            releases.join().unwrap_or_else(|_| bail!("the lane of releases panicked"))?.rows,
-        );
-        copies.map_or(Ok(()), |copies| {
-            report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked")))
-        })
+        for (name, lane) in lanes {
+            let done = lane.join().unwrap_or_else(|_| bail!("the lane of {name} panicked"))?;
+            report.rows.extend(done.rows);
+        }
+        anyhow::Ok(())
     })?;
-    if plan.runs(edit::NAME) {
-        report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
-    }
     if let Some(suites) = &plan.node {
         for &platform in plan.choice.platforms() {
             report.attempt("node", || {
                 node::run(
                     project,
                     platform,
-                    test.runtime,
+                    (test.runtime, test.store),
                     suites,
                     test.base_url.as_deref(),
                     test.token.as_deref(),
@@ -89,7 +90,7 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     // A server that we did not start may lack more features than its platform, so compare skips
     // only for our servers.
     if plan.is_local {
-        let skips = check_skips(project, test.runtime, &report.rows);
+        let skips = check_skips(project, test.runtime, test.store, &report.rows);
         report.attempt("skipped.json", || skips)?;
     }
     println!("\n{}\n\n{report}", step::table());
@@ -110,12 +111,24 @@ fn check(project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// What works in copies, and builds for development in one target folder.
+fn copies(project: &Project, plan: &Plan) -> Result<Report> {
+    let mut report = Report::default();
+    if plan.runs(copy::NAME) {
+        report.attempt(copy::NAME, || copy::run(project, plan.choice))?;
+    }
+    if plan.runs(edit::NAME) {
+        report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
+    }
+    Ok(report)
+}
+
 /// What is built for deployment, and `up`, which builds into the same folder of the gateway.
-fn release(project: &Project, plan: &Plan, runtime: Served) -> Result<Report> {
+fn release(project: &Project, plan: &Plan, test: &Test) -> Result<Report> {
     let mut report = Report::default();
     if plan.needs_build() {
         for &platform in plan.choice.platforms() {
-            report.attempt("build", || build(project, platform, runtime))?;
+            report.attempt("build", || build(project, platform, test.runtime, test.store))?;
         }
     }
     if plan.runs(deploy::NAME) && plan.choice.has(Platform::Workers) {
@@ -134,13 +147,22 @@ struct Plan {
     own: Vec<&'static str>,
     /// Files of the suites in Node; an empty list means all.
     node: Option<Vec<PathBuf>>,
+    store: Store,
     is_local: bool,
 }
 
 impl Plan {
     fn new(project: &Project, test: &Test) -> Result<Self> {
         let is_local = test.base_url.is_none();
-        let choice = test.platform.unwrap_or(if is_local { Choice::Both } else { Choice::Workers });
+        let choice = test.platform.unwrap_or(match (is_local, test.store) {
+            (true, Store::Sqlite) => Choice::Both,
+            (true, Store::Redis) => Choice::Spin,
+            (false, _) => Choice::Workers,
+        });
+        let is_redis = test.store == Store::Redis;
+        if is_redis && choice != Choice::Spin {
+            bail!("only Spin stores channels in Redis: name --platform spin, or none");
+        }
         if test.runtime == Served::Spin && choice.has(Platform::Spin) {
             Runtime::real()?;
         }
@@ -163,7 +185,7 @@ impl Plan {
                     .filter(|(name, _)| node::is_meant(name, suite))
                     .map(|(_, file)| file.clone()),
             );
-            if node.len() == before && !(is_local && OWN.contains(&suite.as_str())) {
+            if node.len() == before && !(is_local && !is_redis && OWN.contains(&suite.as_str())) {
                 let names: Vec<&str> = files.keys().map(String::as_str).collect();
                 bail!(
                     "{suite} is not a suite that can run here; choose one of: {}",
@@ -175,7 +197,9 @@ impl Plan {
             |name: &&str| test.suites.is_empty() || test.suites.iter().any(|suite| suite == name);
         Ok(Self {
             choice,
-            own: OWN.into_iter().filter(|name| is_local && is_named(name)).collect(),
+            // They build by themselves, and for SQLite.
+            own: OWN.into_iter().filter(|name| is_local && !is_redis && is_named(name)).collect(),
+            store: test.store,
             node: (test.suites.is_empty() || !node.is_empty()).then_some(node),
             is_local,
         })
@@ -205,33 +229,45 @@ fn set_up(project: &Project, plan: &Plan) -> Result<Vec<Row>> {
     if plan.node.is_some() {
         setup::require_chromium()?;
     }
+    let runs_host = plan.runs(spin_host::NAME) && plan.choice.has(Platform::Spin);
+    if runs_host || plan.store == Store::Redis {
+        setup::require_redis()?;
+    }
     Ok(Vec::new())
 }
 
-fn build(project: &Project, platform: Platform, runtime: Served) -> Result<Vec<Row>> {
-    match platform {
-        Platform::Workers => {
+fn build(project: &Project, platform: Platform, runtime: Served, store: Store) -> Result<Vec<Row>> {
+    match (platform, store) {
+        (Platform::Workers, _) => {
             step::run("build the Worker", &mut workers::build(project)?, &project.log("build"))?;
             workers::copy_build(project)?;
+            Ok(Vec::new())
         }
-        Platform::Spin => {
+        (Platform::Spin, Store::Sqlite) => {
             step::run(
                 "build the Spin components",
                 &mut spin::build(project, Profile::Release),
                 &project.log("build-spin"),
             )?;
-            if runtime == Served::Host {
-                Runtime::OurHost.ensure(project)?;
-                step::run(
-                    "compile them for the host",
-                    &mut spin::compile(project),
-                    &project.log("compile"),
-                )?;
-            }
-            return Ok(vec![component_sizes(project)?]);
+            compile(project, runtime, &project.root().join("spin.toml"))?;
+            Ok(vec![component_sizes(project)?])
+        }
+        (Platform::Spin, Store::Redis) => {
+            redis::build(project)?;
+            compile(project, runtime, &redis::manifest(project)?)?;
+            Ok(Vec::new())
         }
     }
-    Ok(Vec::new())
+}
+
+/// Compiles the components of this manifest, if our host serves them.
+fn compile(project: &Project, runtime: Served, manifest: &Path) -> Result<()> {
+    if runtime == Served::Host {
+        Runtime::OurHost.ensure(project)?;
+        let mut command = spin::compile(project, manifest);
+        step::run("compile them for the host", &mut command, &project.log("compile"))?;
+    }
+    Ok(())
 }
 
 /// The sizes of Spin's components; `deploy` measures the Workers.
@@ -245,8 +281,8 @@ fn component_sizes(project: &Project) -> Result<Row> {
     Ok(row)
 }
 
-fn check_skips(project: &Project, runtime: Served, rows: &[Row]) -> Result<Vec<Row>> {
-    let differences = skips::differences(&skips::read(project, runtime)?, rows);
+fn check_skips(project: &Project, runtime: Served, store: Store, rows: &[Row]) -> Result<Vec<Row>> {
+    let differences = skips::differences(&skips::read(project, runtime, store)?, rows);
     if !differences.is_empty() {
         bail!("\n{}", differences.join("\n"));
     }

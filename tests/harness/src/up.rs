@@ -9,10 +9,10 @@ use clap::Args;
 use ureq::Agent;
 
 use crate::group::Group;
-use crate::platform::{Choice, Platform};
+use crate::platform::{Choice, Platform, Store};
 use crate::project::Project;
 use crate::spin::{Profile, Runtime};
-use crate::{port, setup, signal, spin, step, workers};
+use crate::{port, redis, setup, signal, spin, step, workers};
 
 /// How often the harness asks a starting server whether it answers.
 const ASK: Duration = Duration::from_millis(100);
@@ -30,6 +30,9 @@ pub struct Up {
     /// target/harness/state].
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Where Spin stores the channels. Redis is a `redis-server` that is started with it.
+    #[arg(long, value_enum, default_value_t)]
+    pub store: Store,
     /// Setting of the functions, as NAME=VALUE. May be repeated.
     #[arg(long = "var", value_name = "K=V", value_parser = variable)]
     pub variables: Vec<String>,
@@ -45,6 +48,7 @@ impl Up {
                 place.state = std::path::absolute(state)?.join(platform.to_string());
             }
             place.variables.clone_from(&self.variables);
+            place.store = self.store;
             places.push(place);
         }
         Ok(places)
@@ -57,6 +61,7 @@ pub struct Place {
     port: u16,
     state: PathBuf,
     variables: Vec<String>,
+    store: Store,
 }
 
 impl Place {
@@ -67,6 +72,7 @@ impl Place {
             port,
             state: project.output().join("state").join(platform.to_string()),
             variables: Vec::new(),
+            store: Store::default(),
         }
     }
 }
@@ -82,6 +88,8 @@ fn variable(text: &str) -> Result<String> {
 pub struct Server {
     platform: Platform,
     group: Group,
+    /// The store that was started for it.
+    redis: Option<redis::Server>,
     port: u16,
     log: PathBuf,
 }
@@ -89,29 +97,37 @@ pub struct Server {
 impl Server {
     /// Installs what is missing, builds, starts the server, and returns when it answers.
     pub fn start(project: &Project, place: &Place) -> Result<Self> {
-        let Place { platform, state, variables, .. } = place;
+        let Place { platform, state, variables, store, .. } = place;
         let port = port::claim(place.port)?;
         fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
-        let mut command = match platform {
-            Platform::Workers => {
+        let mut redis = None;
+        let mut command = match (platform, store) {
+            (Platform::Workers, _) => {
                 setup::ensure(project, Choice::Workers)?;
                 workers::dev(project, project.root(), port, state, variables)?
             }
-            Platform::Spin => {
-                setup::ensure(project, Choice::Spin)?;
-                let runtime = Runtime::here();
-                eprintln!("spin is {runtime}");
+            (Platform::Spin, Store::Sqlite) => {
+                let runtime = spin_runtime(project)?;
                 step::run(
                     "build the Spin components",
                     &mut spin::build(project, Profile::Debug),
                     &project.log("build-spin"),
                 )?;
-                runtime.serve(project, port, state, variables)?
+                let manifest = project.root().join("spin.toml");
+                runtime.serve(project, &manifest, port, state, variables)?
+            }
+            (Platform::Spin, Store::Redis) => {
+                let runtime = spin_runtime(project)?;
+                redis::build(project)?;
+                let server = redis.insert(redis::Server::start(state)?);
+                let variables: Vec<_> =
+                    variables.iter().cloned().chain(server.variables()).collect();
+                runtime.serve(project, &redis::manifest(project)?, port, state, &variables)?
             }
         };
         let log = state.join("server.log");
         let group = Group::spawn(step::output_to(&mut command, &log)?)?;
-        let mut server = Self { platform: *platform, group, port, log };
+        let mut server = Self { platform: *platform, group, redis, port, log };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -158,11 +174,21 @@ impl Server {
     /// Ends the server and all its processes. Afterwards its port refuses connections.
     pub fn stop(mut self) -> Result<()> {
         self.group.stop()?;
+        if let Some(redis) = self.redis.take() {
+            redis.stop()?;
+        }
         if port::is_open(self.port) {
             bail!("port {} still answers", self.port);
         }
         Ok(())
     }
+}
+
+fn spin_runtime(project: &Project) -> Result<Runtime> {
+    setup::ensure(project, Choice::Spin)?;
+    let runtime = Runtime::here();
+    eprintln!("spin is {runtime}");
+    Ok(runtime)
 }
 
 /// An HTTP client that does not treat any status as an error.

@@ -56,6 +56,20 @@ fn publish_sends_an_event_and_tells_its_offset() {
     assert_eq!(&body, b"42");
 }
 
+/// The suites on Redis run components and manifests that are changed as the page says.
+#[test]
+fn a_function_moves_to_redis_as_the_suites_do() {
+    let feature = "tidewire-spin = { path = \"../../shared/spin\", features = [\"redis\"] }";
+    assert!(PAGE.contains(feature));
+    let plain = feature.replace(", features = [\"redis\"]", "");
+    assert!(include_str!("../../../functions/feed/Cargo.toml").contains(&plain));
+    let manifest = include_str!("../../../functions/feed/spin.toml");
+    let changed = tidewire_harness::redis::on_redis(manifest, std::path::Path::new("/"));
+    let grants = changed.lines().find(|line| line.starts_with("allowed_outbound_hosts")).unwrap();
+    assert!(PAGE.contains(grants), "{grants}");
+    assert!(!changed.contains("sqlite_databases"));
+}
+
 /// The gateway is a Rust Worker that our classes have joined.
 #[test]
 fn a_worker_is_joined_as_the_gateway_is() {

@@ -20,6 +20,7 @@ use crate::guest::{Guest, Settings};
 use crate::instance::{Component, Instances};
 use crate::manifest::{self, Manifest};
 use crate::outbound::Grant;
+use crate::redis::Redis;
 use crate::route::{Route, Router};
 use crate::server::Server;
 use crate::sqlite::Sqlite;
@@ -90,6 +91,7 @@ fn linker(engine: &Engine) -> Result<Linker<Guest>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    bindings::redis::add_to_linker::<_, Redis>(&mut linker, |guest| guest)?;
     bindings::sqlite::add_to_linker::<_, Sqlite>(&mut linker, |guest| guest)?;
     bindings::variables::add_to_linker::<_, Variables>(&mut linker, |guest| guest)?;
     Ok(linker)

@@ -4,8 +4,12 @@ wasmtime::component::bindgen!({
     path: "wit",
     world: "host",
     imports: { default: async | trappable },
-    with: { "spin:sqlite/sqlite.connection": crate::sqlite::Connection },
+    with: {
+        "spin:redis/redis.connection": crate::redis::Connection,
+        "spin:sqlite/sqlite.connection": crate::sqlite::Connection,
+    },
 });
 
+pub use spin::redis::redis;
 pub use spin::sqlite::sqlite;
 pub use spin::variables::variables;

@@ -37,6 +37,7 @@ pub struct Counters {
     /// Requests whose response has not ended.
     pub open_requests: Count,
     pub sqlite: SqliteCounters,
+    pub redis: RedisCounters,
     /// Instances that ended by a trap, including traps through the control port.
     pub traps: Count,
 }
@@ -50,4 +51,11 @@ pub struct SqliteCounters {
     pub execute_write: Count,
     /// `BEGIN`, `COMMIT` and the like.
     pub execute_other: Count,
+}
+
+#[derive(Default, Serialize)]
+pub struct RedisCounters {
+    pub open: Count,
+    /// Commands sent, without those that open a connection.
+    pub commands: Count,
 }

@@ -32,6 +32,8 @@ pub struct Guest {
     pub table: ResourceTable,
     /// Number of SQLite connections that the instance holds open.
     pub connections: usize,
+    /// Number of Redis connections that the instance holds open.
+    pub redis_connections: usize,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     incoming: Incoming,
@@ -51,6 +53,7 @@ impl Guest {
             component,
             table: ResourceTable::new(),
             connections: 0,
+            redis_connections: 0,
             wasi,
             http: WasiHttpCtx::new(),
             incoming: Incoming,

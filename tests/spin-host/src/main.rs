@@ -12,6 +12,7 @@ mod instance;
 mod listener;
 mod manifest;
 mod outbound;
+mod redis;
 mod route;
 mod server;
 mod sqlite;

@@ -1,4 +1,4 @@
-//! Outbound HTTP, only to the hosts that `allowed_outbound_hosts` grants.
+//! Outbound requests, only to the hosts that `allowed_outbound_hosts` grants.
 
 use http::Uri;
 use wasmtime::error::Context;
@@ -79,7 +79,12 @@ impl Grant {
 
     fn allows(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
-        let port = uri.port_u16().or_else(|| well_known_port(scheme));
+        self.covers(scheme, host, uri.port_u16())
+    }
+
+    /// Whether this entry grants the host and the port, without one the default port of the scheme.
+    pub fn covers(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        let port = port.or_else(|| well_known_port(scheme));
         self.scheme.as_deref().is_none_or(|granted| granted == scheme)
             && match &self.host {
                 Host::Any => true,
@@ -160,6 +165,16 @@ mod tests {
         assert!(allows("https://*.example.com", "https://a.b.example.com/"));
         assert!(!allows("https://*.example.com", "https://example.com/"));
         assert!(allows("http://localhost:*", "http://localhost:5000/"));
+    }
+
+    #[test]
+    fn a_server_without_a_port_has_the_default_port_of_its_scheme() {
+        let covers = |entry, scheme| Grant::parse(entry).expect(entry).covers(scheme, "db", None);
+        assert!(covers("redis://db", "redis"));
+        assert!(covers("redis://db:6379", "redis"));
+        assert!(!covers("redis://db:6380", "redis"));
+        assert!(!covers("rediss://db:6379", "rediss"));
+        assert!(covers("rediss://db:*", "rediss"));
     }
 
     #[test]

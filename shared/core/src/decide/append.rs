@@ -14,7 +14,7 @@ use crate::http::headers::{self, reply, set};
 use crate::policy::Policy;
 use crate::publish::producer::Turn;
 use crate::publish::{Producer, ProducerState, Tally, batch};
-use crate::request::Append;
+use crate::request::{Append, Precondition};
 use crate::wire::frame;
 
 /// Where a publish begins.
@@ -125,6 +125,10 @@ pub(crate) fn append(
         commit.channel.closed = true;
         commit.is_channel_changed = true;
     }
+    // A condition and the room of a document were checked at the tail that is known here.
+    commit.is_placeable = !commit.is_channel_changed
+        && append.only_if == Precondition::default()
+        && policy.documents.is_none();
     // Durable Streams distinguishes a producer's first append from a repetition by the status.
     let status = if append.producer.is_some() && !body.is_empty() {
         StatusCode::OK
@@ -179,6 +183,33 @@ pub fn decide_publish(
     let tallies = Tally::check_rate(tallies, producer, 1, moment.now_ms)?;
     let commit = write(channel, vec![event], grant, policy, moment)?;
     Ok(Some(commit.by(producer, tallies, moment)))
+}
+
+/// Decides an event of updates over y-websocket, of which the first makes the document; `None` if the
+/// event brings nothing. `tallies` are [`Policy::tallies`], each with the state that the channel has
+/// of it.
+///
+/// # Errors
+///
+/// As for an append.
+pub(crate) fn decide_update(
+    event: Vec<u8>,
+    grant: &Grant,
+    channel: Option<&Channel>,
+    tallies: &[Tally],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Option<Commit>> {
+    let channel = channel.cloned().unwrap_or_else(Channel::absent_document);
+    if channel.closed {
+        return Err(Error::closed(channel.tail_offset()));
+    }
+    let commit = write(channel, vec![event], grant, policy, moment)?;
+    if commit.rows.is_empty() {
+        return Ok(None);
+    }
+    let tallies = Tally::check_rate(tallies, None, 1, moment.now_ms)?;
+    Ok(Some(commit.by(None, tallies, moment)))
 }
 
 #[cfg(test)]
@@ -255,6 +286,26 @@ mod tests {
         assert!(appended_to(Some(&channel), Some("a"), false, NOW).is_channel_changed);
         assert!(appended_to(Some(&channel), None, true, NOW).is_channel_changed);
         assert!(appended_to(None, None, false, NOW).is_channel_changed);
+    }
+
+    #[test]
+    fn events_alone_may_stand_behind_those_of_a_faster_writer() {
+        let channel = Channel { tail: 7, total: 100, ..Channel::new(1, ContentType::json()) };
+        assert!(!appended_to(Some(&channel), Some("a"), false, NOW).is_placeable);
+        assert!(!appended_to(Some(&channel), None, true, NOW).is_placeable);
+        assert!(!appended_to(None, None, false, NOW).is_placeable);
+        let mut commit = appended_to(Some(&channel), None, false, NOW);
+        assert!(commit.is_placeable);
+        let mut reply = appended(&commit.channel, None, StatusCode::NO_CONTENT);
+        let before = reply.headers()["stream-next-offset"].clone();
+        commit.place_after(7, 100, &mut reply);
+        assert_eq!(reply.headers()["stream-next-offset"], before);
+        commit.place_after(10, 130, &mut reply);
+        let rows: Vec<_> = commit.rows.iter().map(|row| (row.event.seq, row.total)).collect();
+        assert_eq!(rows, [(11, 131), (12, 135)]);
+        assert_eq!(commit.channel, Channel { tail: 12, total: 135, first_at_ms: 0, ..channel });
+        let offset = commit.channel.tail_offset().to_string();
+        assert_eq!(reply.headers()["stream-next-offset"], offset.as_str());
     }
 
     #[test]

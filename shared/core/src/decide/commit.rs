@@ -48,12 +48,42 @@ pub struct Commit {
     pub push_due_ms: Option<u64>,
     /// A stored event whose data is replaced; see also [`Commit::drops_snapshots`].
     pub erased: Option<Event>,
+    /// Whether the rows may stand after events that others appended in the meantime, if nothing
+    /// else of the channel changed; see [`Commit::place_after`].
+    pub is_placeable: bool,
 }
 
 impl Commit {
     /// Whether every snapshot of the channel is removed: they cover the event that is erased.
     pub fn drops_snapshots(&self) -> bool {
         self.erased.is_some() && self.channel.snapshot.is_none()
+    }
+
+    /// Whether it writes new events and nothing else, to a channel that exists.
+    pub fn adds_only_events(&self) -> bool {
+        !(self.is_new || self.is_channel_changed)
+            && self.tallies.is_empty()
+            && self.forgetting.is_none()
+            && self.push_due_ms.is_none()
+            && self.erased.is_none()
+    }
+
+    /// Continues a later tail, with the bytes of the channel up to it, than the one decided upon:
+    /// the store has placed the rows there. `reply` then acknowledges these positions.
+    pub fn place_after(&mut self, tail: u64, total: u64, reply: &mut Reply) {
+        let bytes: u64 = self.rows.iter().map(|row| row.event.data.len() as u64).sum();
+        let moved = (tail + self.rows.len() as u64, total + bytes);
+        if (self.channel.tail, self.channel.total) == moved {
+            return;
+        }
+        let (mut seq, mut total) = (tail, total);
+        for row in &mut self.rows {
+            seq += 1;
+            total += row.event.data.len() as u64;
+            (row.event.seq, row.total) = (seq, total);
+        }
+        (self.channel.tail, self.channel.total) = moved;
+        self.channel.tail_offset().set(reply);
     }
 
     pub(crate) fn by(
@@ -131,6 +161,7 @@ pub(crate) fn write(
         forgetting: None,
         push_due_ms,
         erased: None,
+        is_placeable: false,
     })
 }
 

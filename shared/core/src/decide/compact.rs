@@ -166,6 +166,7 @@ mod tests {
             forgetting: None,
             push_due_ms: None,
             erased: None,
+            is_placeable: false,
         }
     }
 

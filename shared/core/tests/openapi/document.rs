@@ -60,6 +60,11 @@ fn parameters() -> Value {
             "Where to read on: after this offset; `-1` is the beginning, `now` the tail. Needed with `live`, unless `Last-Event-ID` or `last_event_id` says it.",
         ),
         query(
+            "at",
+            offset(),
+            "The offset whose state is wanted, from the list of versions or of any event that is kept. Without it: the present.",
+        ),
+        query(
             "last_event_id",
             offset(),
             "As `offset`, and beats it. `lastEventId` is the same, as polyfills of `EventSource` send it; empty is none.",
@@ -69,6 +74,7 @@ fn parameters() -> Value {
             json!({"type": "string", "enum": ["sse", "long-poll"]}),
             "Transport of what comes later. Without it: an `EventSource` by `Accept: text/event-stream`, else one page.",
         ),
+        query("id", text(), "Of a subscription of Web Push, as GET lists it."),
         query("cursor", text(), "The last `Stream-Cursor`."),
         query(
             "view",
@@ -122,7 +128,7 @@ fn parameters() -> Value {
             "Upgrade",
             text(),
             &format!(
-                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`. Any other value is as none."
+                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`; a document without this subprotocol speaks y-websocket. Any other value is as none."
             ),
         ),
     ];
@@ -144,6 +150,13 @@ const ANNOUNCE: &str = "announcePresence";
 const REVOKE: &str = "revokeAccess";
 const STATS: &str = "stats";
 const STATS_HEAD: &str = "statsHead";
+const VERSIONS: &str = "versions";
+const VERSION: &str = "version";
+const PUSH_LIST: &str = "pushSubscriptions";
+const PUSH_HEAD: &str = "pushSubscriptionsHead";
+const PUSH_PUT: &str = "subscribePush";
+const PUSH_DELETE: &str = "unsubscribePush";
+const PUSH_SWEEP: &str = "sweepPush";
 const EVERY: &[&str] = &[
     PUT,
     POST,
@@ -157,9 +170,16 @@ const EVERY: &[&str] = &[
     REVOKE,
     STATS,
     STATS_HEAD,
+    VERSIONS,
+    VERSION,
+    PUSH_LIST,
+    PUSH_HEAD,
+    PUSH_PUT,
+    PUSH_DELETE,
+    PUSH_SWEEP,
 ];
 /// Answers to them have no body.
-const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD];
+const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD, PUSH_HEAD];
 
 /// The operations that can fail like this; a kind that is not named here stands at all of them.
 fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
@@ -167,26 +187,29 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         // Told by an `error` frame alone.
         FrameInvalid => &[],
-        // Of functions with Web Push, which `PROTOCOL.md` describes.
-        SubscriptionInvalid | SubscriptionsFull => &[],
-        OffsetMalformed | ParameterRepeated => &[GET, DELETE],
-        EventNotFound => &[DELETE],
+        SubscriptionInvalid => &[PUSH_PUT, PUSH_DELETE],
+        SubscriptionsFull => &[PUSH_PUT],
+        OffsetMalformed | ParameterRepeated => &[GET, DELETE, VERSION],
+        EventNotFound => &[DELETE, VERSION],
         // Of shared documents, which `PROTOCOL.md` describes.
         AwarenessNotFound | SnapshotNotFound => &[GET],
         DocumentFull => &[PUT, POST],
-        OffsetMissing | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
-        BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE],
+        OffsetGone => &[GET, VERSION],
+        OffsetMissing | LiveUnknown | WebSocketUnsupported | TooManyReaders => &[GET],
+        BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE, PUSH_PUT],
         HeaderInvalid => &[PUT, POST, DELETE],
         PreconditionFailed => &[PUT, POST, DELETE],
-        ContentUnsupported => &[PUT, POST, ANNOUNCE, REVOKE],
+        ContentUnsupported => &[PUT, POST, ANNOUNCE, REVOKE, PUSH_PUT, PUSH_SWEEP],
         BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
-        NotSupported => &[PUT, POST, GET, DELETE, ANNOUNCE, REVOKE],
+        NotSupported => {
+            &[PUT, POST, GET, DELETE, ANNOUNCE, REVOKE, PUSH_PUT, PUSH_DELETE, PUSH_SWEEP]
+        }
         BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap
         | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
         RevocationInvalid => &[REVOKE],
-        ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS, STATS_HEAD],
+        ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS, STATS_HEAD, VERSIONS, VERSION],
         ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid
         | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => &[
             PUT,
@@ -200,9 +223,18 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
             REVOKE,
             STATS,
             STATS_HEAD,
+            VERSIONS,
+            VERSION,
+            PUSH_LIST,
+            PUSH_HEAD,
+            PUSH_PUT,
+            PUSH_DELETE,
+            PUSH_SWEEP,
         ],
         // The page at a function's base takes GET and HEAD only.
-        MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE, REVOKE],
+        MethodNotAllowed => {
+            &[PUT, POST, DELETE, ANNOUNCE, REVOKE, PUSH_PUT, PUSH_DELETE, PUSH_SWEEP]
+        }
         _ => EVERY,
     }
 }
@@ -219,6 +251,7 @@ fn headers_of(kind: ErrorKind) -> &'static [&'static str] {
         | ErrorKind::CredentialInvalid
         | ErrorKind::CredentialExpired => &["WWW-Authenticate"],
         ErrorKind::KeysUnavailable
+        | ErrorKind::StoreUnavailable
         | ErrorKind::TooManyReaders
         | ErrorKind::RateExceeded
         | ErrorKind::PresenceFull => &["Retry-After"],
@@ -248,6 +281,16 @@ pub(crate) fn document() -> Value {
             "head": operation(PRESENT_HEAD, "As GET, without the body", &[], None, [response(200, "There are some, or none.", &["Cache-Control"], &[])]),
             "post": operation(ANNOUNCE, "Joins, changes the state, renews the lease, or leaves", &[],
                 Some("The member, as JSON of any content type: its id of 1 to 64 bytes, and its state, an object of at most 1,024 bytes; `null` leaves."), [members()]),
+        }, "/-/push/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "get": operation(PUSH_LIST, "Tells the key for subscriptions of Web Push, and lists those of the channel", &[], None, [subscriptions()]),
+            "head": operation(PUSH_HEAD, "As GET, without the body", &[], None, [response(200, "The function may have Web Push.", &["Cache-Control"], &[])]),
+            "put": operation(PUSH_PUT, "Adds a subscription of Web Push, or replaces the one with its endpoint", &[],
+                Some("`subscription.toJSON()` of a browser, as JSON of any content type; `name` of the device and `page` may stand beside it."), [
+                response(200, "It is kept.", &["Cache-Control"], &[("application/json", json!({"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}))]),
+            ]),
+            "delete": operation(PUSH_DELETE, "Removes a subscription", &["id"], None, [response(200, "There is none with this id.", &["Cache-Control"], &[])]),
+            "post": operation(PUSH_SWEEP, "Sends what is due and was left over", &[], None, [response(200, "It was tried.", &["Cache-Control"], &[])]),
         }, "/-/revoke/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "post": operation(REVOKE, "Ends a ticket, or all access of a subject, for an hour", &[],
@@ -257,6 +300,14 @@ pub(crate) fn document() -> Value {
             "parameters": [reference("parameters", "channel")],
             "get": operation(STATS, "Tells who operates a channel its readers, its size, and what happened since it woke", &[], None, [stats()]),
             "head": operation(STATS_HEAD, "As GET, without the body", &[], None, [response(200, "The channel exists.", &["Cache-Control"], &[])]),
+        }, "/-/version/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "get": operation(VERSION, "Tells the state at an offset, where a snapshot stands for the past", &["at"], None, [
+                response(200, "The state, as the data of one event.", &["Stream-Next-Offset"], &[("*/*", json!({}))]),
+            ]),
+        }, "/-/versions/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "get": operation(VERSIONS, "Lists the offsets whose state can be read, where a snapshot stands for the past", &[], None, [versions()]),
         }, "/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At", "If-Match", "If-None-Match"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
@@ -323,6 +374,34 @@ fn members() -> (u16, Value) {
     response(200, "Those present, by id.", &["Cache-Control"], &[("application/json", schema)])
 }
 
+fn versions() -> (u16, Value) {
+    let version = json!({"type": "object", "required": ["offset", "at", "bytes"], "properties": {
+        "offset": {"type": "string"},
+        "at": {"type": "integer", "description": "When its last event was appended or its snapshot made, in milliseconds since 1970."},
+        "bytes": {"type": "integer", "description": "Bytes of its snapshot, or of all events up to it."},
+    }});
+    let schema = json!({"type": "array", "maxItems": 200, "items": version});
+    response(
+        200,
+        "The versions, the oldest first.",
+        &["Cache-Control"],
+        &[("application/json", schema)],
+    )
+}
+
+fn subscriptions() -> (u16, Value) {
+    let time = || json!({"type": ["integer", "null"]});
+    let one = json!({"type": "object", "required": ["id", "name", "service", "createdAt", "lastSuccess", "lastFailure", "failure"], "properties": {
+        "id": {"type": "string"}, "name": {"type": "string"}, "service": {"type": "string", "description": "Host of the push service."},
+        "createdAt": {"type": "integer"}, "lastSuccess": time(), "lastFailure": time(), "failure": {"type": ["string", "null"]},
+    }});
+    let schema = json!({"type": "object", "required": ["key", "subscriptions"], "properties": {
+        "key": {"type": ["string", "null"], "description": "`applicationServerKey`; null where Web Push is off."},
+        "subscriptions": {"type": "array", "items": one},
+    }});
+    response(200, "Oldest first.", &["Cache-Control"], &[("application/json", schema)])
+}
+
 fn stats() -> (u16, Value) {
     let counts = |names: &[&str]| {
         let members: Map<String, Value> =
@@ -334,12 +413,13 @@ fn stats() -> (u16, Value) {
         "required": ["scope", "readers", "offset", "events", "storedBytes", "sinceWake"],
         "properties": {
             "scope": {"enum": ["channel", "instance"], "description": "Whose readers and counters these are: the channel's, or those of the instance that answers."},
-            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness"]),
+            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness", "y-websocket"]),
             "instance": {"type": "string", "description": "Name of the instance, where the scope is one."},
             "offset": {"type": "string"},
             "events": {"type": "integer", "description": "How many are kept."},
             "storedBytes": {"type": "integer"},
             "sinceWake": counts(&["drops", "gaps", "refusals"]),
+            "pushes": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Results of Web Push, where there are some."},
         },
     });
     let text = json!({"type": "string", "description": "Prometheus text format 0.0.4, for an `Accept` that wants it or OpenMetrics more than JSON."});

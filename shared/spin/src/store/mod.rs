@@ -2,8 +2,11 @@
 //!
 //! The core decides, and an engine stores what it is given. No file outside of an engine's room
 //! knows which engine it is: to add one, implement [`Store`] in a room beside `sqlite`, and name it
-//! in [`ChannelStore`].
+//! in [`ChannelStore`]. A build has one engine, so that a component imports one.
 
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(not(feature = "redis"))]
 mod sqlite;
 
 use std::fmt;
@@ -15,6 +18,10 @@ use tidewire_core::{
 };
 
 /// The engine of this build.
+#[cfg(feature = "redis")]
+pub(crate) type ChannelStore = redis::RedisStore;
+/// The engine of this build.
+#[cfg(not(feature = "redis"))]
 pub(crate) type ChannelStore = sqlite::SqliteStore;
 
 /// A channel in the store.
@@ -37,9 +44,19 @@ pub(crate) struct Look {
     pub(crate) presence_version: u64,
     /// Changes with each revocation; 0 without any.
     pub(crate) revocations_version: u64,
+    /// The pulse of the channel, from an engine that has pulses.
+    pub(crate) pulse: Option<String>,
 }
 
 impl Look {
+    /// Takes a channel that has expired out of `stored`.
+    fn part_expired(&mut self, now_ms: u64) {
+        if let Some(expired) = self.stored.take_if(|stored| stored.channel.is_expired(now_ms)) {
+            self.last_epoch = self.last_epoch.max(expired.channel.epoch);
+            self.expired = Some(expired);
+        }
+    }
+
     pub(crate) fn channel(&self) -> Option<&Channel> {
         self.stored.as_ref().map(|stored| &stored.channel)
     }
@@ -53,13 +70,36 @@ pub(crate) struct StoredKeys {
     pub(crate) json: Option<String>,
 }
 
+/// Where the events of a commit stand: after this tail, with the bytes of the channel up to it. An
+/// engine may place them after the events of a faster writer; see [`Commit::place_after`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) tail: u64,
+    pub(crate) total: u64,
+}
+
 /// A failure of the engine. Its text goes to the log, not to a client.
 #[derive(Debug)]
-pub(crate) struct Fault(pub(crate) String);
+pub(crate) struct Fault {
+    pub(crate) text: String,
+    /// Whether the engine may work again soon.
+    pub(crate) is_unavailable: bool,
+}
+
+impl Fault {
+    pub(crate) fn new(text: impl Into<String>) -> Fault {
+        Fault { text: text.into(), is_unavailable: false }
+    }
+
+    /// A failure of an engine that may work again soon. A write may have been carried out.
+    pub(crate) fn unavailable(text: impl Into<String>) -> Fault {
+        Fault { text: text.into(), is_unavailable: true }
+    }
+}
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -79,6 +119,9 @@ pub(crate) trait Store: Sized {
     /// never fails for another writer; an engine without a lock remembers what it compares. Dropped
     /// without an end, an attempt has written nothing.
     type Attempt;
+
+    /// Whether channels have pulses, so that one question about all of them spares most looks.
+    const HAS_PULSES: bool;
 
     /// The channel of a function. Without presence, a look has no version of the members; without
     /// snapshots, none of those.
@@ -105,20 +148,29 @@ pub(crate) trait Store: Sized {
     /// position is how a reader finds out that there is news.
     async fn look(&self, after: u64, limit: PageLimit) -> Result<(Look, Page)>;
 
+    /// The pulse of each of these channels, by [`name`](Store::name): a text that changes with
+    /// everything that a reader could see.
+    async fn pulses(names: &[String]) -> Result<Vec<Option<String>>>;
+
     /// Appends the events of a commit, which carries nothing else, to a channel whose head is still
-    /// the one decided upon; `false` if it is not, or if they are too many for one write. Then
+    /// the one decided upon; `None` if it is not, or if they are too many for one write. Then
     /// nothing was written.
-    async fn append(&self, before: &Stored, commit: &Commit) -> Result<bool>;
+    async fn append(&self, before: &Stored, commit: &Commit) -> Result<Option<Placed>>;
 
     /// Begins an attempt with a look at the channel.
     async fn begin(&self) -> Result<(Self::Attempt, Look)>;
 
     /// Writes all of a commit that was decided upon the look `before`; what is left of an expired
-    /// channel goes first. `false` if another writer was faster: nothing was written, begin again.
-    async fn commit(&self, attempt: Self::Attempt, before: &Look, commit: &Commit) -> Result<bool>;
+    /// channel goes first. `None` if another writer was faster: nothing was written, begin again.
+    async fn commit(
+        &self,
+        attempt: Self::Attempt,
+        before: &Look,
+        commit: &Commit,
+    ) -> Result<Option<Placed>>;
 
     /// Removes the whole channel but its revocations and its epoch, as the newest of a removed
-    /// channel. `false` as for a commit.
+    /// channel. `false` if another writer was faster.
     async fn delete(&self, attempt: Self::Attempt, stored: &Stored) -> Result<bool>;
 
     /// Ends an attempt without a commit. What was touched in it stays.
@@ -209,6 +261,9 @@ pub(crate) trait Store: Sized {
 
 /// The subscriptions of Web Push of one channel.
 pub(crate) trait PushTable: Sized {
+    /// Whether the engine keeps subscriptions at all.
+    const HAS_PUSH: bool;
+
     async fn push_rows(&self) -> Result<Vec<PushRow>>;
 
     /// Those that are due, each to one caller until then or until it is settled. Removes those that

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::group::Group;
 use crate::node::Packages;
-use crate::platform::{Platform, Served};
+use crate::platform::{Platform, Served, Store};
 use crate::project::Project;
 use crate::report::{Row, Skipped};
 use crate::spin::Runtime;
@@ -61,7 +61,7 @@ pub fn is_meant(name: &str, said: &str) -> bool {
 pub fn run(
     project: &Project,
     platform: Platform,
-    runtime: Served,
+    (runtime, store): (Served, Store),
     suites: &[PathBuf],
     base_url: Option<&str>,
     token: Option<&str>,
@@ -87,6 +87,7 @@ pub fn run(
         .env("TIDEWIRE_PLATFORM", platform.to_string())
         .env("TIDEWIRE_WORKERS_BUILD", workers::tested_build(project))
         .env("TIDEWIRE_RUNTIME", runtime.to_string())
+        .env("TIDEWIRE_STORE", store.to_string())
         .env("TIDEWIRE_SPIN_HOST", spin::host(project));
     if runtime == Served::Spin && platform == Platform::Spin {
         command.env("TIDEWIRE_SPIN", Runtime::real()?.0);

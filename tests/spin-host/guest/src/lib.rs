@@ -2,17 +2,18 @@
 
 use std::cell::{Cell, OnceCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
 use http::{Response, StatusCode};
 use http_body::Frame;
 use spin_sdk::http::body::IncomingBodyExt;
 use spin_sdk::http::{IntoResponse, Request};
+use spin_sdk::redis::{Connection as Redis, Error as RedisError, RedisParameter};
 use spin_sdk::sqlite::wit::sqlite as raw;
 use spin_sdk::sqlite::{Connection, Value};
 use spin_sdk::time::sleep;
@@ -202,6 +203,10 @@ async fn route(request: Request) -> Result<Response<Body>> {
                 request.into_body().bytes().await.map_err(|code| anyhow!("{code:?}"))?;
             sql(&String::from_utf8(statement.to_vec())?).await?
         }
+        "/redis" => {
+            let lines = request.into_body().bytes().await.map_err(|code| anyhow!("{code:?}"))?;
+            redis(&query, &String::from_utf8(lines.to_vec())?).await?
+        }
         "/sync" => sync()?,
         "/insert" => insert(&query).await?,
         _ => return Ok(respond(StatusCode::NOT_FOUND, Body::whole("no such path of the guest"))),
@@ -229,6 +234,96 @@ async fn sql(statements: &str) -> Result<String> {
         };
     }
     Ok(report)
+}
+
+/// Runs each line on one connection to the address, and prints its result or error.
+async fn redis(address: &str, lines: &str) -> Result<String> {
+    let mut connection = match Redis::open(address).await {
+        Ok(connection) => connection,
+        Err(error) => return Ok(format!("{error:?}\n")),
+    };
+    let mut report = String::new();
+    for line in lines.lines() {
+        let words: Vec<_> = line.split(' ').collect();
+        let result = match words[..] {
+            ["reopen"] => Redis::open(address).await.map(|new| {
+                connection = new;
+                "open".to_owned()
+            }),
+            ["wait"] => {
+                println!("waiting");
+                released().await;
+                Ok("released".to_owned())
+            }
+            ["fill"] => Ok(fill(address).await),
+            ["abandon"] => abandon(address).await,
+            _ => command(&connection, &words).await,
+        };
+        report += &match result {
+            Ok(result) => format!("{result}\n"),
+            Err(error) => format!("{error:?}\n"),
+        };
+    }
+    Ok(report)
+}
+
+/// One function of the interface, with its arguments.
+async fn command(connection: &Redis, words: &[&str]) -> Result<String, RedisError> {
+    Ok(match *words {
+        ["publish", channel, payload] => {
+            format!("{:?}", connection.publish(channel, payload).await?)
+        }
+        ["get", key] => format!("{:?}", connection.get(key).await?),
+        ["set", key, value] => format!("{:?}", connection.set(key, value).await?),
+        ["incr", key] => connection.incr(key).await?.to_string(),
+        ["del", ref keys @ ..] => connection.del(keys).await?.to_string(),
+        ["sadd", key, ref values @ ..] => connection.sadd(key, values).await?.to_string(),
+        ["smembers", key] => {
+            let mut members = connection.smembers(key).await?;
+            members.sort();
+            format!("{members:?}")
+        }
+        ["srem", key, ref values @ ..] => connection.srem(key, values).await?.to_string(),
+        ["execute", command, ref arguments @ ..] => {
+            let arguments = arguments.iter().map(|word| parameter(word));
+            format!("{:?}", connection.execute(command, arguments).await?)
+        }
+        _ => "no such function".to_owned(),
+    })
+}
+
+/// `#5` is a number, `0x00ff` two bytes, anything else a text.
+fn parameter(word: &str) -> RedisParameter {
+    if let Some(number) = word.strip_prefix('#').and_then(|digits| digits.parse().ok()) {
+        return RedisParameter::Int64(number);
+    }
+    let Some(digits) = word.strip_prefix("0x") else {
+        return RedisParameter::Binary(word.into());
+    };
+    let byte = |start| u8::from_str_radix(&digits[start..start + 2], 16).unwrap_or_default();
+    RedisParameter::Binary((0..digits.len()).step_by(2).map(byte).collect())
+}
+
+/// Opens connections until one is refused.
+async fn fill(address: &str) -> String {
+    let mut held = Vec::new();
+    loop {
+        match Redis::open(address).await {
+            Ok(connection) => held.push(connection),
+            Err(error) => return format!("{} open, then {error:?}", held.len()),
+        }
+    }
+}
+
+/// Drops a connection in the middle of a command that waits for ever.
+async fn abandon(address: &str) -> Result<String, RedisError> {
+    let connection = Redis::open(address).await?;
+    let blocked = pin!(connection.execute("BLPOP", [parameter("nothing"), parameter("#0")]));
+    let time = pin!(sleep(Duration::from_millis(100)));
+    Ok(match select(blocked, time).await {
+        Either::Left((answer, _)) => format!("{answer:?}"),
+        Either::Right(_) => "abandoned".to_owned(),
+    })
 }
 
 /// The blocking functions of the interface, which the SDK declares and does not use.

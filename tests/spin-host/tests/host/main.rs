@@ -4,6 +4,8 @@ mod control;
 mod instances;
 mod manifest;
 mod outbound;
+mod redis;
+mod redis_server;
 mod routing;
 mod sqlite;
 mod streaming;

@@ -81,7 +81,9 @@ impl Drop for Folder {
 fn command(folder: &Folder, manifest: &str) -> Command {
     let path = folder.0.join("spin.toml");
     std::fs::write(&path, manifest).expect("a manifest");
-    let mut command = Command::new(HOST);
+    // More than the usual 1,024 files, for a guest that opens all its connections.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 4096 2> /dev/null; exec \"$0\" \"$@\"", HOST]);
     command.arg("--manifest").arg(path).arg("--state").arg(folder.0.join("state"));
     command.args(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
     command

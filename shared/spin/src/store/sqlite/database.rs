@@ -65,7 +65,7 @@ pub(super) async fn shared() -> Result<Rc<Connection>> {
     match version(&connection).await? {
         sql::SCHEMA_VERSION => {}
         version => {
-            return Err(Fault(format!(
+            return Err(Fault::new(format!(
                 "the store has schema {version}, this code supports at most {}; nothing was changed",
                 sql::SCHEMA_VERSION
             )));
@@ -125,6 +125,6 @@ pub(super) async fn connection_of(transaction: Option<&Transaction>) -> Result<R
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
-        Fault(error.to_string())
+        Fault::new(error.to_string())
     }
 }

@@ -21,7 +21,7 @@ use self::rows::{
     size, tally, text, version,
 };
 use crate::clock::now_ms;
-use crate::store::{Fault, Look, Result, Store, Stored, StoredKeys};
+use crate::store::{Fault, Look, Placed, Result, Store, Stored, StoredKeys};
 
 /// One channel in the shared database.
 #[derive(Clone, Debug)]
@@ -46,6 +46,7 @@ const NO_EVENTS: u64 = 1 << 53;
 
 impl Store for SqliteStore {
     type Attempt = Transaction;
+    const HAS_PULSES: bool = false;
 
     fn new(function: &str, channel: &str, policy: &Policy) -> SqliteStore {
         SqliteStore {
@@ -80,9 +81,14 @@ impl Store for SqliteStore {
         Ok((look, page))
     }
 
-    async fn append(&self, before: &Stored, commit: &Commit) -> Result<bool> {
+    /// A look at the file costs as little as a question for news would.
+    async fn pulses(_: &[String]) -> Result<Vec<Option<String>>> {
+        Ok(Vec::new())
+    }
+
+    async fn append(&self, before: &Stored, commit: &Commit) -> Result<Option<Placed>> {
         if commit.rows.len() > STATEMENT_EVENTS {
-            return Ok(false);
+            return Ok(None);
         }
         let connection = shared().await?;
         let mut values: Vec<Value> = Vec::with_capacity(commit.rows.len() * 4 + 2);
@@ -96,7 +102,7 @@ impl Store for SqliteStore {
         }
         values.extend([number(before.id), number(before.channel.tail)]);
         let written = execute(&connection, &sql::append(commit.rows.len()), values).await?;
-        Ok(written.len() == commit.rows.len())
+        Ok((written.len() == commit.rows.len()).then(|| placed(Some(before))))
     }
 
     async fn begin(&self) -> Result<(Transaction, Look)> {
@@ -113,13 +119,13 @@ impl Store for SqliteStore {
         transaction: Transaction,
         before: &Look,
         commit: &Commit,
-    ) -> Result<bool> {
+    ) -> Result<Option<Placed>> {
         if let Some(expired) = &before.expired {
             commit::delete(&transaction, &self.name, expired).await?;
         }
         commit::write(&transaction, &self.name, before.stored.as_ref(), commit).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(placed(before.stored.as_ref())))
     }
 
     async fn delete(&self, transaction: Transaction, stored: &Stored) -> Result<bool> {
@@ -338,6 +344,14 @@ impl Store for SqliteStore {
     }
 }
 
+/// Behind the head that was decided upon: no other writer comes between.
+fn placed(before: Option<&Stored>) -> Placed {
+    before.map_or(Placed { tail: 0, total: 0 }, |Stored { channel, .. }| Placed {
+        tail: channel.tail,
+        total: channel.total,
+    })
+}
+
 impl SqliteStore {
     /// One statement for the channel and its next events.
     async fn look_on(
@@ -353,10 +367,7 @@ impl SqliteStore {
         let first = rows.next().ok_or_else(|| damaged("row"))?;
         let (mut look, event) =
             rows::look(first, self.stands_for).ok_or_else(|| damaged("value"))?;
-        if let Some(expired) = look.stored.take_if(|stored| stored.channel.is_expired(now_ms())) {
-            look.last_epoch = look.last_epoch.max(expired.channel.epoch);
-            look.expired = Some(expired);
-        }
+        look.part_expired(now_ms());
         let mut events: Vec<Event> = event.into_iter().collect();
         events.extend(all(rows, "event", event_of)?);
         Ok((look, events))

@@ -49,7 +49,7 @@ pub(super) fn all<T>(
 }
 
 pub(super) fn damaged(what: &str) -> Fault {
-    Fault(format!("the store has an invalid {what}"))
+    Fault::new(format!("the store has an invalid {what}"))
 }
 
 /// The first row of a look: the channel, and its first event.
@@ -83,7 +83,14 @@ pub(super) fn look(row: Row, stands_for: Option<SnapshotUse>) -> Option<(Look, O
     let revocations_version = integer(&revocations_version).unwrap_or(0);
     let Some(id) = integer(&id) else {
         return Some((
-            Look { stored: None, expired: None, last_epoch, presence_version, revocations_version },
+            Look {
+                stored: None,
+                expired: None,
+                last_epoch,
+                presence_version,
+                revocations_version,
+                pulse: None,
+            },
             None,
         ));
     };
@@ -114,6 +121,7 @@ pub(super) fn look(row: Row, stands_for: Option<SnapshotUse>) -> Option<(Look, O
             last_epoch,
             presence_version,
             revocations_version,
+            pulse: None,
         },
         event,
     ))

@@ -1,0 +1,242 @@
+//! The connection to the server, one for all requests of the instance: the host sends their
+//! commands as they come.
+//!
+//! The host has no time limit and never reconnects, so each call races a timer, and a connection
+//! that failed is replaced.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
+use spin_sdk::time::sleep;
+use spin_sdk::variables;
+
+use crate::store::{Fault, Result};
+
+/// The script, in the order in which its parts use each other.
+const SCRIPT: &str = concat!(
+    include_str!("keys.lua"),
+    include_str!("read.lua"),
+    include_str!("commit.lua"),
+    include_str!("change.lua"),
+    include_str!("people.lua"),
+    include_str!("whole.lua"),
+);
+
+/// The version of the keys and of what they hold.
+const SCHEMA_VERSION: u64 = 1;
+
+/// A call that takes longer fails: the server, or the way to it, does not answer.
+const LONGEST: Duration = Duration::from_secs(2);
+
+thread_local! {
+    static SHARED: RefCell<Option<Rc<Link>>> = const { RefCell::new(None) };
+}
+
+/// The arguments of a command.
+pub(super) type Arguments = Vec<Vec<u8>>;
+
+/// One open connection, with the script loaded.
+struct Link {
+    connection: Connection,
+    script: RefCell<Vec<u8>>,
+}
+
+/// Why a command has no reply.
+enum Failure {
+    /// The connection is of no use any more. The server may have carried out the command.
+    Lost(String),
+    /// The server has forgotten the script.
+    NoScript,
+    /// The server did not carry out the command, and works again later.
+    Busy(String),
+    /// The command is wrong, or the server is not set up for it.
+    Refused(String),
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Fault {
+        match failure {
+            Failure::Lost(cause) | Failure::Busy(cause) => {
+                Fault::unavailable(format!("Redis is unavailable: {cause}"))
+            }
+            Failure::NoScript => Fault::unavailable("Redis forgot the script twice"),
+            Failure::Refused(cause) => Fault::new(format!("Redis refused a command: {cause}")),
+        }
+    }
+}
+
+/// Runs the operation of the script with these keys.
+///
+/// `arguments` are made again for the second try after a lost connection, with `true`.
+pub(super) async fn operate(
+    keys: &[String],
+    arguments: impl Fn(bool) -> Arguments,
+) -> Result<Vec<RedisResult>> {
+    let mut is_again = false;
+    let mut tries = 0;
+    loop {
+        let link = link().await?;
+        let mut all = vec![link.script.borrow().clone(), keys.len().to_string().into()];
+        all.extend(keys.iter().map(|key| key.clone().into_bytes()));
+        all.extend(arguments(is_again));
+        tries += 1;
+        match link.run("EVALSHA", all).await {
+            Ok(reply) => return Ok(reply),
+            Err(Failure::NoScript) if tries < 3 => link.load().await?,
+            Err(Failure::Lost(_)) if !is_again => is_again = true,
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}
+
+/// Runs a command that only reads, or that may run twice.
+pub(super) async fn run(command: &str, arguments: Arguments) -> Result<Vec<RedisResult>> {
+    match link().await?.run(command, arguments.clone()).await {
+        Err(Failure::Lost(_)) => Ok(link().await?.run(command, arguments).await?),
+        reply => Ok(reply?),
+    }
+}
+
+/// The connection of the instance.
+async fn link() -> Result<Rc<Link>> {
+    if let Some(link) = SHARED.with_borrow(Clone::clone) {
+        return Ok(link);
+    }
+    let link = Rc::new(Link::open().await?);
+    SHARED.set(Some(Rc::clone(&link)));
+    Ok(link)
+}
+
+impl Link {
+    async fn open() -> Result<Link> {
+        let address = variables::get("store").await.unwrap_or_default();
+        if address.is_empty() {
+            return Err(Fault::new(
+                "this build stores channels in Redis: set the variable `store` to its address, redis://HOST:PORT",
+            ));
+        }
+        let opened = within(Connection::open(address)).await?;
+        let connection = match opened {
+            Ok(connection) => connection,
+            Err(Error::InvalidAddress) => {
+                return Err(Fault::new(
+                    "the variable `store` is not an address of Redis, or allowed_outbound_hosts does not grant it",
+                ));
+            }
+            Err(error) => return Err(Failure::Lost(error.to_string()).into()),
+        };
+        let link = Link { connection, script: RefCell::default() };
+        link.load().await?;
+        link.check().await?;
+        Ok(link)
+    }
+
+    async fn load(&self) -> Result<()> {
+        let loaded = self.run("SCRIPT", vec![b"LOAD".into(), SCRIPT.into()]).await?;
+        let Some(RedisResult::Binary(digest)) = loaded.into_iter().next() else {
+            return Err(Fault::new("Redis did not load the script"));
+        };
+        self.script.replace(digest);
+        Ok(())
+    }
+
+    /// Refuses a store of a newer version, and a server that may remove any key.
+    async fn check(&self) -> Result<()> {
+        let key = format!("{}schema", super::PREFIX);
+        let value = SCHEMA_VERSION.to_string();
+        self.run("SETNX", vec![key.clone().into(), value.into()]).await?;
+        let version = self.run("GET", vec![key.into()]).await?;
+        match super::reply::texts(version)
+            .next()
+            .flatten()
+            .and_then(|text| text.parse::<u64>().ok())
+        {
+            Some(version) if version <= SCHEMA_VERSION => {}
+            version => {
+                return Err(Fault::new(format!(
+                    "the store has schema {version:?}, this code supports at most {SCHEMA_VERSION}; nothing was changed"
+                )));
+            }
+        }
+        // A service that hides its memory has a policy of its own.
+        let memory = self.run("INFO", vec![b"memory".into()]).await.ok();
+        let memory = memory.and_then(|memory| super::reply::texts(memory).next().flatten());
+        if memory.is_some_and(|memory| memory.contains("maxmemory_policy:allkeys")) {
+            return Err(Fault::new(
+                "the maxmemory-policy of Redis removes keys of channels: set it to noeviction",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn run(
+        &self,
+        command: &str,
+        arguments: Arguments,
+    ) -> std::result::Result<Vec<RedisResult>, Failure> {
+        let arguments = arguments.into_iter().map(RedisParameter::Binary);
+        let failure = match within(self.connection.execute(command, arguments)).await {
+            Ok(Ok(reply)) => return Ok(reply),
+            Ok(Err(error)) => failure_of(&error),
+            Err(fault) => Failure::Lost(fault.text),
+        };
+        if matches!(failure, Failure::Lost(_) | Failure::Busy(_)) {
+            self.leave();
+        }
+        Err(failure)
+    }
+
+    /// No later call takes this connection: its address may lead to another server by now.
+    fn leave(&self) {
+        SHARED.with_borrow_mut(|shared| {
+            if shared.as_deref().is_some_and(|link| std::ptr::eq(link, self)) {
+                *shared = None;
+            }
+        });
+    }
+}
+
+/// Which failure the text of an error means: the host has no other sign.
+fn failure_of(error: &Error) -> Failure {
+    const BUSY: [&str; 9] = [
+        "ReadOnly",
+        "READONLY",
+        "OOM",
+        "NOREPLICAS",
+        "BusyLoading",
+        "TryAgain",
+        "ClusterDown",
+        "MasterDown",
+        "BUSY",
+    ];
+    let text = match error {
+        Error::Other(text) => text.clone(),
+        error => return Failure::Lost(error.to_string()),
+    };
+    if text.contains("NoScriptError") {
+        return Failure::NoScript;
+    }
+    if BUSY.iter().any(|busy| text.contains(busy)) {
+        return Failure::Busy(text);
+    }
+    // The server's own errors: a code of ours, or one that the client knows.
+    let is_reply = text.starts_with("An error was signalled by the server")
+        || text.split_once(": ").is_some_and(|(code, _)| {
+            !code.is_empty() && code.bytes().all(|b| b.is_ascii_uppercase())
+        });
+    if is_reply { Failure::Refused(text) } else { Failure::Lost(text) }
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> Result<T> {
+    match select(pin!(work), pin!(sleep(LONGEST))).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(_) => {
+            Err(Fault::unavailable(format!("Redis did not answer within {LONGEST:?}")))
+        }
+    }
+}

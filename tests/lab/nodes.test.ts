@@ -1,0 +1,160 @@
+// Two Spin hosts on one Redis: they are one service, whatever breaks between them.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, onTestFailed, onTestFinished, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { Proxy } from "../harness/proxy.ts";
+import { announcedSeed, randomFrom } from "../harness/random.ts";
+import { read } from "../harness/readers.ts";
+import { Redis } from "../harness/redis.ts";
+import { OUTPUT, Server } from "../harness/server.ts";
+import { COMMON } from "../harness/shared.ts";
+import { Storm } from "../harness/storm.ts";
+import { ABSENT, describeOwnServer, freshName, head, header, numbers, publish } from "../harness/suite.ts";
+
+const NEEDS = { tags: ["redis"] };
+const JSON_TYPE = { "content-type": "application/json" };
+/** How long Redis swallows what one host sends. */
+const PARTITION_MS = 10_000;
+const READERS = 100;
+const REST_S = 5;
+
+describeOwnServer("two hosts on one Redis", () => {
+  let folder: string;
+  let redis: Redis;
+  /** Between the second host and Redis. */
+  let way: Proxy;
+  let hosts: [Server, Server];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(OUTPUT, "state", "nodes-"));
+    redis = await Redis.start(folder, "--appendfsync", "always");
+    way = await Proxy.start(redis.port);
+    const start = (name: string, store: string) => Server.start({ name, store, vars: { ...COMMON, HEARTBEAT_MS: "1000" } });
+    hosts = [await start("node-a", redis.url), await start("node-b", `redis://127.0.0.1:${way.port}`)];
+  });
+
+  afterAll(async () => {
+    for (const host of hosts ?? []) await host.stop();
+    await way?.stop();
+    await redis?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("what one host takes, readers of the other get at once, on every transport", NEEDS, async () => {
+    const [a, b] = hosts.map((host) => host.url) as [string, string];
+    const name = freshName();
+    const readers = (["sse", "long-poll", "poll"] as const).map((transport) => read(transport, `${b}/feed/${name}`));
+    onTestFinished(() => readers.forEach((reader) => reader.close()));
+    for (const number of numbers(1, 20)) await publish(`${number % 2 ? a : b}/feed/${name}`, number);
+    for (const reader of readers) {
+      await eventually(`${reader.transport} has all`, () => reader.events.length >= 20);
+      expect(reader.events).toEqual(numbers(1, 20));
+    }
+  });
+
+  test("many publishers of one channel on both hosts are never refused, and each event has one place", NEEDS, async () => {
+    const name = freshName();
+    const offsets = await Promise.all(
+      numbers(1, 32).map(async (publisher) => {
+        const own: string[] = [];
+        for (const number of numbers(1, 10)) own.push(await publish(`${hosts[publisher % 2]!.url}/feed/${name}`, [publisher, number]));
+        expect(own).toEqual([...own].sort());
+        return own;
+      }),
+    );
+    expect(new Set(offsets.flat()).size).toBe(320);
+    const [first, second] = await Promise.all(hosts.map(async ({ url }) => (await fetch(`${url}/feed/${name}`)).text()));
+    expect(second).toBe(first);
+    expect(JSON.parse(first!)).toHaveLength(320);
+  });
+
+  test("deletion and the number of a producer hold on both", NEEDS, async () => {
+    const name = freshName();
+    const [a, b] = hosts.map((host) => `${host.url}/feed/${name}`) as [string, string];
+    const producer = { ...JSON_TYPE, "producer-id": "p", "producer-epoch": "0", "producer-seq": "0" };
+    const send = async (to: string) => (await fetch(to, { method: "POST", headers: producer, body: "1" })).status;
+    expect([await send(a), await send(b), await send(a)]).toEqual([200, 204, 204]);
+    const reader = read("sse", b);
+    onTestFinished(() => reader.close());
+    await eventually("it reads", () => reader.events.length === 1);
+    expect((await fetch(a, { method: "DELETE" })).status).toBe(204);
+    expect(await head(b)).toBe(ABSENT);
+    expect(await send(b), "of a new channel").toBe(200);
+    await eventually("the reader is told", () => reader.gaps.length === 1 || reader.events.length === 2);
+  });
+
+  test("without Redis both answer 503, streams stay open, and go on when it is back", NEEDS, async () => {
+    const name = freshName();
+    const channels = hosts.map(({ url }) => `${url}/feed/${name}`);
+    await publish(channels[0]!, 1);
+    const readers = channels.map((channel) => read("sse", channel));
+    onTestFinished(() => readers.forEach((reader) => reader.close()));
+    for (const reader of readers) await eventually("it reads", () => reader.events.length === 1);
+    await redis.kill9();
+    for (const channel of channels) {
+      for (const answer of [await fetch(channel, { method: "POST", headers: JSON_TYPE, body: "2" }), await fetch(channel)]) {
+        expect([answer.status, ((await answer.json()) as { type: string }).type]).toEqual([503, "urn:tidewire:store-unavailable"]);
+        expect(Number(header(answer, "retry-after"))).toBeGreaterThan(0);
+      }
+    }
+    await redis.restart();
+    await eventually("it takes events again", async () => (await fetch(channels[1]!, { method: "POST", headers: JSON_TYPE, body: "3" })).status === 204);
+    for (const reader of readers) {
+      await eventually("it goes on", () => reader.events.length === 2);
+      expect([reader.events, reader.requests, reader.gaps]).toEqual([[1, 3], 1, []]);
+    }
+  });
+
+  test("cuts, a host and a Redis that are killed, and a partition lose nothing", { ...NEEDS, timeout: 240_000 }, async () => {
+    const seed = announcedSeed();
+    onTestFailed(() => console.log(`failed with TIDEWIRE_SEED=${seed}`));
+    const proxies = await Promise.all(hosts.map(({ port }) => Proxy.start(port)));
+    onTestFinished(() => Promise.all(proxies.map((proxy) => proxy.stop())).then(() => {}));
+    const storm = new Storm(
+      hosts[0].url,
+      proxies.map(({ url }) => url),
+      randomFrom(seed),
+    );
+    await storm.progress(100);
+    for (const proxy of proxies) proxy.cut();
+    await storm.progress(100);
+    await hosts[1].kill9();
+    await storm.progress(50);
+    await hosts[1].restart();
+    await storm.progress(100);
+    await redis.kill9();
+    await redis.restart();
+    await storm.progress(100);
+    way.partition();
+    await delay(PARTITION_MS);
+    way.heal();
+    await storm.progress(100);
+    await storm.settle();
+    console.log(`two hosts: ${storm}`);
+  });
+
+  test(`${READERS} readers of as many channels that rest cost two commands a second and instance`, NEEDS, async () => {
+    const readers = numbers(1, READERS).map(() => read("sse", `${hosts[0].url}/feed/${freshName()}`));
+    onTestFinished(() => readers.forEach((reader) => reader.close()));
+    await eventually("all are held", () => readers.every(({ heartbeats }) => heartbeats > 0));
+    // Until everything rests.
+    await delay(7_000);
+    const before = commands();
+    await delay(REST_S * 1_000);
+    const sent = commands() - before;
+    // Each instance that is alive has one connection; it may have had a tick more.
+    const instances = redis.ask("CLIENT", "LIST").split("\n").filter((client) => /cmd=(mget|evalsha)/.test(client)).length;
+    console.log(`${READERS} readers at rest in ${instances} instances: ${sent} commands in ${REST_S} s`);
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThanOrEqual((2 * REST_S + 1) * instances);
+  });
+
+  /** What the functions have sent to Redis. */
+  function commands(): number {
+    const calls = redis.ask("INFO", "commandstats").matchAll(/cmdstat_(?:mget|evalsha):calls=(\d+)/g);
+    return [...calls].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+});
