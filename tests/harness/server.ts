@@ -180,8 +180,13 @@ export class Server {
       const database = new DatabaseSync(join(this.#state, file), { readOnly: true });
       try {
         const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[];
-        const text = (_: string, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value);
-        const rows = tables.flatMap(({ name }) => database.prepare(`SELECT * FROM "${name}"`).all().map((row) => JSON.stringify(row, text)));
+        // An alarm of the platform is a time in nanoseconds, which no number holds.
+        const text = (_: string, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : typeof value === "bigint" ? Number(value) : value);
+        const rows = tables.flatMap(({ name }) => {
+          const all = database.prepare(`SELECT * FROM "${name}"`);
+          all.setReadBigInts(true);
+          return all.all().map((row) => JSON.stringify(row, text));
+        });
         return rows.filter((row) => pattern.test(row));
       } finally {
         database.close();

@@ -9,7 +9,7 @@ import { describeOwnServer, header, useOwnServer } from "../harness/suite.ts";
 const VERSION_1 = readFileSync(new URL(`store/version-1.${PLATFORM}.sql`, import.meta.url), "utf8");
 /** Where Workers keeps the version, and where Spin does. */
 const VERSION_TABLE = { workers: "channel", spin: "store" }[PLATFORM];
-const NEWEST = { workers: 2, spin: 4 }[PLATFORM];
+const NEWEST = { workers: 2, spin: 5 }[PLATFORM];
 
 const TEXT = { "content-type": "text/plain" };
 const AS_PRODUCER = { "producer-id": "p", "producer-epoch": "4", "producer-seq": "1" };

@@ -11,6 +11,7 @@ const MAX_NOTIFICATIONS = 500; // as many as the server keeps (lib.rs)
 export class Inbox {
   /** By id, the newest last. @type {Map<string, Notification>} */
   #notifications = new Map();
+  #seen = "";
 
   /** Takes the next event of the channel. @param {InboxEvent} event @param {string} offset its own */
   take(event, offset) {
@@ -22,6 +23,8 @@ export class Inbox {
       this.#notifications.delete(event.id);
       this.#notifications.set(event.id, { ...event, offset, isRead: false });
       if (this.#notifications.size > MAX_NOTIFICATIONS) this.#notifications.delete(this.#notifications.keys().next().value);
+    } else if (event.type === "seen") {
+      if (event.upTo > this.#seen) this.#seen = event.upTo;
     } else {
       // By offset: one that was replaced meanwhile is unread, although its id was there when somebody looked.
       for (const notification of this.#notifications.values()) {
@@ -33,6 +36,12 @@ export class Inbox {
   /** The newest first. */
   get notifications() {
     return [...this.#notifications.values()].reverse();
+  }
+
+  /** The offset of the newest notification, if it is unread and no page has said that it shows it. */
+  get unseen() {
+    const [newest] = this.notifications;
+    return newest && !newest.isRead && newest.offset > this.#seen ? newest.offset : undefined;
   }
 
   get unread() {

@@ -36,6 +36,15 @@ export function paint({ notifications, unread }, channel, read) {
   }
 }
 
+/** Brings the keyboard to a notification, if it is shown. @param {string | undefined} offset */
+export function focusRow(offset) {
+  const row = rows.get(offset);
+  if (!row) return;
+  // A title that leads nowhere takes no focus.
+  row.tabIndex = -1;
+  row.focus();
+}
+
 /** @param {import("./inbox.js").Notification} notification */
 function addRow({ offset, title, body, url, at }, read) {
   const row = /** @type {any} */ (document.querySelector("template").content.firstElementChild.cloneNode(true));

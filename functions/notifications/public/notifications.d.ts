@@ -20,4 +20,4 @@ url?: string,
 /**
  * When it happened, by the publisher's clock: milliseconds since 1970.
  */
-at: number, } | { "type": "read", offset: string, } | { "type": "read-all", upTo: string, };
+at: number, } | { "type": "read", offset: string, } | { "type": "read-all", upTo: string, } | { "type": "seen", upTo: string, };

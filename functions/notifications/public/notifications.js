@@ -6,8 +6,9 @@
 import { access } from "./access.js";
 import { publish, publisher, subscribe } from "./client.js";
 import { Inbox } from "./inbox.js";
-import { paint } from "./list.js";
+import { focusRow, paint } from "./list.js";
 import { role } from "./page.js";
+import { Push } from "./push.js";
 
 /** @typedef {import("./notifications.d.ts").InboxEvent} InboxEvent */
 
@@ -19,6 +20,7 @@ const channelUrl = (name) => new URL(`./${encodeURIComponent(name)}`, document.b
 // ---- Following
 
 let inbox = new Inbox();
+const push = new Push(new URL(`./-/push/${encodeURIComponent(channel)}`, document.baseURI));
 let subscription;
 let frame = 0;
 
@@ -32,6 +34,7 @@ function follow() {
     onEvent({ data, offset }) {
       inbox.take(/** @type {InboxEvent} */ (data), offset);
       repaint();
+      noteSeen();
     },
     // We were away for so long that events are gone, marks among them: begin anew with what is kept, as every other tab does.
     onGap() {
@@ -59,6 +62,30 @@ function paintNow() {
   cancelAnimationFrame(frame);
   frame = 0;
   paint(inbox, channel, (offset) => mark({ type: "read", offset }));
+  const isRead = (/** @type {string} */ offset) => inbox.notifications.some((one) => one.offset === offset && one.isRead);
+  void push.clear(isRead, inbox.unread);
+}
+
+let seen = "";
+let seeing = 0;
+
+/** What a visible page shows need not be pushed to a closed one. At most once a second, and only where the server pushes. */
+function noteSeen() {
+  if (seeing || !push.isOn) return;
+  seeing = setTimeout(() => {
+    seeing = 0;
+    const upTo = inbox.unseen;
+    if (document.hidden || !upTo || upTo === seen) return;
+    seen = upTo;
+    void tell(channel, { type: "seen", upTo });
+  }, 1_000);
+}
+
+/** Somebody clicked what was pushed. @param {{ url?: string, offset?: string }} clicked */
+async function goTo({ url, offset }) {
+  if (offset) await mark({ type: "read", offset });
+  if (url) location.href = new URL(url, document.baseURI).href;
+  else focusRow(offset);
 }
 
 // ---- Publishing
@@ -127,6 +154,8 @@ role("form").onsubmit = (event) => {
   for (const field of ["title", "body", "url"]) role(field).value = "";
   role("title").focus();
 };
+document.addEventListener("visibilitychange", noteSeen);
 show("connecting");
 paintNow();
 follow();
+void push.start(goTo).then(noteSeen);

@@ -9,6 +9,8 @@ use tidewire_core::{
     Policy, Result, Retention, Right, Rights, Settings,
 };
 
+use tidewire_push::{Meaning, Notice, Urgency, WebPush};
+
 use crate::message::InboxEvent;
 
 mod message;
@@ -32,6 +34,9 @@ const HISTORY_EVENTS: u64 = 500;
 /// Days that they are kept, whatever `RETENTION_MAX_AGE_S` is: a user who returns from a holiday
 /// wants to catch up.
 const HISTORY_DAYS: u64 = 30;
+
+/// What reaches a closed page, where `VAPID_KEYS` is set.
+static PUSH: WebPush = WebPush::new(meaning);
 
 /// The notifications.
 pub struct Notifications;
@@ -70,11 +75,36 @@ impl Function for Notifications {
             body: include_str!("../public/page.js"),
         },
         Asset {
+            path: "-/push.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/push.js"),
+        },
+        Asset {
+            path: "-/push-worker.js",
+            content_type: "text/javascript; charset=utf-8",
+            body: include_str!("../public/push-worker.js"),
+        },
+        Asset {
+            path: "-/manifest.json",
+            content_type: "application/manifest+json",
+            body: include_str!("../public/manifest.json"),
+        },
+        Asset {
+            path: "-/icon.svg",
+            content_type: "image/svg+xml",
+            body: include_str!("../public/icon.svg"),
+        },
+        Asset {
             path: "-/notifications.css",
             content_type: "text/css; charset=utf-8",
             body: include_str!("../public/notifications.css"),
         },
     ];
+
+    // As ours, and the manifest: an iPhone has Web Push from its Home Screen alone.
+    const PAGE_POLICY: &'static str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'";
+
+    const WEB_PUSH: bool = true;
 
     fn policy(settings: &Settings) -> Policy {
         let policy = Policy {
@@ -90,6 +120,7 @@ impl Function for Notifications {
             },
             ..policy
         }
+        .with_push(&PUSH, settings)
     }
 
     // Change this first. A user has the channel `user-` and the subject of the token, and publishes
@@ -108,6 +139,21 @@ impl Function for Notifications {
     }
 }
 
+/// What an event means for a closed page.
+fn meaning(event: &[u8]) -> Meaning {
+    match serde_json::from_slice(event) {
+        Ok(InboxEvent::Notification { id, title, body, url, at }) => {
+            Meaning::Notice(Notice { id, title, body, url, at_ms: at, urgency: Urgency::Normal })
+        }
+        Ok(InboxEvent::Read { offset }) => offset.parse().map_or(Meaning::Nothing, Meaning::Read),
+        Ok(InboxEvent::ReadAll { up_to } | InboxEvent::Seen { up_to }) => {
+            up_to.parse().map_or(Meaning::Nothing, Meaning::ReadUpTo)
+        }
+        // Stored by a version with other events.
+        Err(_) => Meaning::Nothing,
+    }
+}
+
 /// The rules for an event, the same on every transport.
 fn check(event: &[u8]) -> Result<()> {
     let refused = |why: String| Error::new(ErrorKind::EventRefused, why);
@@ -116,7 +162,9 @@ fn check(event: &[u8]) -> Result<()> {
     })?;
     let (id, title, body, url, at) = match event {
         InboxEvent::Notification { id, title, body, url, at } => (id, title, body, url, at),
-        InboxEvent::Read { offset } | InboxEvent::ReadAll { up_to: offset } => {
+        InboxEvent::Read { offset }
+        | InboxEvent::ReadAll { up_to: offset }
+        | InboxEvent::Seen { up_to: offset } => {
             return offset
                 .parse::<Offset>()
                 .map(|_| ())
@@ -167,6 +215,7 @@ mod tests {
             NOTIFICATION.into(),
             format!(r#"{{"type":"read","offset":"{offset}"}}"#),
             format!(r#"{{"type":"read-all","upTo":"{offset}"}}"#),
+            format!(r#"{{"type":"seen","upTo":"{offset}"}}"#),
         ] {
             assert!(check(event.as_bytes()).is_ok(), "{event}");
         }
@@ -177,6 +226,22 @@ mod tests {
             ("\"body\":\"\"", &format!("\"body\":\"{}\"", "💧".repeat(MAX_BODY_CHARS))),
         ] {
             assert!(check(NOTIFICATION.replace(part, other).as_bytes()).is_ok(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_closed_page_gets_notifications_and_what_was_seen_or_read_takes_them_back() {
+        let offset = "01a3185c5000_00000000000002";
+        let Meaning::Notice(notice) = meaning(NOTIFICATION.as_bytes()) else { panic!("no notice") };
+        assert_eq!((notice.id.as_str(), notice.url.as_deref(), notice.at_ms), ("n", Some("/a"), 1));
+        let offset_of = offset.parse().unwrap();
+        for (event, expected) in [
+            (format!(r#"{{"type":"read","offset":"{offset}"}}"#), Meaning::Read(offset_of)),
+            (format!(r#"{{"type":"read-all","upTo":"{offset}"}}"#), Meaning::ReadUpTo(offset_of)),
+            (format!(r#"{{"type":"seen","upTo":"{offset}"}}"#), Meaning::ReadUpTo(offset_of)),
+            (r#"{"type":"other"}"#.into(), Meaning::Nothing),
+        ] {
+            assert_eq!(meaning(event.as_bytes()), expected, "{event}");
         }
     }
 

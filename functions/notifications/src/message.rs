@@ -32,4 +32,10 @@ pub(crate) enum InboxEvent {
         #[serde(rename = "upTo")]
         up_to: String,
     },
+    /// A page that is visible shows all notifications up to and including this offset, which are
+    /// therefore not pushed: `{"type":"seen","upTo":"…"}`. They stay unread.
+    Seen {
+        #[serde(rename = "upTo")]
+        up_to: String,
+    },
 }

@@ -137,6 +137,10 @@ kinds! {
     PresenceFull = "presence-full", TOO_MANY_REQUESTS, "The channel has too many members";
     /// A revocation without a valid ticket or subject.
     RevocationInvalid = "revocation-invalid", BAD_REQUEST, "The revocation is not valid";
+    /// A subscription of Web Push that cannot be used.
+    SubscriptionInvalid = "subscription-invalid", BAD_REQUEST, "The subscription is not valid";
+    /// The channel has the most subscriptions of Web Push that it allows.
+    SubscriptionsFull = "subscriptions-full", CONFLICT, "The channel has too many subscriptions";
     /// A feature of the protocol that this version lacks.
     NotSupported = "not-supported", NOT_IMPLEMENTED, "Not supported";
     /// The platform does not support WebSockets.

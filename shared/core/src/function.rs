@@ -10,7 +10,8 @@ use crate::settings::Settings;
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
     /// Path below the function's base: empty for the page itself, `-/name` for a file that it
-    /// loads. No channel can have such a name.
+    /// loads. No channel can have such a name. A service worker is a file `-/…-worker.js`: it may
+    /// control the page, which lies above it.
     pub path: &'static str,
     /// Value of `Content-Type`.
     pub content_type: &'static str,
@@ -22,7 +23,7 @@ pub struct Asset {
 /// own code.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Its name. It must be neither ours (`presence`, `revoke`, `stats`, `tenant`) nor the
+    /// Its name. It must be neither ours (`presence`, `push`, `revoke`, `stats`, `tenant`) nor the
     /// beginning of an asset's path.
     pub name: &'static str,
     /// The one method that it allows, in upper case.
@@ -51,6 +52,10 @@ pub trait Function {
     /// The function's own addresses. The adapters' `serve_routes` take the one function that carries
     /// out a [`Call`](crate::Call) at them.
     const ROUTES: &'static [Route] = &[];
+
+    /// Whether its policy may have [Web Push](crate::Policy::with_push). Without it a build has none
+    /// of the code for it, and its addresses do not exist.
+    const WEB_PUSH: bool = false;
 
     /// Creation, retention and limits of its channels.
     fn policy(settings: &Settings) -> Policy;

@@ -21,11 +21,13 @@ mod decide;
 mod document;
 mod error;
 mod function;
+mod future;
 mod http;
 mod limits;
 mod policy;
 mod presence;
 mod publish;
+mod push;
 mod request;
 mod settings;
 mod stats;
@@ -37,15 +39,16 @@ mod wire;
 // What a function supplies.
 pub use document::{Bare, DocumentMessage, Documents, Lacks, Summarize, Summary};
 pub use function::{Asset, Function, Route, policy_of};
+pub use future::LocalFuture;
 pub use limits::{Bound, LIMITS, Limit};
 pub use policy::{Check, Compact, Creation, Policy, Snapshots};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
 pub use request::{
-    Append, Awareness, AwarenessAction, Call, Change, ChannelRequest, Create, LocalFuture,
-    Operation, Platform, Precondition, Read, Routed, SUBPROTOCOL, SnapshotRead, Target, Tenant,
-    Transport, UnauthorizedRequest, file, route, without_websocket,
+    Append, Awareness, AwarenessAction, Call, Change, ChannelRequest, Create, Operation, Platform,
+    Precondition, Read, Routed, SUBPROTOCOL, SnapshotRead, Target, Tenant, Transport,
+    UnauthorizedRequest, file, route, without_websocket,
 };
 
 // Who may do it.
@@ -73,6 +76,13 @@ pub use decide::{
 // Who is present.
 pub use awareness::{ClientState, MAX_CLIENT_STATE_BYTES, MAX_CLIENT_STATES, is_renewal};
 pub use presence::{Lease, Member, Presence, members_at, presence_changes, presence_reply};
+
+// What reaches a closed page.
+pub use push::{
+    MAX_SUBSCRIPTION_BYTES, PUSH_ANSWER_BYTES, PUSH_PAGE_EVENTS, PUSH_RANDOM_BYTES,
+    PUSH_TIMEOUT_MS, Push, PushAnswer, PushAt, PushEvent, PushOperation, PushPage, PushPost,
+    PushRow, PushSettings, PushStore, Pushing,
+};
 
 // The bytes that clients get.
 pub use crate::http::{

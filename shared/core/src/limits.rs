@@ -7,6 +7,7 @@ use crate::http::fields;
 use crate::policy;
 use crate::presence;
 use crate::publish::tally;
+use crate::push;
 use crate::settings::{SETTINGS, Setting};
 use crate::wire::frame;
 
@@ -245,6 +246,20 @@ pub const LIMITS: &[Limit] = &[
         answer: "429 `presence-full` with `Retry-After`",
     },
     Limit {
+        what: "subscriptions of Web Push in a channel",
+        bound: Bound::Setting("PUSH_MAX_SUBSCRIPTIONS"),
+        answer: "a subscription that fails is replaced, else 409 `subscriptions-full`",
+    },
+    Limit {
+        what: "body of a subscription of Web Push",
+        bound: fixed(
+            push::MAX_SUBSCRIPTION_BYTES as u64,
+            "bytes",
+            "An endpoint of 2,048 bytes, the keys and a name take half of it.",
+        ),
+        answer: "413 `body-too-large`",
+    },
+    Limit {
         what: "state of a member",
         bound: fixed(
             presence::MAX_STATE_BYTES as u64,
@@ -304,6 +319,15 @@ pub const LIMITS: &[Limit] = &[
         what: "a channel under `demo-`: life after the last read or append, and age of events",
         bound: fixed(policy::DEMO_LIFE_S as u64, "seconds", "Unused channels are removed."),
         answer: "the channel ends, old events are dropped; 400 `header-invalid` for a longer life",
+    },
+    Limit {
+        what: "a channel under `demo-`: subscriptions of Web Push",
+        bound: fixed(
+            push::DEMO_SUBSCRIPTIONS,
+            "subscriptions",
+            "Each costs requests. They end an hour after the page sent them last.",
+        ),
+        answer: "as above",
     },
     Limit {
         what: "Workers only: readers of a channel under `demo-`",

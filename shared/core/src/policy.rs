@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{ContentType, Polling};
 use crate::presence::{Member, Presence};
 use crate::publish::{Producer, Rate, Tally};
+use crate::push::{Push, Pushing};
 use crate::settings::Settings;
 
 /// How a channel is created.
@@ -125,6 +126,8 @@ pub struct Policy {
     pub snapshots: Option<Snapshots>,
     /// Whether its channels are shared documents.
     pub documents: Option<Documents>,
+    /// How its channels push to closed pages, if they do.
+    pub push: Option<Pushing>,
 }
 
 impl Policy {
@@ -156,6 +159,7 @@ impl Policy {
             latest: None,
             snapshots: None,
             documents: None,
+            push: None,
         }
     }
 
@@ -190,6 +194,13 @@ impl Policy {
             most: 1,
         };
         Policy { latest: Some(keys), snapshots: Some(snapshots), ..self }
+    }
+
+    /// The same rules, with Web Push, which begins once `VAPID_KEYS` is set. The function must also
+    /// say [`Function::WEB_PUSH`](crate::Function::WEB_PUSH).
+    #[must_use]
+    pub fn with_push(self, service: &'static dyn Push, settings: &Settings) -> Policy {
+        Policy { push: Some(Pushing::new(service, settings)), ..self }
     }
 
     /// The stand-in for a channel that does not exist; `None` if only `PUT` creates channels.
@@ -242,6 +253,7 @@ impl Policy {
                 max_bytes: documents.max_bytes.min(DEMO_BYTES),
                 ..documents
             }),
+            push: self.push.map(|push| push.demo(u64::from(DEMO_LIFE_S) * 1000)),
             max_readers: self.max_readers.min(DEMO_READERS),
             rate: self.rate.or(Some(DEMO_RATE)),
             anonymous_rate: Some(DEMO_RATE),

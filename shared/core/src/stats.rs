@@ -3,7 +3,7 @@
 //! As JSON, or in Prometheus' text format 0.0.4. Counters live in memory and start at 0 with each
 //! wake, like those of a process that restarts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 use http::header;
@@ -38,6 +38,8 @@ pub struct Activity {
     /// Publishes that the channel refused. Publishes refused earlier, such as those without a
     /// right, do not reach it.
     pub refusals: u64,
+    /// Results of Web Push, each with its number.
+    pub pushes: BTreeMap<&'static str, u64>,
 }
 
 impl Activity {
@@ -90,8 +92,17 @@ impl Stats {
                 "scope": scope, "readers": readers, "offset": self.offset.to_string(), "events": self.events, "storedBytes": self.stored_bytes,
                 "sinceWake": {"drops": drops, "gaps": gaps, "refusals": refusals},
             });
-            if let (Some(stats), Some(instance)) = (stats.as_object_mut(), instance) {
-                stats.insert("instance".into(), instance.into());
+            if let Some(stats) = stats.as_object_mut() {
+                if let Some(instance) = instance {
+                    stats.insert("instance".into(), instance.into());
+                }
+                // Only where there is something to tell: most functions have no Web Push.
+                if !activity.pushes.is_empty() {
+                    let pushes = activity.pushes.iter();
+                    let pushes: Map<String, Value> =
+                        pushes.map(|(name, count)| ((*name).into(), (*count).into())).collect();
+                    stats.insert("pushes".into(), pushes.into());
+                }
             }
             return json(stats.to_string());
         }
@@ -138,6 +149,13 @@ impl Stats {
                 "# HELP tidewire_{name} {help}\n# TYPE tidewire_{name} {kind}\ntidewire_{name}{{{labels}}} {value}"
             );
         }
+        if !activity.pushes.is_empty() {
+            text.push_str("# HELP tidewire_pushes_total Results of Web Push, since it woke.\n# TYPE tidewire_pushes_total counter\n");
+        }
+        for (result, count) in &activity.pushes {
+            let _ =
+                writeln!(text, r#"tidewire_pushes_total{{{labels},result="{result}"}} {count}"#);
+        }
         let mut reply = json(text);
         set(&mut reply, header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
         reply
@@ -162,6 +180,7 @@ mod tests {
             drops: 3,
             gaps: 4,
             refusals: 5,
+            pushes: BTreeMap::new(),
         };
         let reply = Stats::of(&channel, is_text).reply("feed", "room", Scope::Channel, &activity);
         assert_eq!(reply.headers()[header::CACHE_CONTROL], "no-store");
@@ -189,6 +208,21 @@ mod tests {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn results_of_web_push_are_told_where_there_are_some() {
+        let activity =
+            Activity { pushes: [("sent", 2), ("gone", 1)].into(), ..Activity::default() };
+        let told = |is_text| {
+            let stats = Stats::of(&Channel::new(1, ContentType::json()), is_text);
+            let reply = stats.reply("notifications", "user-7", Scope::Channel, &activity);
+            String::from_utf8(reply.into_body()).unwrap()
+        };
+        assert!(told(false).contains(r#""pushes":{"gone":1,"sent":2}"#), "{}", told(false));
+        assert!(told(true).contains(
+            r#"tidewire_pushes_total{function="notifications",channel="user-7",scope="channel",result="sent"} 2"#
+        ));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!   what they signed.
 //! - [`Message`] makes the [`Request`] (RFC 8030).
 //! - [`Outcome`] is what the answer means, and [`Step`] is what to do next.
+//! - [`WebPush`] does all of this for the channels of a function: `Policy::with_push`.
 //!
 //! No error and no `Debug` shows an endpoint, a key or a text: an endpoint lets everyone send
 //! messages. [`Subscription::label`] names a subscription in a log.
@@ -38,23 +39,31 @@
 //! ```
 
 mod base64url;
+mod channel;
 mod coding;
+mod deliver;
 mod encrypt;
 mod error;
 mod message;
+mod notice;
 mod outcome;
+mod payload;
+mod plan;
 mod retry_after;
 mod services;
 mod step;
 mod subject;
+mod subscriber;
 mod subscription;
 mod token;
 mod topic;
 mod vapid;
 
+pub use channel::WebPush;
 pub use encrypt::{MAX_TEXT_BYTES, RANDOM_BYTES, encrypt};
 pub use error::{Error, Refusal, Result};
 pub use message::{Message, Request, Urgency};
+pub use notice::{Meaning, Notice};
 pub use outcome::{Fault, Outcome};
 pub use services::PushServices;
 pub use step::{Attempt, MAX_AGE_MS, Reason, Step};

@@ -129,6 +129,14 @@ impl Subscription {
         format!("{host}#{:08x}", u32::from_be_bytes([a, b, c, d]))
     }
 
+    /// Names the subscription where its user may see it: 32 hexadecimal digits of a hash of the
+    /// endpoint.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let digest = Sha256::digest(&self.endpoint);
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     pub(crate) fn key(&self) -> &PublicKey {
         &self.key
     }

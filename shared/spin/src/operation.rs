@@ -14,6 +14,7 @@ use crate::body::{Body, read_body};
 use crate::change::{awareness, carry_out, members};
 use crate::clock::now_ms;
 use crate::compact::{version, versions};
+use crate::push::{Pusher, unsupported};
 use crate::read::{kept, read_channel};
 use crate::respond::{Outgoing, respond};
 use crate::store::{ChannelStore, Look, Store};
@@ -26,6 +27,8 @@ pub(crate) struct Operating<'a> {
     pub(crate) store: ChannelStore,
     pub(crate) settings: Rc<Settings>,
     pub(crate) trace: &'a Trace,
+    /// The code of Web Push, if the function has it.
+    pub(crate) pusher: Option<Pusher>,
 }
 
 impl<'a> Operating<'a> {
@@ -37,10 +40,19 @@ impl<'a> Operating<'a> {
             } else {
                 Vec::new()
             };
+            let push = self.pusher.zip(self.policy.push.as_ref());
+            if let Some((pusher, push)) = push.filter(|(_, push)| push.is_on()) {
+                (pusher.sweep)(&self.store, push);
+            }
             let reply = match &self.asked.operation {
                 Operation::Read(read) => return self.read(read).await,
                 Operation::Change(change) => {
-                    carry_out(&self.store, change, &self.asked.grant, &bytes, &self.policy).await?
+                    let (store, grant) = (&self.store, &self.asked.grant);
+                    let reply = carry_out(store, change, grant, &bytes, &self.policy).await?;
+                    if let Some((pusher, push)) = push.filter(|(_, push)| push.is_on()) {
+                        (pusher.deliver_later)(store, push);
+                    }
+                    reply
                 }
                 Operation::Versions => self.versions().await?,
                 Operation::Version { at } => self.version(*at).await?,
@@ -64,7 +76,20 @@ impl<'a> Operating<'a> {
                     self.admitted().await?;
                     let (revocation, reply) = decide_revoke(&bytes, now_ms())?;
                     self.store.put_revocation(&revocation).await?;
+                    if let Some((pusher, push)) = push {
+                        (pusher.revoke)(&self.store, push, &revocation).await?;
+                    }
                     reply
+                }
+                Operation::Push(asked) => {
+                    self.admitted().await?;
+                    let (store, grant) = (&self.store, &self.asked.grant);
+                    match push {
+                        Some((pusher, push)) => {
+                            (pusher.answer)(store, push, asked, &bytes, grant).await?
+                        }
+                        None => unsupported(asked)?,
+                    }
                 }
                 Operation::Stats { is_text } => self.stats(*is_text).await?,
             };

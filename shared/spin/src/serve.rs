@@ -16,10 +16,11 @@ use tidewire_core::{
 use crate::clock::{entropy, now_ms};
 use crate::identity::identity;
 use crate::operation::Operating;
+use crate::push::Pusher;
 use crate::respond::{Answer, Outgoing, refuse, respond, send};
 use crate::route::RouteChannel;
 use crate::settings::settings;
-use crate::store::{ChannelStore, Store};
+use crate::store::{ChannelStore, PushTable, Store};
 use crate::tenant::erase;
 
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
@@ -86,7 +87,10 @@ async fn answer<F: Function>(
     ));
     let identity = || identity(F::NAME, &head, &settings);
     let channel_of = |name: &ChannelName| {
-        let policy = policy_of::<F>(Some(name), &settings);
+        let mut policy = policy_of::<F>(Some(name), &settings);
+        if !ChannelStore::HAS_PUSH {
+            policy.push = None;
+        }
         (ChannelStore::new(F::NAME, name.as_str(), &policy), policy)
     };
     match route::<F>(&head, &settings)? {
@@ -94,7 +98,9 @@ async fn answer<F: Function>(
         Target::Channel(asked) => {
             let asked = asked.authorize::<F>(&identity().await?, &settings)?;
             let (store, policy) = channel_of(&asked.channel);
-            Operating { function: F::NAME, asked, policy, store, settings, trace }
+            let has_push = F::WEB_PUSH && ChannelStore::HAS_PUSH;
+            let pusher = if has_push { Some(Pusher::NEW) } else { None };
+            Operating { function: F::NAME, asked, policy, store, settings, trace, pusher }
                 .answer(body)
                 .await
         }

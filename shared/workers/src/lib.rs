@@ -14,6 +14,7 @@ mod handover;
 mod long_poll;
 mod object;
 mod placement;
+mod post;
 mod provider_keys;
 mod readers;
 mod refusal;

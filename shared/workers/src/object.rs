@@ -5,6 +5,7 @@ mod compact;
 mod document;
 mod frames;
 mod presence;
+mod push;
 mod subscribe;
 mod tenant;
 
@@ -24,6 +25,7 @@ use worker::{
     WebSocketRequestResponsePair,
 };
 
+use self::push::Pusher;
 use crate::clock::{entropy, now_ms};
 use crate::close::{answer_close, is_closing};
 use crate::handover::{NEXT_PAGE, binding, operation, task};
@@ -54,6 +56,10 @@ struct Inner {
     /// When the object wakes next, as far as known, in milliseconds since 1970; `u64::MAX` if
     /// unknown.
     alarm_ms: Cell<u64>,
+    /// No delivery of Web Push before, in milliseconds since 1970.
+    push_after_ms: Cell<u64>,
+    /// The code of Web Push, if the function has it.
+    pusher: Option<Pusher>,
     env: Env,
     name: Option<ChannelName>,
     /// How often the channel was erased with its tenant while it was in memory.
@@ -89,13 +95,15 @@ impl ChannelObject {
     /// The object of class `class`, which is logged: each construction is a wake from sleep or a
     /// first request.
     pub fn new<F: Function>(class: &str, state: State, env: &Env) -> Self {
-        Self::restore(class, F::NAME, policy_of::<F>, state, env)
+        let pusher = if F::WEB_PUSH { Some(Pusher::NEW) } else { None };
+        Self::restore(class, F::NAME, policy_of::<F>, pusher, state, env)
     }
 
     fn restore(
         class: &str,
         function: &'static str,
         policy_of: fn(Option<&ChannelName>, &Settings) -> Policy,
+        pusher: Option<Pusher>,
         state: State,
         env: &Env,
     ) -> Self {
@@ -114,9 +122,9 @@ impl ChannelObject {
         let policy =
             policy_of(name.as_ref(), &settings).within(Readers::MAX.into(), MAX_EVENT_BYTES);
         let stands_for = policy.snapshots.map(|snapshots| snapshots.stands_for());
-        let store = Store::new(state.storage(), stands_for);
-        let (alarm_ms, vanished, activity) =
-            (Cell::new(u64::MAX), Cell::default(), RefCell::default());
+        let store = Store::new(state.storage(), stands_for, pusher.is_some());
+        let (alarm_ms, push_after_ms, vanished, activity) =
+            (Cell::new(u64::MAX), Cell::default(), Cell::default(), RefCell::default());
         let inner = Rc::new(Inner {
             function,
             policy,
@@ -126,6 +134,8 @@ impl ChannelObject {
             readers,
             memory: RefCell::default(),
             alarm_ms,
+            push_after_ms,
+            pusher,
             env: env.clone(),
             name,
             vanished,
@@ -260,6 +270,10 @@ impl ChannelObject {
                 Operation::Revoke => match decide_revoke(&body, now_ms()) {
                     Ok((revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
                     Err(error) => Err(error),
+                },
+                Operation::Push(asked) => match self.inner.pusher {
+                    Some(pusher) => (pusher.answer)(&self.inner, asked, &body, &grant).await,
+                    None => Err(push::absent()),
                 },
                 Operation::Stats { is_text } => {
                     decide_stats(*is_text, channel.as_ref()).map(|stats| {
@@ -398,7 +412,10 @@ impl Inner {
                 );
             }
         }
-        self.memory.borrow_mut().revocations.push(revocation);
+        self.memory.borrow_mut().revocations.push(revocation.clone());
+        if let Some(pusher) = self.pusher {
+            (pusher.revoke)(self, &revocation).await?;
+        }
         self.set_alarm().await
     }
 
@@ -437,9 +454,9 @@ impl Inner {
         match write {
             Write::Nothing(reply) => Ok(reply),
             Write::Commit(commit, reply) => {
-                let is_new = commit.is_new;
+                let needs_alarm = commit.is_new || self.owes_push(&commit);
                 self.commit(*commit)?;
-                if is_new {
+                if needs_alarm {
                     self.set_alarm().await?;
                 }
                 Ok(reply)

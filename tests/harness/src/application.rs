@@ -19,9 +19,9 @@ pub const DECLARED: [&str; 6] =
 const SECRETS: [&str; 1] = ["ticket_keys"];
 /// The component that serves only files.
 const GALLERY: &str = "gallery";
-/// The one variable that is not a setting: only a manifest can say to which hosts a component may
-/// send requests.
-const JWKS_ORIGIN: &str = "jwks_origin";
+/// The variables that are not settings: only a manifest can say to which hosts a component may send
+/// requests.
+const ORIGINS: [&str; 2] = ["jwks_origin", "push_origin"];
 
 /// One `spin.toml`.
 pub struct Application {
@@ -250,7 +250,8 @@ fn variables(
     for name in manifest
         .variables
         .keys()
-        .filter(|name| settings.iter().all(|(setting, _)| setting != *name) && *name != JWKS_ORIGIN)
+        .filter(|name| settings.iter().all(|(setting, _)| setting != *name))
+        .filter(|name| !ORIGINS.contains(&name.as_str()))
     {
         problems.push(format!("{place}: the variable {name} is not a setting"));
     }
@@ -261,7 +262,7 @@ fn variables(
 /// would have no effect. The gallery has no settings.
 fn given(application: &Application) -> Vec<String> {
     let Application { place, manifest } = application;
-    let names = manifest.variables.keys().filter(|name| *name != JWKS_ORIGIN);
+    let names = manifest.variables.keys().filter(|name| !ORIGINS.contains(&name.as_str()));
     let given: BTreeMap<String, String> =
         names.map(|name| (name.clone(), format!("{{{{ {name} }}}}"))).collect();
     let lacking = manifest

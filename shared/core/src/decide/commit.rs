@@ -43,6 +43,9 @@ pub struct Commit {
     pub tallies: Vec<(String, ProducerState)>,
     /// Which tallies the channel forgets, after these were written.
     pub forgetting: Option<Forgetting>,
+    /// When the subscriptions of Web Push are due that are not due already, if the channel has
+    /// any: it is written with the events, so that no crash comes between.
+    pub push_due_ms: Option<u64>,
     /// A stored event whose data is replaced; see also [`Commit::drops_snapshots`].
     pub erased: Option<Event>,
     /// Whether the rows may stand after events that others appended in the meantime, if nothing
@@ -61,6 +64,7 @@ impl Commit {
         !(self.is_new || self.is_channel_changed)
             && self.tallies.is_empty()
             && self.forgetting.is_none()
+            && self.push_due_ms.is_none()
             && self.erased.is_none()
     }
 
@@ -128,6 +132,10 @@ pub(crate) fn write(
     if channel.first > channel.tail && !events.is_empty() {
         channel.first_at_ms = moment.now_ms;
     }
+    let push = policy.push.as_ref();
+    let push =
+        push.filter(|push| push.is_on() && events.iter().any(|event| push.service.is_owed(event)));
+    let push_due_ms = push.map(|push| moment.now_ms + push.settings.delay_ms);
     let rows = events
         .into_iter()
         .map(|data| {
@@ -151,6 +159,7 @@ pub(crate) fn write(
         producer: None,
         tallies: Vec::new(),
         forgetting: None,
+        push_due_ms,
         erased: None,
         is_placeable: false,
     })

@@ -164,6 +164,7 @@ mod tests {
             producer: None,
             tallies: Vec::new(),
             forgetting: None,
+            push_due_ms: None,
             erased: None,
             is_placeable: false,
         }

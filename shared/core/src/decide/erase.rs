@@ -98,6 +98,7 @@ impl ErasePlan {
             producer: None,
             tallies: Vec::new(),
             forgetting: None,
+            push_due_ms: None,
             erased,
             is_placeable: false,
         };

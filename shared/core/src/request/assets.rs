@@ -1,12 +1,14 @@
 //! The files that a function serves from memory, and the inspector and the client that every
 //! function has.
 
-use http::{StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::function::Asset;
 use crate::http::Reply;
 use crate::http::headers::{preflight, reply, set};
+
+const SERVICE_WORKER_ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
 
 /// The methods of a file.
 pub(crate) const FILE_METHODS: &str = "GET, HEAD, OPTIONS";
@@ -58,6 +60,10 @@ pub fn file(assets: &[Asset], path: &str, method: &str, page_policy: &str) -> Re
     let mut reply = reply(StatusCode::OK, if method == "HEAD" { "" } else { asset.body });
     set(&mut reply, header::CONTENT_TYPE, asset.content_type);
     set(&mut reply, header::CONTENT_SECURITY_POLICY, page_policy);
+    // Without it a service worker controls only what lies beside it.
+    if asset.path.ends_with("-worker.js") {
+        set(&mut reply, SERVICE_WORKER_ALLOWED, "../");
+    }
     // The file belongs to the deployment and is the same for everyone: revalidate it each time,
     // since it is small.
     set(&mut reply, header::CACHE_CONTROL, "public, no-cache");

@@ -1,17 +1,14 @@
 //! A call of one of a function's own routes: its body as it arrives, and its channel to publish to.
 
-use std::pin::Pin;
 use std::rc::Rc;
 
 use super::change::Change;
 use super::route::Routed;
 use crate::access::Grant;
 use crate::error::{Error, Result};
+use crate::future::LocalFuture;
 use crate::http::{Reply, problem};
 use crate::settings::Settings;
-
-/// A future that stays on its thread.
-pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// What an adapter does for a [`Call`].
 pub trait Platform {

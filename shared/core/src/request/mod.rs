@@ -13,7 +13,7 @@ mod transport;
 
 pub use assets::{file, without_websocket};
 pub use awareness::{Awareness, AwarenessAction};
-pub use call::{Call, LocalFuture, Platform};
+pub use call::{Call, Platform};
 pub use change::{Append, Change, Create};
 pub use operation::{ChannelRequest, Operation, Read};
 pub use precondition::Precondition;

@@ -15,6 +15,7 @@ use crate::http::fields::{is_id, list};
 use crate::http::{ContentType, RequestHead, fields};
 use crate::publish::Producer;
 use crate::publish::producer::check_id;
+use crate::push::PushOperation;
 
 /// A parsed and well-formed request, with the rights of the client that sent it.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +61,8 @@ pub enum Operation {
     Awareness(Awareness),
     /// `GET` of a document's snapshot.
     Snapshot(SnapshotRead),
+    /// Any method at the subscriptions of Web Push.
+    Push(PushOperation),
     /// An operation that changes the channel. In JSON it is one operation among the others.
     #[serde(untagged)]
     Change(Change),
@@ -83,6 +86,7 @@ enum Flat {
     },
     Awareness(Awareness),
     Snapshot(SnapshotRead),
+    Push(PushOperation),
     Create(Create),
     Append(Append),
     Delete {
@@ -110,6 +114,7 @@ impl From<Flat> for Operation {
             Flat::Version { at } => return Operation::Version { at },
             Flat::Awareness(awareness) => return Operation::Awareness(awareness),
             Flat::Snapshot(read) => return Operation::Snapshot(read),
+            Flat::Push(asked) => return Operation::Push(asked),
             Flat::Create(create) => Change::Create(create),
             Flat::Append(append) => Change::Append(append),
             Flat::Delete { only_if } => Change::Delete { only_if },
@@ -142,6 +147,7 @@ impl Operation {
             Operation::Change(Change::Create(_) | Change::Append(_))
                 | Operation::Announce
                 | Operation::Revoke
+                | Operation::Push(PushOperation::Subscribe)
         ) || matches!(self, Operation::Awareness(awareness) if awareness.has_body())
     }
 
@@ -158,10 +164,12 @@ impl Operation {
         }
     }
 
-    /// Whether it may make the channel, itself or by what the client sends over its connection.
+    /// Whether it may make the channel, itself or by what the client sends over its connection, or
+    /// leave something in its store.
     pub fn creates(&self, grant: &Grant) -> bool {
         match self {
             Operation::Change(change) => matches!(change, Change::Create(_) | Change::Append(_)),
+            Operation::Push(asked) => *asked == PushOperation::Subscribe,
             Operation::Read(read) => {
                 read.transport.is_socket() && grant.rights.allow(Right::Publish)
             }
@@ -173,13 +181,16 @@ impl Operation {
     pub fn rights(&self) -> &'static [Right] {
         match self {
             Operation::Change(change) => change.rights(),
-            Operation::Revoke | Operation::Stats { .. } => &[Right::Manage],
+            Operation::Revoke | Operation::Stats { .. } | Operation::Push(PushOperation::Sweep) => {
+                &[Right::Manage]
+            }
             Operation::Head
             | Operation::Read(_)
             | Operation::Members
             | Operation::Versions
             | Operation::Version { .. }
-            | Operation::Snapshot(_) => &[Right::Read],
+            | Operation::Snapshot(_)
+            | Operation::Push(_) => &[Right::Read],
             Operation::Announce => &[Right::Presence],
             Operation::Awareness(awareness) => awareness.rights(),
         }
@@ -301,6 +312,23 @@ fn repeated(parameter: &str) -> Error {
 }
 
 impl Operation {
+    /// Reads a request at the subscriptions: `id` names the one to remove.
+    pub(crate) fn parse_push(head: &RequestHead<'_>) -> Result<Operation> {
+        Ok(Operation::Push(match head.method {
+            "PUT" => PushOperation::Subscribe,
+            "POST" => PushOperation::Sweep,
+            "DELETE" => {
+                let id = parse(head.query.as_bytes()).find(|(name, _)| name == "id");
+                let id = id.map(|(_, id)| id.into_owned()).ok_or_else(|| {
+                    let why = "`id` is missing: name the subscription to remove, as GET lists it";
+                    Error::new(ErrorKind::SubscriptionInvalid, why)
+                })?;
+                PushOperation::Remove { id }
+            }
+            _ => PushOperation::List,
+        }))
+    }
+
     /// Reads `at`, the offset of a version.
     pub(crate) fn parse_version(head: &RequestHead<'_>) -> Result<Operation> {
         let mut given = parse(head.query.as_bytes()).filter(|(name, _)| name == "at");

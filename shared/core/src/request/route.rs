@@ -115,6 +115,7 @@ pub fn route<F: Function>(head: &RequestHead<'_>, settings: &Settings) -> Result
         assets: F::ASSETS,
         page_policy: F::PAGE_POLICY,
         routes: F::ROUTES,
+        has_push: F::WEB_PUSH,
         policy: F::policy,
     };
     route_to(&own, head, settings)
@@ -127,6 +128,7 @@ struct Addresses {
     assets: &'static [Asset],
     page_policy: &'static str,
     routes: &'static [Route],
+    has_push: bool,
     policy: fn(&Settings) -> Policy,
 }
 
@@ -185,6 +187,7 @@ fn route_to(own: &Addresses, head: &RequestHead<'_>, settings: &Settings) -> Res
         }
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
+        Address::Push(channel) => (channel, Operation::parse_push(head)),
         Address::Versions(channel) => (channel, Ok(Operation::Versions)),
         Address::Version(channel) => (channel, Operation::parse_version(head)),
         Address::Channel(channel) if own.names == NameShape::Document => {
@@ -232,6 +235,7 @@ enum Address<'a> {
     Presence(&'a str),
     Revocations(&'a str),
     Stats(&'a str),
+    Push(&'a str),
     Versions(&'a str),
     Version(&'a str),
     Tenant(&'a str),
@@ -259,6 +263,7 @@ impl<'a> Address<'a> {
         };
         match kind {
             "presence" if (own.policy)(settings).presence.is_some() => Address::Presence(name),
+            "push" if own.has_push => Address::Push(name),
             "versions" if has_versions() => Address::Versions(name),
             "version" if has_versions() => Address::Version(name),
             "revoke" => Address::Revocations(name),
@@ -278,6 +283,7 @@ impl<'a> Address<'a> {
             Address::Stats(_) | Address::Versions(_) | Address::Version(_) => {
                 "GET, HEAD, OPTIONS".into()
             }
+            Address::Push(_) => "GET, HEAD, POST, PUT, DELETE, OPTIONS".into(),
             Address::Tenant(_) => "DELETE, OPTIONS".into(),
             Address::Route(route, _) => format!("{}, OPTIONS", route.method).into(),
             Address::File(..) => assets::FILE_METHODS.into(),

@@ -217,6 +217,9 @@ impl Memory {
             Operation::Revoke => {
                 return decide_revoke(&ask.body, now_ms).map(|(_, reply)| answer(reply));
             }
+            Operation::Push(asked) => {
+                panic!("no function of these tests has Web Push: {asked:?}")
+            }
             Operation::Stats { is_text } => {
                 let stats = decide_stats(*is_text, channel.as_ref())?;
                 return Ok(answer(stats.reply(

@@ -74,6 +74,7 @@ fn parameters() -> Value {
             json!({"type": "string", "enum": ["sse", "long-poll"]}),
             "Transport of what comes later. Without it: an `EventSource` by `Accept: text/event-stream`, else one page.",
         ),
+        query("id", text(), "Of a subscription of Web Push, as GET lists it."),
         query("cursor", text(), "The last `Stream-Cursor`."),
         query(
             "view",
@@ -151,6 +152,11 @@ const STATS: &str = "stats";
 const STATS_HEAD: &str = "statsHead";
 const VERSIONS: &str = "versions";
 const VERSION: &str = "version";
+const PUSH_LIST: &str = "pushSubscriptions";
+const PUSH_HEAD: &str = "pushSubscriptionsHead";
+const PUSH_PUT: &str = "subscribePush";
+const PUSH_DELETE: &str = "unsubscribePush";
+const PUSH_SWEEP: &str = "sweepPush";
 const EVERY: &[&str] = &[
     PUT,
     POST,
@@ -166,9 +172,14 @@ const EVERY: &[&str] = &[
     STATS_HEAD,
     VERSIONS,
     VERSION,
+    PUSH_LIST,
+    PUSH_HEAD,
+    PUSH_PUT,
+    PUSH_DELETE,
+    PUSH_SWEEP,
 ];
 /// Answers to them have no body.
-const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD];
+const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD, PUSH_HEAD];
 
 /// The operations that can fail like this; a kind that is not named here stands at all of them.
 fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
@@ -176,6 +187,8 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         // Told by an `error` frame alone.
         FrameInvalid => &[],
+        SubscriptionInvalid => &[PUSH_PUT, PUSH_DELETE],
+        SubscriptionsFull => &[PUSH_PUT],
         OffsetMalformed | ParameterRepeated => &[GET, DELETE, VERSION],
         EventNotFound => &[DELETE, VERSION],
         // Of shared documents, which `PROTOCOL.md` describes.
@@ -183,12 +196,14 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         DocumentFull => &[PUT, POST],
         OffsetGone => &[GET, VERSION],
         OffsetMissing | LiveUnknown | WebSocketUnsupported | TooManyReaders => &[GET],
-        BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE],
+        BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE, PUSH_PUT],
         HeaderInvalid => &[PUT, POST, DELETE],
         PreconditionFailed => &[PUT, POST, DELETE],
-        ContentUnsupported => &[PUT, POST, ANNOUNCE, REVOKE],
+        ContentUnsupported => &[PUT, POST, ANNOUNCE, REVOKE, PUSH_PUT, PUSH_SWEEP],
         BodyNotJson | BodyNotUtf8 | EventTooLarge | BatchTooLarge | EventRefused => &[PUT, POST],
-        NotSupported => &[PUT, POST, GET, DELETE, ANNOUNCE, REVOKE],
+        NotSupported => {
+            &[PUT, POST, GET, DELETE, ANNOUNCE, REVOKE, PUSH_PUT, PUSH_DELETE, PUSH_SWEEP]
+        }
         BodyEmpty | ContentTypeMissing | ContentTypeMismatch | SequenceNotRising | ProducerGap
         | ProducerFenced | ChannelClosed => &[POST],
         ConfigurationMismatch => &[PUT],
@@ -210,9 +225,16 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
             STATS_HEAD,
             VERSIONS,
             VERSION,
+            PUSH_LIST,
+            PUSH_HEAD,
+            PUSH_PUT,
+            PUSH_DELETE,
+            PUSH_SWEEP,
         ],
         // The page at a function's base takes GET and HEAD only.
-        MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE, REVOKE],
+        MethodNotAllowed => {
+            &[PUT, POST, DELETE, ANNOUNCE, REVOKE, PUSH_PUT, PUSH_DELETE, PUSH_SWEEP]
+        }
         _ => EVERY,
     }
 }
@@ -259,6 +281,16 @@ pub(crate) fn document() -> Value {
             "head": operation(PRESENT_HEAD, "As GET, without the body", &[], None, [response(200, "There are some, or none.", &["Cache-Control"], &[])]),
             "post": operation(ANNOUNCE, "Joins, changes the state, renews the lease, or leaves", &[],
                 Some("The member, as JSON of any content type: its id of 1 to 64 bytes, and its state, an object of at most 1,024 bytes; `null` leaves."), [members()]),
+        }, "/-/push/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "get": operation(PUSH_LIST, "Tells the key for subscriptions of Web Push, and lists those of the channel", &[], None, [subscriptions()]),
+            "head": operation(PUSH_HEAD, "As GET, without the body", &[], None, [response(200, "The function may have Web Push.", &["Cache-Control"], &[])]),
+            "put": operation(PUSH_PUT, "Adds a subscription of Web Push, or replaces the one with its endpoint", &[],
+                Some("`subscription.toJSON()` of a browser, as JSON of any content type; `name` of the device and `page` may stand beside it."), [
+                response(200, "It is kept.", &["Cache-Control"], &[("application/json", json!({"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}))]),
+            ]),
+            "delete": operation(PUSH_DELETE, "Removes a subscription", &["id"], None, [response(200, "There is none with this id.", &["Cache-Control"], &[])]),
+            "post": operation(PUSH_SWEEP, "Sends what is due and was left over", &[], None, [response(200, "It was tried.", &["Cache-Control"], &[])]),
         }, "/-/revoke/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "post": operation(REVOKE, "Ends a ticket, or all access of a subject, for an hour", &[],
@@ -357,6 +389,19 @@ fn versions() -> (u16, Value) {
     )
 }
 
+fn subscriptions() -> (u16, Value) {
+    let time = || json!({"type": ["integer", "null"]});
+    let one = json!({"type": "object", "required": ["id", "name", "service", "createdAt", "lastSuccess", "lastFailure", "failure"], "properties": {
+        "id": {"type": "string"}, "name": {"type": "string"}, "service": {"type": "string", "description": "Host of the push service."},
+        "createdAt": {"type": "integer"}, "lastSuccess": time(), "lastFailure": time(), "failure": {"type": ["string", "null"]},
+    }});
+    let schema = json!({"type": "object", "required": ["key", "subscriptions"], "properties": {
+        "key": {"type": ["string", "null"], "description": "`applicationServerKey`; null where Web Push is off."},
+        "subscriptions": {"type": "array", "items": one},
+    }});
+    response(200, "Oldest first.", &["Cache-Control"], &[("application/json", schema)])
+}
+
 fn stats() -> (u16, Value) {
     let counts = |names: &[&str]| {
         let members: Map<String, Value> =
@@ -374,6 +419,7 @@ fn stats() -> (u16, Value) {
             "events": {"type": "integer", "description": "How many are kept."},
             "storedBytes": {"type": "integer"},
             "sinceWake": counts(&["drops", "gaps", "refusals"]),
+            "pushes": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Results of Web Push, where there are some."},
         },
     });
     let text = json!({"type": "string", "description": "Prometheus text format 0.0.4, for an `Accept` that wants it or OpenMetrics more than JSON."});

@@ -13,8 +13,8 @@ use std::fmt;
 
 use tidewire_access::KeyCache;
 use tidewire_core::{
-    Authored, Channel, Commit, Lease, Member, Page, PageLimit, Policy, Retention, Revocation,
-    RowSize, Snapshot, Tally, Tenant, Version, hash,
+    Authored, Channel, Commit, Lease, Member, Page, PageLimit, Policy, PushPage, PushRow,
+    Retention, Revocation, RowSize, Snapshot, Tally, Tenant, Version, hash,
 };
 
 /// The engine of this build.
@@ -129,6 +129,9 @@ pub(crate) trait Store: Sized {
 
     /// Function and channel, with a slash between them.
     fn name(&self) -> &str;
+
+    /// The same for what needs neither.
+    fn named(function: &str, channel: &str) -> Self;
 
     fn has_presence(&self) -> bool;
 
@@ -254,4 +257,36 @@ pub(crate) trait Store: Sized {
 
     /// Ends a claim, with the JWKS if it was fetched.
     async fn put_keys(url: &str, json: Option<String>) -> Result<()>;
+}
+
+/// The subscriptions of Web Push of one channel.
+pub(crate) trait PushTable: Sized {
+    /// Whether the engine keeps subscriptions at all.
+    const HAS_PUSH: bool;
+
+    async fn push_rows(&self) -> Result<Vec<PushRow>>;
+
+    /// Those that are due, each to one caller until then or until it is settled. Removes those that
+    /// have ended.
+    async fn claim_push(&self, now_ms: u64, until_ms: u64) -> Result<Vec<PushRow>>;
+
+    /// Adds or replaces one.
+    async fn put_push(&self, row: PushRow) -> Result<()>;
+
+    /// Stores how far a delivery is, if the subscription still exists.
+    async fn save_push(&self, row: PushRow) -> Result<()>;
+
+    /// Stores the end of a delivery. It is due at once if the channel has events after `pushed`.
+    async fn settle_push(&self, row: PushRow, pushed: u64, now_ms: u64) -> Result<()>;
+
+    async fn remove_push(&self, id: String) -> Result<()>;
+
+    /// Events after a position.
+    async fn push_page(&self, after: u64) -> Result<PushPage>;
+
+    /// When one is due next, in milliseconds since 1970.
+    async fn next_push_ms(&self) -> Result<Option<u64>>;
+
+    /// Channels of a function that are due, without the function's name.
+    async fn due_push(function: &str, now_ms: u64, most: u64) -> Result<Vec<String>>;
 }

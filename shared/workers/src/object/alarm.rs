@@ -44,7 +44,12 @@ impl Inner {
                 .map(|expiry| expiry.ends_at_ms());
             let revocations_ms =
                 memory.revocations.iter().map(|revocation| revocation.until_ms).max();
-            channel_ms.into_iter().chain(revocations_ms).fold(self.readers.next_end_ms(), u64::min)
+            let push_ms = self.next_push_ms();
+            channel_ms
+                .into_iter()
+                .chain(revocations_ms)
+                .chain(push_ms)
+                .fold(self.readers.next_end_ms(), u64::min)
         };
         if at_ms >= self.alarm_ms.get() {
             return Ok(());
@@ -68,6 +73,9 @@ impl Inner {
                 CloseCode::CredentialExpired,
                 ErrorKind::CredentialExpired.code(),
             );
+        }
+        if let Some(pusher) = self.pusher {
+            (pusher.deliver)(self).await?;
         }
         let channel = self.channel()?;
         self.prune_revocations(now_ms)?;

@@ -36,10 +36,10 @@ impl Connection for Client<'_> {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<()> {
-        let is_new = commit.is_new;
+        let (is_new, owes_push) = (commit.is_new, self.inner.owes_push(&commit));
         let channel = self.inner.commit(commit)?;
-        if is_new && channel.expiry.is_some() {
-            self.inner.set_end_later();
+        if is_new && channel.expiry.is_some() || owes_push {
+            self.inner.set_alarm_later();
         }
         Ok(())
     }
@@ -84,19 +84,16 @@ impl Inner {
         }
     }
 
-    /// The end of a channel that a frame makes is set in the same turn, which has no time to wait
-    /// for it.
-    fn set_end_later(self: &Rc<Self>) {
+    /// The end of a channel that a frame makes, and a delivery that it makes due, are set in the same
+    /// turn, which has no time to wait for it.
+    fn set_alarm_later(self: &Rc<Self>) {
         let inner = Rc::clone(self);
         self.state.wait_until(async move {
             if let Err(error) = inner.set_alarm().await {
                 // The next request for the expired channel sets it again.
                 worker::console_error!(
                     "{}",
-                    fault(
-                        None,
-                        &format!("the alarm for the end of a channel was not set: {error}")
-                    )
+                    fault(None, &format!("the alarm of a channel was not set: {error}"))
                 );
             }
         });

@@ -20,6 +20,9 @@ impl Store {
                 if self.has_producers.get() {
                     self.sql.exec(sql::DELETE_TALLIES, None)?;
                 }
+                if self.has_push.get() {
+                    self.sql.exec(sql::DELETE_PUSH, None)?;
+                }
             }
             if (commit.is_new || commit.drops_snapshots()) && self.has_snapshots.get() {
                 self.sql.exec(sql::DELETE_SNAPSHOTS, None)?;
@@ -44,6 +47,9 @@ impl Store {
                     sql::ERASE_EVENT,
                     vec![SqlStorageValue::Blob(event.data.clone()), number(event.seq)],
                 )?;
+            }
+            if let Some(due_ms) = commit.push_due_ms.filter(|_| self.has_push.get()) {
+                self.sql.exec(sql::OWE_PUSH, vec![number(due_ms)])?;
             }
             if commit.is_channel_changed {
                 self.write_channel(&commit.channel)?;

@@ -2,6 +2,7 @@
 
 mod log;
 mod members;
+mod push;
 mod revocations;
 mod rows;
 mod snapshots;
@@ -43,15 +44,18 @@ pub(crate) struct Store {
     has_presence: Cell<Option<bool>>,
     has_revocations: Cell<bool>,
     has_snapshots: Cell<bool>,
+    has_push: Cell<bool>,
     /// What the snapshots of the function stand for; `None` if it has none.
     stands_for: Option<SnapshotUse>,
+    /// Whether the function has Web Push.
+    pushes: bool,
 }
 
 impl Store {
-    pub(crate) fn new(storage: Storage, stands_for: Option<SnapshotUse>) -> Store {
+    pub(crate) fn new(storage: Storage, stands_for: Option<SnapshotUse>, pushes: bool) -> Store {
         let sql = storage.sql();
-        let [has_tables, has_producers, has_revocations, has_snapshots] =
-            [const { Cell::new(false) }; 4];
+        let [has_tables, has_producers, has_revocations, has_snapshots, has_push] =
+            [const { Cell::new(false) }; 5];
         Store {
             sql,
             storage,
@@ -60,7 +64,9 @@ impl Store {
             has_presence: Cell::new(None),
             has_revocations,
             has_snapshots,
+            has_push,
             stands_for,
+            pushes,
         }
     }
 
@@ -69,6 +75,7 @@ impl Store {
     pub(crate) fn load(&self) -> Result<Option<Channel>> {
         self.has_tables.set(self.has_table("channel")?);
         self.has_revocations.set(self.has_table("revocations")?);
+        self.has_push.set(self.pushes && self.has_table("push")?);
         if !self.has_tables.get() {
             return Ok(None);
         }
@@ -134,7 +141,10 @@ impl Store {
     /// Whether the stored rows are useless without a channel: those of an expired channel, or no
     /// rows that are still in force.
     pub(crate) fn is_over(&self) -> Result<bool> {
-        Ok(self.has_tables.get() || self.leases()?.is_empty() && self.revocations()?.is_empty())
+        Ok(self.has_tables.get()
+            || self.leases()?.is_empty()
+                && self.revocations()?.is_empty()
+                && self.push_rows()?.is_empty())
     }
 
     /// Removes everything, so that nothing is left to pay for. With `keeps_revocations` it keeps
@@ -144,6 +154,7 @@ impl Store {
         self.has_producers.set(false);
         self.has_presence.set(None);
         self.has_snapshots.set(false);
+        self.has_push.set(false);
         if keeps_revocations {
             return self.atomically(|| {
                 sql::DROP_CHANNEL

@@ -82,6 +82,14 @@ CREATE TABLE IF NOT EXISTS snapshots (
     data BLOB NOT NULL,
     PRIMARY KEY (seq, part)
 ) WITHOUT ROWID";
+/// Subscriptions of Web Push; the first of them creates the table.
+pub(super) const PUSH: &str = "
+CREATE TABLE IF NOT EXISTS push (
+    id TEXT PRIMARY KEY,
+    due_ms INTEGER,
+    until_ms INTEGER,
+    data TEXT NOT NULL
+) WITHOUT ROWID";
 /// Table of the tenant's registry object, which is not a channel itself.
 pub(super) const TENANT: &str = "CREATE TABLE IF NOT EXISTS tenant (name TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID";
 
@@ -99,12 +107,13 @@ pub(super) const INSERT_CHANNEL: &str = "INSERT INTO channel (schema_version, ep
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 pub(super) const TOUCH: &str = "UPDATE channel SET touched_at_ms = ?";
 /// Everything of a channel but its revocations.
-pub(super) const DROP_CHANNEL: [&str; 5] = [
+pub(super) const DROP_CHANNEL: [&str; 6] = [
     "DROP TABLE IF EXISTS channel",
     "DROP TABLE IF EXISTS events",
     "DROP TABLE IF EXISTS producers",
     "DROP TABLE IF EXISTS presence",
     "DROP TABLE IF EXISTS snapshots",
+    "DROP TABLE IF EXISTS push",
 ];
 
 // Its events.
@@ -146,6 +155,22 @@ pub(super) const REMOVE_MEMBER: &str = "DELETE FROM presence WHERE id = ?";
 pub(super) const REVOKED: &str = "SELECT of, until_ms FROM revocations";
 pub(super) const REVOKE: &str = "INSERT OR REPLACE INTO revocations (of, until_ms) VALUES (?, ?)";
 pub(super) const FORGET_REVOCATIONS: &str = "DELETE FROM revocations WHERE until_ms <= ?";
+
+// Its subscriptions of Web Push.
+
+pub(super) const PUSH_ROWS: &str = "SELECT id, due_ms, until_ms, data FROM push";
+pub(super) const NEXT_PUSH: &str =
+    "SELECT min(at) FROM (SELECT due_ms AS at FROM push UNION ALL SELECT until_ms FROM push)";
+pub(super) const PUT_PUSH: &str =
+    "INSERT OR REPLACE INTO push (id, due_ms, until_ms, data) VALUES (?, ?, ?, ?)";
+pub(super) const SAVE_PUSH: &str = "UPDATE push SET due_ms = ?, data = ? WHERE id = ?";
+/// Those that are not due yet; the first of a burst writes, the others find nothing to write.
+pub(super) const OWE_PUSH: &str = "UPDATE push SET due_ms = ? WHERE due_ms IS NULL";
+pub(super) const REMOVE_PUSH: &str = "DELETE FROM push WHERE id = ?";
+pub(super) const FORGET_PUSH: &str = "DELETE FROM push WHERE until_ms <= ?";
+pub(super) const DELETE_PUSH: &str = "DELETE FROM push";
+pub(super) const PUSH_PAGE: &str =
+    "SELECT seq, at_ms, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
 
 // The channels of a tenant.
 

@@ -17,7 +17,7 @@ const LEFT_OUT: [&str; 2] = ["tests", "vectors"];
 /// The files below `vendor/`.
 pub fn tree(project: &Project, choice: Choice) -> Result<Tree> {
     let mut vendor = Tree::new();
-    for name in ["core", "access", "workers", "spin", "client", "yjs"] {
+    for name in ["core", "access", "workers", "spin", "push", "client", "yjs"] {
         let is_needed = match name {
             "workers" => choice.has(Platform::Workers),
             "spin" => choice.has(Platform::Spin),

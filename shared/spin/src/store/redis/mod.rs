@@ -6,6 +6,7 @@
 //! lie in one slot of a cluster.
 
 mod connection;
+mod push;
 mod reply;
 
 use std::cell::RefCell;
@@ -122,6 +123,11 @@ impl Store for RedisStore {
             has_presence: policy.presence.is_some(),
             stands_for: policy.snapshots.map(|snapshots| snapshots.stands_for()),
         }
+    }
+
+    fn named(function: &str, channel: &str) -> RedisStore {
+        let name = format!("{function}/{channel}");
+        RedisStore { name, has_presence: false, stands_for: None }
     }
 
     fn name(&self) -> &str {

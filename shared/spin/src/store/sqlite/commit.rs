@@ -55,6 +55,9 @@ pub(super) async fn write(
         ];
         transaction.execute(sql::INSERT_EVENT, values).await?;
     }
+    if let Some(due_ms) = commit.push_due_ms {
+        transaction.execute(sql::OWE_PUSH, vec![number(due_ms), text(name)]).await?;
+    }
     if commit.drops_snapshots() {
         transaction.execute(sql::DELETE_SNAPSHOTS, vec![number(id)]).await?;
     }
@@ -97,6 +100,7 @@ pub(super) async fn delete(transaction: &Transaction, name: &str, stored: &Store
         transaction.execute(statement, vec![number(stored.id)]).await?;
     }
     transaction.execute(sql::DELETE_MEMBERS, vec![text(name)]).await?;
+    transaction.execute(sql::DELETE_PUSH, vec![text(name)]).await?;
     transaction.execute(sql::KEEP_EPOCH, vec![number(stored.channel.epoch)]).await?;
     Ok(())
 }

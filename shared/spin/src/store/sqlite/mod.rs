@@ -5,6 +5,7 @@
 
 mod commit;
 mod database;
+mod push;
 mod rows;
 mod sql;
 
@@ -53,6 +54,11 @@ impl Store for SqliteStore {
             has_presence: policy.presence.is_some(),
             stands_for: policy.snapshots.map(|snapshots| snapshots.stands_for()),
         }
+    }
+
+    fn named(function: &str, channel: &str) -> SqliteStore {
+        let name = format!("{function}/{channel}");
+        SqliteStore { name, has_presence: false, stands_for: None }
     }
 
     fn name(&self) -> &str {
@@ -288,6 +294,7 @@ impl Store for SqliteStore {
         transaction.execute(sql::KEEP_TENANT_EPOCH, values()).await?;
         transaction.execute(sql::ERASE_TENANT_CHANNELS, limited()).await?;
         transaction.execute(sql::ERASE_TENANT_MEMBERS, values()).await?;
+        transaction.execute(sql::ERASE_TENANT_PUSH, values()).await?;
         let left = transaction.execute(sql::TENANT_IS_LEFT, values()).await?;
         transaction.commit().await?;
         Ok(left.is_empty())
@@ -296,6 +303,7 @@ impl Store for SqliteStore {
     async fn remove_expired(channels: u64, rows: u64) -> Result<()> {
         let connection = shared().await?;
         execute(&connection, sql::FORGET_REVOCATIONS, vec![number(now_ms())]).await?;
+        execute(&connection, sql::FORGET_PUSH, vec![number(now_ms())]).await?;
         let found =
             execute(&connection, sql::EXPIRED, vec![number(now_ms()), number(channels)]).await?;
         // A transaction for each. An expired channel stays expired, and no other channel ever has
@@ -307,6 +315,7 @@ impl Store for SqliteStore {
             transaction.execute(sql::SWEEP_TALLIES, limited()).await?;
             transaction.execute(sql::DELETE_SNAPSHOTS, vec![number(id)]).await?;
             transaction.execute(sql::KEEP_EPOCH, vec![number(epoch)]).await?;
+            transaction.execute(sql::SWEEP_PUSH, vec![number(id)]).await?;
             transaction.execute(sql::SWEEP_CHANNEL, vec![number(id)]).await?;
             transaction.commit().await?;
         }

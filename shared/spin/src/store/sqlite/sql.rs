@@ -2,12 +2,12 @@
 
 /// Version of the tables below; a store of a newer version is refused, because this code cannot
 /// know its form.
-pub(super) const SCHEMA_VERSION: u64 = 4;
+pub(super) const SCHEMA_VERSION: u64 = 5;
 
 /// `store` has one row: the version, and the newest epoch of a deleted channel, so that the next
 /// channel gets a higher one. An append writes only its events. A channel's own row is written when
 /// something else changes, or when no event is left to give tail and total.
-pub(super) const SCHEMA: [&str; 9] = [
+pub(super) const SCHEMA: [&str; 12] = [
     "CREATE TABLE IF NOT EXISTS channels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -43,8 +43,11 @@ pub(super) const SCHEMA: [&str; 9] = [
     PRESENCE,
     REVOCATIONS,
     SNAPSHOTS,
+    PUSH,
+    PUSH_DUE,
+    PUSH_UNTIL,
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL, last_epoch INTEGER NOT NULL)",
-    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 4, 0)",
+    "INSERT OR IGNORE INTO store (one, schema_version, last_epoch) VALUES (1, 5, 0)",
 ];
 
 /// Holds only channels that expire, so that others cost nothing and the sweep finds the first at
@@ -85,6 +88,26 @@ const SNAPSHOTS: &str = "CREATE TABLE IF NOT EXISTS snapshots (
     PRIMARY KEY (channel, seq, part)
 ) WITHOUT ROWID";
 
+/// Subscriptions of Web Push. Keyed by name: a channel without events may have some. Until
+/// `claimed_ms` one request delivers to the subscription, and no other.
+const PUSH: &str = "CREATE TABLE IF NOT EXISTS push (
+    channel TEXT NOT NULL,
+    id TEXT NOT NULL,
+    due_ms INTEGER,
+    until_ms INTEGER,
+    claimed_ms INTEGER NOT NULL DEFAULT 0,
+    data TEXT NOT NULL,
+    PRIMARY KEY (channel, id)
+) WITHOUT ROWID";
+
+/// Holds only subscriptions to which something is owed.
+const PUSH_DUE: &str =
+    "CREATE INDEX IF NOT EXISTS push_due ON push (due_ms) WHERE due_ms IS NOT NULL";
+
+/// Holds only subscriptions that end by themselves.
+const PUSH_UNTIL: &str =
+    "CREATE INDEX IF NOT EXISTS push_until ON push (until_ms) WHERE until_ms IS NOT NULL";
+
 /// From version 1 to 2; the rows stay where they are.
 const UPGRADE_TO_2: [&str; 9] = [
     "ALTER TABLE channels ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
@@ -104,9 +127,12 @@ const UPGRADE_TO_3: [&str; 2] = [REVOCATIONS, "UPDATE store SET schema_version =
 /// From version 3 to 4.
 const UPGRADE_TO_4: [&str; 2] = [SNAPSHOTS, "UPDATE store SET schema_version = 4"];
 
+/// From version 4 to 5.
+const UPGRADE_TO_5: [&str; 4] = [PUSH, PUSH_DUE, PUSH_UNTIL, "UPDATE store SET schema_version = 5"];
+
 /// The upgrades, with the version that each begins at.
-pub(super) const UPGRADES: [(u64, &[&str]); 3] =
-    [(1, &UPGRADE_TO_2), (2, &UPGRADE_TO_3), (3, &UPGRADE_TO_4)];
+pub(super) const UPGRADES: [(u64, &[&str]); 4] =
+    [(1, &UPGRADE_TO_2), (2, &UPGRADE_TO_3), (3, &UPGRADE_TO_4), (4, &UPGRADE_TO_5)];
 
 /// Cache of the keys of providers of tokens. Beside the schema, because it is only a cache: created
 /// when it is first needed.
@@ -260,6 +286,37 @@ pub(super) const REVOKE: &str = "INSERT INTO revocations (channel, until_ms, of)
 /// Of every channel: nobody may ever ask for theirs again.
 pub(super) const FORGET_REVOCATIONS: &str = "DELETE FROM revocations WHERE until_ms <= ?";
 
+// Subscriptions of Web Push.
+
+pub(super) const PUSH_ROWS: &str =
+    "SELECT id, due_ms, until_ms, data FROM push WHERE channel = ? ORDER BY id";
+pub(super) const CLAIM_PUSH: &str = "UPDATE push SET claimed_ms = ?3
+     WHERE channel = ?1 AND due_ms <= ?2 AND claimed_ms <= ?2
+     RETURNING id, due_ms, until_ms, data";
+pub(super) const PUT_PUSH: &str =
+    "INSERT INTO push (channel, id, due_ms, until_ms, data) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (channel, id) DO UPDATE SET until_ms = excluded.until_ms, data = excluded.data";
+pub(super) const SAVE_PUSH: &str = "UPDATE push SET data = ?3 WHERE channel = ?1 AND id = ?2";
+/// The condition stands in the statement, so that no append comes between.
+pub(super) const SETTLE_PUSH: &str = "UPDATE push SET claimed_ms = 0, data = ?4, due_ms = coalesce(?3, CASE WHEN ?5 <
+     (SELECT coalesce((SELECT max(seq) FROM events WHERE channel = c.id), c.tail) FROM channels c WHERE c.name = ?1) THEN ?6 END)
+     WHERE channel = ?1 AND id = ?2";
+/// Those that are not due yet.
+pub(super) const OWE_PUSH: &str = "UPDATE push SET due_ms = ? WHERE channel = ? AND due_ms IS NULL";
+pub(super) const REMOVE_PUSH: &str = "DELETE FROM push WHERE channel = ? AND id = ?";
+pub(super) const DELETE_PUSH: &str = "DELETE FROM push WHERE channel = ?";
+pub(super) const FORGET_PUSH_OF: &str = "DELETE FROM push WHERE channel = ? AND until_ms <= ?";
+/// Of every channel.
+pub(super) const FORGET_PUSH: &str = "DELETE FROM push WHERE until_ms <= ?";
+pub(super) const NEXT_PUSH: &str =
+    "SELECT min(max(due_ms, claimed_ms)) FROM push WHERE channel = ? AND due_ms IS NOT NULL";
+pub(super) const DUE_PUSH: &str = "SELECT DISTINCT channel FROM push WHERE due_ms <= ?3 AND claimed_ms <= ?3 AND channel >= ?1 AND channel < ?2 LIMIT ?4";
+/// Epoch and tail of the channel, and with each row one event; one row without an event if there is
+/// none.
+pub(super) const PUSH_PAGE: &str = "SELECT c.epoch, coalesce((SELECT max(seq) FROM events WHERE channel = c.id), c.tail), e.seq, e.at_ms, e.data
+     FROM channels c LEFT JOIN events e ON e.channel = c.id AND e.seq > ?2
+     WHERE c.name = ?1 ORDER BY e.seq LIMIT ?3";
+
 // All channels of a tenant, between two names.
 
 macro_rules! tenant {
@@ -278,6 +335,7 @@ pub(super) const KEEP_TENANT_EPOCH: &str = "UPDATE store SET last_epoch = max(la
 pub(super) const ERASE_TENANT_CHANNELS: &str = tenant!("DELETE FROM channels WHERE id IN ");
 pub(super) const ERASE_TENANT_MEMBERS: &str =
     "DELETE FROM presence WHERE channel >= ?1 AND channel < ?2";
+pub(super) const ERASE_TENANT_PUSH: &str = "DELETE FROM push WHERE channel >= ?1 AND channel < ?2";
 pub(super) const TENANT_IS_LEFT: &str =
     "SELECT 1 FROM channels WHERE name >= ?1 AND name < ?2 LIMIT 1";
 
@@ -286,6 +344,8 @@ pub(super) const TENANT_IS_LEFT: &str =
 pub(super) const EXPIRED: &str = "SELECT id, epoch FROM channels WHERE coalesce(expires_at_ms, touched_at_ms + ttl_s * 1000) <= ? LIMIT ?";
 pub(super) const SWEEP_EVENTS: &str = "DELETE FROM events WHERE channel = ?1 AND seq IN (SELECT seq FROM events WHERE channel = ?1 LIMIT ?2)";
 pub(super) const SWEEP_TALLIES: &str = "DELETE FROM producers WHERE channel = ?1 AND id IN (SELECT id FROM producers WHERE channel = ?1 LIMIT ?2)";
+pub(super) const SWEEP_PUSH: &str =
+    "DELETE FROM push WHERE channel = (SELECT name FROM channels WHERE id = ?)";
 pub(super) const SWEEP_CHANNEL: &str = "DELETE FROM channels WHERE id = ?1
      AND NOT EXISTS (SELECT 1 FROM events WHERE channel = ?1) AND NOT EXISTS (SELECT 1 FROM producers WHERE channel = ?1)";
 
