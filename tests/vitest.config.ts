@@ -18,6 +18,9 @@ const PATIENT = ["expiry", "forgetting", "idle-room", "logs", "sleep", "store", 
   (name) => `lab/${name}.test.ts`,
 );
 
+/** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
+const STORMY = ["faults", "producers", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     globalSetup: ["harness/token.ts", "harness/shared.ts"],
@@ -25,8 +28,9 @@ export default defineConfig({
       // Most of their time they wait, for a server or a clock.
       { test: { ...common, name: "together", include: ["{conformance,client,browser}/**/*.test.ts"], maxWorkers: 4, sequence: { groupOrder: 0 } } },
       { test: { ...common, name: "patient", include: PATIENT, maxWorkers: 4, sequence: { groupOrder: 1 } } },
-      // They measure, or wear the machine out: each has it to itself.
-      { test: { ...common, name: "alone", include: ["lab/**/*.test.ts"], exclude: PATIENT, fileParallelism: false, sequence: { groupOrder: 2 } } },
+      { test: { ...common, name: "stormy", include: STORMY, maxWorkers: 2, sequence: { groupOrder: 2 } } },
+      // They measure: each has the machine to itself.
+      { test: { ...common, name: "alone", include: ["lab/**/*.test.ts"], exclude: [...PATIENT, ...STORMY], fileParallelism: false, sequence: { groupOrder: 3 } } },
     ],
   },
 });

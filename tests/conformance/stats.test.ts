@@ -21,7 +21,7 @@ const VARS = {
   SOCKET_WINDOW_BYTES: "4096",
 };
 
-const NOBODY = { websocket: 0, "event-source": 0, "durable-sse": 0, "long-poll": 0, awareness: 0 };
+const NOBODY = { websocket: 0, "event-source": 0, "durable-sse": 0, "long-poll": 0, awareness: 0, "y-websocket": 0 };
 
 interface Stats {
   scope: "channel" | "instance";
@@ -163,7 +163,7 @@ describeOwnServer("stats", () => {
     expect(samples.get(`tidewire_published_total{${of}}`)).toBe(2);
     expect(samples.get(`tidewire_events{${of}}`)).toBe(2);
     expect(samples.get(`tidewire_stored_bytes{${of}}`)).toBe(6);
-    expect(samples.size).toBe(11);
+    expect(samples.size).toBe(12);
   });
 });
 

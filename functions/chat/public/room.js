@@ -22,6 +22,7 @@ export class Room {
   #isLive = false;
   /** One at a time and each with the newest state: two requests at once could arrive in the wrong order. */
   #turn = Promise.resolve();
+  #states = new AbortController();
 
   /** `page` has a function for each thing that can happen: `event`, `gap`, `members`, `state`. */
   constructor(url, member, page) {
@@ -51,8 +52,7 @@ export class Room {
     });
     // A ping renews the lease of a WebSocket and wakes nothing up.
     setInterval(() => this.#subscription.send("ping") || (this.#hasLease() && this.#post(true)), RENEW_MS);
-    // Otherwise the others would see a closed tab until its lease is over. A socket needs no such farewell.
-    addEventListener("pagehide", () => this.#hasLease() && this.#tell(null, { keepalive: true }).catch(() => {}));
+    addEventListener("pagehide", () => this.#hasLease() && this.#leave());
   }
 
   /** Changes what the others see of this member. */
@@ -73,14 +73,22 @@ export class Room {
   /** Joins, changes the state or renews the lease; what the answer says of who is here is asked for only now and then. */
   #post(isRenewal = false) {
     this.#turn = this.#turn.then(async () => {
-      const answer = await this.#tell(this.#state);
+      const answer = await this.#tell(this.#state, { signal: this.#states.signal });
       if (isRenewal) this.#members((await answer.json()).members ?? [], true);
     });
     // What fails, or is the page of a proxy in between, is renewed in a moment, over whatever transport there is then.
     this.#turn = this.#turn.catch(() => {});
   }
 
-  #tell(state, options = {}) {
+  /** Otherwise the others would see a closed tab until its lease is over. A socket needs no such farewell. */
+  #leave() {
+    // A state that is still on its way could arrive after the farewell.
+    this.#states.abort();
+    this.#states = new AbortController();
+    this.#tell(null, { keepalive: true }).catch(() => {});
+  }
+
+  #tell(state, options) {
     return request(this.#presenceUrl, { method: "POST", body: JSON.stringify({ id: this.member, state }), ...options }, access);
   }
 

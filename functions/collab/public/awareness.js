@@ -22,6 +22,7 @@ export class Awareness {
   #renewals;
   /** One at a time, and each with the newest state. */
   #turn = Promise.resolve();
+  #states = new AbortController();
 
   /** @param {URL} url @param {number} client @param {() => void} changed */
   constructor(url, client, changed) {
@@ -43,7 +44,11 @@ export class Awareness {
 
   /** Otherwise the others would see a closed tab for half a minute. */
   leave() {
-    if (this.#state) this.#tell(null, { keepalive: true }).catch(() => {});
+    if (!this.#state) return;
+    // A state that is still on its way could arrive after the farewell.
+    this.#states.abort();
+    this.#states = new AbortController();
+    this.#tell(null, { keepalive: true }).catch(() => {});
   }
 
   /** Leaves for good. */
@@ -61,7 +66,7 @@ export class Awareness {
       this.#turn = this.#turn
         .then(() => {
           this.#planned = undefined;
-          return this.#state && this.#tell(this.#state);
+          return this.#state && this.#tell(this.#state, { signal: this.#states.signal });
         })
         // The next renewal tells it.
         .then(() => {}, () => {});
@@ -81,7 +86,7 @@ export class Awareness {
     this.#changed();
   }
 
-  #tell(state, options = {}) {
+  #tell(state, options) {
     const body = awareness(this.#client, ++this.#clock, state);
     return request(this.#url, { method: "POST", headers: { "content-type": "application/octet-stream" }, body, ...options }, access);
   }

@@ -15,7 +15,7 @@ pub(crate) const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// What one update may hold.
 const UPDATE: Limits = Limits { bytes: MAX_BYTES as usize, structs: 20_000, depth: 64 };
 /// What is folded at once. A struct takes about 130 bytes, so this is a third of an object's 128 MB.
-const DOCUMENT: Limits = Limits { bytes: 2 * UPDATE.bytes, structs: 300_000, ..UPDATE };
+pub(crate) const DOCUMENT: Limits = Limits { bytes: 2 * UPDATE.bytes, structs: 300_000, ..UPDATE };
 /// What one message of awareness may hold.
 const AWARENESS: Limits = Limits {
     bytes: MAX_CLIENT_STATES * (MAX_CLIENT_STATE_BYTES + 32),
@@ -46,6 +46,15 @@ fn refused(at: usize, mut error: tidewire_yjs::Error) -> Error {
 /// A snapshot: the data of one event, which stands for the last snapshot and the events after it. What
 /// was deleted is gone from it, as Yjs collects garbage.
 pub(crate) fn compact(last: Option<&[u8]>, events: &[Event]) -> Result<Vec<u8>> {
+    let mut updates = all(last, events)?;
+    let update = updates.compact();
+    let mut snapshot = Vec::with_capacity(update.len() + 4);
+    put_frame(&mut snapshot, &update);
+    Ok(snapshot)
+}
+
+/// The updates of a snapshot and of the events after it.
+pub(crate) fn all<'a>(last: Option<&'a [u8]>, events: &'a [Event]) -> Result<Updates<'a>> {
     // Each was read when it was stored.
     let unreadable = |error| {
         Error::new(ErrorKind::DocumentFull, format!("the document cannot be made one: {error}"))
@@ -59,10 +68,7 @@ pub(crate) fn compact(last: Option<&[u8]>, events: &[Event]) -> Result<Vec<u8>> 
                 .map_err(unreadable)?;
         }
     }
-    let update = updates.compact();
-    let mut snapshot = Vec::with_capacity(update.len() + 4);
-    put_frame(&mut snapshot, &update);
-    Ok(snapshot)
+    Ok(updates)
 }
 
 /// The update in the one frame of a snapshot.

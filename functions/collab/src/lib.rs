@@ -1,6 +1,6 @@
 //! Collab: shared documents of Yjs, one channel for each.
 //!
-//! This file holds the choices; `document.rs` reads the bytes of Yjs, the rules are in
+//! This file holds the choices; `document.rs` and `wire.rs` read the bytes of Yjs, the rules are in
 //! `tidewire-core`, the platforms in `workers.rs` and `spin.rs`.
 
 use tidewire_core::{
@@ -11,6 +11,7 @@ use tidewire_core::{
 mod document;
 #[cfg(target_os = "wasi")]
 mod spin;
+mod wire;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub mod workers;
 
@@ -110,6 +111,9 @@ impl Function for Collab {
             documents: Some(Documents {
                 awareness: document::awareness,
                 bare: document::bare,
+                message: wire::message,
+                summarize: wire::summarize,
+                lacks: wire::lacks,
                 max_bytes: document::MAX_BYTES,
             }),
             ..Policy::new(Creation::OnPut, settings).with_snapshots(document::compact, settings)

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tidewire_core::{Error, ErrorKind, Result};
 
+use crate::verified::Verified;
+
 /// Longest JWKS that is read, in bytes; a longer one counts as unavailable. The sets of well-known
 /// providers have 1 to 20 thousand bytes.
 pub const MAX_SET_BYTES: usize = 256 * 1024;
@@ -19,7 +21,10 @@ const MAX_KEYS: usize = 64;
 const MIN_RSA_BYTES: usize = 256;
 
 /// The keys of a set that can verify a token here.
-pub struct JwkSet(Vec<ProviderKey>);
+pub struct JwkSet {
+    keys: Vec<ProviderKey>,
+    pub(crate) verified: Verified,
+}
 
 pub(crate) struct ProviderKey {
     id: Option<String>,
@@ -43,7 +48,16 @@ impl JwkSet {
         let set: Set = serde_json::from_slice(json).map_err(|_| {
             Error::new(ErrorKind::KeysUnavailable, "the document at JWKS_URL is not a JWKS")
         })?;
-        Ok(JwkSet(set.keys.into_iter().take(MAX_KEYS).filter_map(ProviderKey::read).collect()))
+        Ok(JwkSet {
+            keys: set.keys.into_iter().take(MAX_KEYS).filter_map(ProviderKey::read).collect(),
+            verified: Verified::default(),
+        })
+    }
+
+    /// Keeps only what it has verified.
+    #[cfg(test)]
+    pub(crate) fn forget_keys(&mut self) {
+        self.keys.clear();
     }
 
     /// Whether a key has this name; without a name, whether there is a single key to try.
@@ -57,8 +71,8 @@ impl JwkSet {
         &'a self,
         id: Option<&'a str>,
     ) -> impl Iterator<Item = &'a ProviderKey> {
-        let is_only = self.0.len() == 1;
-        self.0
+        let is_only = self.keys.len() == 1;
+        self.keys
             .iter()
             .filter(move |key| if id.is_some() { key.id.as_deref() == id } else { is_only })
     }

@@ -17,6 +17,7 @@ mod provider_keys;
 mod signature;
 mod ticket;
 mod token;
+mod verified;
 
 pub use access::{Access, Step};
 pub use identify::identify;

@@ -2,9 +2,11 @@
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use tidewire_core::{Result, Token};
 
 use crate::credential::invalid;
+use crate::verified::Digest;
 use crate::{JwkSet, jwt};
 
 /// A token that needs the keys of its provider. Not `Debug`: it must not get into a log.
@@ -22,13 +24,18 @@ impl UnverifiedToken {
         self.key.as_deref()
     }
 
-    /// Verifies it with the provider's keys.
+    /// Verifies it with the provider's keys, unless they have verified it before. Its times are
+    /// checked each time.
     ///
     /// # Errors
     ///
     /// [`CredentialInvalid`](tidewire_core::ErrorKind::CredentialInvalid) or
     /// [`CredentialExpired`](tidewire_core::ErrorKind::CredentialExpired).
     pub fn verify(&self, keys: &JwkSet, now_ms: u64) -> Result<Token> {
+        let digest = self.digest();
+        if let Some(claims) = keys.verified.claims(&digest) {
+            return token(claims, now_ms);
+        }
         let mut refused = invalid(
             "the `kid` and algorithm of the token are unknown: no key at JWKS_URL has both",
         );
@@ -48,11 +55,28 @@ impl UnverifiedToken {
                 }
             });
             match claims {
-                Ok(claims) => return token(claims, now_ms),
+                Ok(claims) => {
+                    let token = token(claims, now_ms)?;
+                    keys.verified.remember(digest, self.text.len(), token.claims.clone());
+                    return Ok(token);
+                }
                 Err(error) => refused = error,
             }
         }
         Err(refused)
+    }
+
+    fn digest(&self) -> Digest {
+        let UnverifiedToken { text, issuer, audience, .. } = self;
+        // No text has this byte: a token is base64url, and a setting is text of a manifest.
+        Sha256::new()
+            .chain_update(issuer)
+            .chain_update([0])
+            .chain_update(audience)
+            .chain_update([0])
+            .chain_update(text)
+            .finalize()
+            .into()
     }
 }
 
@@ -401,6 +425,35 @@ mod tests {
                 assert_eq!(refused.kind(), ErrorKind::CredentialInvalid, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_token_is_verified_once_for_its_issuer_and_audience_and_its_times_each_time() {
+        let header = json!({"alg": "ES256"});
+        let text = signed(&header, &json!({}));
+        let mut keys = set(&[ec_key()]);
+        let token = |audience: &str| UnverifiedToken {
+            text: text.clone(),
+            key: None,
+            algorithm: Algorithm::ES256,
+            issuer: ISSUER.into(),
+            audience: audience.into(),
+        };
+        let kind = |error: tidewire_core::Error| error.kind();
+        let first = token("app").verify(&keys, NOW_MS).unwrap();
+        // Without keys nothing can be verified: what is known answers.
+        keys.forget_keys();
+        assert_eq!(token("app").verify(&keys, NOW_MS + 59_999).unwrap(), first);
+        assert_eq!(
+            token("app").verify(&keys, NOW_MS + 60_000).map_err(kind),
+            Err(ErrorKind::CredentialExpired)
+        );
+        assert_eq!(
+            token("other").verify(&keys, NOW_MS).map_err(kind),
+            Err(ErrorKind::CredentialInvalid)
+        );
+        let other = signed(&header, &json!({"sub": "root"}));
+        assert_eq!(verified(&other, "app", &keys).map_err(kind), Err(ErrorKind::CredentialInvalid));
     }
 
     #[test]

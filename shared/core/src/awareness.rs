@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::presence::Member;
 
 /// The stream of awareness that every document has, and the only one that is read live.
@@ -82,6 +83,58 @@ impl ClientState {
     }
 }
 
+/// What a socket says of itself with these states, if it is news: `held` is the member that it is so
+/// far, `present` gives those of the channel.
+///
+/// A socket is one client, the first that it names. Stock clients send every state that they hear
+/// back to the server, and say of others that they left: a socket speaks for itself alone.
+pub(crate) fn own(
+    said: &[ClientState],
+    held: Option<&Member>,
+    present: impl FnOnce() -> Result<Vec<Member>>,
+) -> Result<Option<Member>> {
+    let is_own = |client: &&ClientState| match held {
+        Some(held) => held.id == client.client.to_string(),
+        None => !client.has_left(),
+    };
+    let mut own = said.iter().filter(is_own).peekable();
+    if own.peek().is_none() {
+        return Ok(None);
+    }
+    let present = present()?;
+    let Some(news) = own.find(|client| client.is_news(&present, DEFAULT)) else { return Ok(None) };
+    if news.state.len() > MAX_CLIENT_STATE_BYTES {
+        return Err(too_large(news.state.len()));
+    }
+    Ok(news.member(DEFAULT))
+}
+
+/// A state of so many bytes is refused.
+pub(crate) fn too_large(bytes: usize) -> Error {
+    let why = format!(
+        "the awareness of a client must have at most {MAX_CLIENT_STATE_BYTES} bytes, this one has {bytes}"
+    );
+    Error::new(ErrorKind::EventTooLarge, why)
+}
+
+/// Whether a member of a document says with this that it is still there, and nothing else. Clients
+/// that do so fall silent when they vanish; others, such as those of `y-partyserver`, always are.
+pub fn is_renewal(before: &Member, said: &Member) -> bool {
+    match (ClientState::of(before, DEFAULT), ClientState::of(said, DEFAULT)) {
+        (Some(before), Some(said)) => {
+            before.client == said.client && before.clock < said.clock && before.state == said.state
+        }
+        _ => false,
+    }
+}
+
+/// A client as having left, under the last clock that was heard: a higher one would hide its next
+/// states.
+pub(crate) fn left(member: &Member) -> Option<Member> {
+    let client = ClientState::of(member, DEFAULT)?;
+    ClientState { state: "null".into(), ..client }.member(DEFAULT)
+}
+
 /// The beginning of the ids of a stream's members. Alone it is the id of the member that stands for
 /// a named stream without clients.
 pub(crate) fn prefix(stream: &str) -> String {
@@ -124,13 +177,13 @@ pub(crate) fn frame(members: &[Member], stream: &str) -> Vec<u8> {
 }
 
 /// `varUint8Array` and `varString` of lib0.
-fn put_buffer(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_buffer(out: &mut Vec<u8>, bytes: &[u8]) {
     put_uint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// `varUint` of lib0.
-fn put_uint(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_uint(out: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -173,6 +226,40 @@ mod tests {
         ] {
             assert_eq!(said.is_news(&present, DEFAULT), is_news, "{said:?}");
         }
+    }
+
+    #[test]
+    fn a_socket_speaks_for_the_client_that_it_named_first() {
+        let other = client(2, 5, "{}").member(DEFAULT).unwrap();
+        let mine = client(1, 5, "{}").member(DEFAULT).unwrap();
+        let said = |states: &[ClientState], held: Option<&Member>| {
+            own(states, held, || Ok(vec![mine.clone(), other.clone()]))
+                .map(|said| said.map(|member| ClientState::of(&member, DEFAULT).unwrap()))
+                .map_err(|error| error.kind())
+        };
+        let (first, moved, echo) =
+            (client(3, 0, "{}"), client(1, 6, "{}"), client(2, 6, r#"{"a":1}"#));
+        assert_eq!(said(&[first.clone(), echo.clone()], None), Ok(Some(first)));
+        assert_eq!(said(&[echo.clone(), moved.clone()], Some(&mine)), Ok(Some(moved)));
+        assert_eq!(said(&[echo, client(2, 5, "null")], Some(&mine)), Ok(None));
+        assert_eq!(said(&[client(1, 5, "{}")], Some(&mine)), Ok(None));
+        assert_eq!(said(&[client(1, 5, "null")], Some(&mine)), Ok(Some(client(1, 5, "null"))));
+        // A socket that is nobody yet cannot say of others that they left.
+        assert_eq!(said(&[client(2, 9, "null")], None), Ok(None));
+        let long = format!("\"{}\"", "a".repeat(MAX_CLIENT_STATE_BYTES));
+        assert_eq!(said(&[client(1, 6, &long)], Some(&mine)), Err(ErrorKind::EventTooLarge));
+        let unread = own(&[client(2, 6, "{}")], Some(&mine), || panic!("the members are read"));
+        assert_eq!(unread.unwrap(), None);
+    }
+
+    #[test]
+    fn a_renewal_changes_the_clock_alone_and_a_farewell_keeps_it() {
+        let member = |clock, state| client(1, clock, state).member(DEFAULT).unwrap();
+        assert!(is_renewal(&member(1, "{}"), &member(2, "{}")));
+        assert!(!is_renewal(&member(1, "{}"), &member(2, r#"{"a":1}"#)));
+        assert!(!is_renewal(&member(2, "{}"), &member(2, "{}")));
+        assert_eq!(left(&member(2, "{}")), Some(member(2, "null")));
+        assert_eq!(left(&Member { id: "ann".into(), state: Some("{}".into()) }), None);
     }
 
     #[test]

@@ -81,9 +81,26 @@ impl CloseCode {
         }
     }
 
+    /// The number for clients of Yjs, which reconnect after all but 4400 to 4499, the range of HTTP
+    /// (`y-websocket` 3.1).
+    pub const fn document_number(self) -> u16 {
+        match self {
+            CloseCode::BinaryFrame | CloseCode::Refused => 4400,
+            CloseCode::CredentialExpired => 4401,
+            CloseCode::AccessDenied => 4403,
+            CloseCode::ChannelDeleted => 4404,
+            CloseCode::FrameTooLarge => 4413,
+            other => other.number(),
+        }
+    }
+
     /// The close code of this number; `None` for a number that a client chose.
     pub fn of(number: u16) -> Option<CloseCode> {
-        CloseCode::ALL.into_iter().find(|code| code.number() == number)
+        let of_number = CloseCode::ALL.into_iter().find(|code| code.number() == number);
+        // Of two with one number the later: the other is not sent to these clients.
+        let of_document =
+            || CloseCode::ALL.into_iter().rev().find(|code| code.document_number() == number);
+        of_number.or_else(of_document)
     }
 
     /// Its name in the log.
@@ -127,6 +144,10 @@ mod tests {
             assert_eq!(CloseCode::of(code.number()), Some(code));
         }
         assert_eq!([CloseCode::of(1004), CloseCode::of(4999), CloseCode::of(0)], [None; 3]);
+        for number in [4400, 4401, 4403, 4404, 4413] {
+            assert_eq!(CloseCode::of(number).unwrap().document_number(), number);
+        }
+        assert_eq!(CloseCode::of(4400), Some(CloseCode::Refused));
     }
 
     #[test]
@@ -136,6 +157,7 @@ mod tests {
             |code: &CloseCode| !matches!(code.number(), 1001 | 1005 | 1006 | 1015 | 4000..);
         for code in CloseCode::ALL.iter().filter(|code| is_sent(code)) {
             assert!(protocol.contains(&format!("\n| {} |", code.number())), "{code:?}");
+            assert!(protocol.contains(&format!("\n| {} |", code.document_number())), "{code:?}");
         }
     }
 

@@ -18,6 +18,7 @@ mod channel;
 mod close_code;
 mod connection;
 mod decide;
+mod document;
 mod error;
 mod function;
 mod http;
@@ -34,16 +35,17 @@ mod typescript;
 mod wire;
 
 // What a function supplies.
+pub use document::{Bare, DocumentMessage, Documents, Lacks, Summarize, Summary};
 pub use function::{Asset, Function, Route, policy_of};
 pub use limits::{Bound, LIMITS, Limit};
-pub use policy::{Bare, Check, Compact, Creation, Documents, Policy, Snapshots};
+pub use policy::{Check, Compact, Creation, Policy, Snapshots};
 pub use settings::{SETTINGS, Setting, Settings};
 
 // A request, from its head to an operation on a channel.
 pub use request::{
     Append, Awareness, AwarenessAction, Call, Change, ChannelRequest, Create, LocalFuture,
-    Operation, Platform, Precondition, Read, Routed, SnapshotRead, Target, Tenant, Transport,
-    UnauthorizedRequest, file, route, without_websocket,
+    Operation, Platform, Precondition, Read, Routed, SUBPROTOCOL, SnapshotRead, Target, Tenant,
+    Transport, UnauthorizedRequest, file, route, without_websocket,
 };
 
 // Who may do it.
@@ -65,11 +67,11 @@ pub use decide::{
     Authored, ChangeDecision, Commit, CompactPlan, ErasePlan, Moment, ReadDecision,
     SnapshotDecision, Subscribe, VersionPlan, Write, decide_announce, decide_awareness,
     decide_change, decide_compaction, decide_head, decide_publish, decide_read, decide_revoke,
-    decide_snapshot, decide_stats, decide_version, decide_versions, document_versions, timed_out,
+    decide_snapshot, decide_stats, decide_version, decide_versions, timed_out,
 };
 
 // Who is present.
-pub use awareness::{ClientState, MAX_CLIENT_STATE_BYTES, MAX_CLIENT_STATES};
+pub use awareness::{ClientState, MAX_CLIENT_STATE_BYTES, MAX_CLIENT_STATES, is_renewal};
 pub use presence::{Lease, Member, Presence, members_at, presence_changes, presence_reply};
 
 // The bytes that clients get.
@@ -79,14 +81,15 @@ pub use crate::http::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use wire::{
-    ClientFrame, End, Framing, PagePlan, SUBPROTOCOL, ack_frame, error_frame, event_stream_head,
-    news_reply, next_cursor, sse,
+    ClientFrame, End, Framing, PagePlan, ack_frame, awareness_message, error_frame,
+    event_stream_head, news_reply, next_cursor, sse, update_messages,
 };
 
 // One connection, from its first frame to its end.
 pub use close_code::CloseCode;
 pub use connection::{
-    Connection, Delivery, FrameOutcome, StreamLife, Then, Turn, client_frame, opening,
+    Connection, Delivery, DocumentConnection, FrameOutcome, MessageOutcome, StreamLife, Then, Turn,
+    asks, client_frame, document_message, document_opening, opening,
 };
 
 // What its operator sees.

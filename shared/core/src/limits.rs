@@ -126,7 +126,7 @@ pub const LIMITS: &[Limit] = &[
             unit: "bytes",
             reason: "An object has 128 MB to make the next snapshot in; `collab` allows 8 MiB.",
         },
-        answer: "413 `document-full`",
+        answer: "413 `document-full`, close code 4413",
     },
     Limit {
         what: "state of one client in the awareness of a document",

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use crate::access::Grant;
-use crate::awareness::ClientState;
+use crate::awareness;
 use crate::channel::{Channel, Event, Expiry, Keys, Offset, PageLimit, Retention, SnapshotUse};
+use crate::document::Documents;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{ContentType, Polling};
-use crate::presence::Presence;
+use crate::presence::{Member, Presence};
 use crate::publish::{Producer, Rate, Tally};
 use crate::settings::Settings;
 
@@ -80,24 +81,6 @@ pub(crate) const SNAPSHOT_BYTES: u64 = 8 * 1024 * 1024;
 /// Most snapshots that a channel keeps.
 pub(crate) const SNAPSHOTS: u64 = 32;
 
-/// The data of a snapshot without its frame.
-pub type Bare = fn(&[u8]) -> Result<Vec<u8>>;
-
-/// What a function of shared documents ([`NameShape::Document`](crate::NameShape::Document)) knows
-/// of their bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Documents {
-    /// The states of clients in a body that was sent to the awareness of a document, as far as it
-    /// is well formed: nobody waits for an answer, and the next state follows within seconds. A
-    /// state that is too large is refused with [`ErrorKind::EventTooLarge`].
-    pub awareness: fn(&[u8]) -> Result<Vec<ClientState>>,
-    /// A version as its readers expect it: one update.
-    pub bare: Bare,
-    /// Most bytes of a document: its snapshot and the events after it. An event beyond it is refused
-    /// with [`ErrorKind::DocumentFull`].
-    pub max_bytes: u64,
-}
-
 /// The rules by which a channel is [read](crate::decide_read) and [changed](crate::decide_change);
 /// a function gives them once, from its settings.
 #[derive(Clone, Debug)]
@@ -129,8 +112,9 @@ pub struct Policy {
     pub max_life_s: Option<u32>,
     /// Presence, if the function offers it.
     pub presence: Option<Presence>,
-    /// The tombstone that replaces an erased event, given its offset, and notifies live readers.
-    /// Without it no event can be erased. [`Policy::check`] should refuse it from publishers.
+    /// The tombstone that replaces an erased event, given its offset, and notifies live readers. It
+    /// contains the text of the offset, by which a tombstone is known and not erased itself. Without
+    /// it no event can be erased. [`Policy::check`] should refuse it from publishers.
     pub tombstone: Option<fn(Offset) -> Vec<u8>>,
     /// The hints for short polls.
     pub polling: Polling,
@@ -141,26 +125,6 @@ pub struct Policy {
     pub snapshots: Option<Snapshots>,
     /// Whether its channels are shared documents.
     pub documents: Option<Documents>,
-}
-
-impl Documents {
-    /// Refuses events that a document has no room for, given its channel after them.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::DocumentFull`].
-    pub(crate) fn check_room(&self, channel: &Channel) -> Result<()> {
-        let (covered, snapshot) =
-            channel.snapshot.map_or((0, 0), |snapshot| (snapshot.total, snapshot.bytes));
-        if channel.total.saturating_sub(covered) + snapshot <= self.max_bytes {
-            return Ok(());
-        }
-        let why = format!(
-            "the document is full: it may have {} bytes. Begin a new document with a part of this one",
-            self.max_bytes
-        );
-        Err(Error::new(ErrorKind::DocumentFull, why))
-    }
 }
 
 impl Policy {
@@ -248,6 +212,13 @@ impl Policy {
         self.presence.ok_or_else(|| {
             Error::new(ErrorKind::RouteNotFound, "channels of this function have no presence")
         })
+    }
+
+    /// What readers get of a member that has left. Of a client of a document it is its last clock with
+    /// the state `null`.
+    pub fn farewell(&self, member: &Member) -> Member {
+        let left = self.documents.and_then(|_| awareness::left(member));
+        left.unwrap_or_else(|| member.gone())
     }
 
     /// The same rules, but small, short-lived and limited in rate: they bound the cost that

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn as_json_by_default() {
         let expected = serde_json::json!({
-            "scope": "channel", "readers": {"websocket": 2, "event-source": 0, "durable-sse": 0, "long-poll": 1, "awareness": 0},
+            "scope": "channel", "readers": {"websocket": 2, "event-source": 0, "durable-sse": 0, "long-poll": 1, "awareness": 0, "y-websocket": 0},
             "offset": "000000000001_00000000000004", "events": 2, "storedBytes": 15, "sinceWake": {"drops": 3, "gaps": 4, "refusals": 5},
         });
         assert_eq!(serde_json::from_str::<Value>(&body(false)).unwrap(), expected);

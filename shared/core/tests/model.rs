@@ -271,7 +271,7 @@ impl Copy {
                 self.edits = all;
                 continue;
             }
-            let erased = event["erased"].as_u64().map_or(0, |seq| seq as usize);
+            let erased = event["erased"].as_str().map_or(0, |offset| parts(offset).1 as usize);
             if let Some(edit) = erased.checked_sub(1).and_then(|index| self.edits.get_mut(index)) {
                 *edit = event.clone();
             }
@@ -315,7 +315,12 @@ fn edit() -> impl Strategy<Value = Edit> {
 /// The epoch and the number of the newest event.
 fn tail(server: &mut Memory) -> (String, u64) {
     let head = server.fetch(&ask("HEAD", "", &[], ""));
-    let (epoch, seq) = head.headers["stream-next-offset"].split_once('_').unwrap();
+    parts(&head.headers["stream-next-offset"])
+}
+
+/// The epoch and the number of an offset.
+fn parts(offset: &str) -> (String, u64) {
+    let (epoch, seq) = offset.split_once('_').unwrap();
     (epoch.into(), u64::from_str_radix(seq, 16).unwrap())
 }
 
@@ -368,11 +373,12 @@ proptest! {
                 }
                 Edit::Erase(index) => {
                     let (epoch, _) = tail(&mut server);
-                    let query = format!("offset={epoch}_{:014x}", index + 1);
-                    let status = server.fetch(&ask("DELETE", &query, &[], "")).status;
+                    let offset = format!("{epoch}_{:014x}", index + 1);
+                    let status = server.fetch(&ask("DELETE", &format!("offset={offset}"), &[], "")).status;
                     prop_assert!(matches!(status, 204 | 400 | 404 | 501), "{status}");
-                    let tombstone = serde_json::json!({ "erased": index + 1 });
-                    if status == 204 && document[index] != tombstone {
+                    let tombstone = serde_json::json!({ "erased": offset });
+                    // A tombstone stays, also the one that notifies readers.
+                    if status == 204 && document[index]["erased"].is_null() {
                         document[index] = tombstone.clone();
                         document.push(tombstone);
                     }

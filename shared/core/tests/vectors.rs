@@ -378,9 +378,9 @@ fn framing() {
         (Framing::EventSource, "event-source"),
         (Framing::DurableSse, "durable-sse"),
     ];
-    // `News` never leaves the server, and `Awareness` has no events: their forms are tested beside
-    // them.
-    assert_eq!(names.len() + 2, Framing::ALL.len());
+    // `News` never leaves the server, `Awareness` has no events, and `Yjs` has no text: their forms are
+    // tested beside them.
+    assert_eq!(names.len() + 3, Framing::ALL.len());
     for case in cases(include_str!("../vectors/framing.json"), "cases") {
         let given = &case["given"];
         let channel = channel(&given["channel"]);

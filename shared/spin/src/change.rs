@@ -79,8 +79,7 @@ async fn write_or_lock(
         ChangeDecision::Write(Write::Nothing(reply)) => return Ok(reply),
         ChangeDecision::Write(Write::Commit(mut commit, mut reply)) => {
             if let Some(before) = &look.stored
-                && !commit.is_channel_changed
-                && commit.tallies.is_empty()
+                && commit.adds_only_events()
                 && let Some(placed) = store.append(before, &commit).await?
             {
                 commit.place_after(placed.tail, placed.total, &mut reply);

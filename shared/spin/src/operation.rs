@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use tidewire_core::{
     ChannelRequest, Error, ErrorKind, LocalFuture, Offset, Operation, Policy, Read, Reply, Result,
-    Scope, Settings, SnapshotDecision, SnapshotRead, Trace, Transport, decide_announce,
-    decide_head, decide_revoke, decide_snapshot, decide_stats, decide_versions, document_versions,
+    Scope, Settings, SnapshotDecision, SnapshotRead, Trace, decide_announce, decide_head,
+    decide_revoke, decide_snapshot, decide_stats, decide_versions,
 };
 
 use crate::access::check_access;
@@ -73,7 +73,7 @@ impl<'a> Operating<'a> {
     }
 
     async fn read(&self, read: &Read) -> Result<Outgoing> {
-        if read.transport == Transport::WebSocket {
+        if read.transport.is_socket() {
             return Err(Error::new(
                 ErrorKind::WebSocketUnsupported,
                 "Spin does not support WebSockets: read this address as SSE (Accept: text/event-stream), publish with POST",
@@ -104,11 +104,11 @@ impl<'a> Operating<'a> {
     async fn versions(&self) -> Result<Reply> {
         let look = self.admitted().await?;
         let versions = versions(&self.store, &look).await?;
-        if let (Some(stored), true) = (&look.stored, self.policy.documents.is_some()) {
-            let sizes = self.store.sizes(stored, u32::MAX.into()).await?;
-            return Ok(document_versions(&stored.channel, &versions, &sizes));
-        }
-        decide_versions(look.channel(), &self.policy, &versions, now_ms())
+        let sizes = match &look.stored {
+            Some(stored) => self.store.sizes(stored, u32::MAX.into()).await?,
+            None => Vec::new(),
+        };
+        decide_versions(look.channel(), &self.policy, &versions, &sizes)
     }
 
     async fn version(&self, at: Option<Offset>) -> Result<Reply> {

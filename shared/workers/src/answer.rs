@@ -51,7 +51,7 @@ pub(crate) async fn answer<F: Function>(
     own: OwnRoute,
 ) -> Result<Response, Error> {
     let Served { env, binding, base, offers_subprotocol } = served;
-    let settings = Rc::new(settings(env, base)?);
+    let settings = settings(env, base)?;
     let handover = Handover { env, binding, settings: &settings, offers_subprotocol };
     let url = request.url().map_err(|cause| {
         Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}"))

@@ -9,16 +9,14 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
-use js_sys::{JsString, Uint8Array};
+use js_sys::{Function, JsString, Uint8Array};
 use tidewire_core::{CloseCode, Framing, Grant, Settings, StreamLife, Turn, event_stream_head};
 use wasm_bindgen::prelude::*;
 use wasm_streams::ReadableStream;
 use web_sys::{EventTarget, MessageEvent};
-use worker::{Delay, Response, ResponseBody, Result, WebSocket};
+use worker::{Response, ResponseBody, Result, WebSocket};
 
 use crate::clock::now_ms;
 use crate::handover::{MORE, NEXT_PAGE, Subscribed};
@@ -31,6 +29,11 @@ extern "C" {
     fn new() -> TextEncoder;
     #[wasm_bindgen(method)]
     fn encode(this: &TextEncoder, text: &JsString) -> Uint8Array;
+
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(handler: &Function, for_ms: f64) -> JsValue;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(id: &JsValue);
 }
 
 /// Answers with a stream of the object's frames, for as long as the grant allows.
@@ -52,6 +55,18 @@ pub(crate) fn stream(
         .with_headers(head.headers().clone()))
 }
 
+/// Longest chunk that several texts are joined to, in UTF-16 units. A chunk costs the same for a
+/// few bytes as for these; joining longer texts would copy them once more for nothing.
+const MAX_JOINED: u32 = 16 * 1024;
+
+/// What arrived for a stream that waits.
+enum Arrival {
+    Text(JsString),
+    /// The timer.
+    Moment,
+    End,
+}
+
 /// Text that arrived and is not yet written.
 #[derive(Default)]
 struct Queue {
@@ -60,6 +75,7 @@ struct Queue {
     length: u64,
     has_ended: bool,
     has_overflowed: bool,
+    is_due: bool,
     waker: Option<Waker>,
 }
 
@@ -68,6 +84,9 @@ struct Bridge {
     life: StreamLife,
     queue: Rc<RefCell<Queue>>,
     encoder: TextEncoder,
+    /// The timer that runs, and when it is due, in milliseconds since 1970.
+    timer: Option<(JsValue, u64)>,
+    on_timer: Closure<dyn FnMut()>,
     on_message: Closure<dyn FnMut(MessageEvent)>,
     on_end: Closure<dyn FnMut()>,
 }
@@ -106,6 +125,14 @@ impl Bridge {
                 queue.wake();
             }
         });
+        let on_timer = Closure::new({
+            let queue = Rc::clone(&queue);
+            move || {
+                let mut queue = queue.borrow_mut();
+                queue.is_due = true;
+                queue.wake();
+            }
+        });
         let target: &EventTarget = socket.as_ref().as_ref();
         target.add_event_listener_with_callback("message", on_message.as_ref().unchecked_ref())?;
         target.add_event_listener_with_callback("close", on_end.as_ref().unchecked_ref())?;
@@ -117,6 +144,8 @@ impl Bridge {
             queue,
             encoder: TextEncoder::new(),
             life: StreamLife::new(framing, grant, settings, now_ms()),
+            timer: None,
+            on_timer,
             on_message,
             on_end,
         })
@@ -132,25 +161,56 @@ impl Bridge {
                 Turn::Last(text) => return Some(self.encode(&text.into())),
                 Turn::Over => return None,
             };
-            let text =
-                match select(Box::pin(self.arrival()), Delay::from(Duration::from_millis(for_ms)))
-                    .await
-                {
-                    Either::Left((text, _)) => text?,
-                    Either::Right(_) => match self.life.heartbeat(now_ms()) {
+            self.look_again_at(now_ms().saturating_add(for_ms));
+            let mut text = match self.arrival().await {
+                Arrival::Text(text) => text,
+                Arrival::Moment => {
+                    self.timer = None;
+                    match self.life.heartbeat(now_ms()) {
                         // It also reveals a reader that left: the write fails and drops this
                         // stream.
                         Some(heartbeat) => return Some(self.encode(&heartbeat.into())),
                         None => continue,
-                    },
-                };
-            if text == MORE {
+                    }
+                }
+                Arrival::End => return None,
+            };
+            if is_more(&text) {
                 // Everything before it is written.
                 self.socket.send_with_str(NEXT_PAGE).ok()?;
                 continue;
             }
             self.life.sent(now_ms());
+            // What came in the meantime leaves in the same chunk.
+            while let Some(next) = self
+                .queue
+                .borrow_mut()
+                .pop_if(|next| text.length() + next.length() <= MAX_JOINED && !is_more(next))
+            {
+                self.life.sent(now_ms());
+                text = text.concat(&next);
+            }
             return Some(self.encode(&text));
+        }
+    }
+
+    /// Sees to it that [`next`](Bridge::next) looks at the time by this moment. An earlier timer
+    /// stays, since each frame moves the moment: it is set once for each heartbeat and not for each
+    /// frame.
+    fn look_again_at(&mut self, at_ms: u64) {
+        if self.timer.as_ref().is_some_and(|(_, due_ms)| *due_ms <= at_ms) {
+            return;
+        }
+        self.stop_timer();
+        let for_ms = at_ms.saturating_sub(now_ms()) as f64;
+        let id = set_timeout(self.on_timer.as_ref().unchecked_ref(), for_ms);
+        self.timer = Some((id, at_ms));
+    }
+
+    fn stop_timer(&mut self) {
+        if let Some((id, _)) = self.timer.take() {
+            clear_timeout(&id);
+            self.queue.borrow_mut().is_due = false;
         }
     }
 
@@ -158,16 +218,18 @@ impl Bridge {
         self.encoder.encode(text).into()
     }
 
-    fn arrival(&self) -> impl Future<Output = Option<JsString>> + use<> {
+    fn arrival(&self) -> impl Future<Output = Arrival> + use<> {
         let queue = Rc::clone(&self.queue);
         poll_fn(move |context| {
             let mut queue = queue.borrow_mut();
-            if let Some(text) = queue.texts.pop_front() {
-                queue.length -= u64::from(text.length());
-                return Poll::Ready(Some(text));
+            if let Some(text) = queue.pop_if(|_| true) {
+                return Poll::Ready(Arrival::Text(text));
             }
             if queue.has_ended {
-                return Poll::Ready(None);
+                return Poll::Ready(Arrival::End);
+            }
+            if std::mem::take(&mut queue.is_due) {
+                return Poll::Ready(Arrival::Moment);
             }
             queue.waker = Some(context.waker().clone());
             Poll::Pending
@@ -176,6 +238,12 @@ impl Bridge {
 }
 
 impl Queue {
+    fn pop_if(&mut self, is_wanted: impl Fn(&JsString) -> bool) -> Option<JsString> {
+        let text = self.texts.pop_front_if(|text| is_wanted(text))?;
+        self.length -= u64::from(text.length());
+        Some(text)
+    }
+
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -183,10 +251,16 @@ impl Queue {
     }
 }
 
+/// Compares the lengths first: comparing texts copies them into the memory of the module.
+fn is_more(text: &JsString) -> bool {
+    text.length() as usize == MORE.len() && *text == MORE
+}
+
 impl Drop for Bridge {
     /// The reader left, or the stream ended: the object forgets the socket. A socket that is closed
     /// already refuses, which is fine.
     fn drop(&mut self) {
+        self.stop_timer();
         let target: &EventTarget = self.socket.as_ref().as_ref();
         let _ = target.remove_event_listener_with_callback(
             "message",

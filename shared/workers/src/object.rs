@@ -2,6 +2,7 @@
 
 mod alarm;
 mod compact;
+mod document;
 mod frames;
 mod presence;
 mod subscribe;
@@ -16,6 +17,7 @@ use tidewire_core::{
     Page, PageLimit, PagePlan, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally,
     Then, Transport, Write, decide_announce, decide_change, decide_compaction, decide_head,
     decide_read, decide_revoke, decide_stats, next_cursor, policy_of, presence_reply,
+    update_messages,
 };
 use worker::{
     Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
@@ -44,7 +46,7 @@ struct Inner {
     /// Name of the function.
     function: &'static str,
     state: State,
-    settings: Settings,
+    settings: Rc<Settings>,
     policy: Policy,
     store: Store,
     readers: Readers,
@@ -58,6 +60,8 @@ struct Inner {
     vanished: Cell<u64>,
     /// Except for the readers, which [`Readers`] holds.
     activity: RefCell<Activity>,
+    /// What the document has, as far as it is known.
+    summary: RefCell<Option<document::Summarized>>,
 }
 
 /// The cached state of the store, until an operation on the store fails.
@@ -126,6 +130,7 @@ impl ChannelObject {
             name,
             vanished,
             activity,
+            summary: RefCell::default(),
         });
         for (socket, reader) in behind {
             // A Worker that was notified of more history asks by itself.
@@ -173,6 +178,9 @@ impl ChannelObject {
                 self.inner.catch_up(socket)
             }
             WebSocketIncomingMessage::String(_) => {}
+            WebSocketIncomingMessage::Binary(bytes) if reader.framing == Framing::Yjs => {
+                self.inner.document_message(socket, &reader, &bytes)
+            }
             WebSocketIncomingMessage::Binary(_) => {
                 self.inner.follow(socket, &reader, FrameOutcome::binary())
             }
@@ -276,8 +284,12 @@ impl ChannelObject {
         }
         match (answer, &operation) {
             (Ok(reply), _) => respond(reply),
-            (Err(error), Operation::Read(read)) if read.transport == Transport::WebSocket => {
-                refuse_upgrade(&error, offers_subprotocol)
+            (Err(error), Operation::Read(read)) if read.transport.is_socket() => {
+                let framing = match read.transport {
+                    Transport::Yjs => Framing::Yjs,
+                    _ => Framing::TidewireV1,
+                };
+                refuse_upgrade(&error, framing, offers_subprotocol)
             }
             (Err(error), _) => refuse(&error),
         }
@@ -345,7 +357,7 @@ impl Inner {
         worker::console_log!("{}", trace.ended(from, to, code, now_ms()));
         // An error and a close may both report one end. A closed socket may accept no attachment
         // any more; then its end is reported once more at most.
-        let _ = socket.serialize_attachment(&reader);
+        let _ = Readers::attach(socket, &reader);
     }
 
     fn activity(&self) -> Activity {
@@ -356,7 +368,7 @@ impl Inner {
     /// decides, and has counted it.
     fn count_overflow(&self, socket: &WebSocket, code: u16) {
         let is_held = code == CloseCode::Slow.number()
-            && Readers::get(socket).is_some_and(|reader| reader.framing != Framing::TidewireV1);
+            && Readers::get(socket).is_some_and(|reader| !reader.framing.is_socket());
         self.activity.borrow_mut().drops += u64::from(is_held);
     }
 
@@ -405,6 +417,7 @@ impl Inner {
         grant: &Grant,
         body: &[u8],
     ) -> Answer<Reply> {
+        let body = self.news_over_http(change, channel.as_ref(), body)?;
         let tallies = self.known(change.tallies(grant, &self.policy))?;
         let write = match decide_change(
             change,
@@ -453,6 +466,7 @@ impl Inner {
         }
         let compaction = decide_compaction(&commit, &self.policy);
         let Commit { channel, rows, .. } = commit;
+        self.note(&channel, &rows);
         self.memory.borrow_mut().channel = Some(channel.clone());
         let after = channel.tail - rows.len() as u64;
         let events: Vec<_> = rows.into_iter().map(|row| row.event).collect();
@@ -480,11 +494,16 @@ impl Inner {
             } else if !batch.is_empty() {
                 Readers::send(sockets, &batch);
             }
+            if framing == Framing::Yjs {
+                for message in page.events.iter().flat_map(|event| update_messages(&event.data)) {
+                    Readers::send_bytes(sockets, &message);
+                }
+            }
             if let Then::End(end) = then {
                 if !end.frame.is_empty() {
                     Readers::send(sockets, &end.frame);
                 }
-                Readers::close(sockets, end.code, end.reason);
+                Readers::close(sockets, framing, end.code, end.reason);
             }
         }
         // A long poll has its answer.

@@ -4,9 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
-use js_sys::{Date, Object, Set};
+use js_sys::{Date, Object, Set, Uint8Array};
 use serde::{Deserialize, Serialize};
-use tidewire_core::{CloseCode, Framing, Grant, Lease, Member, Offset, Trace};
+use tidewire_core::{CloseCode, Framing, Grant, Lease, Member, Offset, Trace, is_renewal};
 use wasm_bindgen::prelude::*;
 use worker::{Result, State, WebSocket};
 
@@ -37,6 +37,16 @@ pub(crate) struct Held {
     id: String,
     state: String,
     at_ms: u64,
+    /// Whether it renews its lease by saying its state again; until it has done so it lasts as long as
+    /// its socket, if it is a client of y-websocket.
+    #[serde(default)]
+    renews: bool,
+}
+
+impl Held {
+    fn member(&self) -> Member {
+        Member { id: self.id.clone(), state: Some(self.state.clone()) }
+    }
 }
 
 #[wasm_bindgen(inline_js = "
@@ -50,6 +60,8 @@ export function close_all(sockets, code, reason) {
 }")]
 extern "C" {
     fn send_to_all(sockets: &Set, text: &str);
+    #[wasm_bindgen(js_name = send_to_all)]
+    fn send_bytes_to_all(sockets: &Set, bytes: &Uint8Array);
     fn close_all(sockets: &Set, code: u16, reason: &str);
 }
 
@@ -122,7 +134,7 @@ impl Readers {
     /// Records when the reader's right ends. A Worker that holds a stream for a client ends it by
     /// itself.
     pub(crate) fn note_end(&self, reader: &Reader) {
-        if let (Framing::TidewireV1, Some(until_ms)) = (reader.framing, reader.grant.until_ms) {
+        if let (true, Some(until_ms)) = (reader.framing.is_socket(), reader.grant.until_ms) {
             self.next_end_ms.set(self.next_end_ms.get().min(until_ms));
         }
     }
@@ -140,7 +152,7 @@ impl Readers {
         sockets
             .filter(|socket| {
                 let Some(reader) = Readers::get(socket) else { return false };
-                let has_ended = reader.framing == Framing::TidewireV1
+                let has_ended = reader.framing.is_socket()
                     && reader.grant.until_ms.is_some_and(|until_ms| until_ms <= by_ms);
                 if !has_ended {
                     self.note_end(&reader);
@@ -152,12 +164,18 @@ impl Readers {
 
     /// The attachment of a socket.
     pub(crate) fn get(socket: &WebSocket) -> Option<Reader> {
-        socket.deserialize_attachment().ok().flatten()
+        let text: String = socket.deserialize_attachment().ok().flatten()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Stores the attachment of a socket: as one text, which crosses to JavaScript at once.
+    pub(crate) fn attach(socket: &WebSocket, reader: &Reader) -> Result<()> {
+        socket.serialize_attachment(serde_json::to_string(reader)?)
     }
 
     /// Records a reader's phase, in its attachment and in the sets.
     pub(crate) fn set(&self, socket: &WebSocket, reader: &Reader) -> Result<()> {
-        socket.serialize_attachment(reader)?;
+        Readers::attach(socket, reader)?;
         if reader.after.is_some() {
             self.catching_up.add(socket.as_ref());
         } else {
@@ -210,6 +228,12 @@ impl Readers {
         send_to_all(sockets, text);
     }
 
+    /// Sends bytes, each socket a copy of its own.
+    pub(crate) fn send_bytes(sockets: &Set, bytes: &[u8]) {
+        // Out of the memory of wasm, which changes while the platform holds the bytes back.
+        send_bytes_to_all(sockets, &Uint8Array::from(bytes));
+    }
+
     /// Sends a batch that ends with event `seq`. Readers with more than `limit` unacknowledged
     /// characters do not get it and are returned.
     pub(crate) fn send_in_window(
@@ -225,15 +249,16 @@ impl Readers {
             .flat_map(window::sockets)
     }
 
-    pub(crate) fn close(sockets: &Set, code: CloseCode, reason: &str) {
-        close_all(sockets, code.number(), reason);
+    pub(crate) fn close(sockets: &Set, framing: Framing, code: CloseCode, reason: &str) {
+        close_all(sockets, framing.close_number(code), reason);
     }
 
     /// Ends every reader.
     pub(crate) fn close_everyone(&self, code: CloseCode, reason: &str) {
-        for sockets in self.live.values().chain([&self.catching_up]) {
-            close_all(sockets, code.number(), reason);
+        for (framing, sockets) in &self.live {
+            Readers::close(sockets, *framing, code, reason);
         }
+        close_all(&self.catching_up, code.number(), reason);
         self.members.borrow_mut().clear();
     }
 
@@ -254,8 +279,7 @@ impl Readers {
 
     /// The member of a socket.
     pub(crate) fn member(socket: &WebSocket) -> Option<Member> {
-        let Held { id, state, .. } = Readers::get(socket)?.member?;
-        Some(Member { id, state: Some(state) })
+        Some(Readers::get(socket)?.member?.member())
     }
 
     /// Sets the member of this socket, and removes it from any other.
@@ -269,12 +293,17 @@ impl Readers {
             self.release(&member.id);
         }
         let Some(reader) = Readers::get(socket) else { return Ok(()) };
+        let renews = reader
+            .member
+            .as_ref()
+            .is_some_and(|before| before.renews || is_renewal(&before.member(), member));
         let held = Held {
             id: member.id.clone(),
             state: member.state.clone().unwrap_or_default(),
             at_ms: now_ms,
+            renews,
         };
-        socket.serialize_attachment(&Reader { member: Some(held), ..reader })?;
+        Readers::attach(socket, &Reader { member: Some(held), ..reader })?;
         self.members.borrow_mut().insert(member.id.clone(), socket.clone());
         Ok(())
     }
@@ -293,16 +322,21 @@ impl Readers {
         if let Some(reader) = Readers::get(&socket) {
             // A socket that has closed in the meantime keeps its attachment, which nobody reads any
             // more.
-            let _ = socket.serialize_attachment(&Reader { member: None, ..reader });
+            let _ = Readers::attach(&socket, &Reader { member: None, ..reader });
         }
     }
 
     /// Members by their sockets.
     pub(crate) fn leases(&self, state: &State, lease_ms: u64) -> Vec<Lease> {
         let lease = |socket: &WebSocket| {
-            let Held { id, state: text, at_ms } = Readers::get(socket)?.member?;
-            let until_ms = at_ms.max(last_ping_ms(state, socket).unwrap_or(0)) + lease_ms;
-            Some(Lease { member: Member { id, state: Some(text) }, until_ms })
+            let reader = Readers::get(socket)?;
+            let held = reader.member?;
+            let until_ms = if reader.framing == Framing::Yjs && !held.renews {
+                u64::MAX
+            } else {
+                held.at_ms.max(last_ping_ms(state, socket).unwrap_or(0)) + lease_ms
+            };
+            Some(Lease { member: held.member(), until_ms })
         };
         self.members.borrow().values().filter_map(lease).collect()
     }

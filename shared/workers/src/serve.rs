@@ -3,7 +3,7 @@
 use std::future::ready;
 
 use tidewire_core::{
-    Asset, Call, Error, ErrorKind, Function, NameShape, Reply, Transport, fault, file,
+    Asset, Call, Error, ErrorKind, Framing, Function, NameShape, Reply, Transport, fault, file,
 };
 use worker::{Env, Request, Response, Result};
 
@@ -65,11 +65,7 @@ async fn serve_with<F: Function>(
 ) -> Result<Response> {
     let offers_subprotocol = offers_subprotocol(request.headers())?;
     let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
-    // Clients of Yjs that connect so expect frames of bytes: text would end their process.
-    if is_upgrade && !offers_subprotocol && F::CHANNEL_NAMES == NameShape::Document {
-        let why = "documents have no y-websocket yet: use the Yjs protocol of Durable Streams at this address, or offer the subprotocol tidewire.v1";
-        return refuse(&Error::new(ErrorKind::NotSupported, why).of_document(true));
-    }
+    let is_document = F::CHANNEL_NAMES == NameShape::Document;
     let (mut headers, mut trace) = (Vec::new(), None);
     let answered = answer::<F>(
         &mut request,
@@ -79,15 +75,18 @@ async fn serve_with<F: Function>(
         own,
     )
     .await
-    .map_err(|error| error.of_document(F::CHANNEL_NAMES == NameShape::Document));
+    .map_err(|error| error.of_document(is_document));
     if let Err(error) = &answered {
         worker::console_log!(
             "{}",
             trace.map_or_else(|| fault(None, error), |trace| trace.refused(error, now_ms()))
         );
     }
+    // Text would end the process of a client of Yjs.
+    let framing =
+        if is_document && !offers_subprotocol { Framing::Yjs } else { Framing::TidewireV1 };
     match answered {
-        Err(error) if is_upgrade => refuse_upgrade(&error, offers_subprotocol),
+        Err(error) if is_upgrade => refuse_upgrade(&error, framing, offers_subprotocol),
         Err(error) => with_headers(refuse(&error)?, &headers),
         Ok(response) => with_headers(response, &headers),
     }

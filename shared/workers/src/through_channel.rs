@@ -10,6 +10,10 @@ use crate::handover::{Handover, SWITCHING_PROTOCOLS, Subscribed};
 use crate::respond::internal;
 use crate::{bridge, long_poll};
 
+/// Longest body that is read at once, in bytes: that takes fewer calls than a stream. A longer one
+/// would be in memory twice.
+const MAX_AT_ONCE: u64 = 64 * 1024;
+
 /// The body of a publish, read at most up to its limit.
 async fn body(
     request: &mut Request,
@@ -19,8 +23,17 @@ async fn body(
     if !asked.operation.has_body() || request.inner().body().is_none() {
         return Ok(Vec::new());
     }
+    let max_bytes = settings.max_body_bytes;
+    // HTTP holds a body to its announced length.
+    let announced = request.headers().get("content-length").ok().flatten();
+    if announced
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: u64| length <= max_bytes.min(MAX_AT_ONCE))
+    {
+        return request.bytes().await.map_err(Error::body_incomplete);
+    }
     let mut chunks = request.stream().map_err(Error::body_incomplete)?;
-    read_body(settings.max_body_bytes, async || chunks.next().await).await
+    read_body(max_bytes, async || chunks.next().await).await
 }
 
 /// Reads the body of a request to a channel, and hands both over to the channel.
@@ -48,7 +61,7 @@ async fn answer_of_channel(
     else {
         return Ok(response);
     };
-    if read.transport == Transport::WebSocket {
+    if read.transport.is_socket() {
         // From here on client and object talk directly, without the Worker.
         return Ok(response);
     }

@@ -8,7 +8,7 @@
 //! | Is this update well formed? | [`Update::scan`] |
 //! | Does it bring anything? | [`Summary::has`] |
 //! | What does the document have? | [`Summary::state_vector`], of [`Summary::add`] or [`Updates::summary`] |
-//! | What does a peer lack? | [`Updates::diff`] with its [`StateVector`] |
+//! | What does a peer lack? | [`Summary::deletions`], else [`Updates::diff`], with its [`StateVector`] |
 //! | What is a snapshot? | [`Updates::compact`]; [`Updates::merge`] keeps deleted contents |
 //! | What is on the wire? | [`Message`] and [`awareness`] of y-websocket, [`Frames`] of Durable Streams |
 //!

@@ -36,6 +36,19 @@ impl Summary {
                 .all(|(client, clocks)| self.deleted.contains(*client, clocks))
     }
 
+    /// What a peer with this state vector lacks, where that is deletions at most, as an update: a
+    /// state vector says nothing of them, so they are all in it. `None` where it lacks units.
+    #[must_use]
+    pub fn deletions(&self, vector: &StateVector) -> Option<Vec<u8>> {
+        let has_all =
+            |client| self.held.of(client).last().is_none_or(|last| last.end <= vector.get(client));
+        self.held.clients().all(has_all).then(|| {
+            let mut out = vec![0];
+            self.deleted.put(&mut out);
+            out
+        })
+    }
+
     /// How much of each client there is without a gap.
     #[must_use]
     pub fn state_vector(&self) -> StateVector {
@@ -92,5 +105,10 @@ mod tests {
         assert!(!known.has(&scan(&[1, 1, 7, 2, 0, 1, 0])));
         assert!(!known.has(&scan(&[0, 1, 7, 1, 0, 2])));
         assert!(known.has(&scan(&[1, 1, 7, 4, 0, 1, 0])));
+        // A peer with all units may lack the deletion; another one lacks units.
+        let deletions = |clock| known.deletions(&StateVector::from_iter([(7, clock)]));
+        assert_eq!(deletions(5), Some(vec![0, 1, 7, 1, 0, 1]));
+        assert_eq!([deletions(4), deletions(0)], [None, None]);
+        assert_eq!(Summary::default().deletions(&StateVector::default()), Some(vec![0, 0]));
     }
 }

@@ -62,19 +62,17 @@ pub fn run(project: &Project, test: &Test) -> Result<bool> {
     report.attempt("setup", || set_up(project, &plan))?;
     // A link for deployment, and a server that starts, use one core at most: they run side by side.
     thread::scope(|scope| {
-        let copies = plan.runs(copy::NAME).then(|| scope.spawn(|| copy::run(project, plan.choice)));
-        let releases = scope.spawn(|| release(project, &plan, test));
+        let lanes = [
+            ("copies", scope.spawn(|| copies(project, &plan))),
+            ("releases", scope.spawn(|| release(project, &plan, test))),
+        ];
         check(project, &plan, &mut report)?;
-        report.rows.extend(
-            releases.join().unwrap_or_else(|_| bail!("the lane of releases panicked"))?.rows,
-        );
-        copies.map_or(Ok(()), |copies| {
-            report.attempt(copy::NAME, || copies.join().unwrap_or_else(|_| bail!("it panicked")))
-        })
+        for (name, lane) in lanes {
+            let done = lane.join().unwrap_or_else(|_| bail!("the lane of {name} panicked"))?;
+            report.rows.extend(done.rows);
+        }
+        anyhow::Ok(())
     })?;
-    if plan.runs(edit::NAME) {
-        report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
-    }
     if let Some(suites) = &plan.node {
         for &platform in plan.choice.platforms() {
             report.attempt("node", || {
@@ -111,6 +109,18 @@ fn check(project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
         report.attempt(spin_host::NAME, || spin_host::run(project))?;
     }
     Ok(())
+}
+
+/// What works in copies, and builds for development in one target folder.
+fn copies(project: &Project, plan: &Plan) -> Result<Report> {
+    let mut report = Report::default();
+    if plan.runs(copy::NAME) {
+        report.attempt(copy::NAME, || copy::run(project, plan.choice))?;
+    }
+    if plan.runs(edit::NAME) {
+        report.attempt(edit::NAME, || edit::run(project, plan.choice))?;
+    }
+    Ok(report)
 }
 
 /// What is built for deployment, and `up`, which builds into the same folder of the gateway.

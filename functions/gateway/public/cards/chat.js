@@ -15,14 +15,15 @@ function startChat(miniature) {
   const people = new Map();
   let last = 0;
   let planned;
+  const states = new AbortController();
 
-  const tell = (state) => fetch(at("chat/-/presence/demo-lobby"), { ...json("POST", { id: me.id, state }), keepalive: true }).catch(() => {});
+  const tell = (state, options) => fetch(at("chat/-/presence/demo-lobby"), { ...json("POST", { id: me.id, state }), ...options }).catch(() => {});
   const present = () => {
     clearTimeout(planned);
     planned = setTimeout(() => {
       last = Date.now();
       const { id, ...state } = me;
-      tell(state);
+      tell(state, { signal: states.signal });
     }, Math.max(0, last + MOVE_MS - Date.now()));
   };
   const move = (x, y) => {
@@ -66,7 +67,9 @@ function startChat(miniature) {
   signal.addEventListener("abort", () => {
     clearInterval(renewals);
     clearTimeout(planned);
-    tell(null);
+    // A state that is still on its way could arrive after the farewell.
+    states.abort();
+    tell(null, { keepalive: true });
   });
 
   follow("chat/demo-lobby", miniature, {

@@ -106,6 +106,18 @@ impl Channel {
         Channel::new(0, content_type)
     }
 
+    /// The same for a document, which the first edit over y-websocket makes.
+    pub(crate) fn absent_document() -> Channel {
+        Channel::absent(ContentType::octet_stream())
+    }
+
+    /// Where the state of a channel whose snapshots stand for the past is: in the snapshot of this
+    /// number, if it has one, and in the events after the other.
+    pub fn whole(&self) -> (Option<u64>, u64) {
+        let past = self.past();
+        (past, past.unwrap_or(self.first - 1))
+    }
+
     /// Whether the store has the channel.
     pub fn exists(&self) -> bool {
         self.epoch != 0

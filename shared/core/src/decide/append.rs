@@ -185,6 +185,33 @@ pub fn decide_publish(
     Ok(Some(commit.by(producer, tallies, moment)))
 }
 
+/// Decides an event of updates over y-websocket, of which the first makes the document; `None` if the
+/// event brings nothing. `tallies` are [`Policy::tallies`], each with the state that the channel has
+/// of it.
+///
+/// # Errors
+///
+/// As for an append.
+pub(crate) fn decide_update(
+    event: Vec<u8>,
+    grant: &Grant,
+    channel: Option<&Channel>,
+    tallies: &[Tally],
+    policy: &Policy,
+    moment: Moment,
+) -> Result<Option<Commit>> {
+    let channel = channel.cloned().unwrap_or_else(Channel::absent_document);
+    if channel.closed {
+        return Err(Error::closed(channel.tail_offset()));
+    }
+    let commit = write(channel, vec![event], grant, policy, moment)?;
+    if commit.rows.is_empty() {
+        return Ok(None);
+    }
+    let tallies = Tally::check_rate(tallies, None, 1, moment.now_ms)?;
+    Ok(Some(commit.by(None, tallies, moment)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;

@@ -80,12 +80,16 @@ fn answer(status: StatusCode, body: Vec<u8>) -> Reply {
 mod tests {
     use super::*;
     use crate::awareness::ClientState;
-    use crate::policy::{Creation, Documents};
+    use crate::document::{DocumentMessage, Documents};
+    use crate::policy::Creation;
     use crate::settings::Settings;
 
     const DOCUMENTS: Documents = Documents {
         awareness: |_| Ok(Vec::new()),
         bare: |event| Ok(event.to_vec()),
+        message: |_| Ok(DocumentMessage::Nothing),
+        summarize: |_, _| panic!("nothing is summarized"),
+        lacks: |_, _, _| Ok(Vec::new()),
         max_bytes: 100,
     };
 

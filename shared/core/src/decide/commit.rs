@@ -56,6 +56,14 @@ impl Commit {
         self.erased.is_some() && self.channel.snapshot.is_none()
     }
 
+    /// Whether it writes new events and nothing else, to a channel that exists.
+    pub fn adds_only_events(&self) -> bool {
+        !(self.is_new || self.is_channel_changed)
+            && self.tallies.is_empty()
+            && self.forgetting.is_none()
+            && self.erased.is_none()
+    }
+
     /// Continues a later tail, with the bytes of the channel up to it, than the one decided upon:
     /// the store has placed the rows there. `reply` then acknowledges these positions.
     pub fn place_after(&mut self, tail: u64, total: u64, reply: &mut Reply) {

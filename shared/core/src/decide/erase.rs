@@ -17,7 +17,8 @@ pub struct ErasePlan {
     /// Number of the event.
     pub seq: u64,
     by: Option<String>,
-    tombstone: Vec<u8>,
+    offset: Offset,
+    tombstone: fn(Offset) -> Vec<u8>,
 }
 
 /// An event as the store holds it, with its publisher.
@@ -46,12 +47,13 @@ pub(crate) fn erase(
     if present.epoch != channel.epoch || !(channel.first..=channel.tail).contains(&present.seq) {
         return Err(not_found());
     }
-    Ok(ErasePlan { seq: present.seq, by: by.cloned(), tombstone: tombstone(offset) })
+    Ok(ErasePlan { seq: present.seq, by: by.cloned(), offset, tombstone })
 }
 
 impl ErasePlan {
     /// Replaces the event by its tombstone and appends the tombstone, so that readers that have the
-    /// event are notified. A finished channel gets no append: its readers have left.
+    /// event are notified. A finished channel gets no append: its readers have left. A tombstone
+    /// stays as it is, also the appended one: readers that have not seen it are still to be notified.
     ///
     /// # Errors
     ///
@@ -70,7 +72,8 @@ impl ErasePlan {
                 "you may not erase this event: send the Producer-Id that published it, or a credential that may manage the channel",
             ));
         }
-        if data == self.tombstone {
+        let tombstone = (self.tombstone)(self.offset);
+        if is_tombstone(&data, &tombstone, &self) {
             return Ok(Write::Nothing(erased(channel)));
         }
         let mut channel = channel.clone();
@@ -79,15 +82,15 @@ impl ErasePlan {
         let mut rows = Vec::new();
         if !channel.closed {
             channel.tail += 1;
-            channel.total += self.tombstone.len() as u64;
+            channel.total += tombstone.len() as u64;
             rows.push(Row {
-                event: Event { seq: channel.tail, data: self.tombstone.clone() },
+                event: Event { seq: channel.tail, data: tombstone.clone() },
                 at_ms: moment.now_ms,
                 total: channel.total,
             });
         }
         let reply = erased(&channel);
-        let erased = Some(Event { seq: self.seq, data: self.tombstone });
+        let erased = Some(Event { seq: self.seq, data: tombstone });
         let commit = Commit {
             channel,
             rows,
@@ -101,6 +104,19 @@ impl ErasePlan {
         };
         Ok(Write::Commit(Box::new(commit), reply))
     }
+}
+
+/// Whether the event is the tombstone of any event, given its own: they differ in the offset that
+/// they name.
+fn is_tombstone(data: &[u8], own: &[u8], plan: &ErasePlan) -> bool {
+    let name = plan.offset.to_string();
+    let Some(at) = own.windows(name.len()).position(|part| part == name.as_bytes()) else {
+        return data == own;
+    };
+    let named = data.get(at..at + name.len()).and_then(|named| str::from_utf8(named).ok());
+    named
+        .and_then(|named| named.parse().ok())
+        .is_some_and(|offset| (plan.tombstone)(offset) == data)
 }
 
 /// The channel's newest snapshot once this event is erased. Snapshots that cover it are removed, and
@@ -185,6 +201,22 @@ mod tests {
         assert!(
             matches!(erase_as(None, 4, &channel(), done), Ok(Write::Nothing(reply)) if reply.status() == StatusCode::NO_CONTENT)
         );
+    }
+
+    #[test]
+    fn a_tombstone_that_notifies_readers_stays() {
+        let changes = |data: &str| {
+            let event = Authored { data: data.as_bytes().to_vec(), producer: None };
+            matches!(erase_as(None, 7, &channel(), event), Ok(Write::Commit(..)))
+        };
+        assert!(!changes("\"000000000046_00000000000004 is gone\""));
+        for event in [
+            "\"000000000046_00000000000004 is here\"",
+            "\"",
+            "\"xxxx00000046_00000000000004 is gone\"",
+        ] {
+            assert!(changes(event), "{event}");
+        }
     }
 
     #[test]

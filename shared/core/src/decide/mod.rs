@@ -17,12 +17,13 @@ mod read;
 mod version;
 
 pub use append::decide_publish;
+pub(crate) use append::decide_update;
 pub use awareness::decide_awareness;
 pub use beside::{decide_announce, decide_head, decide_revoke, decide_stats};
 pub use change::{ChangeDecision, decide_change};
 pub use commit::{Commit, Write};
 pub use compact::{CompactPlan, decide_compaction};
-pub use document::{SnapshotDecision, decide_snapshot, document_versions};
+pub use document::{SnapshotDecision, decide_snapshot};
 pub use erase::{Authored, ErasePlan};
 pub use moment::Moment;
 pub use read::{ReadDecision, Subscribe, decide_read, timed_out};

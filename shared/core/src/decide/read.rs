@@ -58,7 +58,10 @@ pub fn decide_read(
     policy: &Policy,
     moment: Moment,
 ) -> Result<ReadDecision> {
-    let channel = existing(channel, policy)?;
+    // A client of y-websocket that is the first to look may make the document later.
+    let absent =
+        (read.transport == Transport::Yjs && channel.is_none()).then(Channel::absent_document);
+    let channel = existing(channel.or(absent.as_ref()), policy)?;
     let position = channel.position(read.start);
     let at_tail = position.after == channel.tail;
     let finished = channel.closed && at_tail;
@@ -120,6 +123,7 @@ pub fn decide_read(
         Transport::DurableSse => subscribe(Framing::DurableSse),
         Transport::WebSocket => subscribe(Framing::TidewireV1),
         Transport::Awareness => subscribe(Framing::Awareness),
+        Transport::Yjs => subscribe(Framing::Yjs),
     })
 }
 

@@ -5,22 +5,28 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::existing::not_found;
-use crate::channel::{Channel, Offset, Page, PageLimit, SnapshotUse, Version};
+use crate::channel::{Channel, Offset, Page, PageLimit, RowSize, SnapshotUse, Version};
+use crate::document::Bare;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::{self, reply};
 use crate::http::{Reply, json};
-use crate::policy::{Bare, Compact, Policy};
+use crate::policy::{Compact, Policy};
 
-/// One line of the list.
+/// Most versions in the list: a slider has no more steps.
+const MAX_VERSIONS: usize = 200;
+
+/// A version in the list.
 #[derive(Serialize)]
-struct Line {
+struct Listed {
     offset: String,
+    /// When its last event was appended or its snapshot made, in milliseconds since 1970.
     at: u64,
+    /// Bytes of its snapshot, or of all events up to it.
     bytes: u64,
 }
 
-/// The list of the snapshots kept and, if there are events after them, of the present, oldest first.
-/// The present has the time of the request and, in bytes, the last snapshot with all events after it.
+/// The list of versions, the oldest first, given the snapshots that are kept and the sizes of all
+/// events. Of many versions it has some, evenly spread, and always the newest.
 ///
 /// # Errors
 ///
@@ -28,21 +34,36 @@ struct Line {
 pub fn decide_versions(
     channel: Option<&Channel>,
     policy: &Policy,
-    versions: &[Version],
-    now_ms: u64,
+    kept: &[Version],
+    sizes: &[RowSize],
 ) -> Result<Reply> {
     compact_of(policy)?;
     let channel = channel.ok_or_else(not_found)?;
-    let line = |seq, at, bytes| Line { offset: channel.offset(seq).to_string(), at, bytes };
-    let mut lines: Vec<_> =
-        versions.iter().map(|version| line(version.seq, version.at_ms, version.bytes)).collect();
-    let (seq, total, bytes) =
-        channel.snapshot.map_or((0, 0, 0), |last| (last.seq, last.total, last.bytes));
-    if channel.tail > seq {
-        lines.push(line(channel.tail, now_ms, bytes + channel.total.saturating_sub(total)));
-    }
+    let snapshots = kept
+        .iter()
+        .filter(|version| version.seq < channel.first)
+        .map(|version| (version.seq, version.at_ms, version.bytes));
+    let rows = sizes.iter().map(|row| (row.seq, row.at_ms, row.total));
+    let all: Vec<_> =
+        snapshots.chain(rows).filter(|(seq, ..)| is_readable(channel, kept, *seq)).collect();
+    let count = all.len().min(MAX_VERSIONS);
+    let versions: Vec<_> = (1..=count)
+        .filter_map(|step| all.get(step * all.len() / count - 1))
+        .map(|(seq, at, bytes)| Listed {
+            offset: channel.offset(*seq).to_string(),
+            at: *at,
+            bytes: *bytes,
+        })
+        .collect();
     // Texts and numbers only: serializing them cannot fail.
-    Ok(json(serde_json::to_vec(&lines).unwrap_or_default()))
+    Ok(json(serde_json::to_vec(&versions).unwrap_or_default()))
+}
+
+/// Whether all events between a snapshot and the version are kept.
+fn is_readable(channel: &Channel, kept: &[Version], seq: u64) -> bool {
+    let base = kept.iter().map(|version| version.seq).filter(|base| *base <= seq).max();
+    let base = base.unwrap_or(0);
+    base == seq || base + 1 >= channel.first
 }
 
 /// What to read for the state at an offset: the data of the snapshot [`base`](VersionPlan::base) and
@@ -170,19 +191,39 @@ mod tests {
     }
 
     #[test]
-    fn lists_what_is_kept_and_the_present() {
-        let list = |channel: &Channel, versions: &[Version]| {
-            let reply = decide_versions(Some(channel), &policy(), versions, 99).unwrap();
-            String::from_utf8(reply.into_body()).unwrap()
+    fn the_list_has_what_can_be_read_some_of_many_and_always_the_newest() {
+        let listed = |first: u64, tail: u64, snapshots: &[u64]| {
+            let kept: Vec<_> = snapshots
+                .iter()
+                .map(|seq| Version { seq: *seq, at_ms: 500 + seq, bytes: 1 })
+                .collect();
+            let channel = Channel { first, tail, ..Channel::new(1, ContentType::octet_stream()) };
+            let sizes: Vec<_> = (first..=tail)
+                .map(|seq| RowSize { seq, at_ms: 1_000 + seq, total: 10 * seq })
+                .collect();
+            let reply = decide_versions(Some(&channel), &policy(), &kept, &sizes).unwrap();
+            serde_json::from_slice::<Vec<serde_json::Value>>(&reply.into_body()).unwrap()
         };
-        let line = |seq, at, bytes| {
-            format!(r#"{{"offset":"000000000046_{seq:014x}","at":{at},"bytes":{bytes}}}"#)
+        let times = |first, tail, snapshots: &[u64]| -> Vec<u64> {
+            let versions = listed(first, tail, snapshots);
+            versions.iter().map(|version| version["at"].as_u64().unwrap()).collect()
         };
-        let kept = [line(2, 20, 5), line(6, 60, 9)].join(",");
-        assert_eq!(list(&channel(), &VERSIONS), format!("[{kept},{}]", line(8, 99, 32)));
-        assert_eq!(list(&Channel { tail: 6, ..channel() }, &VERSIONS), format!("[{kept}]"));
+        assert!(times(1, 0, &[]).is_empty());
+        assert_eq!(times(1, 2, &[]), [1_001, 1_002]);
+        assert_eq!(times(6, 9, &[2, 4, 7]), [502, 504, 1_007, 1_008, 1_009]);
+        assert_eq!(times(6, 9, &[5, 7]), [505, 1_006, 1_007, 1_008, 1_009]);
+        let newest =
+            serde_json::json!({"offset": "000000000001_00000000000002", "at": 1_002, "bytes": 20});
+        assert_eq!(listed(1, 2, &[]).last(), Some(&newest));
+        let many = times(1, 1_001, &[]);
+        assert_eq!((many.len(), many.last()), (MAX_VERSIONS, Some(&2_001)));
+        assert!(many.is_sorted());
+    }
+
+    #[test]
+    fn only_a_channel_with_such_snapshots_has_versions() {
         let refused = |channel, policy: &Policy| {
-            decide_versions(channel, policy, &[], 99).map_err(|error| error.kind()).unwrap_err()
+            decide_versions(channel, policy, &[], &[]).map_err(|error| error.kind()).unwrap_err()
         };
         assert_eq!(refused(None, &policy()), ErrorKind::ChannelNotFound);
         let without = Policy::new(Creation::OnPut, &Settings::default());

@@ -20,4 +20,4 @@ pub use precondition::Precondition;
 pub use route::{Routed, Target, UnauthorizedRequest, route};
 pub use snapshot::SnapshotRead;
 pub use tenant::Tenant;
-pub use transport::Transport;
+pub use transport::{SUBPROTOCOL, Transport};

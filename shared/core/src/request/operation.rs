@@ -7,7 +7,7 @@ use super::awareness::{Asked, Awareness};
 use super::change::{Append, Change, Create};
 use super::precondition::Precondition;
 use super::snapshot::SnapshotRead;
-use super::transport::Transport;
+use super::transport::{Transport, offers_subprotocol};
 use crate::access::{Grant, Right};
 use crate::channel::{ChannelName, Expiry, Offset, Start};
 use crate::error::{Error, ErrorKind, Result};
@@ -163,7 +163,7 @@ impl Operation {
         match self {
             Operation::Change(change) => matches!(change, Change::Create(_) | Change::Append(_)),
             Operation::Read(read) => {
-                read.transport == Transport::WebSocket && grant.rights.allow(Right::Publish)
+                read.transport.is_socket() && grant.rights.allow(Right::Publish)
             }
             _ => false,
         }
@@ -271,6 +271,12 @@ impl Operation {
             // The stock client of the protocol closes its producer when it disconnects, which would
             // end the document for everybody.
             Operation::Change(Change::Append(append)) => append.closed = false,
+            // Our own frames are a choice of the client's.
+            Operation::Read(read)
+                if read.transport == Transport::WebSocket && !offers_subprotocol(head) =>
+            {
+                (read.transport, read.start) = (Transport::Yjs, Start::Tail);
+            }
             _ => {}
         }
         Ok(operation)
@@ -287,11 +293,21 @@ impl Operation {
     }
 }
 
+fn repeated(parameter: &str) -> Error {
+    Error::new(
+        ErrorKind::ParameterRepeated,
+        format!("the parameter `{parameter}` is repeated: send it once"),
+    )
+}
+
 impl Operation {
     /// Reads `at`, the offset of a version.
     pub(crate) fn parse_version(head: &RequestHead<'_>) -> Result<Operation> {
-        let at = parse(head.query.as_bytes()).find(|(name, _)| name == "at");
-        let at = at.map(|(_, at)| at.parse()).transpose()?;
+        let mut given = parse(head.query.as_bytes()).filter(|(name, _)| name == "at");
+        let at = given.next().map(|(_, at)| at.parse()).transpose()?;
+        if given.next().is_some() {
+            return Err(repeated("at"));
+        }
         Ok(Operation::Version { at })
     }
 }
@@ -362,10 +378,7 @@ impl Query {
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
-                return Err(Error::new(
-                    ErrorKind::ParameterRepeated,
-                    format!("the parameter `{name}` is repeated: send it once"),
-                ));
+                return Err(repeated(&name));
             }
         }
         Ok(query)

@@ -6,6 +6,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::RequestHead;
 use crate::http::fields::{list, named};
 
+/// The subprotocol with our own frames.
+pub const SUBPROTOCOL: &str = "tidewire.v1";
+
+/// Whether a client that opens a WebSocket offers [`SUBPROTOCOL`].
+pub(crate) fn offers_subprotocol(head: &RequestHead<'_>) -> bool {
+    let offered = head.header("sec-websocket-protocol");
+    offered.is_some_and(|offered| list(&offered).any(|name| name == SUBPROTOCOL))
+}
+
 /// How events reach a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
@@ -21,6 +30,8 @@ pub enum Transport {
     WebSocket,
     /// SSE with the awareness of a document.
     Awareness,
+    /// WebSocket of a document, as clients of `y-websocket` use it.
+    Yjs,
 }
 
 impl Transport {
@@ -76,6 +87,7 @@ impl Transport {
             Transport::EventSource => "event-source",
             Transport::WebSocket => "websocket",
             Transport::Awareness => "awareness",
+            Transport::Yjs => "y-websocket",
         }
     }
 
@@ -84,6 +96,11 @@ impl Transport {
         upgrade.is_some_and(|value| {
             list(value).any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
         })
+    }
+
+    /// Whether it is a WebSocket between the client and its channel.
+    pub fn is_socket(self) -> bool {
+        matches!(self, Transport::WebSocket | Transport::Yjs)
     }
 
     /// Whether Durable Streams demands a start position for it.

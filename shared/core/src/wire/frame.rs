@@ -9,9 +9,7 @@ use crate::channel::{Channel, Event, Gap, Offset};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::ContentType;
 use crate::publish::Producer;
-
-/// Value of `Sec-WebSocket-Protocol`.
-pub const SUBPROTOCOL: &str = "tidewire.v1";
+use crate::request::SUBPROTOCOL;
 
 /// Longest `id` of a publish, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 64;

@@ -31,6 +31,9 @@ pub enum Framing {
     News,
     /// SSE of Durable Streams with the members of a document, as awareness of Yjs: no events.
     Awareness,
+    /// Messages of y-websocket, which are bytes: [`document`](super::document) has them. Text would
+    /// end the client's process, so every form of text is empty.
+    Yjs,
 }
 
 /// The end of a finished channel for one reader.
@@ -46,12 +49,13 @@ pub struct End {
 
 impl Framing {
     /// Every framing.
-    pub const ALL: [Framing; 5] = [
+    pub const ALL: [Framing; 6] = [
         Framing::TidewireV1,
         Framing::EventSource,
         Framing::DurableSse,
         Framing::News,
         Framing::Awareness,
+        Framing::Yjs,
     ];
 
     /// The transport of the framing.
@@ -62,6 +66,7 @@ impl Framing {
             Framing::DurableSse => Transport::DurableSse,
             Framing::News => Transport::LongPoll,
             Framing::Awareness => Transport::Awareness,
+            Framing::Yjs => Transport::Yjs,
         }
     }
 
@@ -92,7 +97,7 @@ impl Framing {
                 );
                 Some(out)
             }
-            Framing::DurableSse | Framing::News | Framing::Awareness => None,
+            Framing::DurableSse | Framing::News | Framing::Awareness | Framing::Yjs => None,
         }
     }
 
@@ -109,7 +114,7 @@ impl Framing {
                 sse::encode_event(&mut out, Some(&gap.earliest.to_string()), Some("gap"), &data);
             }
             Framing::DurableSse => control(&mut out, gap.earliest, cursor, &["streamGap"]),
-            Framing::News | Framing::Awareness => return None,
+            Framing::News | Framing::Awareness | Framing::Yjs => return None,
         }
         Some(out)
     }
@@ -134,7 +139,7 @@ impl Framing {
                 );
                 Some(out)
             }
-            Framing::DurableSse | Framing::News | Framing::Awareness => None,
+            Framing::DurableSse | Framing::News | Framing::Awareness | Framing::Yjs => None,
         }
     }
 
@@ -195,7 +200,7 @@ impl Framing {
                 out
             }
             Framing::News => news(channel, after, events),
-            Framing::Awareness => String::new(),
+            Framing::Awareness | Framing::Yjs => String::new(),
         }
     }
 
@@ -225,8 +230,19 @@ impl Framing {
                 );
                 Some(out)
             }
-            Framing::DurableSse | Framing::News | Framing::Awareness => None,
+            Framing::DurableSse | Framing::News | Framing::Awareness | Framing::Yjs => None,
         }
+    }
+
+    /// The close code of a client's socket: clients of Yjs have a range of their own.
+    pub fn close_number(self, code: CloseCode) -> u16 {
+        if self == Framing::Yjs { code.document_number() } else { code.number() }
+    }
+
+    /// Whether the reader is a socket of the client itself, whose rights the server ends; a stream
+    /// is held by the adapter.
+    pub fn is_socket(self) -> bool {
+        self.transport().is_socket()
     }
 
     /// The last chunk of a stream that the server ends: why the client lost its access, else when
@@ -358,7 +374,7 @@ mod tests {
             told[1].as_deref(),
             Some("event: close\ndata:{\"code\":3005,\"reason\":\"credential-expired\"}\n\n")
         );
-        assert_eq!(told[2..], [None, None, None]);
+        assert_eq!(told[2..], [None, None, None, None]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Function for Documents {
 }
 
 pub(crate) fn tombstone(offset: Offset) -> Vec<u8> {
-    format!(r#"{{"erased":{}}}"#, offset.seq).into()
+    format!(r#"{{"erased":"{offset}"}}"#).into()
 }
 
 /// Refuses edits of which one is `false`.

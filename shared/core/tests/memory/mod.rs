@@ -171,8 +171,9 @@ impl Memory {
             Operation::Change(change) => change,
             Operation::Head => return decide_head(channel.as_ref(), policy).map(answer),
             Operation::Versions => {
-                let versions = log.versions();
-                return decide_versions(channel.as_ref(), policy, &versions, now_ms).map(answer);
+                let sizes: Vec<_> = log.rows.iter().map(size).collect();
+                return decide_versions(channel.as_ref(), policy, &log.versions(), &sizes)
+                    .map(answer);
             }
             Operation::Version { .. } | Operation::Snapshot(_) => {
                 let at = match &operation {

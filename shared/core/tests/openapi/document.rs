@@ -60,6 +60,11 @@ fn parameters() -> Value {
             "Where to read on: after this offset; `-1` is the beginning, `now` the tail. Needed with `live`, unless `Last-Event-ID` or `last_event_id` says it.",
         ),
         query(
+            "at",
+            offset(),
+            "The offset whose state is wanted, from the list of versions or of any event that is kept. Without it: the present.",
+        ),
+        query(
             "last_event_id",
             offset(),
             "As `offset`, and beats it. `lastEventId` is the same, as polyfills of `EventSource` send it; empty is none.",
@@ -122,7 +127,7 @@ fn parameters() -> Value {
             "Upgrade",
             text(),
             &format!(
-                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`. Any other value is as none."
+                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`; a document without this subprotocol speaks y-websocket. Any other value is as none."
             ),
         ),
     ];
@@ -144,6 +149,8 @@ const ANNOUNCE: &str = "announcePresence";
 const REVOKE: &str = "revokeAccess";
 const STATS: &str = "stats";
 const STATS_HEAD: &str = "statsHead";
+const VERSIONS: &str = "versions";
+const VERSION: &str = "version";
 const EVERY: &[&str] = &[
     PUT,
     POST,
@@ -157,6 +164,8 @@ const EVERY: &[&str] = &[
     REVOKE,
     STATS,
     STATS_HEAD,
+    VERSIONS,
+    VERSION,
 ];
 /// Answers to them have no body.
 const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD];
@@ -167,12 +176,13 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
         // Told by an `error` frame alone.
         FrameInvalid => &[],
-        OffsetMalformed | ParameterRepeated => &[GET, DELETE],
-        EventNotFound => &[DELETE],
+        OffsetMalformed | ParameterRepeated => &[GET, DELETE, VERSION],
+        EventNotFound => &[DELETE, VERSION],
         // Of shared documents, which `PROTOCOL.md` describes.
         AwarenessNotFound | SnapshotNotFound => &[GET],
         DocumentFull => &[PUT, POST],
-        OffsetMissing | LiveUnknown | OffsetGone | WebSocketUnsupported | TooManyReaders => &[GET],
+        OffsetGone => &[GET, VERSION],
+        OffsetMissing | LiveUnknown | WebSocketUnsupported | TooManyReaders => &[GET],
         BodyIncomplete | BodyTooLarge => &[PUT, POST, ANNOUNCE, REVOKE],
         HeaderInvalid => &[PUT, POST, DELETE],
         PreconditionFailed => &[PUT, POST, DELETE],
@@ -184,7 +194,7 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         ConfigurationMismatch => &[PUT],
         PresenceInvalid | PresenceFull => &[ANNOUNCE],
         RevocationInvalid => &[REVOKE],
-        ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS, STATS_HEAD],
+        ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS, STATS_HEAD, VERSIONS, VERSION],
         ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid
         | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => &[
             PUT,
@@ -198,6 +208,8 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
             REVOKE,
             STATS,
             STATS_HEAD,
+            VERSIONS,
+            VERSION,
         ],
         // The page at a function's base takes GET and HEAD only.
         MethodNotAllowed => &[PUT, POST, DELETE, ANNOUNCE, REVOKE],
@@ -256,6 +268,14 @@ pub(crate) fn document() -> Value {
             "parameters": [reference("parameters", "channel")],
             "get": operation(STATS, "Tells who operates a channel its readers, its size, and what happened since it woke", &[], None, [stats()]),
             "head": operation(STATS_HEAD, "As GET, without the body", &[], None, [response(200, "The channel exists.", &["Cache-Control"], &[])]),
+        }, "/-/version/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "get": operation(VERSION, "Tells the state at an offset, where a snapshot stands for the past", &["at"], None, [
+                response(200, "The state, as the data of one event.", &["Stream-Next-Offset"], &[("*/*", json!({}))]),
+            ]),
+        }, "/-/versions/{channel}": {
+            "parameters": [reference("parameters", "channel")],
+            "get": operation(VERSIONS, "Lists the offsets whose state can be read, where a snapshot stands for the past", &[], None, [versions()]),
         }, "/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At", "If-Match", "If-None-Match"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
@@ -322,6 +342,21 @@ fn members() -> (u16, Value) {
     response(200, "Those present, by id.", &["Cache-Control"], &[("application/json", schema)])
 }
 
+fn versions() -> (u16, Value) {
+    let version = json!({"type": "object", "required": ["offset", "at", "bytes"], "properties": {
+        "offset": {"type": "string"},
+        "at": {"type": "integer", "description": "When its last event was appended or its snapshot made, in milliseconds since 1970."},
+        "bytes": {"type": "integer", "description": "Bytes of its snapshot, or of all events up to it."},
+    }});
+    let schema = json!({"type": "array", "maxItems": 200, "items": version});
+    response(
+        200,
+        "The versions, the oldest first.",
+        &["Cache-Control"],
+        &[("application/json", schema)],
+    )
+}
+
 fn stats() -> (u16, Value) {
     let counts = |names: &[&str]| {
         let members: Map<String, Value> =
@@ -333,7 +368,7 @@ fn stats() -> (u16, Value) {
         "required": ["scope", "readers", "offset", "events", "storedBytes", "sinceWake"],
         "properties": {
             "scope": {"enum": ["channel", "instance"], "description": "Whose readers and counters these are: the channel's, or those of the instance that answers."},
-            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness"]),
+            "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness", "y-websocket"]),
             "instance": {"type": "string", "description": "Name of the instance, where the scope is one."},
             "offset": {"type": "string"},
             "events": {"type": "integer", "description": "How many are kept."},

@@ -9,6 +9,7 @@ use worker::Result;
 
 use super::{Answer, Inner};
 use crate::clock::now_ms;
+use crate::readers::Readers;
 use crate::respond::internal;
 
 /// Rights that end this soon after an alarm end with it: one alarm for many rights, and no client
@@ -59,9 +60,11 @@ impl Inner {
     pub(super) async fn on_alarm(&self) -> Answer<()> {
         let now_ms = now_ms();
         for socket in self.readers.ended(&self.state, now_ms + ENDS_TOGETHER_MS) {
+            let framing =
+                Readers::get(&socket).map_or(Framing::TidewireV1, |reader| reader.framing);
             self.end(
                 &socket,
-                Framing::TidewireV1,
+                framing,
                 CloseCode::CredentialExpired,
                 ErrorKind::CredentialExpired.code(),
             );

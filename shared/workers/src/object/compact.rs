@@ -3,7 +3,7 @@
 
 use tidewire_core::{
     Channel, CompactPlan, Error, ErrorKind, Offset, Page, Reply, SnapshotDecision, SnapshotRead,
-    decide_snapshot, decide_version, decide_versions, document_versions, fault,
+    decide_snapshot, decide_version, decide_versions, fault,
 };
 
 use super::{Answer, Inner};
@@ -35,11 +35,11 @@ impl Inner {
     /// The list of versions.
     pub(super) fn versions(&self, channel: Option<&Channel>) -> Answer<Reply> {
         let versions = self.store.versions().map_err(|cause| internal(&cause))?;
-        if let (Some(channel), true) = (channel, self.policy.documents.is_some()) {
-            let sizes = self.store.sizes().map_err(|cause| internal(&cause))?;
-            return Ok(document_versions(channel, &versions, &sizes));
-        }
-        decide_versions(channel, &self.policy, &versions, now_ms())
+        let sizes = match channel {
+            Some(_) => self.store.sizes().map_err(|cause| internal(&cause))?,
+            None => Vec::new(),
+        };
+        decide_versions(channel, &self.policy, &versions, &sizes)
     }
 
     /// The snapshot of a document.

@@ -12,10 +12,10 @@ use super::Inner;
 use crate::readers::Reader;
 
 /// One client's socket.
-struct Client<'a> {
-    inner: &'a Rc<Inner>,
-    socket: &'a WebSocket,
-    reader: &'a Reader,
+pub(super) struct Client<'a> {
+    pub(super) inner: &'a Rc<Inner>,
+    pub(super) socket: &'a WebSocket,
+    pub(super) reader: &'a Reader,
 }
 
 impl Connection for Client<'_> {

@@ -5,7 +5,8 @@
 //! expired leases: a timer would keep the object awake.
 
 use tidewire_core::{
-    Awareness, Channel, Framing, Member, Presence, Reply, decide_awareness, members_at,
+    Awareness, Channel, Framing, Member, Presence, Reply, awareness_message, decide_awareness,
+    members_at,
 };
 use worker::WebSocket;
 
@@ -23,7 +24,7 @@ impl Inner {
         let over: Vec<_> = leases
             .iter()
             .filter(|lease| lease.until_ms <= now_ms)
-            .map(|lease| lease.member.gone())
+            .map(|lease| self.policy.farewell(&lease.member))
             .collect();
         for member in &over {
             self.forget(&member.id)?;
@@ -89,7 +90,7 @@ impl Inner {
             && self.readers.is_held_by(&member.id, socket)
         {
             self.readers.release(&member.id);
-            self.tell(&[member.gone()]);
+            self.tell(&[self.policy.farewell(&member)]);
         }
     }
 
@@ -106,6 +107,11 @@ impl Inner {
             if let Some(text) = framing.presence(changes, false) {
                 self.readers.send_to_everyone(framing, &text);
             }
+        }
+        if let Some(sockets) = self.readers.live(Framing::Yjs)
+            && let Some(message) = awareness_message(changes)
+        {
+            Readers::send_bytes(sockets, &message);
         }
     }
 }

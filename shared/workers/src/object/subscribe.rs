@@ -31,6 +31,9 @@ impl Inner {
         if u64::from(self.readers.count()) >= self.policy.max_readers {
             return Err(Error::too_many_readers(self.policy.max_readers));
         }
+        if subscribe.framing == Framing::Yjs {
+            return self.open_document(grant, trace);
+        }
         let channel = self.existing()?;
         let members = match self.policy.presence {
             Some(presence) if subscribe.framing.carries_presence() => Some(self.members(presence)?),
@@ -225,6 +228,6 @@ impl Inner {
         let _ = framing
             .close(code, reason)
             .map_or(Ok(()), |frame| socket.send_with_str(frame))
-            .and_then(|()| socket.close(Some(code.number()), Some(reason)));
+            .and_then(|()| socket.close(Some(framing.close_number(code)), Some(reason)));
     }
 }

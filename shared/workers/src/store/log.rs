@@ -11,7 +11,7 @@ use super::{Store, sql};
 impl Store {
     /// Writes a commit, whole or not at all.
     pub(crate) fn commit(&self, commit: &Commit) -> Result<()> {
-        self.atomically(|| {
+        let write = || {
             if !self.has_tables.get() {
                 self.sql.exec(sql::SCHEMA, None)?;
             } else if commit.is_new {
@@ -71,7 +71,13 @@ impl Store {
                 )?;
             }
             Ok(())
-        })?;
+        };
+        // One statement is atomic by itself.
+        if self.has_tables.get() && commit.adds_only_events() && commit.rows.len() == 1 {
+            write()?;
+        } else {
+            self.atomically(write)?;
+        }
         self.has_tables.set(true);
         self.has_producers.set(self.has_producers.get() || !commit.tallies.is_empty());
         Ok(())

@@ -7,11 +7,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc::{self, Sender};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::copy::template::Template;
 use crate::copy::tree;
@@ -37,45 +35,20 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> =
         choice.platforms().iter().map(|&platform| Row::new(NAME, Some(platform))).collect();
     let templates = Template::all(project)?;
-    let (to_deploy, tested) = mpsc::channel::<(PathBuf, &Template)>();
-    // The linker of a deployment keeps one core busy, and no build for development waits for it.
-    let deployed: Vec<Result<()>> = thread::scope(|scope| {
-        let deploys = scope.spawn(|| {
-            tested.into_iter().map(|(copy, template)| place.deploy(&copy, template)).collect()
-        });
-        test(&place, &templates, choice, &mut rows, &to_deploy)?;
-        drop(to_deploy);
-        build_variants(&place, &templates, choice, &mut rows)?;
-        deploys.join().map_err(|_| anyhow!("a dry run panicked"))
-    })?;
-    // Only Workers has deployments, and it is the first platform.
-    for outcome in deployed {
-        rows[0].count(outcome)?;
+    for template in &templates {
+        test(&place, template, choice, &mut rows)?;
     }
+    build_variants(&place, &templates, choice, &mut rows)?;
     Ok(rows)
 }
 
-/// Makes each copy, runs its tests on each platform, and hands it on to be deployed dry.
-fn test<'a>(
-    place: &Place,
-    templates: &'a [Template],
-    choice: Choice,
-    rows: &mut [Row],
-    to_deploy: &Sender<(PathBuf, &'a Template)>,
-) -> Result<()> {
-    for template in templates {
-        let start = Instant::now();
-        let copy = place.make(&template.name, None)?;
-        let made = start.elapsed();
-        for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
-            row.count(place.test(&copy, template, platform, made))?;
-            // Not earlier: `wrangler dev` and `wrangler deploy` build into the same folder.
-            if platform == Platform::Workers {
-                to_deploy
-                    .send((copy.clone(), template))
-                    .map_err(|_| anyhow!("a dry run panicked"))?;
-            }
-        }
+/// Makes a copy, and runs its tests on each platform.
+fn test(place: &Place, template: &Template, choice: Choice, rows: &mut [Row]) -> Result<()> {
+    let start = Instant::now();
+    let copy = place.make(&template.name, None)?;
+    let made = start.elapsed();
+    for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
+        row.count(place.test(&copy, template, platform, made))?;
     }
     Ok(())
 }
@@ -88,13 +61,14 @@ fn build_variants(
     rows: &mut [Row],
 ) -> Result<()> {
     for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
-        // Only the first template: all templates omit the same files for one platform, and unit
-        // tests check the rest.
+        // Only the first template: all templates omit the same files for one platform, unit tests
+        // check the rest, and the suite `deploy` builds every template for deployment.
         if let Some(template) = templates.first() {
             row.count(place.build_of_one_platform(template, platform))?;
-            if platform == Platform::Spin {
-                row.count(place.test_what_is_deployed(template))?;
-            }
+            row.count(match platform {
+                Platform::Workers => place.deploy(template),
+                Platform::Spin => place.test_what_is_deployed(template),
+            })?;
         }
         for template in templates {
             row.count(place.build_by_hand(template, platform))?;
@@ -187,6 +161,11 @@ impl<'a> Place<'a> {
         Ok(symlink(Packages::of(self.project).wrangler(), modules.join(".bin/wrangler"))?)
     }
 
+    /// The copy of this template for both platforms, once it was [made](Place::make).
+    fn copy(&self, template: &Template) -> PathBuf {
+        self.folder.join(format!("my-{}", template.name))
+    }
+
     /// Runs `npm test`, which starts the server. Prints the time from `new` to the first event that
     /// the test read.
     fn test(
@@ -236,9 +215,10 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    fn deploy(&self, copy: &Path, template: &Template) -> Result<()> {
+    fn deploy(&self, template: &Template) -> Result<()> {
+        let copy = self.copy(template);
         let name = format!("deploy --dry-run of my-{}", template.name);
-        let mut command = self.npm(copy, "deploy")?;
+        let mut command = self.npm(&copy, "deploy")?;
         command
             .args(["--", "--dry-run", "--outdir"])
             .arg(self.folder.join("deploy").join(&template.name));
@@ -257,7 +237,7 @@ impl<'a> Place<'a> {
     /// Tests the component that is deployed, as the workflow of a copy does. On Workers the suites
     /// of the gateway test that build.
     fn test_what_is_deployed(&self, template: &Template) -> Result<()> {
-        let copy = self.folder.join(format!("my-{}", template.name));
+        let copy = self.copy(template);
         let mut command = Command::new(Packages::of(self.project).node());
         command
             .args(["tests/server.mjs", "spin", "up", "--build"])
