@@ -183,6 +183,29 @@ describeOwnServer("two hosts on one Redis", () => {
     expect(kept.filter((offset) => lost.includes(offset))).toEqual([]);
   });
 
+  test("a publish that too few replicas have is 503, and counts once they have it", NEEDS, async () => {
+    const [primary, replica] = [await Redis.start(join(folder, "first"), "--repl-diskless-sync-delay", "0"), await Redis.start(join(folder, "second"))];
+    const between = await Proxy.start(primary.port);
+    const host = await Server.start({ name: "replicas", store: primary.url, vars: { ...COMMON, STORE_REPLICAS: "1" } });
+    onTestFinished(async () => {
+      for (const each of [host, between, primary, replica]) await each.stop();
+    });
+    replica.ask("REPLICAOF", "127.0.0.1", String(between.port));
+    await eventually("the replica follows", () => replica.ask("INFO", "replication").includes("master_link_status:up"));
+    const channel = `${host.url}/feed/${freshName()}`;
+    const send = async (seq: number) => {
+      const headers = { ...JSON_TYPE, "producer-id": "p", "producer-epoch": "0", "producer-seq": String(seq) };
+      return (await fetch(channel, { method: "POST", headers, body: String(seq) })).status;
+    };
+    expect(await send(0)).toBe(200);
+    between.partition();
+    expect(await send(1)).toBe(503);
+    between.heal();
+    await eventually("the replica follows again", () => replica.rows(/:m tail 2$/).length === 1);
+    expect(await send(1), "stored before").toBe(204);
+    expect(await (await fetch(channel)).json()).toEqual([0, 1]);
+  });
+
   test(`${READERS} readers of as many channels that rest cost two commands a second and instance`, NEEDS, async () => {
     const readers = numbers(1, READERS).map(() => read("sse", `${hosts[0].url}/feed/${freshName()}`));
     onTestFinished(() => readers.forEach((reader) => reader.close()));
