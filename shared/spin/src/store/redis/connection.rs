@@ -31,7 +31,7 @@ const SCRIPT: &str = concat!(
 const SCHEMA_VERSION: u64 = 1;
 
 /// A call that takes longer fails: the server, or the way to it, does not answer.
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(5);
 
 thread_local! {
     static SHARED: RefCell<Option<Rc<Link>>> = const { RefCell::new(None) };
