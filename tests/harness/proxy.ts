@@ -70,8 +70,11 @@ export class Proxy {
   /** Faults that struck. */
   readonly struck: Record<FaultKind, number> = { delay: 0, cut: 0, "half-close": 0, reset: 0, stall: 0 };
 
+  #targetPort: number;
+
   private constructor(targetPort: number) {
-    this.#listener = createServer((client) => this.#join(client, connect(targetPort, "127.0.0.1")));
+    this.#targetPort = targetPort;
+    this.#listener = createServer((client) => this.#join(client, connect(this.#targetPort, "127.0.0.1")));
   }
 
   static async start(targetPort: number): Promise<Proxy> {
@@ -87,6 +90,12 @@ export class Proxy {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Leads all new connections to another port, and resets the others: what an address does after a failover. */
+  redirect(targetPort: number): void {
+    this.#targetPort = targetPort;
+    this.cut();
   }
 
   /** Resets every connection now. */

@@ -136,6 +136,76 @@ describeOwnServer("two hosts on one Redis", () => {
     console.log(`two hosts: ${storm}`);
   });
 
+  test("after a failover that lost events no offset is given twice, and only a reader that saw them gets a gap", { ...NEEDS, timeout: 120_000 }, async () => {
+    const [primary, replica] = [await Redis.start(join(folder, "primary"), "--repl-diskless-sync-delay", "0"), await Redis.start(join(folder, "replica"), "--repl-diskless-sync-delay", "0")];
+    const between = await Proxy.start(primary.port);
+    const address = await Proxy.start(primary.port);
+    const host = await Server.start({ name: "failover", store: `redis://127.0.0.1:${address.port}`, vars: { ...COMMON, HEARTBEAT_MS: "1000" } });
+    onTestFinished(async () => {
+      for (const each of [host, address, between, primary, replica]) await each.stop();
+    });
+    replica.ask("REPLICAOF", "127.0.0.1", String(between.port));
+    await eventually("the replica follows", () => replica.ask("INFO", "replication").includes("master_link_status:up"));
+
+    const channel = `${host.url}/feed/${freshName()}`;
+    const offsets = [await publish(channel, 1), await publish(channel, 2), await publish(channel, 3)];
+    await eventually("the replica has them", () => replica.rows(/:m tail 3$/).length === 1);
+    const live = read("sse", channel);
+    onTestFinished(() => live.close());
+    await eventually("it is live", () => live.events.length === 3);
+    between.partition();
+    const lost = [await publish(channel, "lost 4"), await publish(channel, "lost 5")];
+    await eventually("it has seen what is lost", () => live.events.length === 5);
+
+    await primary.kill9();
+    replica.ask("REPLICAOF", "NO", "ONE");
+    address.redirect(replica.port);
+    const kept: string[] = [];
+    await eventually("it takes events again", async () => {
+      const answer = await fetch(channel, { method: "POST", headers: JSON_TYPE, body: '"kept"' });
+      if (answer.status === 204) kept.push(header(answer, "stream-next-offset"));
+      return kept.length > 0;
+    });
+    kept.push(await publish(channel, "kept 5"));
+
+    // The live reader is ended, resumes from an offset that is lost, and gets what it has not seen.
+    await eventually("it has the rest", () => live.events.length === 7);
+    expect(live.gaps).toEqual([{ requested: lost[1], earliest: expect.stringMatching(/03$/) as string }]);
+    expect(live.events.slice(5)).toEqual(["kept", "kept 5"]);
+    // Others miss nothing.
+    for (const [index, offset] of offsets.entries()) {
+      const other = read("sse", channel, offset);
+      onTestFinished(() => other.close());
+      await eventually("it has all", () => other.events.length === 4 - index);
+      expect([other.events, other.gaps]).toEqual([[2, 3, "kept", "kept 5"].slice(index), []]);
+    }
+    expect((await fetch(`${channel}?offset=${lost[1]}`)).status).toBe(410);
+    expect(kept.filter((offset) => lost.includes(offset))).toEqual([]);
+  });
+
+  test("a publish that too few replicas have is 503, and counts once they have it", NEEDS, async () => {
+    const [primary, replica] = [await Redis.start(join(folder, "first"), "--repl-diskless-sync-delay", "0"), await Redis.start(join(folder, "second"))];
+    const between = await Proxy.start(primary.port);
+    const host = await Server.start({ name: "replicas", store: primary.url, vars: { ...COMMON, STORE_REPLICAS: "1" } });
+    onTestFinished(async () => {
+      for (const each of [host, between, primary, replica]) await each.stop();
+    });
+    replica.ask("REPLICAOF", "127.0.0.1", String(between.port));
+    await eventually("the replica follows", () => replica.ask("INFO", "replication").includes("master_link_status:up"));
+    const channel = `${host.url}/feed/${freshName()}`;
+    const send = async (seq: number) => {
+      const headers = { ...JSON_TYPE, "producer-id": "p", "producer-epoch": "0", "producer-seq": String(seq) };
+      return (await fetch(channel, { method: "POST", headers, body: String(seq) })).status;
+    };
+    expect(await send(0)).toBe(200);
+    between.partition();
+    expect(await send(1)).toBe(503);
+    between.heal();
+    await eventually("the replica follows again", () => replica.rows(/:m tail 2$/).length === 1);
+    expect(await send(1), "stored before").toBe(204);
+    expect(await (await fetch(channel)).json()).toEqual([0, 1]);
+  });
+
   test(`${READERS} readers of as many channels that rest cost two commands a second and instance`, NEEDS, async () => {
     const readers = numbers(1, READERS).map(() => read("sse", `${hosts[0].url}/feed/${freshName()}`));
     onTestFinished(() => readers.forEach((reader) => reader.close()));

@@ -58,8 +58,8 @@ pub use access::{
 
 // The channel, its events and its positions.
 pub use channel::{
-    Channel, ChannelName, Event, Expiry, Gap, Keys, NameShape, Offset, Page, PageLimit, Position,
-    Retention, Row, RowSize, Snapshot, SnapshotHead, SnapshotUse, Start, Version,
+    Channel, ChannelName, Event, Expiry, Fork, Gap, Keys, NameShape, Offset, Page, PageLimit,
+    Position, Retention, Row, RowSize, Snapshot, SnapshotHead, SnapshotUse, Start, Version,
 };
 
 // What holds for a publish.

@@ -101,8 +101,7 @@ impl Reader {
                 return News::None;
             }
             let channel = self.watch.stored().map(|stored| stored.channel);
-            if let Some(channel) =
-                channel.as_ref().filter(|channel| self.epoch == 0 || channel.epoch == self.epoch)
+            if let Some(channel) = channel.as_ref().filter(|channel| self.is_in(channel))
                 && let Some(batch) = self.watch.recent(self.after)
             {
                 return News::Reply(
@@ -156,15 +155,24 @@ impl Reader {
         }
     }
 
+    /// Whether its position is one of the channel: of its epoch, or before a fork.
+    fn is_in(&self, channel: &Channel) -> bool {
+        let position = Offset { epoch: self.epoch, seq: self.after };
+        self.epoch == 0 || channel.present(position).epoch == channel.epoch
+    }
+
     /// The news after the position, which moves past it; empty without any.
     async fn news(&mut self) -> Result<String> {
         let channel = self.watch.stored().map(|stored| stored.channel);
-        if self.epoch != 0 && channel.as_ref().is_none_or(|channel| channel.epoch != self.epoch) {
+        if self.epoch != 0 && !channel.as_ref().is_some_and(|channel| self.is_in(channel)) {
             // Deleted, or created again: a new stream finds out which.
             self.life.end(CloseCode::ChannelDeleted);
             return Ok(String::new());
         }
         let channel = channel.unwrap_or_else(|| self.absent.clone());
+        if self.epoch != 0 {
+            self.epoch = channel.epoch;
+        }
         if self.after < channel.tail {
             self.has_reported = true;
             if self.snapshot.is_none()
@@ -206,9 +214,7 @@ impl Reader {
         let (look, mut page) =
             self.store.look(snapshot.unwrap_or(self.after), self.watch.limit()).await?;
         self.snapshot = None;
-        let Some(stored) =
-            look.stored.filter(|stored| self.epoch == 0 || stored.channel.epoch == self.epoch)
-        else {
+        let Some(stored) = look.stored.filter(|stored| self.is_in(&stored.channel)) else {
             self.life.end(CloseCode::ChannelDeleted);
             return Ok(String::new());
         };

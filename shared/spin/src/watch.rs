@@ -308,9 +308,11 @@ impl Watch {
             *known = Known::default();
             return Ok(true);
         };
-        let is_same = known.stored.as_ref().is_none_or(|before| before.id == stored.id);
+        let is_same = known.stored.as_ref().is_none_or(|before| {
+            before.id == stored.id && before.channel.epoch == stored.channel.epoch
+        });
         let Some(page) = page.filter(|page| is_same && page.follows(&stored.channel)) else {
-            // Created again, or cut by retention: each reader finds out by itself what that means
+            // Created again, forked, or cut by retention: each reader finds out by itself what that means
             // for it.
             *known = Known::at_tail_of(Some(stored));
             return Ok(true);

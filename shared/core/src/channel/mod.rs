@@ -21,4 +21,4 @@ pub use page::{Page, PageLimit};
 pub use retention::{Retention, RowSize};
 pub use snapshot::{Snapshot, SnapshotHead, SnapshotUse, Version};
 pub use start::Start;
-pub use state::{Channel, Gap, Position};
+pub use state::{Channel, Fork, Gap, Position};

@@ -35,6 +35,18 @@ pub struct Channel {
     pub revision: u64,
     /// Its newest snapshot.
     pub snapshot: Option<SnapshotHead>,
+    /// Where it continues earlier epochs of its own, the oldest first. A store that can lose
+    /// acknowledged events changes the epoch when it may have, so that no offset is given twice.
+    pub forks: Vec<Fork>,
+}
+
+/// The end of what a channel shares with an earlier epoch of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The earlier epoch.
+    pub epoch: u64,
+    /// Number of the last event that both have. What the earlier epoch had after it is lost.
+    pub tail: u64,
 }
 
 /// A resolved start position.
@@ -84,6 +96,7 @@ impl Channel {
             expiry: None,
             revision: 0,
             snapshot: None,
+            forks: Vec::new(),
         }
     }
 
@@ -134,6 +147,19 @@ impl Channel {
         if self.exists() { Offset { epoch: self.epoch, seq } } else { Offset::ABSENT }
     }
 
+    /// The same position in the present epoch, for an offset of an earlier one that both share;
+    /// another offset as it is.
+    pub fn present(&self, offset: Offset) -> Offset {
+        match self.fork(offset.epoch) {
+            Some(fork) if offset.seq <= fork.tail => self.offset(offset.seq),
+            _ => offset,
+        }
+    }
+
+    fn fork(&self, epoch: u64) -> Option<&Fork> {
+        self.forks.iter().find(|fork| fork.epoch == epoch)
+    }
+
     /// The offset of the tail: nothing newer exists.
     pub fn tail_offset(&self) -> Offset {
         self.offset(self.tail)
@@ -171,13 +197,18 @@ impl Channel {
 
     /// Resolves where a reader that starts here reads from. An offset of an earlier channel of the
     /// name, or one ahead of the tail (of a store that was restored from an older copy), is a gap
-    /// like an offset that retention passed. Where a snapshot stands for the past, it replaces what
+    /// like an offset that retention passed; so is one of an earlier epoch behind its
+    /// [`Fork`], which a reader resumes from the fork. Where a snapshot stands for the past, it replaces what
     /// retention dropped, so that only those two are gaps.
     pub fn position(&self, start: Start) -> Position {
         let at = |after| Position { after, gap: None, snapshot: None };
         let earliest = |gap| match self.past() {
             Some(seq) => Position { after: seq - 1, gap, snapshot: Some(seq) },
             None => Position { after: self.first - 1, gap, snapshot: None },
+        };
+        let start = match start {
+            Start::After(offset) => Start::After(self.present(offset)),
+            start => start,
         };
         match start {
             Start::Beginning => earliest(None),
@@ -190,6 +221,11 @@ impl Channel {
                 at(offset.seq)
             }
             Start::After(requested) => {
+                let fork = self.fork(requested.epoch).map(|fork| fork.tail);
+                if let Some(after) = fork.filter(|tail| *tail + 1 >= self.first) {
+                    let gap = Gap { requested, earliest: self.offset(after) };
+                    return Position { gap: Some(gap), ..at(after) };
+                }
                 let is_replaced = self.past().is_some()
                     && (requested == Offset::ABSENT
                         || requested.epoch == self.epoch && requested.seq < self.first);
@@ -240,6 +276,30 @@ mod tests {
         let gap = Gap { requested: Offset::ABSENT, earliest: Offset { epoch: 70, seq: 3 } };
         assert_eq!(after(&cut), Position { after: 3, gap: Some(gap), snapshot: None });
         assert_eq!(cut.position(Start::Beginning).gap, None);
+    }
+
+    #[test]
+    fn an_offset_before_a_fork_holds_and_one_behind_it_is_a_gap_from_there() {
+        let forks = vec![Fork { epoch: 50, tail: 4 }, Fork { epoch: 60, tail: 7 }];
+        let channel = Channel { first: 4, tail: 9, forks, ..Channel::new(70, ContentType::json()) };
+        let after = |epoch, seq| channel.position(Start::After(Offset { epoch, seq }));
+        for (epoch, seq) in [(50, 3), (50, 4), (60, 5), (60, 7), (70, 9)] {
+            assert_eq!(after(epoch, seq), Position { after: seq, gap: None, snapshot: None });
+            let same = channel.present(Offset { epoch, seq });
+            assert_eq!(same, Offset { epoch: 70, seq });
+        }
+        for (epoch, seq, fork) in [(50, 5, 4), (60, 8, 7)] {
+            let requested = Offset { epoch, seq };
+            let gap = Gap { requested, earliest: Offset { epoch: 70, seq: fork } };
+            assert_eq!(after(epoch, seq), Position { after: fork, gap: Some(gap), snapshot: None });
+            assert_eq!(channel.present(requested), requested);
+        }
+        // Retention has passed the fork, and the offset; an epoch without a fork is another channel.
+        let cut = Channel { first: 9, ..channel.clone() };
+        for (epoch, seq) in [(50, 5), (50, 2), (55, 3)] {
+            let position = cut.position(Start::After(Offset { epoch, seq }));
+            assert_eq!((position.after, position.gap.is_some()), (8, true));
+        }
     }
 
     #[test]

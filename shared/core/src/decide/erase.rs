@@ -42,11 +42,12 @@ pub(crate) fn erase(
         Error::new(ErrorKind::MethodNotAllowed, "this function does not erase single events")
             .with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
     })?;
-    let holds = |channel: &&Channel| {
-        channel.epoch == offset.epoch && (channel.first..=channel.tail).contains(&offset.seq)
-    };
-    channel.filter(holds).ok_or_else(not_found)?;
-    Ok(ErasePlan { seq: offset.seq, by: by.cloned(), offset, tombstone })
+    let channel = channel.ok_or_else(not_found)?;
+    let present = channel.present(offset);
+    if present.epoch != channel.epoch || !(channel.first..=channel.tail).contains(&present.seq) {
+        return Err(not_found());
+    }
+    Ok(ErasePlan { seq: present.seq, by: by.cloned(), offset, tombstone })
 }
 
 impl ErasePlan {

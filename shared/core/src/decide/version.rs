@@ -97,7 +97,7 @@ pub fn decide_version(
 ) -> Result<VersionPlan> {
     let compact = compact_of(policy)?;
     let channel = channel.ok_or_else(not_found)?;
-    let at = at.unwrap_or(channel.tail_offset());
+    let at = channel.present(at.unwrap_or(channel.tail_offset()));
     if at.epoch != channel.epoch || at.seq > channel.tail {
         return Err(Error::new(
             ErrorKind::EventNotFound,

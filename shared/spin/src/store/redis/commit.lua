@@ -58,6 +58,32 @@ local function make_channel(channel)
   end
 end
 
+-- The server that writes here: another after each start and each promotion. A service that hides it has none, and no forks.
+local function lineage()
+  local info = redis.pcall('INFO', 'replication')
+  return type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+end
+
+-- The epochs that ended on other servers, each with the last event that is here too.
+local MOST_FORKS = 8
+
+-- Another server wrote the channel last, and may have had events that were lost with it. So that no offset is given twice, the
+-- channel continues in a new epoch.
+local function fork(server)
+  local epoch, tail, forks = unpack(call('HMGET', HEAD, 'epoch', 'tail', 'forks'))
+  local kept = {}
+  for old, at in string.gmatch(forks or '', '(%d+) (%d+);') do
+    kept[#kept + 1] = string.format('%s %.0f;', old, math.min(tonumber(at), tonumber(tail)))
+  end
+  kept[#kept + 1] = epoch .. ' ' .. tail .. ';'
+  while #kept > MOST_FORKS do
+    table.remove(kept, 1)
+  end
+  epoch = string.format('%.0f', math.max(NOW, tonumber(epoch) + 1))
+  call('HSET', HEAD, 'epoch', epoch, 'forks', table.concat(kept), 'lineage', server)
+  beat()
+end
+
 -- Appends the events after the tail that there is, and returns that.
 local function put_events()
   local count, at_ms, producer = tonumber(arg()), arg(), arg()
@@ -133,6 +159,12 @@ function operations.commit()
       return { UNKNOWN }
     end
   end
+  local server = lineage()
+  local last_server = call('HGET', HEAD, 'lineage')
+  if last_server and last_server ~= server then
+    fork(server)
+    return { REFUSED }
+  end
   local are_same = are_tallies_as_before(tonumber(arg()))
   if not are_same or not is_as_before(before) then
     return { REFUSED }
@@ -158,6 +190,7 @@ function operations.commit()
       remove()
     end
     make_channel(channel)
+    call('HSET', HEAD, 'lineage', server)
   end
   if is_changed then
     put_channel(channel)

@@ -31,7 +31,7 @@ const SCRIPT: &str = concat!(
 const SCHEMA_VERSION: u64 = 1;
 
 /// A call that takes longer fails: the server, or the way to it, does not answer.
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(5);
 
 thread_local! {
     static SHARED: RefCell<Option<Rc<Link>>> = const { RefCell::new(None) };
@@ -40,9 +40,15 @@ thread_local! {
 /// The arguments of a command.
 pub(super) type Arguments = Vec<Vec<u8>>;
 
+/// How long a commit waits for the replicas that must have it, in milliseconds. Other calls of the
+/// connection wait behind it.
+const REPLICATION_MS: &str = "1000";
+
 /// One open connection, with the script loaded.
 struct Link {
     connection: Connection,
+    /// How many replicas must have a commit.
+    replicas: u64,
     script: RefCell<Vec<u8>>,
 }
 
@@ -77,6 +83,14 @@ pub(super) async fn operate(
     keys: &[String],
     arguments: impl Fn(bool) -> Arguments,
 ) -> Result<Vec<RedisResult>> {
+    Ok(operate_on(keys, arguments).await?.0)
+}
+
+/// The reply, and the connection that it came on.
+async fn operate_on(
+    keys: &[String],
+    arguments: impl Fn(bool) -> Arguments,
+) -> Result<(Vec<RedisResult>, Rc<Link>)> {
     let mut is_again = false;
     let mut tries = 0;
     loop {
@@ -86,12 +100,33 @@ pub(super) async fn operate(
         all.extend(arguments(is_again));
         tries += 1;
         match link.run("EVALSHA", all).await {
-            Ok(reply) => return Ok(reply),
+            Ok(reply) => return Ok((reply, link)),
             Err(Failure::NoScript) if tries < 3 => link.load().await?,
             Err(Failure::Lost(_)) if !is_again => is_again = true,
             Err(failure) => return Err(failure.into()),
         }
     }
+}
+
+/// Runs an operation as [`operate`] does, and returns when the replicas that must have it have it.
+///
+/// # Errors
+///
+/// Also if too few have it in time. It stands all the same.
+pub(super) async fn operate_safely(
+    keys: &[String],
+    arguments: impl Fn(bool) -> Arguments,
+) -> Result<Vec<RedisResult>> {
+    let (reply, link) = operate_on(keys, arguments).await?;
+    if link.replicas > 0 {
+        let wait = vec![link.replicas.to_string().into(), REPLICATION_MS.into()];
+        let have = super::reply::first_number(&link.run("WAIT", wait).await?).unwrap_or(0);
+        if have < link.replicas {
+            let replicas = link.replicas;
+            return Err(Fault::unavailable(format!("{have} of {replicas} replicas have a write")));
+        }
+    }
+    Ok(reply)
 }
 
 /// Runs a command that only reads, or that may run twice.
@@ -130,7 +165,16 @@ impl Link {
             }
             Err(error) => return Err(Failure::Lost(error.to_string()).into()),
         };
-        let link = Link { connection, script: RefCell::default() };
+        let replicas = variables::get("store_replicas").await.unwrap_or_default();
+        let replicas = match replicas.as_str() {
+            "" => 0,
+            number => number.parse().map_err(|_| {
+                Fault::new(format!(
+                    "the variable `store_replicas` must be a number, got {number:?}"
+                ))
+            })?,
+        };
+        let link = Link { connection, replicas, script: RefCell::default() };
         link.load().await?;
         link.check().await?;
         Ok(link)

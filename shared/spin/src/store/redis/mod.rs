@@ -17,7 +17,7 @@ use tidewire_core::{
     RowSize, Snapshot, SnapshotUse, Tally, Tenant, Version,
 };
 
-use self::connection::{Arguments, operate, run};
+use self::connection::{Arguments, operate, operate_safely, run};
 use self::reply::{
     authored, bytes, damaged, first_number, keys, leases, look, revocations, sizes, tally,
     tally_text, texts, versions,
@@ -384,7 +384,7 @@ impl RedisStore {
             let call = put_known(call, &attempt.tallies.borrow());
             put_commit(call, made, commit).0
         };
-        let reply = operate(&keys_of(&self.name), arguments).await?;
+        let reply = operate_safely(&keys_of(&self.name), arguments).await?;
         match first_number(&reply) {
             Some(WRITTEN) => {
                 let mut numbers =

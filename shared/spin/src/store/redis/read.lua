@@ -2,7 +2,7 @@
 
 local FIELDS = {
   'id', 'epoch', 'content_type', 'closed', 'stream_seq', 'revision', 'tail', 'total', 'first', 'first_at_ms', 'dropped',
-  'ttl_s', 'expires_at_ms', 'touched_at_ms', 'snapshots',
+  'ttl_s', 'expires_at_ms', 'touched_at_ms', 'snapshots', 'forks',
 }
 -- Most events taken from the list at once.
 local RUN = 64

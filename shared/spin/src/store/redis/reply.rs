@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use spin_sdk::redis::RedisResult;
 use tidewire_access::KeyCache;
 use tidewire_core::{
-    Authored, Channel, ContentType, Event, Expiry, Lease, Member, ProducerState, Revocation,
+    Authored, Channel, ContentType, Event, Expiry, Fork, Lease, Member, ProducerState, Revocation,
     RowSize, SnapshotHead, SnapshotUse, Version,
 };
 
@@ -89,11 +89,21 @@ pub(super) fn look(
         let [seq, _, total, bytes] = snapshot_numbers(&snapshots).next_back()??;
         Some(SnapshotHead { seq, total, bytes, stands_for })
     });
+    channel.forks = forks(&next().unwrap_or_default())?;
     let from = number(&next()?)?;
     look.stored = Some(Stored { id: number(&id)?, channel });
     let events =
         (from..).zip(values).map(|(seq, value)| Some(Event { seq, data: authored(value)?.data }));
     Some((look, events.collect::<Option<_>>()?))
+}
+
+/// The epochs that ended on other servers.
+fn forks(list: &str) -> Option<Vec<Fork>> {
+    let fork = |entry: &str| {
+        let (epoch, tail) = entry.split_once(' ')?;
+        Some(Fork { epoch: number(epoch)?, tail: number(tail)? })
+    };
+    list.split_terminator(';').map(fork).collect()
 }
 
 /// Number, time, bytes of the channel up to it and its own bytes, of each snapshot.
