@@ -255,13 +255,13 @@ const SCENES: Record<string, [purpose: string, play: (session: Session) => Uint8
 };
 
 /** Anything, anywhere. */
-export function turnOf(doc: Y.Doc, random: Random): void {
+export function turnOf(doc: Y.Doc, random: Random, words = ["a", "word ", "😀", "é"]): void {
   const [text, list, map, xml] = [doc.getText("text"), doc.getArray("list"), doc.getMap("map"), doc.getXmlFragment("xml")];
   const within = (length: number) => between(random, 0, length);
   const some = (start: number, length: number) => Math.min(length - start, between(random, 1, 6));
   const place = within(text.length);
   pick(random, [
-    () => text.insert(place, pick(random, ["a", "word ", "😀", "é"])),
+    () => text.insert(place, pick(random, words)),
     () => text.insert(text.length, "z"),
     () => text.delete(place, some(place, text.length)),
     () => text.format(place, some(place, text.length), { bold: pick(random, [true, null]) }),
