@@ -13,8 +13,8 @@ const MAX_BYTES: usize = 256 * 1024;
 /// SHA-256 of a token and of what it was verified for.
 pub(crate) type Digest = [u8; 32];
 
-/// The claims of verified tokens, in the order in which they came. It belongs to its keys: whoever
-/// replaces the keys forgets the tokens.
+/// The claims of verified tokens, in the order in which they came. It belongs to its keys: new
+/// keys have verified none.
 #[derive(Default)]
 pub(crate) struct Verified(RefCell<Tokens>);
 
