@@ -182,7 +182,7 @@ describeOwnServer("y-websocket", () => {
     expect((await raw.first(1)).length).toBeGreaterThan(10);
   });
 
-  test("thousands of mutated messages store nothing that is not valid, and disturb nobody", { ...SOCKETS, timeout: 60_000 }, async () => {
+  test("hundreds of mutated messages store nothing that is not valid, and disturb nobody", { ...SOCKETS, timeout: 120_000 }, async () => {
     const random = randomFrom(announcedSeed());
     const name = freshName();
     const other = await new WebsocketClient(base(), name).synced();
@@ -211,7 +211,8 @@ describeOwnServer("y-websocket", () => {
     };
     let sent = 0;
     let client = await RawClient.open(`${base()}/${name}`);
-    while (sent < 2_000) {
+    // Each run has another seed.
+    while (sent < 600) {
       // What ends the connection ends the rest of a burst.
       for (const _ of numbers(1, 8)) {
         const message = [...pick(random, seeds)];
