@@ -16,7 +16,6 @@ use crate::activity::count;
 use crate::clock::{entropy, now_ms};
 use crate::compact::compact;
 use crate::complain::complain;
-use crate::document::news;
 use crate::pulse::stir;
 use crate::respond::internal;
 use crate::store::{ChannelStore, Fault, Look, Placed, Store, Stored};
@@ -44,7 +43,6 @@ pub(crate) async fn carry_out(
     body: &[u8],
     policy: &Policy,
 ) -> Result<Reply, Error> {
-    let body = news(store, change, body, policy).await?;
     // A publish with tallies writes them in any case: it is decided once, under the lock. But a
     // publisher that continues after a refusal must not hold the lock that all channels share.
     let is_refused_lately = REFUSED.with_borrow(|refused| refused.contains(store.name()));

@@ -2,8 +2,12 @@
 
 use std::cell::RefCell;
 
-use tidewire_core::{Change, Documents, Error, LocalFuture, PageLimit, Policy, Summary};
+use tidewire_core::{
+    Awareness, Change, Channel, Documents, Error, ErrorKind, LocalFuture, PageLimit, Policy, Reply,
+    SnapshotDecision, SnapshotRead, Summary, decide_snapshot,
+};
 
+use crate::change::awareness;
 use crate::store::{ChannelStore, Store, Stored};
 
 /// Most documents of which an instance keeps a summary, the newest.
@@ -23,9 +27,51 @@ thread_local! {
     static SUMMARIES: RefCell<Vec<Summarized>> = RefCell::default();
 }
 
+type News = for<'a> fn(
+    &'a ChannelStore,
+    &'a Change,
+    &'a [u8],
+    &'a Policy,
+) -> LocalFuture<'a, Result<&'a [u8], Error>>;
+type OnAwareness = for<'a> fn(
+    &'a ChannelStore,
+    &'a Awareness,
+    &'a [u8],
+    Option<&'a Channel>,
+    &'a Policy,
+) -> LocalFuture<'a, Result<Reply, Error>>;
+
+type OnSnapshot = fn(&SnapshotRead, Option<&Channel>, &Policy) -> Result<SnapshotDecision, Error>;
+
+/// The code of shared documents: a component has it only if its function has documents.
+#[derive(Clone, Copy)]
+pub(crate) struct DocumentCode {
+    /// The body of a change, or a body that brings nothing.
+    pub(crate) news: News,
+    /// Carries out a request for the awareness.
+    pub(crate) awareness: OnAwareness,
+    /// Decides a read of the snapshot.
+    pub(crate) snapshot: OnSnapshot,
+}
+
+impl DocumentCode {
+    pub(crate) const NEW: DocumentCode = DocumentCode {
+        news: |store, change, body, policy| Box::pin(news(store, change, body, policy)),
+        awareness: |store, asked, body, channel, policy| {
+            Box::pin(awareness(store, asked, body, channel, policy))
+        },
+        snapshot: decide_snapshot,
+    };
+}
+
+/// The function has no documents.
+pub(crate) fn no_documents() -> Error {
+    Error::new(ErrorKind::RouteNotFound, "channels of this function are no documents")
+}
+
 /// The body of a change, or a body that brings nothing if it is an update of which the document has
 /// all. Reads without a lock: an update that two clients send at the same moment is stored twice.
-pub(crate) async fn news<'a>(
+async fn news<'a>(
     store: &ChannelStore,
     change: &Change,
     body: &'a [u8],

@@ -5,15 +5,16 @@ use std::rc::Rc;
 use tidewire_core::{
     ChannelRequest, Error, ErrorKind, LocalFuture, Offset, Operation, Policy, Read, Reply, Result,
     Scope, Settings, SnapshotDecision, SnapshotRead, Trace, decide_announce, decide_head,
-    decide_revoke, decide_snapshot, decide_stats, decide_versions,
+    decide_revoke, decide_stats, decide_versions,
 };
 
 use crate::access::check_access;
 use crate::activity::{count, counted, instance};
 use crate::body::{Body, read_body};
-use crate::change::{awareness, carry_out, members};
+use crate::change::{carry_out, members};
 use crate::clock::now_ms;
 use crate::compact::{version, versions};
+use crate::document::{DocumentCode, no_documents};
 use crate::push::{Pusher, unsupported};
 use crate::read::{kept, read_channel};
 use crate::respond::{Outgoing, respond};
@@ -29,6 +30,8 @@ pub(crate) struct Operating<'a> {
     pub(crate) trace: &'a Trace,
     /// The code of Web Push, if the function has it.
     pub(crate) pusher: Option<Pusher>,
+    /// The code of shared documents, if the function has them.
+    pub(crate) document_code: Option<DocumentCode>,
 }
 
 impl<'a> Operating<'a> {
@@ -48,7 +51,11 @@ impl<'a> Operating<'a> {
                 Operation::Read(read) => return self.read(read).await,
                 Operation::Change(change) => {
                     let (store, grant) = (&self.store, &self.asked.grant);
-                    let reply = carry_out(store, change, grant, &bytes, &self.policy).await?;
+                    let body = match self.document_code {
+                        Some(code) => (code.news)(store, change, &bytes, &self.policy).await?,
+                        None => &bytes,
+                    };
+                    let reply = carry_out(store, change, grant, body, &self.policy).await?;
                     if let Some((pusher, push)) = push.filter(|(_, push)| push.is_on()) {
                         (pusher.deliver_later)(store, push);
                     }
@@ -69,7 +76,9 @@ impl<'a> Operating<'a> {
                 }
                 Operation::Awareness(asked) => {
                     let look = self.admitted().await?;
-                    awareness(&self.store, asked, &bytes, look.channel(), &self.policy).await?
+                    let code = self.document_code.ok_or_else(no_documents)?;
+                    (code.awareness)(&self.store, asked, &bytes, look.channel(), &self.policy)
+                        .await?
                 }
                 Operation::Snapshot(asked) => self.snapshot(asked).await?,
                 Operation::Revoke => {
@@ -112,7 +121,8 @@ impl<'a> Operating<'a> {
 
     /// The snapshot of a document.
     async fn snapshot(&self, asked: &SnapshotRead) -> Result<Reply> {
-        match decide_snapshot(asked, self.admitted().await?.channel(), &self.policy)? {
+        let code = self.document_code.ok_or_else(no_documents)?;
+        match (code.snapshot)(asked, self.admitted().await?.channel(), &self.policy)? {
             SnapshotDecision::Reply(reply) => Ok(reply),
             SnapshotDecision::Version(at) => self.version(Some(at)).await,
         }

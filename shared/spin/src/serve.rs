@@ -14,6 +14,7 @@ use tidewire_core::{
 };
 
 use crate::clock::{entropy, now_ms};
+use crate::document::DocumentCode;
 use crate::identity::identity;
 use crate::operation::Operating;
 use crate::push::Pusher;
@@ -100,7 +101,10 @@ async fn answer<F: Function>(
             let (store, policy) = channel_of(&asked.channel);
             let has_push = F::WEB_PUSH && ChannelStore::HAS_PUSH;
             let pusher = if has_push { Some(Pusher::NEW) } else { None };
-            Operating { function: F::NAME, asked, policy, store, settings, trace, pusher }
+            let has_documents = matches!(F::CHANNEL_NAMES, NameShape::Document);
+            let document_code = if has_documents { Some(DocumentCode::NEW) } else { None };
+            let function = F::NAME;
+            Operating { function, asked, policy, store, settings, trace, pusher, document_code }
                 .answer(body)
                 .await
         }

@@ -25,6 +25,7 @@ use worker::{
     WebSocketRequestResponsePair,
 };
 
+use self::document::{DocumentCode, no_documents};
 use self::push::Pusher;
 use crate::clock::{entropy, now_ms};
 use crate::close::{answer_close, is_closing};
@@ -60,6 +61,8 @@ struct Inner {
     push_after_ms: Cell<u64>,
     /// The code of Web Push, if the function has it.
     pusher: Option<Pusher>,
+    /// The code of shared documents, if the function has them.
+    document_code: Option<DocumentCode>,
     env: Env,
     name: Option<ChannelName>,
     /// How often the channel was erased with its tenant while it was in memory.
@@ -96,14 +99,19 @@ impl ChannelObject {
     /// first request.
     pub fn new<F: Function>(class: &str, state: State, env: &Env) -> Self {
         let pusher = if F::WEB_PUSH { Some(Pusher::NEW) } else { None };
-        Self::restore(class, F::NAME, policy_of::<F>, pusher, state, env)
+        let document_code = if matches!(F::CHANNEL_NAMES, NameShape::Document) {
+            Some(DocumentCode::NEW)
+        } else {
+            None
+        };
+        Self::restore(class, F::NAME, policy_of::<F>, (pusher, document_code), state, env)
     }
 
     fn restore(
         class: &str,
         function: &'static str,
         policy_of: fn(Option<&ChannelName>, &Settings) -> Policy,
-        pusher: Option<Pusher>,
+        (pusher, document_code): (Option<Pusher>, Option<DocumentCode>),
         state: State,
         env: &Env,
     ) -> Self {
@@ -136,6 +144,7 @@ impl ChannelObject {
             alarm_ms,
             push_after_ms,
             pusher,
+            document_code,
             env: env.clone(),
             name,
             vanished,
@@ -189,7 +198,9 @@ impl ChannelObject {
             }
             WebSocketIncomingMessage::String(_) => {}
             WebSocketIncomingMessage::Binary(bytes) if reader.framing == Framing::Yjs => {
-                self.inner.document_message(socket, &reader, &bytes)
+                if let Some(code) = self.inner.document_code {
+                    (code.message)(&self.inner, socket, &reader, &bytes);
+                }
             }
             WebSocketIncomingMessage::Binary(_) => {
                 self.inner.follow(socket, &reader, FrameOutcome::binary())
@@ -263,10 +274,16 @@ impl ChannelObject {
                 Operation::Announce => decide_announce(&body, &grant, &self.inner.policy)
                     .and_then(|(presence, said)| self.inner.announce(presence, said, None))
                     .map(|members| presence_reply(&members)),
-                Operation::Awareness(asked) => self.inner.awareness(asked, &body, channel.as_ref()),
-                Operation::Snapshot(asked) => {
-                    self.inner.snapshot_of_document(asked, channel.as_ref())
+                Operation::Awareness(asked) => {
+                    self.inner.document_code.ok_or_else(no_documents).and_then(|code| {
+                        (code.awareness)(&self.inner, asked, &body, channel.as_ref())
+                    })
                 }
+                Operation::Snapshot(asked) => self
+                    .inner
+                    .document_code
+                    .ok_or_else(no_documents)
+                    .and_then(|code| (code.snapshot)(&self.inner, asked, channel.as_ref())),
                 Operation::Revoke => match decide_revoke(&body, now_ms()) {
                     Ok((revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),
                     Err(error) => Err(error),
@@ -434,7 +451,10 @@ impl Inner {
         grant: &Grant,
         body: &[u8],
     ) -> Answer<Reply> {
-        let body = self.news_over_http(change, channel.as_ref(), body)?;
+        let body = match self.document_code {
+            Some(code) => (code.news)(self, change, channel.as_ref(), body)?,
+            None => body,
+        };
         let tallies = self.known(change.tallies(grant, &self.policy))?;
         let write = match decide_change(
             change,

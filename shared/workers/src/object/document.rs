@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use tidewire_core::{
-    Change, Channel, DocumentConnection, Documents, Error, ErrorKind, Event, Framing, Grant,
-    Member, MessageOutcome, Offset, Page, PageLimit, Result, Row, Summary, Trace, asks,
-    document_message, document_opening,
+    Awareness, Change, Channel, DocumentConnection, Documents, Error, ErrorKind, Event, Framing,
+    Grant, Member, MessageOutcome, Offset, Page, PageLimit, Reply, Result, Row, SnapshotRead,
+    Summary, Trace, asks, document_message, document_opening,
 };
 use worker::{Headers, Response, WebSocket, WebSocketPair};
 
@@ -25,6 +25,38 @@ pub(super) struct Summarized {
     epoch: u64,
     seq: u64,
     summary: Box<dyn Summary>,
+}
+
+type News = for<'a> fn(&Inner, &Change, Option<&Channel>, &'a [u8]) -> Answer<&'a [u8]>;
+
+/// The code of shared documents: a Worker has it only if one of its functions has documents.
+#[derive(Clone, Copy)]
+pub(super) struct DocumentCode {
+    /// Lets a client of y-websocket in.
+    pub(super) open: fn(&Inner, Grant, Option<Trace>) -> Answer<Response>,
+    /// Carries out a message of such a client.
+    pub(super) message: fn(&Rc<Inner>, &WebSocket, &Reader, &[u8]),
+    /// The body of an append, or a body that brings nothing.
+    pub(super) news: News,
+    /// Carries out a request for the awareness.
+    pub(super) awareness: fn(&Inner, &Awareness, &[u8], Option<&Channel>) -> Answer<Reply>,
+    /// Answers a request for the snapshot.
+    pub(super) snapshot: fn(&Inner, &SnapshotRead, Option<&Channel>) -> Answer<Reply>,
+}
+
+impl DocumentCode {
+    pub(super) const NEW: DocumentCode = DocumentCode {
+        open: Inner::open_document,
+        message: Inner::document_message,
+        news: Inner::news_over_http,
+        awareness: Inner::awareness,
+        snapshot: Inner::snapshot_of_document,
+    };
+}
+
+/// The function has no documents.
+pub(super) fn no_documents() -> Error {
+    Error::new(ErrorKind::RouteNotFound, "channels of this function are no documents")
 }
 
 impl DocumentConnection for Client<'_> {
@@ -55,7 +87,7 @@ impl DocumentConnection for Client<'_> {
 
 impl Inner {
     /// Lets a client in. It is live at once: it gets what it lacks when it asks.
-    pub(super) fn open_document(&self, grant: Grant, trace: Option<Trace>) -> Answer<Response> {
+    fn open_document(&self, grant: Grant, trace: Option<Trace>) -> Answer<Response> {
         let channel = self.channel()?;
         let present = self.members(self.policy.presence()?)?;
         let vector = if asks(&grant) {
@@ -89,12 +121,7 @@ impl Inner {
     }
 
     /// Carries out a message of a client.
-    pub(super) fn document_message(
-        self: &Rc<Self>,
-        socket: &WebSocket,
-        reader: &Reader,
-        bytes: &[u8],
-    ) {
+    fn document_message(self: &Rc<Self>, socket: &WebSocket, reader: &Reader, bytes: &[u8]) {
         let max_bytes = self.settings.max_body_bytes;
         let mut client = Client { inner: self, socket, reader };
         let MessageOutcome { messages, is_refusal, end } =
@@ -110,7 +137,7 @@ impl Inner {
     }
 
     /// The body of an append, or a body that brings nothing if the document has all of it.
-    pub(super) fn news_over_http<'a>(
+    fn news_over_http<'a>(
         &self,
         change: &Change,
         channel: Option<&Channel>,
@@ -172,8 +199,6 @@ impl Inner {
     }
 
     fn documents(&self) -> Answer<Documents> {
-        self.policy.documents.ok_or_else(|| {
-            Error::new(ErrorKind::RouteNotFound, "channels of this function are no documents")
-        })
+        self.policy.documents.ok_or_else(no_documents)
     }
 }

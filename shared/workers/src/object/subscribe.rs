@@ -9,6 +9,7 @@ use tidewire_core::{
 };
 use worker::{Delay, Headers, Response, Result, WebSocket, WebSocketPair};
 
+use super::document::no_documents;
 use super::{Answer, Inner};
 use crate::clock::entropy;
 use crate::handover::{MORE, Subscribed};
@@ -32,7 +33,8 @@ impl Inner {
             return Err(Error::too_many_readers(self.policy.max_readers));
         }
         if subscribe.framing == Framing::Yjs {
-            return self.open_document(grant, trace);
+            let code = self.document_code.ok_or_else(no_documents)?;
+            return (code.open)(self, grant, trace);
         }
         let channel = self.existing()?;
         let members = match self.policy.presence {
