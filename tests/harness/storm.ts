@@ -14,8 +14,8 @@ export const READERS = 100;
 
 /** Longest pause of a publisher between two events. */
 const PAUSE_MS = 200;
-/** Longest time until a reader notices a stalled connection: a minute, with the client's long poll. The next one that it takes from the pool may be stalled too. */
-const CALM_MS = 180_000;
+/** Longest time until a reader notices a stalled connection: a minute, with the client's long poll. */
+const CALM_MS = 120_000;
 
 /** One reader of a storm, ours or the client of `shared/client`. */
 interface Follower {

@@ -81,7 +81,7 @@ describeOwnServer("faults", () => {
     expect(storm.returns).toBeGreaterThan(READERS);
   });
 
-  test(`${FAULTS} faults of single connections lose nothing`, { timeout: 360_000 }, async () => {
+  test(`${FAULTS} faults of single connections lose nothing`, { timeout: 300_000 }, async () => {
     const { proxy, storm, random } = await start();
     const struck = () => Object.values(proxy.struck).reduce((sum, count) => sum + count, 0);
     while (struck() < FAULTS) {
