@@ -18,8 +18,8 @@ pub const WORKERS: &str = "wasm32-unknown-unknown";
 /// The targets for which functions are compiled.
 pub const TARGETS: [&str; 2] = [WORKERS, WASI];
 
-/// CI sets this variable: then a build for this machine lints our crates as well, and a warning
-/// fails the build.
+/// CI sets this variable: then a build for this machine or for development lints our crates as
+/// well, and a warning fails the build.
 const LINT: &str = "TIDEWIRE_LINT";
 
 /// Replaces the compiler by clippy for our own crates, if [`LINT`] is set: a separate lint would

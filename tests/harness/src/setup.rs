@@ -10,7 +10,7 @@ use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::spin::Runtime;
 use crate::tool::TOOLS;
-use crate::{node, optimizer, program, rust};
+use crate::{node, optimizer, program, rust, tool};
 
 /// Names that the program of Chromium has on different machines.
 pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -56,6 +56,7 @@ fn compile(project: &Project, choice: Choice) -> Result<()> {
     if choice.has(Platform::Workers) {
         let lock = Lock::read(project)?;
         TOOLS.into_iter().try_for_each(|tool| tool.ensure(project, &lock))?;
+        tool::clean(project)?;
     }
     if choice.has(Platform::Spin) {
         Runtime::here().ensure(project)?;

@@ -240,9 +240,10 @@ pub enum Profile {
 pub fn build(project: &Project, profile: Profile) -> Command {
     let mut command = Command::new("cargo");
     command.args(["build", "--target", WASI]);
-    if matches!(profile, Profile::Release) {
-        command.arg("--release");
-    }
+    match profile {
+        Profile::Release => command.arg("--release"),
+        Profile::Debug => rust::lint(&mut command),
+    };
     for package in PACKAGES {
         command.args(["--package", &format!("tidewire-{package}")]);
     }

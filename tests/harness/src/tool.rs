@@ -1,6 +1,8 @@
 //! Build tools written in Rust. `setup` installs them under `target/tools` in the versions of the
 //! lock file.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -89,11 +91,24 @@ impl Tool {
             .current_dir(project.root())
             .envs(QUICK)
             // The two tools share most of their dependencies, so let them share a target folder.
-            .env("CARGO_TARGET_DIR", project.root().join("target/tools-build"));
+            .env("CARGO_TARGET_DIR", target(project));
         step::run(
             &format!("install {} {wanted}", self.package),
             &mut command,
             &project.log(self.binary),
         )
     }
+}
+
+fn target(project: &Project) -> PathBuf {
+    project.root().join("target/tools-build")
+}
+
+/// Deletes what the builds of the tools left: 0.8 GB that nothing needs again.
+pub fn clean(project: &Project) -> Result<()> {
+    let target = target(project);
+    if target.exists() {
+        fs::remove_dir_all(target)?;
+    }
+    Ok(())
 }

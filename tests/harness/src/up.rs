@@ -12,7 +12,7 @@ use crate::group::Group;
 use crate::platform::{Choice, Platform, Store};
 use crate::project::Project;
 use crate::spin::{Profile, Runtime};
-use crate::{port, redis, setup, signal, spin, step, workers};
+use crate::{port, redis, rust, setup, signal, spin, step, workers};
 
 /// How often the harness asks a starting server whether it answers.
 const ASK: Duration = Duration::from_millis(100);
@@ -104,7 +104,9 @@ impl Server {
         let mut command = match (platform, store) {
             (Platform::Workers, _) => {
                 setup::ensure(project, Choice::Workers)?;
-                workers::dev(project, project.root(), port, state, variables)?
+                let mut command = workers::dev(project, project.root(), port, state, variables)?;
+                rust::lint(&mut command);
+                command
             }
             (Platform::Spin, Store::Sqlite) => {
                 let runtime = spin_runtime(project)?;

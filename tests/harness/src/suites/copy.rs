@@ -26,8 +26,8 @@ pub const NAME: &str = "copy";
 
 /// The beginning of the line that node prints for a test that passed.
 const PASSED: &str = "✔";
-/// The development profile of copies. The copy made by hand has no profile; without these variables
-/// cargo would build all dependencies once more.
+/// The development profile of copies. The copy made by hand has no profile; without this variable
+/// cargo would build all dependencies once more. CI sets it for all builds.
 const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
 
 pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
@@ -39,6 +39,7 @@ pub fn run(project: &Project, choice: Choice) -> Result<Vec<Row>> {
         test(&place, template, choice, &mut rows)?;
     }
     build_variants(&place, &templates, choice, &mut rows)?;
+    build_by_hand(&place, &templates, choice, &mut rows)?;
     Ok(rows)
 }
 
@@ -53,7 +54,7 @@ fn test(place: &Place, template: &Template, choice: Choice, rows: &mut [Row]) ->
     Ok(())
 }
 
-/// Copies for one platform, copies by hand, and what the workflow of a copy tests.
+/// Copies for one platform, and what the workflow of a copy tests.
 fn build_variants(
     place: &Place,
     templates: &[Template],
@@ -70,11 +71,30 @@ fn build_variants(
                 Platform::Spin => place.test_what_is_deployed(template),
             })?;
         }
-        for template in templates {
-            row.count(place.build_by_hand(template, platform))?;
-        }
     }
     Ok(())
+}
+
+/// Builds a copy of every template that a user made without the harness: a folder with
+/// `functions/X` and `shared`, and nothing above them. It lies outside the repository, or cargo
+/// would find our workspace.
+fn build_by_hand(
+    place: &Place,
+    templates: &[Template],
+    choice: Choice,
+    rows: &mut [Row],
+) -> Result<()> {
+    let hand = env::temp_dir().join(format!("tidewire-by-hand-{}", std::process::id()));
+    let outcome = place.share_by_hand(&hand).and_then(|()| {
+        for (row, &platform) in rows.iter_mut().zip(choice.platforms()) {
+            for template in templates {
+                row.count(place.build_by_hand(template, platform, &hand))?;
+            }
+        }
+        Ok(())
+    });
+    fs::remove_dir_all(hand)?;
+    outcome
 }
 
 /// The target folder for all copies of this suite and of `edit`. It must not be the target folder
@@ -229,7 +249,7 @@ impl<'a> Place<'a> {
     fn build_of_one_platform(&self, template: &Template, platform: Platform) -> Result<()> {
         let copy = self.make(&template.name, Some(platform))?;
         let mut command = build(platform);
-        command.args(["--release", "--locked"]).current_dir(&copy);
+        command.arg("--locked").current_dir(&copy);
         let name = format!("build of my-{}-{platform}", template.name);
         step::run(&name, &mut command, &self.log(&template.name, &format!("one-{platform}")))
     }
@@ -250,32 +270,29 @@ impl<'a> Place<'a> {
         )
     }
 
-    /// Makes a folder with `functions/X` and `shared` and nothing above them. It lies outside the
-    /// repository, or cargo would find our workspace.
-    fn build_by_hand(&self, template: &Template, platform: Platform) -> Result<()> {
-        let hand = env::temp_dir().join(format!("tidewire-by-hand-{}", std::process::id()));
-        let outcome = self.copy_by_hand(template, &hand).and_then(|function| {
-            let mut command = build(platform);
-            // The target folder in which `spin.toml` looks for the component.
-            command
-                .args(["--target-dir", "../../target"])
-                .env(PROFILE.0, PROFILE.1)
-                .current_dir(function);
-            let name = format!("build of {} by hand on {platform}", template.name);
-            step::run(&name, &mut command, &self.log(&template.name, &format!("hand-{platform}")))
-        });
-        fs::remove_dir_all(hand)?;
-        outcome
+    /// What all copies by hand have: `shared`, which is built once for all of them.
+    fn share_by_hand(&self, hand: &Path) -> Result<()> {
+        tree::write(&tree::read(&self.project.root().join("shared"), &[])?, &hand.join("shared"))?;
+        Ok(symlink(&self.target, hand.join("target"))?)
     }
 
-    fn copy_by_hand(&self, template: &Template, hand: &Path) -> Result<PathBuf> {
-        let function = hand.join("functions").join(&template.name);
+    /// Puts `functions/X` beside it as the only function, and builds it.
+    fn build_by_hand(&self, template: &Template, platform: Platform, hand: &Path) -> Result<()> {
+        let functions = hand.join("functions");
+        let function = functions.join(&template.name);
         tree::write(&tree::read(&template.folder, &[])?, &function)?;
-        tree::write(&tree::read(&self.project.root().join("shared"), &[])?, &hand.join("shared"))?;
-        // Users have the network and do not need these links.
+        // Users have the network and do not need this file.
         fs::copy(self.project.root().join("Cargo.lock"), function.join("Cargo.lock"))?;
-        symlink(&self.target, hand.join("target"))?;
-        Ok(function)
+        let mut command = build(platform);
+        // The target folder in which `spin.toml` looks for the component.
+        command.args(["--target-dir", "../../target"]).current_dir(function);
+        if env::var_os(PROFILE.0).is_none() {
+            command.env(PROFILE.0, PROFILE.1);
+        }
+        let name = format!("build of {} by hand on {platform}", template.name);
+        let log = self.log(&template.name, &format!("hand-{platform}"));
+        step::run(&name, &mut command, &log)?;
+        Ok(fs::remove_dir_all(functions)?)
     }
 
     fn npm(&self, copy: &Path, script: &str) -> Result<Command> {

@@ -229,6 +229,8 @@ impl<'a> Place<'a> {
         path: &str,
     ) -> Result<Server> {
         let log = self.project.log(&format!("edit-{name}"));
+        // A user's builds are incremental; those of CI are not.
+        command.env_remove("CARGO_INCREMENTAL");
         let group = Group::spawn(step::output_to(command, &log)?)?;
         let url = format!("http://127.0.0.1:{port}/{path}").trim_end_matches('/').to_owned();
         Ok(Server { name, group, url, log })
