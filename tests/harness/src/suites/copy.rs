@@ -279,6 +279,9 @@ impl<'a> Place<'a> {
     /// Puts `functions/X` beside it as the only function, and builds it.
     fn build_by_hand(&self, template: &Template, platform: Platform, hand: &Path) -> Result<()> {
         let functions = hand.join("functions");
+        if functions.exists() {
+            fs::remove_dir_all(&functions)?;
+        }
         let function = functions.join(&template.name);
         tree::write(&tree::read(&template.folder, &[])?, &function)?;
         // Users have the network and do not need this file.
@@ -291,8 +294,7 @@ impl<'a> Place<'a> {
         }
         let name = format!("build of {} by hand on {platform}", template.name);
         let log = self.log(&template.name, &format!("hand-{platform}"));
-        step::run(&name, &mut command, &log)?;
-        Ok(fs::remove_dir_all(functions)?)
+        step::run(&name, &mut command, &log)
     }
 
     fn npm(&self, copy: &Path, script: &str) -> Result<Command> {
