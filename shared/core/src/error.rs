@@ -205,6 +205,11 @@ impl Error {
         Error::new(ErrorKind::Internal, "the platform failed; the log has the cause")
     }
 
+    /// [`ErrorKind::RouteNotFound`], for an operation on a document of a function that has none.
+    pub fn no_documents() -> Error {
+        Error::new(ErrorKind::RouteNotFound, "channels of this function are no documents")
+    }
+
     /// [`ErrorKind::ChannelClosed`], with the final offset.
     pub fn closed(tail: impl fmt::Display) -> Error {
         let error =

@@ -86,8 +86,8 @@ pub use push::{
 
 // The bytes that clients get.
 pub use crate::http::{
-    ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, into_parts, json, problem,
-    read_body,
+    ContentType, PAGE_POLICY, Polling, Reply, RequestHead, fields, header_joins, into_parts, json,
+    problem, read_body,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use wire::{

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use tidewire_core::{
-    Awareness, Change, Channel, Documents, Error, ErrorKind, LocalFuture, PageLimit, Policy, Reply,
+    Awareness, Change, Channel, Documents, Error, LocalFuture, PageLimit, Policy, Reply,
     SnapshotDecision, SnapshotRead, Summary, decide_snapshot,
 };
 
@@ -62,11 +62,6 @@ impl DocumentCode {
         },
         snapshot: decide_snapshot,
     };
-}
-
-/// The function has no documents.
-pub(crate) fn no_documents() -> Error {
-    Error::new(ErrorKind::RouteNotFound, "channels of this function are no documents")
 }
 
 /// The body of a change, or a body that brings nothing if it is an update of which the document has

@@ -14,7 +14,7 @@ use crate::body::{Body, read_body};
 use crate::change::{carry_out, members};
 use crate::clock::now_ms;
 use crate::compact::{version, versions};
-use crate::document::{DocumentCode, no_documents};
+use crate::document::DocumentCode;
 use crate::push::{Pusher, unsupported};
 use crate::read::{kept, read_channel};
 use crate::respond::{Outgoing, respond};
@@ -76,7 +76,7 @@ impl<'a> Operating<'a> {
                 }
                 Operation::Awareness(asked) => {
                     let look = self.admitted().await?;
-                    let code = self.document_code.ok_or_else(no_documents)?;
+                    let code = self.document_code.ok_or_else(Error::no_documents)?;
                     (code.awareness)(&self.store, asked, &bytes, look.channel(), &self.policy)
                         .await?
                 }
@@ -121,7 +121,7 @@ impl<'a> Operating<'a> {
 
     /// The snapshot of a document.
     async fn snapshot(&self, asked: &SnapshotRead) -> Result<Reply> {
-        let code = self.document_code.ok_or_else(no_documents)?;
+        let code = self.document_code.ok_or_else(Error::no_documents)?;
         match (code.snapshot)(asked, self.admitted().await?.channel(), &self.policy)? {
             SnapshotDecision::Reply(reply) => Ok(reply),
             SnapshotDecision::Version(at) => self.version(Some(at)).await,

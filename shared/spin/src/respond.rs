@@ -11,7 +11,7 @@ use http_body::{Body, Frame};
 use http_body_util::{Full, StreamBody};
 use spin_sdk::http::IntoResponse;
 use spin_sdk::wasip3::http::types;
-use tidewire_core::{Error, Reply, problem};
+use tidewire_core::{Error, Reply, header_joins, problem};
 
 use crate::complain::complain;
 use crate::store::Fault;
@@ -22,15 +22,14 @@ pub type Answer = Result<types::Response, types::ErrorCode>;
 /// An answer that is not yet sent.
 pub(crate) type Outgoing = Response<Pin<Box<dyn Body<Data = Bytes, Error = Infallible>>>>;
 
-/// Sends an answer with additional headers: `vary` is added, the others replace headers of the same
-/// name.
+/// Sends an answer with additional headers.
 pub(crate) fn send(mut outgoing: Outgoing, more: Vec<(&'static str, String)>) -> Answer {
     for (name, value) in more {
         let (name, Ok(value)) = (HeaderName::from_static(name), HeaderValue::from_str(&value))
         else {
             continue;
         };
-        if name == header::VARY {
+        if header_joins(name.as_str()) {
             outgoing.headers_mut().append(name, value);
         } else {
             outgoing.headers_mut().insert(name, value);

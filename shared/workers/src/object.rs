@@ -25,7 +25,7 @@ use worker::{
     WebSocketRequestResponsePair,
 };
 
-use self::document::{DocumentCode, no_documents};
+use self::document::DocumentCode;
 use self::push::Pusher;
 use crate::clock::{entropy, now_ms};
 use crate::close::{answer_close, is_closing};
@@ -275,14 +275,14 @@ impl ChannelObject {
                     .and_then(|(presence, said)| self.inner.announce(presence, said, None))
                     .map(|members| presence_reply(&members)),
                 Operation::Awareness(asked) => {
-                    self.inner.document_code.ok_or_else(no_documents).and_then(|code| {
+                    self.inner.document_code.ok_or_else(Error::no_documents).and_then(|code| {
                         (code.awareness)(&self.inner, asked, &body, channel.as_ref())
                     })
                 }
                 Operation::Snapshot(asked) => self
                     .inner
                     .document_code
-                    .ok_or_else(no_documents)
+                    .ok_or_else(Error::no_documents)
                     .and_then(|code| (code.snapshot)(&self.inner, asked, channel.as_ref())),
                 Operation::Revoke => match decide_revoke(&body, now_ms()) {
                     Ok((revocation, reply)) => self.inner.revoke(revocation).await.map(|()| reply),

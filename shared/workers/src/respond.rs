@@ -1,6 +1,6 @@
 //! Converts the core's answers to the platform's.
 
-use tidewire_core::{Error, Reply, fault, into_parts, problem};
+use tidewire_core::{Error, Reply, fault, header_joins, into_parts, problem};
 use worker::{Headers, Response, ResponseBody, Result};
 
 use crate::handover::SWITCHING_PROTOCOLS;
@@ -19,8 +19,7 @@ pub(crate) fn refuse(error: &Error) -> Result<Response> {
     respond(problem(error))
 }
 
-/// The answer with additional headers: `vary` is added, the others replace headers of the same
-/// name.
+/// The answer with additional headers.
 pub(crate) fn with_headers(
     response: Response,
     more: &[(&'static str, String)],
@@ -32,7 +31,7 @@ pub(crate) fn with_headers(
     // The headers of an object's answer cannot be changed.
     let headers = response.headers().clone();
     for (name, value) in more {
-        if *name == "vary" { headers.append(name, value)? } else { headers.set(name, value)? }
+        if header_joins(name) { headers.append(name, value)? } else { headers.set(name, value)? }
     }
     Ok(response.with_headers(headers))
 }

@@ -45,6 +45,12 @@ pub(crate) fn reply(status: StatusCode, body: impl Into<Vec<u8>>) -> Reply {
     reply
 }
 
+/// Whether a header that an adapter adds to an answer joins those of the same name: an answer
+/// varies by all that they list. Any other header replaces them.
+pub fn header_joins(name: &str) -> bool {
+    name == header::VARY.as_str()
+}
+
 pub(crate) fn add_common(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -10,7 +10,7 @@ mod request_head;
 
 pub use body::read_body;
 pub use content_type::ContentType;
-pub use headers::{PAGE_POLICY, Reply, into_parts, json};
+pub use headers::{PAGE_POLICY, Reply, header_joins, into_parts, json};
 pub use polling::Polling;
 pub use problem::problem;
 pub use request_head::RequestHead;

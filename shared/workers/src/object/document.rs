@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use tidewire_core::{
-    Awareness, Change, Channel, DocumentConnection, Documents, Error, ErrorKind, Event, Framing,
+    Awareness, Change, Channel, DocumentConnection, Documents, Error, Event, Framing,
     Grant, Member, MessageOutcome, Offset, Page, PageLimit, Reply, Result, Row, SnapshotRead,
     Summary, Trace, asks, document_message, document_opening,
 };
@@ -52,11 +52,6 @@ impl DocumentCode {
         awareness: Inner::awareness,
         snapshot: Inner::snapshot_of_document,
     };
-}
-
-/// The function has no documents.
-pub(super) fn no_documents() -> Error {
-    Error::new(ErrorKind::RouteNotFound, "channels of this function are no documents")
 }
 
 impl DocumentConnection for Client<'_> {
@@ -199,6 +194,6 @@ impl Inner {
     }
 
     fn documents(&self) -> Answer<Documents> {
-        self.policy.documents.ok_or_else(no_documents)
+        self.policy.documents.ok_or_else(Error::no_documents)
     }
 }

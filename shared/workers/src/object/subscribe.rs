@@ -9,7 +9,6 @@ use tidewire_core::{
 };
 use worker::{Delay, Headers, Response, Result, WebSocket, WebSocketPair};
 
-use super::document::no_documents;
 use super::{Answer, Inner};
 use crate::clock::entropy;
 use crate::handover::{MORE, Subscribed};
@@ -33,7 +32,7 @@ impl Inner {
             return Err(Error::too_many_readers(self.policy.max_readers));
         }
         if subscribe.framing == Framing::Yjs {
-            let code = self.document_code.ok_or_else(no_documents)?;
+            let code = self.document_code.ok_or_else(Error::no_documents)?;
             return (code.open)(self, grant, trace);
         }
         let channel = self.existing()?;
