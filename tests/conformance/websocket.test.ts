@@ -72,7 +72,10 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
   ])("answers a client that closes with $asked at once", async ({ asked, seen }) => {
     for (const url of [freshChannel(), `${server.url}/-/naive/demo-plug-${randomBytes(4).toString("hex")}`]) {
       // The naive room knows no subprotocol.
-      const socket = await Socket.open(url, {}, url.includes("naive") ? [] : undefined);
+      const isNaive = url.includes("naive");
+      const socket = await Socket.open(url, {}, isNaive ? [] : undefined);
+      // Node's client inflates frames in the background: if the connection ends meanwhile, it reports 1006 although it got the close frame.
+      if (!isNaive) await socket.first("events");
       const before = performance.now();
       socket.raw.close(asked);
       expect(await socket.closed(), url).toBe(seen);
