@@ -255,6 +255,42 @@ describeOwnServer("y-websocket", () => {
   });
 });
 
+describeOwnServer("peers that vanish", () => {
+  const server = useOwnServer("y-websocket-lease", { PRESENCE_LEASE_MS: "3000" });
+  const base = () => `${server.url}/collab`;
+  /** The awareness update of one client. */
+  const here = (client: number, clock: number) => new Uint8Array([1, client, clock, ...sized(new TextEncoder().encode("{}"))]);
+
+  test("by HTTP are gone with their lease", async () => {
+    const name = freshName();
+    const watching = await new HttpClient(base(), name).synced();
+    watching.text.insert(0, ".");
+    await eventually("the document exists", async () => (await fetch(`${base()}/${name}`)).status === 200);
+    const said = await fetch(`${base()}/${name}?awareness=default`, { method: "POST", headers: BYTES, body: framed(here(7, 1)) });
+    expect(said.status).toBe(204);
+    await eventually("it is seen", () => watching.awareness.getStates().has(7));
+    await eventually("it is gone", () => !watching.awareness.getStates().has(7));
+  });
+
+  test("by WebSocket are gone with their lease once they have renewed it, although the socket is open", SOCKETS, async () => {
+    const name = freshName();
+    const watching = await new WebsocketClient(base(), name).synced();
+    const [silent, still] = [await RawClient.open(`${base()}/${name}`), await RawClient.open(`${base()}/${name}`)];
+    const says = (socket: RawClient, client: number, clock: number) => socket.send(1, ...sized(here(client, clock)));
+    const seen = (client: number) => watching.awareness.getStates().has(client);
+    says(still, 8, 1);
+    says(silent, 7, 1);
+    await eventually("both are seen", () => seen(7) && seen(8));
+    says(silent, 7, 2);
+    await silent.settled();
+    await eventually("the silent one is gone", () => !seen(7));
+    expect(seen(8), "clients of y-partyserver renew nothing").toBe(true);
+    expect(silent.closed).toBeUndefined();
+    says(silent, 7, 3);
+    await eventually("it speaks again, and is back", () => seen(7));
+  });
+});
+
 describeOwnServer("y-websocket with tickets", () => {
   const KEY = freshKey();
   const server = useOwnServer("y-websocket-tickets", { OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(KEY) });

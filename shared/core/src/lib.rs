@@ -98,8 +98,9 @@ pub use wire::{
 // One connection, from its first frame to its end.
 pub use close_code::CloseCode;
 pub use connection::{
-    Connection, Delivery, DocumentConnection, FrameOutcome, MessageOutcome, StreamLife, Then, Turn,
-    asks, client_frame, document_message, document_opening, opening,
+    Arrival, BURST_MS, Burst, Connection, Delivery, DocumentConnection, FrameOutcome,
+    MessageOutcome, StreamLife, Then, Turn, asks, client_frame, document_message, document_opening,
+    opening,
 };
 
 // What its operator sees.

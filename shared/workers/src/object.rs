@@ -10,18 +10,19 @@ mod subscribe;
 mod tenant;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use tidewire_core::{
-    Activity, Change, ChangeDecision, Channel, ChannelName, CloseCode, Commit, Delivery, Error,
-    ErrorKind, FrameOutcome, Framing, Function, Grant, LocalFuture, Moment, NameShape, Operation,
-    Page, PageLimit, PagePlan, Policy, ReadDecision, Reply, Revocation, Scope, Settings, Tally,
-    Then, Transport, Write, decide_announce, decide_change, decide_compaction, decide_head,
-    decide_read, decide_revoke, decide_stats, next_cursor, policy_of, presence_reply,
-    update_messages,
+    Activity, Arrival, BURST_MS, Burst, Change, ChangeDecision, Channel, ChannelName, CloseCode,
+    Commit, Delivery, Error, ErrorKind, FrameOutcome, Framing, Function, Grant, LocalFuture,
+    Moment, NameShape, Operation, Page, PageLimit, PagePlan, Policy, ReadDecision, Reply,
+    Revocation, Scope, Settings, Tally, Then, Transport, Write, decide_announce, decide_change,
+    decide_compaction, decide_head, decide_read, decide_revoke, decide_stats, next_cursor,
+    policy_of, presence_reply, update_messages,
 };
 use worker::{
-    Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
+    Delay, Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
     WebSocketRequestResponsePair,
 };
 
@@ -71,6 +72,10 @@ struct Inner {
     activity: RefCell<Activity>,
     /// What the document has, as far as it is known.
     summary: RefCell<Option<document::Summarized>>,
+    /// The events that the live readers get together.
+    burst: RefCell<Burst>,
+    /// For what happens after the turn.
+    this: Weak<Inner>,
 }
 
 /// The cached state of the store, until an operation on the store fails.
@@ -133,7 +138,7 @@ impl ChannelObject {
         let store = Store::new(state.storage(), stands_for, pusher.is_some());
         let (alarm_ms, push_after_ms, vanished, activity) =
             (Cell::new(u64::MAX), Cell::default(), Cell::default(), RefCell::default());
-        let inner = Rc::new(Inner {
+        let inner = Rc::new_cyclic(|this| Inner {
             function,
             policy,
             state,
@@ -150,6 +155,8 @@ impl ChannelObject {
             vanished,
             activity,
             summary: RefCell::default(),
+            burst: RefCell::default(),
+            this: this.clone(),
         });
         for (socket, reader) in behind {
             // A Worker that was notified of more history asks by itself.
@@ -352,6 +359,7 @@ impl Inner {
         if let Some(expired) = memory.channel.take_if(|channel| channel.is_expired(now_ms)) {
             memory.has_expired = true;
             memory.last_epoch = expired.epoch;
+            self.flush_before(&expired);
             self.readers.close_everyone(CloseCode::ChannelDeleted, "channel-expired");
         }
         if let Some(channel) = &memory.channel
@@ -415,6 +423,7 @@ impl Inner {
     /// Stores a revocation and ends the connections that it affects.
     async fn revoke(&self, revocation: Revocation) -> Answer<()> {
         let now_ms = now_ms();
+        self.flush();
         self.prune_revocations(now_ms)?;
         self.store.put_revocation(&revocation).map_err(|cause| internal(&cause))?;
         for socket in self.state.get_websockets() {
@@ -496,6 +505,10 @@ impl Inner {
     /// Stores, then notifies. The platform's output gate holds every send and every answer back
     /// until the write is durable.
     fn commit(&self, commit: Commit) -> Answer<Channel> {
+        let may_wait = commit.may_join_others();
+        if !may_wait {
+            self.flush();
+        }
         if let Err(cause) = self.store.commit(&commit) {
             // Nothing was written; the cached state may be the reason.
             self.memory.borrow_mut().is_loaded = false;
@@ -507,11 +520,61 @@ impl Inner {
         self.memory.borrow_mut().channel = Some(channel.clone());
         let after = channel.tail - rows.len() as u64;
         let events: Vec<_> = rows.into_iter().map(|row| row.event).collect();
-        self.fan_out(&channel, &Page { after, events });
+        let page = Page { after, events };
+        if may_wait {
+            self.collect(&channel, page);
+        } else {
+            self.fan_out(&channel, &page);
+        }
         if let Some(plan) = compaction {
             self.compact(plan);
         }
         Ok(channel)
+    }
+
+    /// Sends new events now, or soon together with those that follow.
+    fn collect(&self, channel: &Channel, page: Page) {
+        let arrival = self.burst.borrow_mut().add(page, now_ms());
+        self.follow_arrival(channel, arrival);
+    }
+
+    fn follow_arrival(&self, channel: &Channel, arrival: Arrival) {
+        match arrival {
+            Arrival::Send(page) => self.fan_out(channel, &page),
+            Arrival::SetTimer => {
+                let this = Weak::clone(&self.this);
+                self.state.wait_until(async move {
+                    Delay::from(Duration::from_millis(BURST_MS)).await;
+                    if let Some(inner) = this.upgrade() {
+                        inner.look_at_burst();
+                    }
+                });
+            }
+            Arrival::Wait => {}
+        }
+    }
+
+    fn look_at_burst(&self) {
+        let arrival = self.burst.borrow_mut().look(now_ms());
+        let channel = self.memory.borrow().channel.clone();
+        if let Some(channel) = channel {
+            self.follow_arrival(&channel, arrival);
+        }
+    }
+
+    /// Sends the events that wait, before all else that changes what the readers see.
+    fn flush(&self) {
+        let channel = self.memory.borrow().channel.clone();
+        if let Some(channel) = channel {
+            self.flush_before(&channel);
+        }
+    }
+
+    fn flush_before(&self, channel: &Channel) {
+        let waiting = self.burst.borrow_mut().take();
+        if let Some(page) = waiting {
+            self.fan_out(channel, &page);
+        }
     }
 
     fn fan_out(&self, channel: &Channel, page: &Page) {
@@ -550,6 +613,7 @@ impl Inner {
     }
 
     async fn delete(&self) -> Answer<()> {
+        self.flush();
         {
             let mut memory = self.memory.borrow_mut();
             if let Some(channel) = memory.channel.take() {

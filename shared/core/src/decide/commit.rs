@@ -68,6 +68,12 @@ impl Commit {
             && self.erased.is_none()
     }
 
+    /// Whether the readers see new events of it and nothing else: these may wait for the next
+    /// ones, as [`Burst`](crate::Burst) says.
+    pub fn may_join_others(&self) -> bool {
+        !(self.is_new || self.is_channel_changed) && self.erased.is_none()
+    }
+
     /// Continues a later tail, with the bytes of the channel up to it, than the one decided upon:
     /// the store has placed the rows there. `reply` then acknowledges these positions.
     pub fn place_after(&mut self, tail: u64, total: u64, reply: &mut Reply) {

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use tidewire_core::{
-    Awareness, Change, Channel, DocumentConnection, Documents, Error, Event, Framing,
-    Grant, Member, MessageOutcome, Offset, Page, PageLimit, Reply, Result, Row, SnapshotRead,
-    Summary, Trace, asks, document_message, document_opening,
+    Awareness, Change, Channel, DocumentConnection, Documents, Error, Event, Framing, Grant,
+    Member, MessageOutcome, Offset, Page, PageLimit, Reply, Result, Row, SnapshotRead, Summary,
+    Trace, asks, document_message, document_opening,
 };
 use worker::{Headers, Response, WebSocket, WebSocketPair};
 
@@ -84,6 +84,8 @@ impl Inner {
     /// Lets a client in. It is live at once: it gets what it lacks when it asks.
     fn open_document(&self, grant: Grant, trace: Option<Trace>) -> Answer<Response> {
         let channel = self.channel()?;
+        // The opening says what waits for the others.
+        self.flush();
         let present = self.members(self.policy.presence()?)?;
         let vector = if asks(&grant) {
             Some(self.summarized(channel.as_ref(), |summary| summary.state_vector())?)

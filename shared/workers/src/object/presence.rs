@@ -103,6 +103,7 @@ impl Inner {
         if changes.is_empty() {
             return;
         }
+        self.flush();
         for framing in Framing::ALL {
             if let Some(text) = framing.presence(changes, false) {
                 self.readers.send_to_everyone(framing, &text);

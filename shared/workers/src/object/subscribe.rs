@@ -123,6 +123,8 @@ impl Inner {
     ) -> Result<()> {
         let framing = reader.framing;
         reader.is_waiting = false;
+        // It reads from the store what waits for the others.
+        self.flush();
         let Some(after) = reader.after.take().filter(|_| framing != Framing::News) else {
             return self.readers.set(socket, &reader);
         };

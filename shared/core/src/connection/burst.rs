@@ -1,0 +1,170 @@
+//! Events that arrive together leave in one frame.
+
+use crate::channel::Page;
+
+/// Publishes that are closer than this belong together, in milliseconds.
+pub const BURST_MS: u64 = 2;
+
+/// Longest wait of an event for those that follow it, in milliseconds.
+const LONGEST_MS: u64 = 10;
+
+/// Most bytes of data that wait.
+const MAX_BYTES: usize = 65_536;
+
+/// The newest events of a channel that its live readers do not have yet.
+///
+/// An event that follows no other one is sent at once. Those that follow it closely wait until
+/// none has come for [`BURST_MS`], at most 10 ms: a frame to a thousand readers costs as much with
+/// fifty events as with one. Only the readers wait. The publishers have their acknowledgements.
+#[derive(Debug, Default)]
+pub struct Burst {
+    /// When the newest event came, in milliseconds since 1970.
+    newest_at_ms: u64,
+    /// When the oldest event came that waits.
+    oldest_at_ms: u64,
+    waiting: Option<Page>,
+    /// Bytes of data in them.
+    bytes: usize,
+    /// Whether the adapter's timer is set.
+    is_timed: bool,
+}
+
+/// What happens to events.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// The readers get these events now.
+    Send(Page),
+    /// The adapter calls [`Burst::look`] after [`BURST_MS`].
+    SetTimer,
+    /// Nothing.
+    Wait,
+}
+
+impl Burst {
+    /// Adds the events that were stored now.
+    pub fn add(&mut self, page: Page, now_ms: u64) -> Arrival {
+        let is_alone = now_ms >= self.newest_at_ms + BURST_MS;
+        self.newest_at_ms = now_ms;
+        match &mut self.waiting {
+            None if is_alone => return Arrival::Send(page),
+            None => {
+                self.oldest_at_ms = now_ms;
+                self.bytes = bytes(&page);
+                self.waiting = Some(page);
+            }
+            Some(waiting) => {
+                self.bytes += bytes(&page);
+                waiting.events.extend(page.events);
+            }
+        }
+        if self.bytes >= MAX_BYTES
+            && let Some(page) = self.take()
+        {
+            return Arrival::Send(page);
+        }
+        if self.is_timed { Arrival::Wait } else { self.set_timer() }
+    }
+
+    /// What the timer finds.
+    pub fn look(&mut self, now_ms: u64) -> Arrival {
+        self.is_timed = false;
+        if self.waiting.is_some()
+            && now_ms < self.newest_at_ms + BURST_MS
+            && now_ms < self.oldest_at_ms + LONGEST_MS
+        {
+            return self.set_timer();
+        }
+        self.take().map_or(Arrival::Wait, Arrival::Send)
+    }
+
+    /// The events that wait. An adapter sends them before all else that changes what its readers
+    /// see: a change of the channel, an erasure, a revocation, another reader, presence.
+    pub fn take(&mut self) -> Option<Page> {
+        self.waiting.take()
+    }
+
+    fn set_timer(&mut self) -> Arrival {
+        self.is_timed = true;
+        Arrival::SetTimer
+    }
+}
+
+fn bytes(page: &Page) -> usize {
+    page.events.iter().map(|event| event.data.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Event;
+
+    fn page(after: u64, data: &str) -> Page {
+        Page { after, events: vec![Event { seq: after + 1, data: data.into() }] }
+    }
+
+    /// The position and the numbers of what is sent.
+    fn sent(arrival: Arrival) -> (u64, Vec<u64>) {
+        match arrival {
+            Arrival::Send(page) => {
+                (page.after, page.events.iter().map(|event| event.seq).collect())
+            }
+            other => panic!("nothing is sent: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_event_alone_is_sent_at_once() {
+        let mut burst = Burst::default();
+        for (after, now_ms) in [(0, 1_000), (1, 1_002), (2, 1_500)] {
+            assert_eq!(sent(burst.add(page(after, "a"), now_ms)), (after, vec![after + 1]));
+            assert_eq!(burst.take(), None);
+        }
+    }
+
+    #[test]
+    fn events_that_follow_closely_are_sent_together_and_in_order() {
+        let mut burst = Burst::default();
+        assert_eq!(sent(burst.add(page(0, "a"), 1_000)), (0, vec![1]));
+        assert_eq!(burst.add(page(1, "b"), 1_000), Arrival::SetTimer);
+        assert_eq!(burst.add(page(2, "c"), 1_001), Arrival::Wait);
+        assert_eq!(burst.look(1_002), Arrival::SetTimer);
+        assert_eq!(sent(burst.look(1_004)), (1, vec![2, 3]));
+        assert_eq!(sent(burst.add(page(3, "d"), 1_004)), (3, vec![4]));
+    }
+
+    #[test]
+    fn a_burst_that_does_not_end_is_sent_in_parts() {
+        let mut burst = Burst::default();
+        assert_eq!(sent(burst.add(page(0, "a"), 1_000)), (0, vec![1]));
+        let mut parts = Vec::new();
+        for step in 1..=30 {
+            burst.add(page(step, "b"), 1_000 + step);
+            if let Arrival::Send(page) = burst.look(1_000 + step) {
+                parts.push(page.events.len());
+            }
+        }
+        assert_eq!(parts, [11, 11]);
+    }
+
+    #[test]
+    fn what_was_sent_before_is_not_sent_by_the_timer() {
+        let mut burst = Burst::default();
+        assert_eq!(sent(burst.add(page(0, "a"), 1_000)), (0, vec![1]));
+        assert_eq!(burst.add(page(1, "b"), 1_000), Arrival::SetTimer);
+        assert_eq!(burst.take(), Some(page(1, "b")));
+        // The timer is still set.
+        assert_eq!(burst.add(page(2, "c"), 1_001), Arrival::Wait);
+        assert_eq!(sent(burst.look(1_003)), (2, vec![3]));
+        assert_eq!(burst.look(1_005), Arrival::Wait);
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut burst = Burst::default();
+        let long = "a".repeat(MAX_BYTES / 2);
+        assert_eq!(sent(burst.add(page(0, &long), 1_000)), (0, vec![1]));
+        assert_eq!(burst.add(page(1, &long), 1_000), Arrival::SetTimer);
+        assert_eq!(sent(burst.add(page(2, &long), 1_000)), (1, vec![2, 3]));
+        assert_eq!(burst.look(1_002), Arrival::Wait);
+    }
+}

@@ -1,0 +1,50 @@
+// A burst of publishes: its events leave in few frames, and an event alone does not wait for another.
+
+import { expect, test } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { Socket } from "../harness/socket.ts";
+import { describeOwnServer, freshName, numbers, useOwnServer } from "../harness/suite.ts";
+
+const EVENTS = 50;
+/** Counted, not timed: one frame an event would be `EVENTS`. */
+const MAX_FRAMES = 25;
+
+describeOwnServer("bursts", () => {
+  const server = useOwnServer("bursts");
+
+  test(`a burst of ${EVENTS} reaches readers in order and in at most ${MAX_FRAMES} frames, and each is acknowledged`, { tags: ["websocket"] }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const [publisher, reader] = [await Socket.open(channel), await Socket.open(channel)];
+    await Promise.all([publisher.first("events"), reader.first("events")]);
+    for (const round of numbers(1, 4)) {
+      const before = reader.all("events").length;
+      for (const event of numbers(1, EVENTS)) publisher.send({ type: "publish", id: `${round}-${event}`, data: event });
+      await reader.hasEvents(round * EVENTS);
+      await eventually("all are acknowledged", () => publisher.all("ack").length === round * EVENTS);
+      const frames = reader.all("events").length - before;
+      console.log(`burst ${round}: ${EVENTS} events in ${frames} frames`);
+      // The first one runs code that the runtime has not compiled yet.
+      if (round > 1) expect(frames).toBeLessThanOrEqual(MAX_FRAMES);
+    }
+    const expected = numbers(1, 4).flatMap(() => numbers(1, EVENTS));
+    expect(reader.events).toEqual(expected);
+    expect(publisher.events).toEqual(expected);
+    const offsets = reader.all("events").flatMap(({ events }) => events.map(({ offset }) => offset));
+    expect(publisher.all("ack").map(({ offset }) => offset)).toEqual(offsets);
+  });
+
+  test("a reader that comes within a burst gets each event once", { tags: ["websocket"] }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const publisher = await Socket.open(channel);
+    await publisher.first("events");
+    const late: Promise<Socket>[] = [];
+    for (const event of numbers(1, EVENTS)) {
+      publisher.send({ type: "publish", id: `${event}`, data: event });
+      if (event % 10 === 0) late.push(Socket.open(channel));
+    }
+    for (const reader of await Promise.all(late)) {
+      await reader.hasEvents(EVENTS);
+      expect(reader.events).toEqual(numbers(1, EVENTS));
+    }
+  });
+});
