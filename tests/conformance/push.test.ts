@@ -309,4 +309,43 @@ describeOwnServer("Web Push", () => {
     await delay(QUIET_MS);
     expect(received.map(({ message }) => message.notification.title)).toEqual(["survives"]);
   });
+
+  test("cron sends what a crash left", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+    const it = user();
+    const { subscription, received } = service.browser();
+    await it.subscribe(subscription);
+    await it.notify(notification("left"));
+    await server.kill9();
+    await server.restart();
+    // On Spin nothing else has come: it answers when all is sent. On Workers it sets the alarm.
+    const swept = await fetch(it.push, { method: "POST", headers: { authorization: `Bearer ${it.backend}` } });
+    expect([swept.status, await swept.json()]).toEqual([200, {}]);
+    if (PLATFORM === "spin") expect(received).toHaveLength(1);
+    await eventually("it came", () => received.length > 0);
+    await delay(QUIET_MS);
+    expect(received.map(({ message }) => message.notification.title)).toEqual(["left"]);
+  });
+
+  test("after a rotation a subscription keeps its key, a new one gets the new key, and one whose key is gone is removed", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+    const it = user();
+    const [old, young] = [service.browser(), service.browser()];
+    const next = freshVapid("k2");
+    const keyOf = ({ received }: typeof old, index: number) => /k=([\w-]+)/.exec(received[index]!.headers.authorization!)![1];
+    await it.subscribe(old.subscription);
+    await server.end("SIGTERM");
+    await server.restart({ VAPID_KEYS: `${next.setting},${vapid.setting}` });
+    expect((await it.list()).key).toBe(next.publicKey);
+    await it.subscribe(young.subscription);
+    await it.notify();
+    await eventually("both have it", () => old.received.length + young.received.length === 2);
+    expect([keyOf(old, 0), keyOf(young, 0)]).toEqual([vapid.publicKey, next.publicKey]);
+    await server.end("SIGTERM");
+    await server.restart({ VAPID_KEYS: next.setting });
+    await it.notify();
+    await eventually("the young one has it", () => young.received.length === 2);
+    await gone(it, 1);
+    expect(old.received).toHaveLength(1);
+    await server.end("SIGTERM");
+    await server.restart({ VAPID_KEYS: vapid.setting });
+  });
 });

@@ -121,8 +121,9 @@ export class Server {
     return server;
   }
 
-  /** Starts again on the same state and the same port, after `kill9` or `end`. */
-  async restart(): Promise<void> {
+  /** Starts again on the same state and the same port, after `kill9` or `end`; with these settings in the place of those of the same names. */
+  async restart(vars: Record<string, string> = {}): Promise<void> {
+    this.#options = { ...this.#options, vars: { ...this.#options.vars, ...vars } };
     await this.#launch();
   }
 
