@@ -3,7 +3,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { encodeAwarenessUpdate } from "y-protocols/awareness";
 import * as Y from "yjs";
-import { framed, updatesOf } from "../harness/document.ts";
+import { framed, updatesOf, varUint } from "../harness/document.ts";
 import { eventually } from "../harness/eventually.ts";
 import { between, announcedSeed, pick, randomFrom } from "../harness/random.ts";
 import { describeOwnServer, freshName, header, numbers, useOwnServer } from "../harness/suite.ts";
@@ -252,6 +252,27 @@ describeOwnServer("y-websocket", () => {
     const bad = new WebsocketClient(base(), "-no-name");
     await eventually("a bad name is refused", () => bad.closed !== undefined);
     expect(bad.closed).toEqual({ code: 4400, reason: "channel-name-invalid" });
+  });
+});
+
+describeOwnServer("crowds", () => {
+  const server = useOwnServer("y-websocket-crowd", { PRESENCE_MAX_MEMBERS: "100" });
+
+  test("of ten thousand peers a hundred are kept, and the others are told", { tags: ["sqlite"], timeout: 120_000 }, async () => {
+    const document = `${server.url}/collab/${freshName()}`;
+    const post = (address: string, body: Uint8Array<ArrayBuffer>) => fetch(address, { method: "POST", headers: BYTES, body });
+    expect((await fetch(document, { method: "PUT", headers: BYTES })).status).toBe(201);
+    const answers = new Map<number, number>();
+    for (let first = 1; first <= 10_000; first += 20) {
+      const states = numbers(first, first + 19).flatMap((client) => [...varUint(client), 1, ...sized(new TextEncoder().encode('{"crowd":1}'))]);
+      const { status } = await post(`${document}?awareness=default`, framed(new Uint8Array([20, ...states])));
+      answers.set(status, (answers.get(status) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(answers)).toEqual({ 204: 5, 429: 495 });
+    expect(server.rows(/awarenessClock/)).toHaveLength(100);
+    // Who is there can still move and edit.
+    expect((await post(`${document}?awareness=default`, framed(new Uint8Array([1, 7, 2, 2, 123, 125])))).status).toBe(204);
+    expect((await post(document, framed(insertion("!")))).status).toBe(204);
   });
 });
 
