@@ -31,14 +31,19 @@ impl Project {
         self.root.join("tests")
     }
 
+    /// The folder of all that is built.
+    pub fn target(&self) -> PathBuf {
+        self.root.join("target")
+    }
+
     /// The folder of the build tools, which `setup` installs.
     pub fn tools(&self) -> PathBuf {
-        self.root.join("target/tools")
+        self.target().join("tools")
     }
 
     /// The folder of the output of runs: logs, results, the state of `up`.
     pub fn output(&self) -> PathBuf {
-        self.root.join("target/harness")
+        self.target().join("harness")
     }
 
     /// The log of one step or server.

@@ -26,7 +26,7 @@ pub fn build(project: &Project) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     for package in PACKAGES {
         let name = format!("tidewire_{package}.wasm");
-        let built = project.root().join("target").join(WASI).join("debug").join(&name);
+        let built = project.target().join(WASI).join("debug").join(&name);
         fs::copy(&built, folder.join(&name)).with_context(|| built.display().to_string())?;
     }
     Ok(())

@@ -203,7 +203,7 @@ pub fn host_cargo(project: &Project, subcommand: &str) -> Command {
 }
 
 fn host_target(project: &Project) -> PathBuf {
-    project.root().join("target/spin-host")
+    project.target().join("spin-host")
 }
 
 fn build_host(project: &Project) -> Command {
@@ -225,7 +225,7 @@ pub const PACKAGES: [&str; 9] = [
 
 /// The component of a package that [`build`] has built for deployment.
 pub fn component(project: &Project, package: &str) -> PathBuf {
-    project.root().join("target").join(WASI).join(format!("release/tidewire_{package}.wasm"))
+    project.target().join(WASI).join(format!("release/tidewire_{package}.wasm"))
 }
 
 /// The build profile, as the manifests name it.

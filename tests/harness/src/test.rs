@@ -111,7 +111,7 @@ fn check(project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What works in copies, and builds for development in one target folder.
+/// What works in copies, and builds for development.
 fn copies(project: &Project, plan: &Plan) -> Result<Report> {
     let mut report = Report::default();
     if plan.runs(copy::NAME) {

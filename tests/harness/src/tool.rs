@@ -101,7 +101,7 @@ impl Tool {
 }
 
 fn target(project: &Project) -> PathBuf {
-    project.root().join("target/tools-build")
+    project.target().join("tools-build")
 }
 
 /// Deletes what the builds of the tools left: 0.8 GB that nothing needs again.

@@ -1,9 +1,10 @@
 //! Copies of every template, made by `cargo harness new` and by hand: they build, their scripts
 //! run, and they pass their own tests.
 
+use std::cell::RefCell;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -97,25 +98,21 @@ fn build_by_hand(
     outcome
 }
 
-/// The target folder for all copies of this suite and of `edit`. It must not be the target folder
-/// of the root: cargo identifies a crate by its path in its workspace, so it would take an edited
-/// tree for the root.
-pub fn target(project: &Project) -> PathBuf {
-    project.root().join("target/copy")
-}
-
 /// The folders of the copies, and what they share.
 struct Place<'a> {
     project: &'a Project,
     folder: PathBuf,
-    /// The target folder, so that cargo builds the dependencies once for all copies.
+    /// The target folder of the root, so that cargo builds the dependencies once for everything.
+    /// cargo identifies a crate by its path in its workspace: those of a copy are others.
     target: PathBuf,
+    /// The vendored crates of the copy that was made last.
+    newest: RefCell<Option<PathBuf>>,
 }
 
 impl<'a> Place<'a> {
     fn new(project: &'a Project) -> Result<Self> {
-        let place =
-            Self { project, folder: project.output().join("copy"), target: target(project) };
+        let (folder, target) = (project.output().join("copy"), project.target());
+        let place = Self { project, folder, target, newest: RefCell::default() };
         if place.folder.exists() {
             fs::remove_dir_all(&place.folder)?;
         }
@@ -166,10 +163,26 @@ impl<'a> Place<'a> {
         }
         step::run(&format!("new {name}"), &mut command, &self.log(&name, "new"))?;
         symlink(&self.target, copy.join("target"))?;
+        self.age_vendored(&copy)?;
         if platform != Some(Platform::Spin) {
             self.install(&copy)?;
         }
         Ok(copy)
+    }
+
+    /// Gives each vendored file the time of its equal in the copy before, so that cargo does not
+    /// compile the same crates for each copy.
+    fn age_vendored(&self, copy: &Path) -> Result<()> {
+        let vendored = copy.join("vendor");
+        let Some(before) = self.newest.replace(Some(vendored.clone())) else { return Ok(()) };
+        for (path, bytes) in tree::read(&before, &[])? {
+            let new = vendored.join(&path);
+            if fs::read(&new).is_ok_and(|its| its == bytes) {
+                let modified = fs::metadata(before.join(&path))?.modified()?;
+                File::options().write(true).open(new)?.set_modified(modified)?;
+            }
+        }
+        Ok(())
     }
 
     /// Links wrangler, the only package that a copy names, instead of installing it from the

@@ -4,7 +4,7 @@
 //! The suite works in a copy of this tree, so that no edit changes this one.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,7 +17,6 @@ use crate::platform::{Choice, Platform};
 use crate::project::Project;
 use crate::report::Row;
 use crate::spin::Runtime;
-use crate::suites::copy;
 use crate::{port, signal, step, up, workers};
 
 pub const NAME: &str = "edit";
@@ -129,9 +128,17 @@ impl<'a> Place<'a> {
         }
         let place = Self { project, tree: folder.join("tree"), folder };
         tree::write(&tree::read(project.root(), &[])?, &place.tree)?;
-        fs::create_dir_all(copy::target(project))?;
-        symlink(copy::target(project), place.tree.join("target"))?;
+        symlink(project.target(), place.tree.join("target"))?;
+        fs::write(place.compiler(), "#!/bin/sh\nexec \"$@\"\n")?;
+        fs::set_permissions(place.compiler(), fs::Permissions::from_mode(0o755))?;
         Ok(place)
+    }
+
+    /// Calls the compiler. cargo identifies a crate by its path in its workspace and by this program
+    /// (`RUSTC_WORKSPACE_WRAPPER`): without it, the root would get the crates of the edited tree,
+    /// with which it shares a target folder.
+    fn compiler(&self) -> PathBuf {
+        self.folder.join("rustc")
     }
 
     fn function(&self) -> PathBuf {
@@ -192,7 +199,7 @@ impl<'a> Place<'a> {
             .args(["--platform", "workers"])
             .current_dir(self.project.root());
         step::run("new my-feed", &mut command, &self.project.log("edit-new"))?;
-        symlink(copy::target(self.project), copy.join("target"))?;
+        symlink(self.project.target(), copy.join("target"))?;
         Ok(copy)
     }
 
@@ -230,7 +237,7 @@ impl<'a> Place<'a> {
     ) -> Result<Server> {
         let log = self.project.log(&format!("edit-{name}"));
         // A user's builds are incremental; those of CI are not.
-        command.env_remove("CARGO_INCREMENTAL");
+        command.env_remove("CARGO_INCREMENTAL").env("RUSTC_WORKSPACE_WRAPPER", self.compiler());
         let group = Group::spawn(step::output_to(command, &log)?)?;
         let url = format!("http://127.0.0.1:{port}/{path}").trim_end_matches('/').to_owned();
         Ok(Server { name, group, url, log })
