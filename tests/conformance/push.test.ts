@@ -230,6 +230,7 @@ describeOwnServer("Web Push", () => {
     for (const one of [subscription, ...ended.map((one) => one.subscription), other.subscription]) await it.subscribe(one);
     await it.notify();
     await gone(it, 1);
+    await eventually("the other has it", () => other.received.length > 0);
     expect([...ended, other].map(({ received }) => received.length)).toEqual([1, 1, 1, 1]);
   });
 

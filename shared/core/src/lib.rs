@@ -75,7 +75,7 @@ pub use decide::{
 
 // Who is present.
 pub use awareness::{ClientState, MAX_CLIENT_STATE_BYTES, MAX_CLIENT_STATES, is_renewal};
-pub use presence::{Lease, Member, Presence, members_at, presence_changes, presence_reply};
+pub use presence::{Lease, Member, Presence, members_at, presence_reply};
 
 // What reaches a closed page.
 pub use push::{

@@ -159,12 +159,17 @@ pub fn members_at(leases: &[Lease], now_ms: u64) -> Vec<Member> {
     present
 }
 
-/// The changes that turn `before`, which readers have, into `after`.
-pub fn presence_changes(before: &[Member], after: &[Member]) -> Vec<Member> {
+/// The changes that turn `before`, which readers have, into `after`; `farewell` is what they get of
+/// a member that has left.
+pub(crate) fn presence_changes(
+    before: &[Member],
+    after: &[Member],
+    farewell: impl Fn(&Member) -> Member,
+) -> Vec<Member> {
     let left = before
         .iter()
         .filter(|member| after.iter().all(|other| other.id != member.id))
-        .map(Member::gone);
+        .map(farewell);
     left.chain(after.iter().filter(|member| !before.contains(member)).cloned()).collect()
 }
 
@@ -298,10 +303,10 @@ mod tests {
         let before = [member("a", "1"), member("b", "1"), member("c", "1")];
         let after = [member("b", "1"), member("c", "2"), member("d", "1")];
         assert_eq!(
-            presence_changes(&before, &after),
+            presence_changes(&before, &after, Member::gone),
             [member("a", "1").gone(), member("c", "2"), member("d", "1")]
         );
-        assert_eq!(presence_changes(&after, &after), []);
+        assert_eq!(presence_changes(&after, &after, Member::gone), []);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidewire_core::{
     Channel, CloseCode, Framing, Grant, Member, Offset, Page, PagePlan, Reply, Settings, Start,
-    StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening, presence_changes,
+    StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening,
 };
 
 use crate::activity::count;
@@ -204,7 +204,7 @@ impl Reader {
         match told {
             None => self.framing.presence(&present, true),
             Some(told) if Rc::ptr_eq(&told, &present) => None,
-            Some(told) => self.framing.presence(&presence_changes(&told, &present), false),
+            Some(told) => self.framing.presence_news(&told, &present),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::channel::{Channel, Event, Gap, Offset};
 use crate::close_code::CloseCode;
 use crate::http::headers::{reply, set};
 use crate::http::{ContentType, Reply, headers};
-use crate::presence::{Member, members_json};
+use crate::presence::{Member, members_json, presence_changes};
 use crate::request::Transport;
 
 /// Encoding of the frames for live readers. Readers of one framing get the same bytes, so each
@@ -117,6 +117,17 @@ impl Framing {
             Framing::News | Framing::Awareness | Framing::Yjs => return None,
         }
         Some(out)
+    }
+
+    /// What a reader gets that was `told` of these members when others are `present`. `None` for a
+    /// framing without presence.
+    pub fn presence_news(self, told: &[Member], present: &[Member]) -> Option<String> {
+        // A client of Yjs takes only a state, and under the clock that it knows.
+        let farewell = |member: &Member| match self {
+            Framing::Awareness => awareness::left(member).unwrap_or_else(|| member.gone()),
+            _ => member.gone(),
+        };
+        self.presence(&presence_changes(told, present, farewell), false)
     }
 
     /// The members for a reader: all of them, or those that changed. `None` for a framing without
@@ -346,6 +357,20 @@ mod tests {
         for framing in Framing::ALL {
             assert_eq!(framing.presence(&members, true).is_some(), framing.carries_presence());
         }
+    }
+
+    #[test]
+    fn a_client_of_yjs_whose_lease_ended_has_left_under_its_last_clock() {
+        let (mine, said) = (r#"{"awarenessClock":7,"state":{}}"#, "{}");
+        let member = |state: &str| Member { id: "3".into(), state: Some(state.into()) };
+        let left = member(r#"{"awarenessClock":7,"state":null}"#);
+        assert_eq!(
+            Framing::Awareness.presence_news(&[member(mine)], &[]),
+            Framing::Awareness.presence(&[left], false)
+        );
+        let told = Framing::EventSource.presence_news(&[member(said)], &[]).unwrap();
+        assert!(told.contains(r#"{"id":"3","state":null}"#), "{told}");
+        assert_eq!(Framing::Awareness.presence_news(&[member(mine)], &[member(mine)]), None);
     }
 
     #[test]
