@@ -126,8 +126,7 @@ impl Inputs {
             let heads = [BILLS, TRANSPORTS, READMES];
             head = heads.into_iter().find(|begin| line.starts_with(begin)).unwrap_or(head);
             let is_row = line.contains(" × ") || head == BILLS && !line.starts_with(BILLS);
-            let mut row = cells(line);
-            let (first, second);
+            let mut row: Vec<String> = cells(line).into_iter().map(str::to_owned).collect();
             match head {
                 BILLS if line.starts_with("|---") => {
                     lines.push(line.into());
@@ -137,13 +136,10 @@ impl Inputs {
                 }
                 BILLS if is_row => continue,
                 TRANSPORTS if is_row => {
-                    (first, second) = (self.list_price(row[1]), self.list_price(row[3]));
-                    (row[2], row[4]) = (&first, &second);
+                    row[2] = self.list_price(&row[1]);
+                    row[4] = self.list_price(&row[3]);
                 }
-                READMES if is_row => {
-                    first = self.list_price(row[2]);
-                    row[3] = &first;
-                }
+                READMES if is_row => row[3] = self.list_price(&row[2]),
                 _ => {
                     lines.push(line.into());
                     continue;
