@@ -8,7 +8,7 @@ import { freshVapid, PushService, type Message, type Subscription } from "../har
 import { Server } from "../harness/server.ts";
 import { describeOwnServer, freshName, publish } from "../harness/suite.ts";
 
-const browser = useBrowser();
+const browser = useBrowser({ notifies: true });
 let count = 0;
 const notification = (title: string, more = {}) => ({ type: "notification", id: `n${++count}`, title, body: "", at: Date.now(), ...more });
 

@@ -15,6 +15,10 @@ use crate::{node, optimizer, program, rust, tool};
 /// Names that the program of Chromium has on different machines.
 pub const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
+/// The same browser without a screen and notifications. Where it is installed, the suites that need
+/// neither take half of the processor.
+pub const HEADLESS_SHELL: &str = "chromium-headless-shell";
+
 /// The server that the tests of the Spin host start, and the suites on Redis.
 pub const REDIS: &str = "redis-server";
 

@@ -98,6 +98,11 @@ pub fn run(
     if let Some(token) = token {
         command.env("TIDEWIRE_TOKEN", token);
     }
+    if env::var_os("CHROMIUM_HEADLESS_SHELL").is_none()
+        && let Some(shell) = program::find(&[setup::HEADLESS_SHELL])
+    {
+        command.env("CHROMIUM_HEADLESS_SHELL", shell);
+    }
     if env::var_os("CHROMIUM").is_none()
         && let Some(chromium) = program::find(&setup::CHROMIUM)
     {
