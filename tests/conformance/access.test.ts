@@ -1,10 +1,10 @@
 // Access: tickets and tokens in every place where a request may carry them, and the attacks on them, each with its answer.
 
-import { createHmac, createPublicKey } from "node:crypto";
+import { createHmac, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { shiftClock } from "../harness/host.ts";
-import { freshProviderKey, part, Provider } from "../harness/provider.ts";
+import { freshProviderKey, part, Provider, type ProviderKey } from "../harness/provider.ts";
 import { sendRaw, type RawAnswer } from "../harness/raw.ts";
 import { webSocketUrl, type ServerFrame } from "../harness/readers.ts";
 import { Server } from "../harness/server.ts";
@@ -20,7 +20,25 @@ const EC = freshProviderKey("ES256", "ec", { alg: "ES256", use: "sig", key_ops: 
 const ED = freshProviderKey("EdDSA", "ed", {});
 const ENCRYPTION = freshProviderKey("RS256", "enc", { use: "enc", alg: "RSA-OAEP" });
 const STRANGER = freshProviderKey("ES256", "ec");
+const LONG = rsaKey("long", 3_072, 3);
+// What a provider would publish by mistake, or an attacker in its place.
+const WEAK = rsaKey("weak", 1_024, 65_537);
+const EXPONENT_ONE = published(RSA, "one", { e: "AQ" });
+const OFF_CURVE = published(EC, "off-curve", { y: EC.jwk.x });
+// The neutral element: under this key anyone can sign anything.
+const SMALL_ORDER = published(ED, "small-order", { x: `AQ${"A".repeat(41)}` });
+const HOSTILE = [WEAK, EXPONENT_ONE, OFF_CURVE, SMALL_ORDER];
 const STRANGE_KINDS = [{ kty: "LMS", kid: "rsa" }, { kty: "oct", kid: "oct", k: "AAAA" }, 7];
+
+function rsaKey(kid: string, modulusLength: number, publicExponent: number): ProviderKey {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength, publicExponent });
+  return { algorithm: "RS256", kid, secret: privateKey, jwk: { ...publicKey.export({ format: "jwk" }), kid } };
+}
+
+/** The key under another name, published with other members. */
+function published(key: ProviderKey, kid: string, members: Record<string, unknown>): ProviderKey {
+  return { ...key, kid, jwk: { ...key.jwk, kid, ...members } };
+}
 
 /** The request line and headers of a request to a channel. */
 interface Attack {
@@ -54,7 +72,7 @@ describeOwnServer("who is let in", () => {
   const vars: Record<string, string> = { OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(KEY, OLD_KEY) };
   const shown: string[] = [];
   beforeAll(async () => {
-    provider = await Provider.start([ENCRYPTION, RSA, UNNAMED, EC, ED]);
+    provider = await Provider.start([ENCRYPTION, RSA, UNNAMED, EC, ED, LONG, ...HOSTILE]);
     provider.jwks.push(...STRANGE_KINDS);
     Object.assign(vars, provider.vars);
   });
@@ -70,6 +88,13 @@ describeOwnServer("who is let in", () => {
     const pem = createPublicKey({ key: RSA.jwk, format: "jwk" }).export({ type: "spki", format: "pem" });
     const signed = `${part({ alg: "HS256", typ: "JWT", ...header })}.${provider.token(RSA).split(".")[1]}`;
     return `${signed}.${createHmac("sha256", pem).update(signed).digest("base64url")}`;
+  };
+
+  /** A token of this key with this signature in the place of its own. */
+  const forged = (key: ProviderKey, signature: (message: Buffer, own: Buffer) => Buffer) => {
+    const [header, claims, own] = provider.token(key, { jti: freshName() }).split(".");
+    const signed = `${header}.${claims}`;
+    return bearer(`${signed}.${signature(Buffer.from(signed), Buffer.from(own!, "base64url")).toString("base64url")}`);
   };
 
   test("a ticket opens its channel as bearer, in the address and as a cookie of a page of ours", async () => {
@@ -104,7 +129,7 @@ describeOwnServer("who is let in", () => {
   });
 
   test("a token of the provider opens what `authorize` says, whatever kind of key signed it", async () => {
-    for (const key of [RSA, UNNAMED, EC, ED]) expect(await ask(bearer(provider.token(key))), key.kid).toBe("200");
+    for (const key of [RSA, UNNAMED, EC, ED, LONG]) expect(await ask(bearer(provider.token(key))), key.kid).toBe("200");
     expect(await ask({ ...bearer(provider.token(RSA)), ...json })).toBe("403 access-denied");
     expect(provider.fetches).toBe(1);
   });
@@ -146,6 +171,16 @@ describeOwnServer("who is let in", () => {
     ["a token with other claims", () => bearer(alter(provider.token(RSA), 1, provider.token(RSA, { sub: "root" }).split(".")[1]!)), "401 credential-invalid"],
     ["a token without its signature", () => bearer(alter(provider.token(RSA), 2, "")), "401 credential-invalid"],
     ["a token and a part more", () => bearer(`${provider.token(RSA)}.AA`), "401 credential-invalid"],
+    ["a key whose modulus is short", () => bearer(provider.token(WEAK)), "401 credential-invalid"],
+    ["a key whose exponent is 1", () => bearer(provider.token(EXPONENT_ONE)), "401 credential-invalid"],
+    ["a key that is not on its curve", () => bearer(provider.token(OFF_CURVE)), "401 credential-invalid"],
+    ["a key of a small order, under which all is signed", () => forged(SMALL_ORDER, () => Buffer.from(`58${"66".repeat(31)}01${"00".repeat(31)}`, "hex")), "401 credential-invalid"],
+    ["a signature in DER", () => forged(EC, (message) => sign("sha256", message, EC.secret)), "401 credential-invalid"],
+    ["a signature of zeros", () => forged(EC, (_, own) => Buffer.alloc(own.length)), "401 credential-invalid"],
+    ["a signature of another length, ES256", () => forged(EC, (_, own) => Buffer.concat([own, Buffer.alloc(1)])), "401 credential-invalid"],
+    ["a signature of another length, RS256", () => forged(RSA, (_, own) => Buffer.concat([Buffer.alloc(1), own])), "401 credential-invalid"],
+    ["a signature of another length, EdDSA", () => forged(ED, (_, own) => own.subarray(0, 63)), "401 credential-invalid"],
+    ["a signature with a bit changed", () => forged(RSA, (_, own) => Buffer.concat([own.subarray(0, 255), Buffer.from([own[255]! ^ 1])])), "401 credential-invalid"],
     ["a token in the address", () => inQuery(provider.token(RSA)), "401 credential-invalid"],
     ["a token as a cookie", () => cookie(provider.token(RSA), "Sec-Fetch-Site: same-origin"), "401 credential-invalid"],
     ["a credential of 9 KB", () => bearer(provider.token(RSA, { more: "x".repeat(7_000) })), "401 credential-invalid"],

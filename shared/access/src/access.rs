@@ -1,10 +1,10 @@
 //! Which credentials a deployment trusts, and the identity behind a request.
 
-use jsonwebtoken::Algorithm;
 use tidewire_core::{Error, ErrorKind, Identity, RequestHead, Result, Settings, Transport};
 
 use crate::credential::invalid;
 use crate::credential::{Carrier, Credential};
+use crate::jwt::Algorithm;
 use crate::{TicketKeys, UnverifiedToken, jwt, origin};
 
 /// The credentials that a function trusts, by its settings.
@@ -69,7 +69,7 @@ impl<'a> Access<'a> {
         };
         let header = jwt::header(&text)?;
         // `alg` only selects the keys; those keys then verify the signature.
-        if header.alg == Algorithm::HS256 {
+        if header.algorithm == Algorithm::Hs256 {
             return self
                 .tickets
                 .verify(&text, &header, self.function, now_ms)
@@ -88,8 +88,8 @@ impl<'a> Access<'a> {
         let Settings { jwt_issuer, jwt_audience, .. } = self.settings;
         Ok(Step::NeedsKeys(UnverifiedToken {
             text,
-            key: header.kid,
-            algorithm: header.alg,
+            key: header.key,
+            algorithm: header.algorithm,
             issuer: jwt_issuer.clone(),
             audience: jwt_audience.clone(),
         }))

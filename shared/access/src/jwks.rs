@@ -1,13 +1,10 @@
 //! The keys of a provider, from its JWKS.
 
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
-};
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 use serde_json::Value;
 use tidewire_core::{Error, ErrorKind, Result};
 
+use crate::provider_key::ProviderKey;
 use crate::verified::Verified;
 
 /// Longest JWKS that is read, in bytes; a longer one counts as unavailable. The sets of well-known
@@ -17,20 +14,10 @@ pub const MAX_SET_BYTES: usize = 256 * 1024;
 /// Most keys of a set; later ones are ignored.
 const MAX_KEYS: usize = 64;
 
-/// Shortest modulus of an RSA key, in bytes. Shorter keys can be broken.
-const MIN_RSA_BYTES: usize = 256;
-
 /// The keys of a set that can verify a token here.
 pub struct JwkSet {
     keys: Vec<ProviderKey>,
     pub(crate) verified: Verified,
-}
-
-pub(crate) struct ProviderKey {
-    id: Option<String>,
-    /// The algorithm follows from the key alone: a token that names another algorithm is refused.
-    pub(crate) algorithm: Algorithm,
-    pub(crate) key: DecodingKey,
 }
 
 impl JwkSet {
@@ -49,7 +36,7 @@ impl JwkSet {
             Error::new(ErrorKind::KeysUnavailable, "the document at JWKS_URL is not a JWKS")
         })?;
         Ok(JwkSet {
-            keys: set.keys.into_iter().take(MAX_KEYS).filter_map(ProviderKey::read).collect(),
+            keys: set.keys.iter().take(MAX_KEYS).filter_map(ProviderKey::read).collect(),
             verified: Verified::default(),
         })
     }
@@ -75,42 +62,5 @@ impl JwkSet {
         self.keys
             .iter()
             .filter(move |key| if id.is_some() { key.id.as_deref() == id } else { is_only })
-    }
-}
-
-impl ProviderKey {
-    fn read(value: Value) -> Option<ProviderKey> {
-        let jwk: Jwk = serde_json::from_value(value).ok()?;
-        let common = &jwk.common;
-        if common.public_key_use.as_ref().is_some_and(|usage| *usage != PublicKeyUse::Signature)
-            || common
-                .key_operations
-                .as_ref()
-                .is_some_and(|operations| !operations.contains(&KeyOperations::Verify))
-        {
-            return None;
-        }
-        // A provider may omit `alg`: for these kinds of keys only one algorithm is in use.
-        let algorithm = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => Algorithm::RS256,
-            AlgorithmParameters::EllipticCurve(parameters)
-                if parameters.curve == EllipticCurve::P256 =>
-            {
-                Algorithm::ES256
-            }
-            AlgorithmParameters::OctetKeyPair(parameters)
-                if parameters.curve == EllipticCurve::Ed25519 =>
-            {
-                Algorithm::EdDSA
-            }
-            // A published secret is not secret.
-            _ => return None,
-        };
-        if common.key_algorithm.is_some_and(|named| named != KeyAlgorithm::from(algorithm)) {
-            return None;
-        }
-        let key = DecodingKey::from_jwk(&jwk).ok()?;
-        let is_weak = matches!(key.kind(), DecodingKeyKind::RsaModulusExponent { n, .. } if n.len() < MIN_RSA_BYTES);
-        (!is_weak).then_some(ProviderKey { id: jwk.common.key_id, algorithm, key })
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::Serialize;
 use serde_json::Value;
 use tidewire_core::{Error, ErrorKind, Result, Right, Rights, Ticket};
 
 use crate::credential::invalid;
+use crate::jwt::{Algorithm, Header, Signed};
 use crate::{jwt, signature};
 
 /// How long a ticket lasts at most, in seconds; a longer one is refused. A ticket is not checked
@@ -49,6 +49,14 @@ struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
     aud: String,
+}
+
+/// The header of the tickets that we make.
+#[derive(Serialize)]
+struct Head<'a> {
+    typ: &'a str,
+    alg: &'a str,
+    kid: &'a str,
 }
 
 impl TicketKeys {
@@ -103,7 +111,6 @@ impl TicketKeys {
     ///
     /// [`ErrorKind::Internal`] without a key.
     pub fn mint(&self, ticket: &Ticket, function: &str) -> Result<String> {
-        signature::install();
         let key = self
             .0
             .first()
@@ -121,12 +128,18 @@ impl TicketKeys {
             jti: ticket.id.clone(),
             aud: function.into(),
         };
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::HS256) };
-        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key.secret)).map_err(
-            |cause| {
-                Error::new(ErrorKind::Internal, format!("the ticket cannot be signed: {cause}"))
-            },
-        )
+        let head = Head { typ: "JWT", alg: Algorithm::Hs256.name(), kid: &key.id };
+        let fault = |cause: &str| {
+            Error::new(ErrorKind::Internal, format!("the ticket cannot be signed: {cause}"))
+        };
+        let part = |json: serde_json::Result<Vec<u8>>| {
+            json.map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|cause| fault(&cause.to_string()))
+        };
+        let message =
+            [part(serde_json::to_vec(&head))?, part(serde_json::to_vec(&claims))?].join(".");
+        let signature = signature::sign(&key.secret, message.as_bytes())
+            .ok_or_else(|| fault("its key cannot be used"))?;
+        Ok([message, URL_SAFE_NO_PAD.encode(signature)].join("."))
     }
 
     /// Verifies a ticket for this function.
@@ -138,19 +151,16 @@ impl TicketKeys {
         now_ms: u64,
     ) -> Result<Ticket> {
         let key =
-            self.0.iter().find(|key| header.kid.as_ref() == Some(&key.id)).ok_or_else(|| {
+            self.0.iter().find(|key| header.key.as_ref() == Some(&key.id)).ok_or_else(|| {
                 invalid("the `kid` of the ticket is unknown: no key of TICKET_KEYS has it")
             })?;
-        let claims = jwt::claims(
-            text,
-            &DecodingKey::from_secret(&key.secret),
-            Algorithm::HS256,
-            |expected| {
-                // Or a ticket for one function would open the channel of this name in another.
-                expected.set_audience(&[function]);
-                expected.set_required_spec_claims(&["aud"]);
-            },
-        )?;
+        let signed = Signed::parse(text)?;
+        if !signature::is_signed(&key.secret, signed.message, &signed.signature) {
+            return Err(jwt::wrong_signature());
+        }
+        let claims = signed.claims()?;
+        // Or a ticket for one function would open the channel of this name in another.
+        jwt::check_name(&claims, "aud", "audience", function)?;
         let expires_ms = jwt::expires_ms(&claims, now_ms)?;
         // A revocation holds for an hour: a ticket that lives longer would open the channel again. The
         // clock of the backend may be ahead of ours.
@@ -214,13 +224,8 @@ mod tests {
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let message =
             [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
-        signature::install();
-        let tag = jsonwebtoken::crypto::sign(
-            message.as_bytes(),
-            &EncodingKey::from_secret(&[byte; MIN_KEY_BYTES]),
-            Algorithm::HS256,
-        )
-        .unwrap();
+        let tag = signature::sign(&[byte; MIN_KEY_BYTES], message.as_bytes()).unwrap();
+        let tag = URL_SAFE_NO_PAD.encode(tag);
         format!("{message}.{tag}")
     }
 

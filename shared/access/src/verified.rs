@@ -40,10 +40,14 @@ impl Verified {
         known.map(|known| known.claims.clone())
     }
 
-    /// Remembers a token of this length.
-    pub(crate) fn remember(&self, digest: Digest, bytes: usize, claims: Map<String, Value>) {
+    /// Remembers a token of this length, unless another request has done so while this one waited
+    /// for the signature.
+    pub(crate) fn remember(&self, digest: Digest, bytes: usize, claims: &Map<String, Value>) {
         let mut tokens = self.0.borrow_mut();
-        tokens.known.push_back(Known { digest, bytes, claims });
+        if tokens.known.iter().any(|known| known.digest == digest) {
+            return;
+        }
+        tokens.known.push_back(Known { digest, bytes, claims: claims.clone() });
         tokens.bytes += bytes;
         while tokens.bytes > MAX_BYTES
             && let Some(oldest) = tokens.known.pop_front()
@@ -58,11 +62,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_is_forgotten_first() {
+    fn each_is_kept_once_and_the_oldest_is_forgotten_first() {
         let verified = Verified::default();
         let digest = |number: u8| [number; 32];
         for number in 0..100 {
-            verified.remember(digest(number), 8 * 1024, Map::new());
+            for _ in 0..3 {
+                verified.remember(digest(number), 8 * 1024, &Map::new());
+            }
         }
         let kept: Vec<u8> =
             (0..100).filter(|number| verified.claims(&digest(*number)).is_some()).collect();

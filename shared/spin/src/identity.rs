@@ -1,6 +1,6 @@
 //! The identity behind a request.
 
-use tidewire_access::identify;
+use tidewire_access::{RustCrypto, identify};
 use tidewire_core::{Identity, LocalFuture, RequestHead, Result, Settings};
 
 use crate::provider_keys::Provider;
@@ -11,5 +11,5 @@ pub(crate) fn identity<'a>(
     head: &'a RequestHead<'_>,
     settings: &'a Settings,
 ) -> LocalFuture<'a, Result<Identity>> {
-    Box::pin(identify(function, head, settings, &Provider))
+    Box::pin(identify(function, head, settings, &Provider, &RustCrypto))
 }

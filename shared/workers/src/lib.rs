@@ -25,6 +25,7 @@ mod serve;
 mod settings;
 mod store;
 mod through_channel;
+mod web_crypto;
 mod window;
 
 pub use close::answer_close;

@@ -19,8 +19,10 @@ const GATES: [(Platform, &str, &str); 2] = [
     (Platform::Spin, "cfg(target_os = \"wasi\")", "mod spin;"),
 ];
 
-/// The crates with which every copy verifies tokens; its `vendor/access` needs them.
-const VERIFY: [&str; 2] = ["p256", "num-bigint-dig"];
+/// The crates of signatures, each with a crate of `vendor` that needs it: Spin verifies tokens with
+/// them, and Web Push signs.
+const SIGNATURES: [(&str, &str); 3] =
+    [("p256", "tidewire-spin"), ("num-bigint-dig", "tidewire-spin"), ("p256", "tidewire-push")];
 
 /// `Cargo.toml`, with the profiles of our workspace.
 pub fn cargo(
@@ -51,13 +53,15 @@ pub fn cargo(
             .with_context(|| format!("the workspace has no {header}"))?;
         paragraphs.push(profile.trim_end().to_owned());
     }
-    // Only the profiles of crates that the template has: cargo would warn about others.
+    // Only the profiles of crates that the copy has: cargo would warn about others.
+    let manifest = paragraphs.join("\n\n");
+    let needs = |package: &str| manifest.contains(&format!("\n{package} = "));
     let is_its_own = |paragraph: &&str| {
         let package = paragraph
             .split_once("[profile.release.package.")
             .and_then(|(_, rest)| rest.split(']').next());
         package.is_some_and(|package| {
-            VERIFY.contains(&package) || text.contains(&format!("\n{package} = "))
+            needs(package) || SIGNATURES.iter().any(|(name, user)| *name == package && needs(user))
         })
     };
     paragraphs.extend(
