@@ -1,11 +1,11 @@
-// Many readers of one channel on Spin: each instance reads the store once an interval, not once for each reader.
+// Many readers on Spin: each instance reads the store once an interval, not once for each reader or channel.
 
 import http from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
-import { counters, looks, residentBytes } from "../harness/host.ts";
+import { computedSeconds, counters, looks, residentBytes } from "../harness/host.ts";
 import { describeOwnServer, freshName, numbers, publish, useOwnServer } from "../harness/suite.ts";
 
 const STREAMS = 1_000;
@@ -16,6 +16,8 @@ const INTERVAL_MS = 100;
 const WINDOW_MS = 5_000;
 /** Five a second for the time of the window. */
 const EVENTS = 25;
+/** Reads that an instance may make in a second for all the channels that it watches, while they rest. */
+const READS_AT_REST = 12;
 /** Events of the second round, whose every one brings all the polls back: one a second. */
 const POLLED_EVENTS = 5;
 
@@ -97,6 +99,45 @@ describeOwnServer("readers", () => {
       // A request that arrives may read once to find its place; a publish, and a long poll that returns. Readers that wait cost nothing more.
       expect(reads - requests).toBeLessThanOrEqual((1.2 * instances * 1_000) / INTERVAL_MS);
     }
+  });
+
+  test(`${STREAMS} SSE readers of as many channels cost ${READS_AT_REST} reads of the store a second and instance`, { timeout: 180_000, tags: ["host-counters"] }, async () => {
+    const name = freshName();
+    const channels = numbers(1, STREAMS).map((index) => `${server.url}/feed/${name}-${index}`);
+    const closing = new AbortController();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+    onTestFinished(() => {
+      closing.abort();
+      agent.destroy();
+    });
+    const received: number[][] = [];
+    for (const [index, channel] of channels.entries()) {
+      const events: number[] = [];
+      received.push(events);
+      await publish(channel, index);
+      followStream(channel, { agent, signal: closing.signal }, (number) => events.push(number));
+      if (index % ARRIVING === 0) await eventually("those are connected", () => received.every((events) => events.length > 0));
+    }
+    await eventually("all are connected", () => received.every((events) => events.length > 0));
+    await delay(1_000);
+
+    const computed = computedSeconds(server);
+    const rest = await costOf(() => delay(WINDOW_MS));
+    const share = (computedSeconds(server) - computed) / (WINDOW_MS / 1_000);
+    const busy = await costOf(async () => {
+      for (const number of numbers(1, EVENTS)) {
+        await publish(channels[0]!, number);
+        await delay(WINDOW_MS / EVENTS);
+      }
+    });
+    await eventually("it has everything", () => received[0]!.length > EVENTS);
+    expect(received).toEqual(channels.map((_, index) => (index === 0 ? numbers(0, EVENTS) : [index])));
+
+    const inWords = ({ reads, instances }: Cost) => `${reads.toFixed(0)} reads a second, ${instances} instances`;
+    console.log(`${STREAMS} channels at rest: ${inWords(rest)}, ${(share * 100).toFixed(0)} % of a core; one with five publishes a second: ${inWords(busy)}`);
+    expect(rest.reads / rest.instances, "reads a second and instance at rest").toBeLessThanOrEqual(READS_AT_REST);
+    // A publish reads once to decide, and its reader's instance reads the event.
+    expect((busy.reads - 2 * busy.requests) / busy.instances, "reads a second and instance, beside the one channel").toBeLessThanOrEqual(READS_AT_REST);
   });
 
   async function costOf(what: () => Promise<unknown>): Promise<Cost> {

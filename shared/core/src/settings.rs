@@ -67,7 +67,7 @@ settings! {
     "PAGE_MAX_EVENTS" page_max_events: u64 = 1000, "events", "Most events in one answer or catch-up frame; readers ask again for the rest.";
     "PAGE_MAX_BYTES" page_max_bytes: u64 = 1048576, "bytes", "Bytes after which a page ends; one event always fits.";
     "LONG_POLL_MS" long_poll_ms: u64 = 25000, "milliseconds", "How long a long poll waits before it answers 204. Below 30 s: some proxies cut longer requests, and a Worker stops 30 s after its client has left.";
-    "STORE_POLL_MS" store_poll_ms: u64 = 100, "milliseconds", "Spin only: how often an instance reads the store for each channel that has readers there. A delivery waits half of this on average.";
+    "STORE_POLL_MS" store_poll_ms: u64 = 100, "milliseconds", "Spin only: how often an instance asks the store which channels with readers there have changed. A delivery waits half of this on average.";
     "HEARTBEAT_MS" heartbeat_ms: u64 = 15000, "milliseconds", "Silence after which an SSE stream sends a comment. The comment keeps proxies from cutting the stream and reveals clients that have left.";
     "RETRY_MS" retry_ms: u64 = 2000, "milliseconds", "Reconnection time sent to an `EventSource`, spread by half in either direction, so that a deployment does not bring all readers back at once.";
     "STREAM_MAX_MS" stream_max_ms: u64 = 600000, "milliseconds", "Age at which an SSE stream ends; the client resumes. A long-lived request keeps old code running.";

@@ -1,5 +1,5 @@
-//! What an engine with pulses says about all channels that have readers here: one question each
-//! tick. While everything rests, most ticks ask nothing.
+//! What the engine says about all channels that have readers here: one question each tick, and
+//! while everything rests as seldom as the engine wants it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,9 +11,6 @@ use crate::store::{ChannelStore, Store};
 
 /// Without a change for this long, everything rests.
 const RESTS_AFTER: Duration = Duration::from_secs(5);
-
-/// Time between two questions while everything rests, or after one that failed.
-const REST: Duration = Duration::from_millis(500);
 
 thread_local! {
     static HEARD: RefCell<Heard> = RefCell::default();
@@ -31,7 +28,7 @@ struct Heard {
 
 /// What is known of a channel at a tick.
 pub(crate) enum Pulse {
-    /// Look: the channel changed, or the engine has no pulses.
+    /// Look: the channel changed.
     Unknown,
     /// Another reader asks: wait.
     Asking,
@@ -68,7 +65,8 @@ pub(crate) async fn pulse_at(
             heard.asked = Some(began);
             heard.has_failed = answer.is_err();
             match answer {
-                Ok(pulses) => heard.take(names, pulses, began),
+                Ok(Some(pulses)) => heard.take(names, pulses, began),
+                Ok(None) => {}
                 Err(cause) => {
                     complain(
                         None,
@@ -94,7 +92,7 @@ impl Heard {
             return false;
         };
         let rests = self.has_failed || self.changed + RESTS_AFTER < tick;
-        asked >= tick || rests && tick < asked + REST
+        asked >= tick || rests && tick < asked + ChannelStore::REST
     }
 
     fn take(&mut self, names: Vec<String>, pulses: Vec<Option<String>>, began: Duration) {

@@ -1,5 +1,5 @@
-//! One look at the store per channel, instance and tick, shared by every reader of the instance. A
-//! new request accepts no look that began before it.
+//! One question to the store per instance and tick, and one look at each channel that has changed,
+//! shared by every reader of the instance. A new request accepts no look that began before it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -204,7 +204,7 @@ impl Watch {
 
     /// Whether a look at this tick could find anything else than the last one.
     async fn pulse(&self, tick: Duration) -> Pulse {
-        if !ChannelStore::HAS_PULSES || self.looked.get().is_none() || self.has_ended() {
+        if self.looked.get().is_none() || self.has_ended() {
             return Pulse::Unknown;
         }
         let known = self.pulse.borrow().clone();

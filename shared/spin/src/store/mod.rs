@@ -10,6 +10,7 @@ mod redis;
 mod sqlite;
 
 use std::fmt;
+use std::time::Duration;
 
 use tidewire_access::KeyCache;
 use tidewire_core::{
@@ -44,7 +45,7 @@ pub(crate) struct Look {
     pub(crate) presence_version: u64,
     /// Changes with each revocation; 0 without any.
     pub(crate) revocations_version: u64,
-    /// The pulse of the channel, from an engine that has pulses.
+    /// The pulse of the channel, as [`Store::pulses`] tells it.
     pub(crate) pulse: Option<String>,
 }
 
@@ -120,8 +121,9 @@ pub(crate) trait Store: Sized {
     /// without an end, an attempt has written nothing.
     type Attempt;
 
-    /// Whether channels have pulses, so that one question about all of them spares most looks.
-    const HAS_PULSES: bool;
+    /// Time between two questions for pulses while everything rests. Zero asks at every tick, where a
+    /// question costs little.
+    const REST: Duration;
 
     /// The channel of a function. Without presence, a look has no version of the members; without
     /// snapshots, none of those.
@@ -149,8 +151,9 @@ pub(crate) trait Store: Sized {
     async fn look(&self, after: u64, limit: PageLimit) -> Result<(Look, Page)>;
 
     /// The pulse of each of these channels, by [`name`](Store::name): a text that changes with
-    /// everything that a reader could see.
-    async fn pulses(names: &[String]) -> Result<Vec<Option<String>>>;
+    /// everything that a reader could see. `None` if the last question was about the same names and
+    /// nothing in the store has changed since.
+    async fn pulses(names: &[String]) -> Result<Option<Vec<Option<String>>>>;
 
     /// Appends the events of a commit, which carries nothing else, to a channel whose head is still
     /// the one decided upon; `None` if it is not, or if they are too many for one write. Then

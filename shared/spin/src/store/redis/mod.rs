@@ -10,6 +10,7 @@ mod push;
 mod reply;
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use spin_sdk::redis::RedisResult;
 use tidewire_core::{
@@ -115,7 +116,7 @@ fn key_of_keys(url: &str) -> String {
 
 impl Store for RedisStore {
     type Attempt = Attempt;
-    const HAS_PULSES: bool = true;
+    const REST: Duration = Duration::from_millis(500);
 
     fn new(function: &str, channel: &str, policy: &Policy) -> RedisStore {
         RedisStore {
@@ -148,9 +149,9 @@ impl Store for RedisStore {
         Ok((look, Page::take(after, limit, events.into_iter().map(Ok::<_, Fault>))?))
     }
 
-    async fn pulses(names: &[String]) -> Result<Vec<Option<String>>> {
+    async fn pulses(names: &[String]) -> Result<Option<Vec<Option<String>>>> {
         let keys = names.iter().map(|name| format!("{PREFIX}{name}:{PULSE}").into_bytes());
-        Ok(texts(run("MGET", keys.collect()).await?).collect())
+        Ok(Some(texts(run("MGET", keys.collect()).await?).collect()))
     }
 
     async fn append(&self, before: &Stored, commit: &Commit) -> Result<Option<Placed>> {

@@ -5,9 +5,12 @@
 
 mod commit;
 mod database;
+mod pulse;
 mod push;
 mod rows;
 mod sql;
+
+use std::time::Duration;
 
 use spin_sdk::sqlite::{Connection, Value};
 use tidewire_core::{
@@ -46,7 +49,8 @@ const NO_EVENTS: u64 = 1 << 53;
 
 impl Store for SqliteStore {
     type Attempt = Transaction;
-    const HAS_PULSES: bool = false;
+    /// A question costs as little as a look at one channel.
+    const REST: Duration = Duration::ZERO;
 
     fn new(function: &str, channel: &str, policy: &Policy) -> SqliteStore {
         SqliteStore {
@@ -81,9 +85,8 @@ impl Store for SqliteStore {
         Ok((look, page))
     }
 
-    /// A look at the file costs as little as a question for news would.
-    async fn pulses(_: &[String]) -> Result<Vec<Option<String>>> {
-        Ok(Vec::new())
+    async fn pulses(names: &[String]) -> Result<Option<Vec<Option<String>>>> {
+        pulse::pulses(names).await
     }
 
     async fn append(&self, before: &Stored, commit: &Commit) -> Result<Option<Placed>> {
@@ -367,6 +370,7 @@ impl SqliteStore {
         let first = rows.next().ok_or_else(|| damaged("row"))?;
         let (mut look, event) =
             rows::look(first, self.stands_for).ok_or_else(|| damaged("value"))?;
+        look.pulse = Some(pulse::of(&look));
         look.part_expired(now_ms());
         let mut events: Vec<Event> = event.into_iter().collect();
         events.extend(all(rows, "event", event_of)?);

@@ -32,7 +32,7 @@ pub(super) fn integer(value: &Value) -> Option<u64> {
     }
 }
 
-fn optional_text(value: Value) -> Option<String> {
+pub(super) fn optional_text(value: Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text),
         _ => None,

@@ -199,6 +199,18 @@ pub(super) const LOOK: [&str; 2] = look_with!("NULL");
 pub(super) const LOOK_WITH_PRESENCE: [&str; 2] =
     look_with!("(SELECT max(version) FROM presence WHERE channel = ?1)");
 
+/// The version of the store, of which the first number changes with the writes of other connections
+/// and the second with those of this one; and a line for each of the names `?1`, in their order,
+/// unless the version still is `?2` and `?3`.
+pub(super) const PULSES: &str = "SELECT v.data_version, total_changes(), CASE WHEN v.data_version IS ?2 AND total_changes() IS ?3 THEN NULL ELSE (
+    SELECT group_concat(pulse, char(10)) FROM (
+        SELECT coalesce(c.id || ' ' || c.closed || ' ' || c.revision || ' ' || coalesce((SELECT max(seq) FROM events WHERE channel = c.id), c.tail) || ' '
+            || coalesce((SELECT min(seq) FROM events WHERE channel = c.id), 0), '-') || ' '
+            || coalesce((SELECT max(version) FROM presence WHERE channel = n.value), 0) || ' '
+            || coalesce((SELECT max(until_ms) FROM revocations WHERE channel = n.value), 0) AS pulse
+        FROM json_each(?1) n LEFT JOIN channels c ON c.name = n.value ORDER BY n.key)) END
+FROM pragma_data_version v";
+
 pub(super) const EVENT: &str = "SELECT data, producer FROM events WHERE channel = ? AND seq = ?";
 
 /// The tallies of a channel with this many ids.
