@@ -27,7 +27,7 @@ export default defineConfig({
     globalSetup: ["harness/token.ts", "harness/shared.ts"],
     projects: [
       // Most of their time they wait, for a server or a clock.
-      { test: { ...common, name: "together", include: ["{conformance,client,browser}/**/*.test.ts"], exclude: PATIENT, maxWorkers: 4, sequence: { groupOrder: 0 } } },
+      { test: { ...common, name: "together", include: ["{bench,conformance,client,browser}/**/*.test.ts"], exclude: PATIENT, maxWorkers: 4, sequence: { groupOrder: 0 } } },
       { test: { ...common, name: "patient", include: PATIENT, maxWorkers: 4, sequence: { groupOrder: 1 } } },
       { test: { ...common, name: "stormy", include: STORMY, maxWorkers: 2, sequence: { groupOrder: 2 } } },
       // They measure: each has the machine to itself.

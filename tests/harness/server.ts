@@ -42,6 +42,10 @@ export interface ServerOptions {
   manifest?: string;
   /** Where Spin stores its channels in Redis: the address, where it is not that of a Redis of its own. */
   store?: string;
+  /** Words in front of the command, such as those that give it a core. */
+  before?: string[];
+  /** The folder in which its state lies, where it is not that of all servers. */
+  within?: string;
 }
 
 type Command = (port: number, state: string, options: ServerOptions) => string[];
@@ -103,9 +107,10 @@ export class Server {
   private constructor(options: ServerOptions) {
     this.#options = options;
     const name = options.name ?? "server";
-    mkdirSync(join(OUTPUT, "state"), { recursive: true });
+    const within = options.within ?? join(OUTPUT, "state");
+    mkdirSync(within, { recursive: true });
     mkdirSync(join(OUTPUT, "logs"), { recursive: true });
-    this.#state = mkdtempSync(join(OUTPUT, "state", `${name}-`));
+    this.#state = mkdtempSync(join(within, `${name}-`));
     this.#logFile = join(OUTPUT, "logs", `${basename(this.#state)}.log`);
   }
 
@@ -252,7 +257,7 @@ export class Server {
 
   async #launch(): Promise<void> {
     if (!saysReady && this.#port === 0) this.#port = await freePort();
-    const [command, ...args] = COMMANDS[PLATFORM === "spin" ? RUNTIME : PLATFORM](this.#port, this.#state, this.#options);
+    const [command, ...args] = [...(this.#options.before ?? []), ...COMMANDS[PLATFORM === "spin" ? RUNTIME : PLATFORM](this.#port, this.#state, this.#options)];
     const child = spawn(command!, args, {
       // A group of its own, so that one signal reaches node and workerd. TMPDIR: what SIGKILL leaves behind goes with the state.
       detached: true,

@@ -4,6 +4,7 @@
 //! of its own, and ends every process that it started.
 
 pub mod application;
+pub mod bench;
 pub mod budget;
 pub mod copy;
 pub mod demo;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use tidewire_harness::bench::{self, Bench};
 use tidewire_harness::demo::{self, Demo};
 use tidewire_harness::new::{self, New};
 use tidewire_harness::platform::Choice;
@@ -57,6 +58,11 @@ enum Command {
         after_help = "Example:\n  cargo harness test\n  cargo harness test --platform spin --suite order\n  cargo harness test --base-url http://127.0.0.1:8787\n  TIDEWIRE_TOKEN=… cargo harness test --base-url https://tidewire.example.workers.dev --suite conformance"
     )]
     Test(Test),
+    /// Measures the functions beside their peers, and writes tests/bench/RESULTS.md.
+    #[command(
+        after_help = "Example:\n  cargo harness bench\n  cargo harness bench --quick\n  cargo harness bench append"
+    )]
+    Bench(Bench),
 }
 
 fn main() -> ExitCode {
@@ -89,6 +95,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Demo(demo) => demo::run(&project, demo).map(|()| true),
         Command::New(new) => new::run(&project, new).map(|()| true),
         Command::Test(test) => test::run(&project, test),
+        Command::Bench(bench) => bench::run(&project, bench),
     }
 }
 

@@ -202,6 +202,18 @@ pub fn host_cargo(project: &Project, subcommand: &str) -> Command {
     command
 }
 
+/// The program of [`build_release_host`].
+pub fn release_host(project: &Project) -> PathBuf {
+    host_target(project).join("release/tidewire-spin-host")
+}
+
+/// Builds tests/spin-host with full optimisation, which takes minutes: for measurements.
+pub fn build_release_host(project: &Project) -> Command {
+    let mut command = host_cargo(project, "build");
+    command.arg("--release");
+    command
+}
+
 fn host_target(project: &Project) -> PathBuf {
     project.target().join("spin-host")
 }
@@ -252,8 +264,8 @@ pub fn build(project: &Project, profile: Profile) -> Command {
 }
 
 /// Compiles the components of this manifest for our host, so that no test waits for it.
-pub fn compile(project: &Project, manifest: &Path) -> Command {
-    let mut command = Command::new(host(project));
+pub fn compile(project: &Project, host: &Path, manifest: &Path) -> Command {
+    let mut command = Command::new(host);
     command.args(["--compile", "--manifest"]).arg(manifest);
     command
         .arg("--state")

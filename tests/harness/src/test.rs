@@ -264,7 +264,7 @@ fn build(project: &Project, platform: Platform, runtime: Served, store: Store) -
 fn compile(project: &Project, runtime: Served, manifest: &Path) -> Result<()> {
     if runtime == Served::Host {
         Runtime::OurHost.ensure(project)?;
-        let mut command = spin::compile(project, manifest);
+        let mut command = spin::compile(project, &spin::host(project), manifest);
         step::run("compile them for the host", &mut command, &project.log("compile"))?;
     }
     Ok(())
