@@ -340,6 +340,8 @@ describeOwnServer("Web Push", () => {
     await it.notify();
     await eventually("both have it", () => old.received.length + young.received.length === 2);
     expect([keyOf(old, 0), keyOf(young, 0)]).toEqual([vapid.publicKey, next.publicKey]);
+    // A delivery that is not noted is reserved for a minute.
+    await eventually("both are noted", async () => (await it.list()).subscriptions.every(({ lastSuccess }) => lastSuccess !== null));
     await server.end("SIGTERM");
     await server.restart({ VAPID_KEYS: next.setting });
     await it.notify();
