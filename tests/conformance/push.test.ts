@@ -318,6 +318,8 @@ describeOwnServer("Web Push", () => {
     await it.notify(notification("left"));
     await server.kill9();
     await server.restart();
+    // It is due by now.
+    await delay(2 * DELAY_MS);
     // On Spin nothing else has come: it answers when all is sent. On Workers it sets the alarm.
     const swept = await fetch(it.push, { method: "POST", headers: { authorization: `Bearer ${it.backend}` } });
     expect([swept.status, await swept.json()]).toEqual([200, {}]);
