@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { offers, REQUIREMENTS, type Requirement } from "./harness/platform.ts";
 
 const requirements = Object.keys(REQUIREMENTS) as Requirement[];
@@ -22,8 +23,20 @@ const PATIENT = [
 /** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
 const STORMY = ["documents", "faults", "producers", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
 
+/** These take longest, since each waits for something in turn. Whatever comes last runs alone, so it must be short. */
+const LONGEST = ["tickets", "pages", "chat", "gallery"].map((name) => `/browser/${name}.test.ts`);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.some((name) => moduleId.endsWith(name));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     globalSetup: ["harness/token.ts", "harness/shared.ts"],
     projects: [
       // Most of their time they wait, for a server or a clock.

@@ -9,6 +9,7 @@ const EVENTS = 50;
 /** Counted, not timed. One frame an event would be `EVENTS`. */
 const MAX_FRAMES = 25;
 const ROUNDS = 6;
+const READERS = 200;
 
 describeOwnServer("bursts", () => {
   const server = useOwnServer("bursts");
@@ -34,6 +35,26 @@ describeOwnServer("bursts", () => {
     expect(publisher.events).toEqual(expected);
     const offsets = reader.all("events").flatMap(({ events }) => events.map(({ offset }) => offset));
     expect(publisher.all("ack").map(({ offset }) => offset)).toEqual(offsets);
+  });
+
+  // A frame to that many readers takes longer than the publishes are apart.
+  test(`a burst by HTTP reaches ${READERS} sockets in at most ${MAX_FRAMES} frames`, { tags: ["websocket"] }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    const readers = await Promise.all(numbers(1, READERS).map(() => Socket.open(channel)));
+    await Promise.all(readers.map((reader) => reader.first("events")));
+    const frames: number[] = [];
+    for (const round of numbers(1, ROUNDS)) {
+      const before = readers[0]!.all("events").length;
+      const answers = await Promise.all(numbers(1, EVENTS).map((event) => fetch(channel, { method: "POST", headers: { "content-type": "application/json" }, body: `${event}` })));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([204]));
+      await Promise.all(readers.map((reader) => reader.hasEvents(round * EVENTS)));
+      frames.push(readers[0]!.all("events").length - before);
+    }
+    console.log(`bursts of ${EVENTS} events by HTTP, in frames: ${frames.join(", ")}`);
+    expect(Math.min(...frames)).toBeLessThanOrEqual(MAX_FRAMES);
+    const expected = readers[0]!.events;
+    expect(new Set(expected.slice(0, EVENTS))).toEqual(new Set(numbers(1, EVENTS)));
+    for (const reader of readers) expect(reader.events).toEqual(expected);
   });
 
   test("a reader that comes within a burst gets each event once", { tags: ["websocket"] }, async () => {

@@ -195,7 +195,12 @@ impl Readers {
     }
 
     pub(crate) fn count(&self) -> u32 {
-        self.catching_up.size() + self.live.values().map(Set::size).sum::<u32>()
+        self.catching_up.size() + self.count_live()
+    }
+
+    /// The number of readers that get an event at once.
+    pub(crate) fn count_live(&self) -> u32 {
+        self.live.values().map(Set::size).sum()
     }
 
     /// The number of readers of each framing. Checks each reader that is catching up.

@@ -8,6 +8,10 @@ pub const BURST_MS: u64 = 2;
 /// Longest wait of an event for those that follow it, in milliseconds.
 const LONGEST_MS: u64 = 10;
 
+/// Readers that one frame reaches in a millisecond, at least: with a thousand of them the next publish
+/// waits 25 ms for its turn, and still belongs to the one before it.
+const READERS_IN_A_MS: u64 = 40;
+
 /// Most bytes of data that wait.
 const MAX_BYTES: usize = 65_536;
 
@@ -15,7 +19,8 @@ const MAX_BYTES: usize = 65_536;
 ///
 /// An event that follows no other one is sent at once. Those that follow it closely wait until
 /// none has come for [`BURST_MS`], at most 10 ms: a frame to a thousand readers costs as much with
-/// fifty events as with one. Only the readers wait. The publishers have their acknowledgements.
+/// fifty events as with one. The time in which a frame is sent does not count, since no publish
+/// can come in it. Only the readers wait. The publishers have their acknowledgements.
 #[derive(Debug, Default)]
 pub struct Burst {
     /// When the newest event came, in milliseconds since 1970.
@@ -41,9 +46,9 @@ pub enum Arrival {
 }
 
 impl Burst {
-    /// Adds the events that were stored now.
-    pub fn add(&mut self, page: Page, now_ms: u64) -> Arrival {
-        let is_alone = now_ms >= self.newest_at_ms + BURST_MS;
+    /// Adds the events that were stored now, for so many live readers.
+    pub fn add(&mut self, page: Page, readers: u64, now_ms: u64) -> Arrival {
+        let is_alone = now_ms >= self.newest_at_ms + BURST_MS + readers / READERS_IN_A_MS;
         self.newest_at_ms = now_ms;
         match &mut self.waiting {
             None if is_alone => return Arrival::Send(page),
@@ -116,7 +121,7 @@ mod tests {
     fn an_event_alone_is_sent_at_once() {
         let mut burst = Burst::default();
         for (after, now_ms) in [(0, 1_000), (1, 1_002), (2, 1_500)] {
-            assert_eq!(sent(burst.add(page(after, "a"), now_ms)), (after, vec![after + 1]));
+            assert_eq!(sent(burst.add(page(after, "a"), 1, now_ms)), (after, vec![after + 1]));
             assert_eq!(burst.take(), None);
         }
     }
@@ -124,21 +129,31 @@ mod tests {
     #[test]
     fn events_that_follow_closely_are_sent_together_and_in_order() {
         let mut burst = Burst::default();
-        assert_eq!(sent(burst.add(page(0, "a"), 1_000)), (0, vec![1]));
-        assert_eq!(burst.add(page(1, "b"), 1_000), Arrival::SetTimer);
-        assert_eq!(burst.add(page(2, "c"), 1_001), Arrival::Wait);
+        assert_eq!(sent(burst.add(page(0, "a"), 1, 1_000)), (0, vec![1]));
+        assert_eq!(burst.add(page(1, "b"), 1, 1_000), Arrival::SetTimer);
+        assert_eq!(burst.add(page(2, "c"), 1, 1_001), Arrival::Wait);
         assert_eq!(burst.look(1_002), Arrival::SetTimer);
         assert_eq!(sent(burst.look(1_004)), (1, vec![2, 3]));
-        assert_eq!(sent(burst.add(page(3, "d"), 1_004)), (3, vec![4]));
+        assert_eq!(sent(burst.add(page(3, "d"), 1, 1_004)), (3, vec![4]));
+    }
+
+    #[test]
+    fn the_time_in_which_a_frame_is_sent_does_not_count() {
+        let mut burst = Burst::default();
+        assert_eq!(sent(burst.add(page(0, "a"), 1_000, 1_000)), (0, vec![1]));
+        assert_eq!(burst.add(page(1, "b"), 1_000, 1_026), Arrival::SetTimer);
+        assert_eq!(burst.add(page(2, "c"), 1_000, 1_027), Arrival::Wait);
+        assert_eq!(sent(burst.look(1_029)), (1, vec![2, 3]));
+        assert_eq!(sent(burst.add(page(3, "d"), 1_000, 1_054)), (3, vec![4]));
     }
 
     #[test]
     fn a_burst_that_does_not_end_is_sent_in_parts() {
         let mut burst = Burst::default();
-        assert_eq!(sent(burst.add(page(0, "a"), 1_000)), (0, vec![1]));
+        assert_eq!(sent(burst.add(page(0, "a"), 1, 1_000)), (0, vec![1]));
         let mut parts = Vec::new();
         for step in 1..=30 {
-            burst.add(page(step, "b"), 1_000 + step);
+            burst.add(page(step, "b"), 1, 1_000 + step);
             if let Arrival::Send(page) = burst.look(1_000 + step) {
                 parts.push(page.events.len());
             }
@@ -149,11 +164,11 @@ mod tests {
     #[test]
     fn what_was_sent_before_is_not_sent_by_the_timer() {
         let mut burst = Burst::default();
-        assert_eq!(sent(burst.add(page(0, "a"), 1_000)), (0, vec![1]));
-        assert_eq!(burst.add(page(1, "b"), 1_000), Arrival::SetTimer);
+        assert_eq!(sent(burst.add(page(0, "a"), 1, 1_000)), (0, vec![1]));
+        assert_eq!(burst.add(page(1, "b"), 1, 1_000), Arrival::SetTimer);
         assert_eq!(burst.take(), Some(page(1, "b")));
         // The timer is still set.
-        assert_eq!(burst.add(page(2, "c"), 1_001), Arrival::Wait);
+        assert_eq!(burst.add(page(2, "c"), 1, 1_001), Arrival::Wait);
         assert_eq!(sent(burst.look(1_003)), (2, vec![3]));
         assert_eq!(burst.look(1_005), Arrival::Wait);
     }
@@ -162,9 +177,9 @@ mod tests {
     fn what_waits_is_bounded() {
         let mut burst = Burst::default();
         let long = "a".repeat(MAX_BYTES / 2);
-        assert_eq!(sent(burst.add(page(0, &long), 1_000)), (0, vec![1]));
-        assert_eq!(burst.add(page(1, &long), 1_000), Arrival::SetTimer);
-        assert_eq!(sent(burst.add(page(2, &long), 1_000)), (1, vec![2, 3]));
+        assert_eq!(sent(burst.add(page(0, &long), 1, 1_000)), (0, vec![1]));
+        assert_eq!(burst.add(page(1, &long), 1, 1_000), Arrival::SetTimer);
+        assert_eq!(sent(burst.add(page(2, &long), 1, 1_000)), (1, vec![2, 3]));
         assert_eq!(burst.look(1_002), Arrival::Wait);
     }
 }

@@ -13,7 +13,8 @@ use crate::readers::Readers;
 impl Inner {
     /// Sends new events now, or soon together with those that follow.
     pub(super) fn collect(&self, channel: &Channel, page: Page) {
-        let arrival = self.burst.borrow_mut().add(page, now_ms());
+        let readers = u64::from(self.readers.count_live());
+        let arrival = self.burst.borrow_mut().add(page, readers, now_ms());
         self.follow_arrival(channel, arrival);
     }
 
