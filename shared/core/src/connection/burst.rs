@@ -5,10 +5,11 @@ use crate::channel::Page;
 /// Publishes that are closer than this belong together, in milliseconds.
 pub const BURST_MS: u64 = 2;
 
-/// Longest wait of an event for those that follow it, in milliseconds.
+/// Longest wait of an event for those that follow it, in milliseconds, beside the time that a frame
+/// to all readers takes.
 const LONGEST_MS: u64 = 10;
 
-/// Readers that one frame reaches in a millisecond, at least: with a thousand of them the next publish
+/// Readers that a frame reaches in a millisecond, at least: with a thousand of them the next publish
 /// waits 25 ms for its turn, and still belongs to the one before it.
 const READERS_IN_A_MS: u64 = 40;
 
@@ -18,9 +19,10 @@ const MAX_BYTES: usize = 65_536;
 /// The newest events of a channel that its live readers do not have yet.
 ///
 /// An event that follows no other one is sent at once. Those that follow it closely wait until
-/// none has come for [`BURST_MS`], at most 10 ms: a frame to a thousand readers costs as much with
-/// fifty events as with one. The time in which a frame is sent does not count, since no publish
-/// can come in it. Only the readers wait. The publishers have their acknowledgements.
+/// none has come for [`BURST_MS`], at most 10 ms and as long as a frame to all readers takes: a
+/// frame to a thousand readers costs as much with fifty events as with one. The time in which a
+/// frame is sent does not count as a pause, since no publish can come in it. Only the readers wait.
+/// The publishers have their acknowledgements.
 #[derive(Debug, Default)]
 pub struct Burst {
     /// When the newest event came, in milliseconds since 1970.
@@ -30,6 +32,8 @@ pub struct Burst {
     waiting: Option<Page>,
     /// Bytes of data in them.
     bytes: usize,
+    /// How long a frame to all readers takes, in milliseconds.
+    frame_ms: u64,
     /// Whether the adapter's timer is set.
     is_timed: bool,
 }
@@ -48,7 +52,8 @@ pub enum Arrival {
 impl Burst {
     /// Adds the events that were stored now, for so many live readers.
     pub fn add(&mut self, page: Page, readers: u64, now_ms: u64) -> Arrival {
-        let is_alone = now_ms >= self.newest_at_ms + BURST_MS + readers / READERS_IN_A_MS;
+        self.frame_ms = readers / READERS_IN_A_MS;
+        let is_alone = now_ms >= self.newest_at_ms + BURST_MS + self.frame_ms;
         self.newest_at_ms = now_ms;
         match &mut self.waiting {
             None if is_alone => return Arrival::Send(page),
@@ -75,7 +80,7 @@ impl Burst {
         self.is_timed = false;
         if self.waiting.is_some()
             && now_ms < self.newest_at_ms + BURST_MS
-            && now_ms < self.oldest_at_ms + LONGEST_MS
+            && now_ms < self.oldest_at_ms + LONGEST_MS + self.frame_ms
         {
             return self.set_timer();
         }
@@ -145,6 +150,18 @@ mod tests {
         assert_eq!(burst.add(page(2, "c"), 1_000, 1_027), Arrival::Wait);
         assert_eq!(sent(burst.look(1_029)), (1, vec![2, 3]));
         assert_eq!(sent(burst.add(page(3, "d"), 1_000, 1_054)), (3, vec![4]));
+    }
+
+    #[test]
+    fn a_burst_to_many_readers_waits_as_long_as_a_frame_takes() {
+        let mut burst = Burst::default();
+        assert_eq!(sent(burst.add(page(0, "a"), 1_000, 1_000)), (0, vec![1]));
+        for step in 1..=40 {
+            burst.add(page(step, "b"), 1_000, 1_000 + step);
+            if let Arrival::Send(page) = burst.look(1_000 + step) {
+                assert_eq!((step, page.events.len()), (36, 36));
+            }
+        }
     }
 
     #[test]

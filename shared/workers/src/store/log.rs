@@ -138,13 +138,13 @@ impl Store {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        self.atomically(|| {
-            self.sql.exec(sql::CUT, vec![number(kept.first)])?;
-            if kept.first > kept.tail {
-                self.write_channel(&kept)?;
-            }
-            Ok(())
-        })?;
+        let cut = || self.sql.exec(sql::CUT, vec![number(kept.first)]).map(|_| ());
+        if kept.first <= kept.tail {
+            // One statement is atomic by itself.
+            cut()?;
+        } else {
+            self.atomically(|| cut().and_then(|()| self.write_channel(&kept)))?;
+        }
         Ok(kept)
     }
 
