@@ -15,9 +15,12 @@ use crate::project::Project;
 /// may set them.
 const OPENING: [&str; 1] = ["OPEN_ACCESS"];
 
-/// The part of a build command that distinguishes `wrangler dev` from `wrangler deploy`.
-const BUILD: &str =
-    "if [ \"$WRANGLER_COMMAND\" = dev ]; then worker-build --dev; else worker-build --release; fi";
+/// The part of a build command that distinguishes `wrangler dev` from `wrangler deploy`. Without the
+/// list of features, wasm-bindgen would warn, and write glue with more calls.
+const BUILD: &str = "\
+features=-Clink-arg=--keep-section=target_features
+if [ \"$WRANGLER_COMMAND\" = dev ]; then worker-build --dev; \
+else RUSTFLAGS=\"$RUSTFLAGS $features\" worker-build --release; fi";
 /// The folders into which builds and installations write, in this tree and in a copy made by hand.
 const OUTPUTS: [&str; 8] = [
     "target",

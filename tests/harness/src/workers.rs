@@ -25,10 +25,17 @@ const WRANGLER: [(&str, &str); 6] = [
     ("WRANGLER_SEND_METRICS", "false"),
 ];
 
-/// Builds the gateway's Worker into `functions/gateway/build`.
+/// The option of the compiler that `wrangler.toml` gives a build for deployment.
+pub const KEEP_FEATURES: &str = "-Clink-arg=--keep-section=target_features";
+
+/// Builds the gateway's Worker into `functions/gateway/build`, as `wrangler deploy` does.
 pub fn build(project: &Project) -> Result<Command> {
     let mut command = command(project, tool(project, WORKER_BUILD.binary))?;
-    command.arg("--release").current_dir(project.gateway());
+    let flags = env::var("RUSTFLAGS").unwrap_or_default();
+    command
+        .arg("--release")
+        .env("RUSTFLAGS", format!("{flags} {KEEP_FEATURES}"))
+        .current_dir(project.gateway());
     Ok(command)
 }
 

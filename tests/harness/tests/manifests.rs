@@ -9,6 +9,7 @@ use tidewire_harness::manifest::{Manifest, lint};
 use tidewire_harness::project::Project;
 use tidewire_harness::spin::declaring;
 use tidewire_harness::tool::WORKER_BUILD;
+use tidewire_harness::workers::KEEP_FEATURES;
 
 const ROOT: &str = r#"
     name = "tidewire"
@@ -22,7 +23,8 @@ const ROOT: &str = r#"
     new_sqlite_classes = ["FeedChannel"]
     [build]
     command = """
-        if [ "$WRANGLER_COMMAND" = dev ]; then worker-build --dev; else worker-build --release; fi
+features=-Clink-arg=--keep-section=target_features
+if [ "$WRANGLER_COMMAND" = dev ]; then worker-build --dev; else RUSTFLAGS="$RUSTFLAGS $features" worker-build --release; fi
     """
     watch_dir = ["functions/feed/src", "shared/core/src"]
 "#;
@@ -171,11 +173,20 @@ fn a_build_that_is_watched_is_found() {
 
 #[test]
 fn a_build_that_deploys_what_is_developed_is_found() {
-    let [problem] = &problems_of_feed_with("--release", "--dev")[..] else { panic!("one problem") };
-    assert!(
-        problem.starts_with("functions/feed/wrangler.toml: the build command must contain `if ["),
-        "{problem}"
-    );
+    for (old, new) in [("--release", "--dev"), ("$RUSTFLAGS $features", "$RUSTFLAGS")] {
+        let [problem] = &problems_of_feed_with(old, new)[..] else { panic!("one problem") };
+        assert!(
+            problem.starts_with("functions/feed/wrangler.toml: the build command must contain `"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn the_suites_run_what_is_deployed() {
+    let (root, _) = Manifest::read_all(&Project::here()).unwrap();
+    let command = root.build_command().unwrap();
+    assert!(command.contains(&format!("\nfeatures={KEEP_FEATURES}\n")), "{command}");
 }
 
 #[test]
