@@ -6,6 +6,7 @@
 use std::fmt;
 
 use http::StatusCode;
+use http::header::{self, HeaderName};
 
 use crate::close_code::CloseCode;
 
@@ -22,7 +23,7 @@ pub struct Error {
     /// When to retry, in milliseconds from now.
     retry_after_ms: Option<u64>,
     /// Headers that give a program the facts of the sentence.
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(HeaderName, String)>,
     is_of_document: bool,
 }
 
@@ -214,7 +215,9 @@ impl Error {
     pub fn closed(tail: impl fmt::Display) -> Error {
         let error =
             Error::new(ErrorKind::ChannelClosed, "the channel is closed: nothing can be appended");
-        error.with_header("stream-closed", "true").with_header("stream-next-offset", tail)
+        error
+            .with_header(const { HeaderName::from_static("stream-closed") }, "true")
+            .with_header(const { HeaderName::from_static("stream-next-offset") }, tail)
     }
 
     /// [`ErrorKind::MethodNotAllowed`], with the allowed methods of the address.
@@ -224,7 +227,7 @@ impl Error {
             ErrorKind::MethodNotAllowed,
             format!("method {shown:?} is not allowed at this address: use {allow}"),
         )
-        .with_header("allow", allow)
+        .with_header(header::ALLOW, allow)
     }
 
     /// [`ErrorKind::TooManyReaders`]. Nobody knows when a reader leaves, so the wait is fixed.
@@ -258,8 +261,8 @@ impl Error {
         Error { retry_after_ms: Some(retry_after_ms), ..Error::new(kind, detail) }
     }
 
-    /// The error with a header for its answer.
-    pub(crate) fn with_header(mut self, name: &'static str, value: impl ToString) -> Error {
+    /// The error with a header for its answer. The name is a constant: the parser of names is large.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl ToString) -> Error {
         self.headers.push((name, value.to_string()));
         self
     }
@@ -285,8 +288,8 @@ impl Error {
     }
 
     /// The headers of its answer that other problems do not have.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
+        self.headers.iter().map(|(name, value)| (name, value.as_str()))
     }
 
     /// HTTP status.

@@ -38,10 +38,7 @@ macro_rules! settings {
             ///
             /// [`ErrorKind::Internal`], naming the setting whose value does not parse.
             pub fn read(mut lookup: impl FnMut(&str) -> Option<String>) -> Result<Settings> {
-                Ok(Settings { $($field: match lookup($name) {
-                    Some(text) => parse($name, $unit, &text)?,
-                    None => Value::literal($default),
-                },)* })
+                Ok(Settings { $($field: value(&mut lookup, $name, $unit, $default)?,)* })
             }
         }
 
@@ -206,6 +203,20 @@ impl Value for Origins {
 
     fn wanted(_: &str) -> String {
         "origins as `https://app.example.com`, separated by commas".into()
+    }
+}
+
+// Compiled once for each type, not once for each setting.
+#[inline(never)]
+fn value<T: Value>(
+    lookup: &mut dyn FnMut(&str) -> Option<String>,
+    name: &str,
+    unit: &str,
+    default: T::Literal,
+) -> Result<T> {
+    match lookup(name) {
+        Some(text) => parse(name, unit, &text),
+        None => Ok(T::literal(default)),
     }
 }
 

@@ -5,14 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Settings, Trace};
-use worker::wasm_bindgen::JsValue;
-use worker::{Env, Error, Headers, Method, RequestInit, RequestRedirect, Response, Result};
+use worker::{Env, Error, Headers, Response, Result};
 
+use crate::outgoing;
 use crate::placement;
 
 /// Status of an answer that carries a socket.
 pub(crate) const SWITCHING_PROTOCOLS: u16 = 101;
 
+/// An object reads only the headers of a request; the address is never resolved.
+const ADDRESS: &str = "https://channel.invalid/";
 const REQUEST: &str = "tidewire-request";
 const CONTENT_TYPE: &str = "tidewire-content-type";
 const OFFSET: &str = "tidewire-offset";
@@ -57,16 +59,8 @@ impl Handover<'_> {
         if self.offers_subprotocol {
             headers.set(SUBPROTOCOL, tidewire_core::SUBPROTOCOL)?;
         }
-        let mut init = RequestInit::new();
-        init.with_headers(headers);
-        // A redirect is for the client.
-        init.with_redirect(RequestRedirect::Manual);
-        if !body.is_empty() {
-            let bytes: JsValue = js_sys::Uint8Array::from(body.as_slice()).into();
-            init.with_method(Method::Post).with_body(Some(bytes));
-        }
-        // The object reads only the operation in the header; the address is never resolved.
-        let request_to_object = worker::Request::new_with_init("https://channel.invalid/", &init)?;
+        let body = Some(body.as_slice()).filter(|body| !body.is_empty());
+        let request_to_object = outgoing::request(ADDRESS, &headers, body)?;
         self.stub(request.channel.as_str())?.fetch_with_request(request_to_object).await
     }
 
@@ -75,11 +69,9 @@ impl Handover<'_> {
         let headers = Headers::new();
         headers.set(TASK, &serde_json::to_string(task)?)?;
         headers.set(BINDING, self.binding)?;
-        let mut init = RequestInit::new();
-        init.with_headers(headers);
         let status = self
             .stub(object)?
-            .fetch_with_request(worker::Request::new_with_init("https://channel.invalid/", &init)?)
+            .fetch_with_request(outgoing::request(ADDRESS, &headers, None)?)
             .await?
             .status_code();
         if status >= 300 {

@@ -13,6 +13,7 @@ mod close;
 mod handover;
 mod long_poll;
 mod object;
+mod outgoing;
 mod placement;
 mod post;
 mod provider_keys;

@@ -7,10 +7,9 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use tidewire_core::{PushAnswer, PushPost};
 use wasm_bindgen::prelude::*;
-use worker::{
-    AbortController, AbortSignal, Delay, Fetch, Headers, Method, Request, RequestInit,
-    RequestRedirect, Result,
-};
+use worker::{AbortController, AbortSignal, Delay, Fetch, Headers, Result};
+
+use crate::outgoing;
 
 #[wasm_bindgen]
 extern "C" {
@@ -50,10 +49,7 @@ async fn send(request: PushPost, signal: AbortSignal, max_bytes: usize) -> Resul
     for (name, value) in &request.headers {
         headers.set(name, value)?;
     }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_redirect(RequestRedirect::Manual).with_headers(headers);
-    init.with_body(Some(js_sys::Uint8Array::from(request.body.as_slice()).into()));
-    let request = Request::new_with_init(&request.url, &init)?;
+    let request = outgoing::request(&request.url, &headers, Some(&request.body))?;
     let mut response = Fetch::Request(request).send_with_signal(&signal).await?;
     let headers = response.headers().entries().collect();
     let mut body = Vec::new();

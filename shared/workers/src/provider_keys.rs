@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tidewire_access::{Fetched, KeySource, MAX_SET_BYTES, ProviderKeys};
 use tidewire_core::{Error, fault, read_body};
-use worker::{AbortController, Delay, Fetch, Method, Request, RequestInit, RequestRedirect};
+use worker::{AbortController, Delay, Fetch, Headers};
 
 use crate::clock::now_ms;
+use crate::outgoing;
 
 thread_local! {
     /// One provider: `JWKS_URL` is the same for every function of a Worker.
@@ -76,10 +77,8 @@ async fn fetch(url: &str) -> worker::Result<Vec<u8>> {
     let controller = AbortController::default();
     let signal = controller.signal();
     let mut abort = Abort(Some(controller));
-    let mut init = RequestInit::new();
-    init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
-    let mut response =
-        Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(&signal).await?;
+    let request = outgoing::request(url, &Headers::new(), None)?;
+    let mut response = Fetch::Request(request).send_with_signal(&signal).await?;
     if response.status_code() != 200 {
         return Err(worker::Error::RustError(format!("it answered {}", response.status_code())));
     }

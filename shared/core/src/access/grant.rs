@@ -1,5 +1,6 @@
 //! The rights of a client in one channel: which rights, of which identity, and until when.
 
+use http::header::WWW_AUTHENTICATE;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -48,7 +49,7 @@ impl Grant {
                 ErrorKind::CredentialExpired,
                 "the credential has expired: get a new one",
             )
-            .with_header("www-authenticate", "Bearer"));
+            .with_header(WWW_AUTHENTICATE, "Bearer"));
         }
         if revocations.iter().any(|revocation| self.is_revoked(revocation, now_ms)) {
             return Err(Error::new(ErrorKind::AccessDenied, "access to this channel was revoked"));

@@ -1,6 +1,6 @@
 //! Erasing one event: its data is removed, its offset stays, and live readers are notified.
 
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::commit::{Commit, Write};
 use super::moment::Moment;
@@ -40,7 +40,7 @@ pub(crate) fn erase(
     let tombstone = policy.tombstone.ok_or_else(|| {
         // Only the address with `offset=` names the event.
         Error::new(ErrorKind::MethodNotAllowed, "this function does not erase single events")
-            .with_header("allow", "GET, HEAD, POST, PUT, OPTIONS")
+            .with_header(header::ALLOW, "GET, HEAD, POST, PUT, OPTIONS")
     })?;
     let channel = channel.ok_or_else(not_found)?;
     let present = channel.present(offset);

@@ -17,6 +17,10 @@ pub(crate) const EXPIRES_AT: HeaderName = HeaderName::from_static("stream-expire
 pub(crate) const CURSOR: HeaderName = HeaderName::from_static("stream-cursor");
 pub(crate) const PRODUCER_EPOCH: HeaderName = HeaderName::from_static("producer-epoch");
 pub(crate) const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
+pub(crate) const PRODUCER_EXPECTED_SEQ: HeaderName =
+    HeaderName::from_static("producer-expected-seq");
+pub(crate) const PRODUCER_RECEIVED_SEQ: HeaderName =
+    HeaderName::from_static("producer-received-seq");
 pub(crate) const SSE_ENCODING: HeaderName = HeaderName::from_static("stream-sse-data-encoding");
 
 /// Request headers that a browser of another origin may send: ours, and those that tracing and
@@ -56,7 +60,7 @@ pub(crate) fn add_common(headers: &mut HeaderMap) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, DATA_POLICY),
         (header::CACHE_CONTROL, PRIVATE),
-        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+        (const { HeaderName::from_static("cross-origin-resource-policy") }, "cross-origin"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
     ] {

@@ -1,7 +1,7 @@
 //! The answer to a request that fails: problem details (RFC 9457).
 
 use http::StatusCode;
-use http::header::{self, HeaderName};
+use http::header;
 use serde::Serialize;
 
 use super::headers::{Reply, reply, set};
@@ -53,7 +53,7 @@ pub fn problem(error: &Error) -> Reply {
     set(&mut reply, header::CONTENT_TYPE, "application/problem+json");
     set(&mut reply, header::CACHE_CONTROL, "no-store");
     for (name, value) in error.headers() {
-        set(&mut reply, HeaderName::from_static(name), value);
+        set(&mut reply, name.clone(), value);
     }
     if let Some(wait_ms) = error.retry_after_ms() {
         set(&mut reply, header::RETRY_AFTER, &wait_ms.div_ceil(1000).to_string());

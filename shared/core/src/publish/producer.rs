@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::RequestHead;
 use crate::http::fields::{digits, is_id};
+use crate::http::{RequestHead, headers};
 
 /// A producer's position, from `Producer-Id`, `Producer-Epoch` and `Producer-Seq` or the member
 /// `producer` of a frame.
@@ -99,7 +99,7 @@ impl Producer {
                     self.epoch, self.id, last.epoch
                 ),
             )
-            .with_header("producer-epoch", last.epoch)),
+            .with_header(headers::PRODUCER_EPOCH, last.epoch)),
             Some(last) if self.epoch == last.epoch && self.seq <= last.seq => {
                 Ok(Turn::Duplicate(last))
             }
@@ -123,8 +123,8 @@ impl Producer {
             ErrorKind::ProducerGap,
             format!("Producer-Seq must be {seq}, got {}", self.seq),
         )
-        .with_header("producer-expected-seq", seq)
-        .with_header("producer-received-seq", self.seq))
+        .with_header(headers::PRODUCER_EXPECTED_SEQ, seq)
+        .with_header(headers::PRODUCER_RECEIVED_SEQ, self.seq))
     }
 }
 

@@ -301,7 +301,7 @@ fn refuse_encoded(head: &RequestHead<'_>) -> Result<()> {
         ErrorKind::ContentUnsupported,
         "the body must not be encoded: send it without Content-Encoding",
     )
-    .with_header("accept-encoding", "identity"))
+    .with_header(header::ACCEPT_ENCODING, "identity"))
 }
 
 /// Relative, so that it holds under any prefix that a proxy removes.

@@ -280,7 +280,7 @@ pub fn event_stream_head(framing: Framing, content_type: &ContentType) -> Reply 
     let mut reply = reply(StatusCode::OK, "");
     set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
     // Like `no-transform` of every answer, it prevents proxies from buffering events.
-    set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    set(&mut reply, const { header::HeaderName::from_static("x-accel-buffering") }, "no");
     if framing == Framing::Awareness || framing == Framing::DurableSse && !content_type.is_text() {
         set(&mut reply, headers::SSE_ENCODING, "base64");
     }
