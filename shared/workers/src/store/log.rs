@@ -1,12 +1,12 @@
 //! The log of the channel: its events, publishers and own row.
 
 use tidewire_core::{
-    Authored, Channel, Commit, Event, Expiry, Page, PageLimit, ProducerState, Retention, RowSize,
+    Authored, Channel, Commit, Expiry, Page, PageLimit, ProducerState, Retention, RowSize,
 };
-use worker::{Error, Result, SqlStorageValue};
+use worker::{Result, SqlStorageValue};
 
 use super::rows::{bytes, integer, number, optional, optional_text};
-use super::{Store, sql};
+use super::{Store, page, sql};
 
 impl Store {
     /// Writes a commit, whole or not at all.
@@ -155,13 +155,7 @@ impl Store {
 
     /// Events after a position. Reads at most one row more than it returns.
     pub(crate) fn page(&self, after: u64, limit: PageLimit) -> Result<Page> {
-        let values = vec![number(after), number(limit.max_events)];
-        let cursor = self.sql.exec(sql::PAGE, values)?;
-        let events = cursor.raw().map(|row| {
-            let mut row = row?.into_iter();
-            Ok::<_, Error>(Event { seq: integer(row.next())?, data: bytes(row.next())? })
-        });
-        Page::take(after, limit, events)
+        page::read(&self.sql, after, limit)
     }
 
     fn write_channel(&self, channel: &Channel) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod log;
 mod members;
+mod page;
 mod push;
 mod revocations;
 mod rows;
