@@ -106,6 +106,16 @@ describeOwnServer("two hosts on one Redis", () => {
       await eventually("it goes on", () => reader.events.length === 2);
       expect([reader.events, reader.requests, reader.gaps]).toEqual([[1, 3], 1, []]);
     }
+    // The instance with the reader tells that it lost its connection.
+    for (const { url } of hosts) {
+      await eventually("stats tell it", async () => {
+        // Until other instances have ended.
+        await delay(1_100);
+        const { readers, store } = (await (await fetch(`${url}/feed/-/stats/${name}`)).json()) as { readers: Record<string, number>; store: { engine: string; reconnects: number } };
+        expect(store.engine).toBe("redis");
+        return readers["event-source"] === 1 && store.reconnects >= 1;
+      });
+    }
   });
 
   test("cuts, a host and a Redis that are killed, and a partition lose nothing", { ...NEEDS, timeout: 240_000 }, async () => {

@@ -15,6 +15,7 @@ use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use spin_sdk::time::sleep;
 use spin_sdk::variables;
 
+use crate::store::health::count_reconnect;
 use crate::store::{Fault, Result};
 
 /// The script, in the order in which its parts use each other.
@@ -137,6 +138,11 @@ pub(super) async fn run(command: &str, arguments: Arguments) -> Result<Vec<Redis
     }
 }
 
+/// Opens the connection of the instance, unless it is open.
+pub(super) async fn connect() -> Result<()> {
+    link().await.map(drop)
+}
+
 /// The connection of the instance.
 async fn link() -> Result<Rc<Link>> {
     if let Some(link) = SHARED.with_borrow(Clone::clone) {
@@ -240,6 +246,7 @@ impl Link {
         SHARED.with_borrow_mut(|shared| {
             if shared.as_deref().is_some_and(|link| std::ptr::eq(link, self)) {
                 *shared = None;
+                count_reconnect();
             }
         });
     }
