@@ -15,6 +15,7 @@ use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use spin_sdk::time::sleep;
 use spin_sdk::variables;
 
+use super::address::Address;
 use crate::store::health::count_reconnect;
 use crate::store::{Fault, Result};
 
@@ -155,18 +156,13 @@ async fn link() -> Result<Rc<Link>> {
 
 impl Link {
     async fn open() -> Result<Link> {
-        let address = variables::get("store").await.unwrap_or_default();
-        if address.is_empty() {
-            return Err(Fault::new(
-                "this build stores channels in Redis: set the variable `store` to its address, redis://HOST:PORT",
-            ));
-        }
-        let opened = within(Connection::open(address)).await?;
-        let connection = match opened {
+        let address = Address::parse(variables::get("store").await.unwrap_or_default())?;
+        let connection = match within(Connection::open(address.text())).await? {
             Ok(connection) => connection,
-            Err(Error::InvalidAddress) => {
+            Err(Error::InvalidAddress) => return Err(address.refused()),
+            Err(Error::Other(text)) if text.contains("AuthenticationFailed") => {
                 return Err(Fault::new(
-                    "the variable `store` is not an address of Redis, or allowed_outbound_hosts does not grant it",
+                    "Redis refused the user or the password of the variable `store`",
                 ));
             }
             Err(error) => return Err(Failure::Lost(error.to_string()).into()),
@@ -181,8 +177,9 @@ impl Link {
             })?,
         };
         let link = Link { connection, replicas, script: RefCell::default() };
-        link.load().await?;
+        // First, because Redis says clearly that it wants a password only to short commands.
         link.check().await?;
+        link.load().await?;
         Ok(link)
     }
 

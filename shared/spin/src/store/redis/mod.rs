@@ -5,6 +5,7 @@
 //! but events may stand behind those of a faster writer. All keys have one hash tag, so that they
 //! lie in one slot of a cluster.
 
+mod address;
 mod connection;
 mod push;
 mod reply;
