@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";
 import { recycle } from "../harness/host.ts";
-import { offers } from "../harness/platform.ts";
+import { offers, STORE } from "../harness/platform.ts";
 import { Socket } from "../harness/socket.ts";
 import { ABSENT, describeOwnServer, header, useOwnServer } from "../harness/suite.ts";
 import { freshKey, mint, ticketKeys } from "../harness/ticket.ts";
@@ -114,6 +114,7 @@ describeOwnServer("stats", () => {
       events: 3,
       storedBytes: 9,
       sinceWake: { drops: 0, gaps: 0, refusals: 0 },
+      ...(offers("durable-objects") ? {} : { store: { engine: STORE, lookMs: expect.any(Number), reconnects: 0 } }),
     });
   });
 
@@ -163,7 +164,12 @@ describeOwnServer("stats", () => {
     expect(samples.get(`tidewire_published_total{${of}}`)).toBe(2);
     expect(samples.get(`tidewire_events{${of}}`)).toBe(2);
     expect(samples.get(`tidewire_stored_bytes{${of}}`)).toBe(6);
-    expect(samples.size).toBe(12);
+    expect(samples.size).toBe(offers("durable-objects") ? 12 : 14);
+    if (offers("durable-objects")) return;
+    const look = samples.get(`tidewire_store_look_seconds{${of},engine="${STORE}"}`);
+    expect(look).toBeGreaterThan(0);
+    expect(look).toBeLessThan(5);
+    expect(samples.get(`tidewire_store_reconnects_total{${of},engine="${STORE}"}`)).toBe(0);
   });
 });
 
@@ -185,7 +191,7 @@ function parse(text: string): Map<string, number> {
       expect(line).toMatch(/^# (?:HELP|TYPE) [a-z_]+ \S/);
       continue;
     }
-    const sample = /^(([a-z_]+)\{(?:[a-z_]+="[^"\\]*",?)+\}) (\d+)$/.exec(line);
+    const sample = /^(([a-z_]+)\{(?:[a-z_]+="[^"\\]*",?)+\}) (\d+(?:\.\d+)?)$/.exec(line);
     expect(sample?.[2], line).toBe(metric);
     samples.set(sample![1]!, Number(sample![3]));
   }

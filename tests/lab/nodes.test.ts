@@ -18,8 +18,13 @@ const NEEDS = { tags: ["redis"] };
 const JSON_TYPE = { "content-type": "application/json" };
 /** How long Redis swallows what one host sends. */
 const PARTITION_MS = 10_000;
-const READERS = 100;
+const READERS = 1_000;
+/** Readers that come at once. */
+const ARRIVING = 20;
+const BUSY_S = 3;
 const REST_S = 5;
+/** Questions of an instance in a second: one a tick while something happens. */
+const TICKS_S = 10;
 
 describeOwnServer("two hosts on one Redis", () => {
   let folder: string;
@@ -105,6 +110,16 @@ describeOwnServer("two hosts on one Redis", () => {
     for (const reader of readers) {
       await eventually("it goes on", () => reader.events.length === 2);
       expect([reader.events, reader.requests, reader.gaps]).toEqual([[1, 3], 1, []]);
+    }
+    // The instance with the reader tells that it lost its connection.
+    for (const { url } of hosts) {
+      await eventually("stats tell it", async () => {
+        // Until other instances have ended.
+        await delay(1_100);
+        const { readers, store } = (await (await fetch(`${url}/feed/-/stats/${name}`)).json()) as { readers: Record<string, number>; store: { engine: string; reconnects: number } };
+        expect(store.engine).toBe("redis");
+        return readers["event-source"] === 1 && store.reconnects >= 1;
+      });
     }
   });
 
@@ -206,25 +221,50 @@ describeOwnServer("two hosts on one Redis", () => {
     expect(await (await fetch(channel)).json()).toEqual([0, 1]);
   });
 
-  test(`${READERS} readers of as many channels that rest cost two commands a second and instance`, NEEDS, async () => {
-    const readers = numbers(1, READERS).map(() => read("sse", `${hosts[0].url}/feed/${freshName()}`));
-    onTestFinished(() => readers.forEach((reader) => reader.close()));
-    await eventually("all are held", () => readers.every(({ heartbeats }) => heartbeats > 0));
+  test(`${READERS} readers of as many channels cost one question a tick and instance, and two a second at rest`, { ...NEEDS, timeout: 60_000 }, async () => {
+    const names = numbers(1, READERS).map(() => freshName());
+    const leaving = new AbortController();
+    onTestFinished(() => leaving.abort());
+    // Not all in one moment: Spin starts an instance whenever all it has are busy.
+    for (let first = 0; first < READERS; first += ARRIVING) {
+      const answers = names.slice(first, first + ARRIVING).map((name) => fetch(`${hosts[0].url}/feed/${name}`, { headers: { accept: "text/event-stream" }, signal: leaving.signal }));
+      for (const answer of await Promise.all(answers)) expect(answer.status).toBe(200);
+    }
+
+    // An event in another channel at each tick, so that no instance rests.
+    const [busy, ended] = [commands(), performance.now() + BUSY_S * 1_000];
+    let published = 0;
+    for (; performance.now() < ended; published += 1) {
+      await Promise.all([publish(`${hosts[1].url}/feed/${names[(published * 97) % READERS]}`, published), delay(1_000 / TICKS_S)]);
+    }
+    const after = commands();
+    const [questions, looks] = [after.mget - busy.mget, after.evalsha - busy.evalsha];
+    const seconds = BUSY_S + (performance.now() - ended) / 1_000;
+
     // Until everything rests.
     await delay(7_000);
-    const before = commands();
+    const before = total(commands());
     await delay(REST_S * 1_000);
-    const sent = commands() - before;
+    const sent = total(commands()) - before;
     // Each instance that is alive has one connection; it may have had a tick more.
     const instances = redis.ask("CLIENT", "LIST").split("\n").filter((client) => /cmd=(mget|evalsha)/.test(client)).length;
-    console.log(`${READERS} readers at rest in ${instances} instances: ${sent} commands in ${REST_S} s`);
+    console.log(
+      `${READERS} readers in ${instances} instances: ${published} events in ${seconds.toFixed(1)} s cost ${questions} questions and ${looks} calls of the script; at rest ${sent} commands in ${REST_S} s`,
+    );
+    expect(questions).toBeGreaterThan((sent / REST_S) * BUSY_S);
+    expect(questions).toBeLessThanOrEqual((TICKS_S * seconds + 1) * instances);
+    // A publish looks and commits; the instance of its reader looks, and the reader reads its new channel.
+    expect(looks).toBeLessThanOrEqual(6 * published);
     expect(sent).toBeGreaterThan(0);
     expect(sent).toBeLessThanOrEqual((2 * REST_S + 1) * instances);
   });
 
-  /** What the functions have sent to Redis. */
-  function commands(): number {
-    const calls = redis.ask("INFO", "commandstats").matchAll(/cmdstat_(?:mget|evalsha):calls=(\d+)/g);
-    return [...calls].reduce((sum, [, count]) => sum + Number(count), 0);
+  /** How often the functions have sent each command to Redis. */
+  function commands(): { mget: number; evalsha: number } {
+    const stats = redis.ask("INFO", "commandstats");
+    const calls = (command: string) => Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    return { mget: calls("mget"), evalsha: calls("evalsha") };
   }
+
+  const total = ({ mget, evalsha }: { mget: number; evalsha: number }) => mget + evalsha;
 });

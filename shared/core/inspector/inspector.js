@@ -122,8 +122,8 @@ async function pollStats() {
   try {
     const stats = await (await ask(new URL(`-/stats/${now.name}`, base), now.headers)).json();
     if (now !== channel) return;
-    const { readers, sinceWake } = stats;
-    const figures = { ...Object.fromEntries(Object.entries(readers).map(([name, count]) => [`${name} readers`, count])), offset: stats.offset, events: stats.events, "stored bytes": stats.storedBytes, ...sinceWake };
+    const { readers, sinceWake, store } = stats;
+    const figures = { ...Object.fromEntries(Object.entries(readers).map(([name, count]) => [`${name} readers`, count])), offset: stats.offset, events: stats.events, "stored bytes": stats.storedBytes, ...sinceWake, ...(store && { store: store.engine, "last look": `${store.lookMs} ms`, reconnects: store.reconnects }) };
     at("scope").textContent = stats.instance ? `of the instance ${stats.instance}` : "";
     at("stats").replaceChildren(...Object.entries(figures).map(([name, value]) => {
       const [row, term, figure] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));

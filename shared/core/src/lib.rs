@@ -104,5 +104,5 @@ pub use connection::{
 };
 
 // What its operator sees.
-pub use stats::{Activity, Scope, Stats};
+pub use stats::{Activity, Scope, Stats, StoreHealth};
 pub use trace::{Trace, fault, hash};

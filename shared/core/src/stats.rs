@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::time::Duration;
 
 use http::header;
 use serde_json::{Map, Value};
@@ -40,6 +41,19 @@ pub struct Activity {
     pub refusals: u64,
     /// Results of Web Push, each with its number.
     pub pushes: BTreeMap<&'static str, u64>,
+    /// The store, where the channel has none of its own.
+    pub store: Option<StoreHealth>,
+}
+
+/// A store that channels share, as the instance that answers knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreHealth {
+    /// The engine: `sqlite` or `redis`.
+    pub engine: &'static str,
+    /// How long the last look at a channel took, without the opening of a connection.
+    pub look: Duration,
+    /// Connections that failed and were replaced, since the instance started.
+    pub reconnects: u64,
 }
 
 impl Activity {
@@ -103,6 +117,11 @@ impl Stats {
                         pushes.map(|(name, count)| ((*name).into(), (*count).into())).collect();
                     stats.insert("pushes".into(), pushes.into());
                 }
+                if let Some(StoreHealth { engine, look, reconnects }) = activity.store {
+                    let look_ms = look.as_micros() as f64 / 1_000.0;
+                    let store = serde_json::json!({"engine": engine, "lookMs": look_ms, "reconnects": reconnects});
+                    stats.insert("store".into(), store);
+                }
             }
             return json(stats.to_string());
         }
@@ -156,6 +175,16 @@ impl Stats {
             let _ =
                 writeln!(text, r#"tidewire_pushes_total{{{labels},result="{result}"}} {count}"#);
         }
+        if let Some(StoreHealth { engine, look, reconnects }) = activity.store {
+            let seconds = look.as_secs_f64();
+            let _ = writeln!(
+                text,
+                "# HELP tidewire_store_look_seconds How long the last look at the store took.\n# TYPE tidewire_store_look_seconds gauge\n\
+                 tidewire_store_look_seconds{{{labels},engine=\"{engine}\"}} {seconds}\n\
+                 # HELP tidewire_store_reconnects_total Connections to the store that failed and were replaced, since it woke.\n# TYPE tidewire_store_reconnects_total counter\n\
+                 tidewire_store_reconnects_total{{{labels},engine=\"{engine}\"}} {reconnects}"
+            );
+        }
         let mut reply = json(text);
         set(&mut reply, header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
         reply
@@ -181,6 +210,7 @@ mod tests {
             gaps: 4,
             refusals: 5,
             pushes: BTreeMap::new(),
+            store: None,
         };
         let reply = Stats::of(&channel, is_text).reply("feed", "room", Scope::Channel, &activity);
         assert_eq!(reply.headers()[header::CACHE_CONTROL], "no-store");
@@ -223,6 +253,28 @@ mod tests {
         assert!(told(true).contains(
             r#"tidewire_pushes_total{function="notifications",channel="user-7",scope="channel",result="sent"} 2"#
         ));
+    }
+
+    #[test]
+    fn a_store_that_channels_share_is_told() {
+        let store =
+            StoreHealth { engine: "redis", look: Duration::from_micros(1_250), reconnects: 2 };
+        let activity = Activity { store: Some(store), ..Activity::default() };
+        let told = |is_text| {
+            let stats = Stats::of(&Channel::new(1, ContentType::json()), is_text);
+            let reply = stats.reply("feed", "room", Scope::Instance(10), &activity);
+            String::from_utf8(reply.into_body()).unwrap()
+        };
+        let json: Value = serde_json::from_str(&told(false)).unwrap();
+        let expected = serde_json::json!({"engine": "redis", "lookMs": 1.25, "reconnects": 2});
+        assert_eq!(json["store"], expected);
+        let labels = r#"function="feed",channel="room",scope="instance",instance_id="0000000a",engine="redis""#;
+        for line in [
+            format!("tidewire_store_look_seconds{{{labels}}} 0.00125"),
+            format!("tidewire_store_reconnects_total{{{labels}}} 2"),
+        ] {
+            assert!(told(true).lines().any(|given| given == line), "{line}\n{}", told(true));
+        }
     }
 
     #[test]

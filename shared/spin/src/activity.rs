@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use tidewire_core::Activity;
 
 use crate::clock::entropy;
+use crate::store::health::health;
 use crate::store::{ChannelStore, Store};
 
 thread_local! {
@@ -34,7 +35,8 @@ pub(crate) fn instance() -> u32 {
     NAME.with(|name| *name)
 }
 
-/// The counters of the channel so far.
+/// The counters of the channel so far, and how its store is.
 pub(crate) fn counted(store: &ChannelStore) -> Activity {
-    ACTIVITIES.with_borrow(|activities| activities.get(store.name()).cloned().unwrap_or_default())
+    let counted = ACTIVITIES.with_borrow(|activities| activities.get(store.name()).cloned());
+    Activity { store: Some(health()), ..counted.unwrap_or_default() }
 }

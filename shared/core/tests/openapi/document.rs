@@ -420,6 +420,16 @@ fn stats() -> (u16, Value) {
             "storedBytes": {"type": "integer"},
             "sinceWake": counts(&["drops", "gaps", "refusals"]),
             "pushes": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Results of Web Push, where there are some."},
+            "store": {
+                "type": "object",
+                "description": "The store, where the scope is an instance.",
+                "required": ["engine", "lookMs", "reconnects"],
+                "properties": {
+                    "engine": {"enum": ["sqlite", "redis"]},
+                    "lookMs": {"type": "number", "description": "How long the last look at a channel took, in milliseconds."},
+                    "reconnects": {"type": "integer", "description": "Connections that failed and were replaced, since the instance started."},
+                },
+            },
         },
     });
     let text = json!({"type": "string", "description": "Prometheus text format 0.0.4, for an `Accept` that wants it or OpenMetrics more than JSON."});

@@ -4,6 +4,7 @@
 //! knows which engine it is: to add one, implement [`Store`] in a room beside `sqlite`, and name it
 //! in [`ChannelStore`]. A build has one engine, so that a component imports one.
 
+pub(crate) mod health;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(not(feature = "redis"))]
@@ -120,6 +121,9 @@ pub(crate) trait Store: Sized {
     /// never fails for another writer; an engine without a lock remembers what it compares. Dropped
     /// without an end, an attempt has written nothing.
     type Attempt;
+
+    /// The name of the engine, as stats tell it.
+    const ENGINE: &'static str;
 
     /// Time between two questions for pulses while everything rests. Zero asks at every tick, where a
     /// question costs little.

@@ -15,6 +15,8 @@ use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use spin_sdk::time::sleep;
 use spin_sdk::variables;
 
+use super::address::Address;
+use crate::store::health::count_reconnect;
 use crate::store::{Fault, Result};
 
 /// The script, in the order in which its parts use each other.
@@ -137,6 +139,11 @@ pub(super) async fn run(command: &str, arguments: Arguments) -> Result<Vec<Redis
     }
 }
 
+/// Opens the connection of the instance, unless it is open.
+pub(super) async fn connect() -> Result<()> {
+    link().await.map(drop)
+}
+
 /// The connection of the instance.
 async fn link() -> Result<Rc<Link>> {
     if let Some(link) = SHARED.with_borrow(Clone::clone) {
@@ -149,18 +156,13 @@ async fn link() -> Result<Rc<Link>> {
 
 impl Link {
     async fn open() -> Result<Link> {
-        let address = variables::get("store").await.unwrap_or_default();
-        if address.is_empty() {
-            return Err(Fault::new(
-                "this build stores channels in Redis: set the variable `store` to its address, redis://HOST:PORT",
-            ));
-        }
-        let opened = within(Connection::open(address)).await?;
-        let connection = match opened {
+        let address = Address::parse(variables::get("store").await.unwrap_or_default())?;
+        let connection = match within(Connection::open(address.text())).await? {
             Ok(connection) => connection,
-            Err(Error::InvalidAddress) => {
+            Err(Error::InvalidAddress) => return Err(address.refused()),
+            Err(Error::Other(text)) if text.contains("AuthenticationFailed") => {
                 return Err(Fault::new(
-                    "the variable `store` is not an address of Redis, or allowed_outbound_hosts does not grant it",
+                    "Redis refused the user or the password of the variable `store`",
                 ));
             }
             Err(error) => return Err(Failure::Lost(error.to_string()).into()),
@@ -175,8 +177,9 @@ impl Link {
             })?,
         };
         let link = Link { connection, replicas, script: RefCell::default() };
-        link.load().await?;
+        // First, because Redis says clearly that it wants a password only to short commands.
         link.check().await?;
+        link.load().await?;
         Ok(link)
     }
 
@@ -240,6 +243,7 @@ impl Link {
         SHARED.with_borrow_mut(|shared| {
             if shared.as_deref().is_some_and(|link| std::ptr::eq(link, self)) {
                 *shared = None;
+                count_reconnect();
             }
         });
     }

@@ -5,6 +5,7 @@
 //! but events may stand behind those of a faster writer. All keys have one hash tag, so that they
 //! lie in one slot of a cluster.
 
+mod address;
 mod connection;
 mod push;
 mod reply;
@@ -18,12 +19,13 @@ use tidewire_core::{
     RowSize, Snapshot, SnapshotUse, Tally, Tenant, Version,
 };
 
-use self::connection::{Arguments, operate, operate_safely, run};
+use self::connection::{Arguments, connect, operate, operate_safely, run};
 use self::reply::{
     authored, bytes, damaged, first_number, keys, leases, look, revocations, sizes, tally,
     tally_text, texts, versions,
 };
 use crate::clock::{entropy, now_ms};
+use crate::store::health::timed;
 use crate::store::{Fault, Look, Placed, Result, Store, Stored, StoredKeys};
 
 /// Before every key: one hash tag for all.
@@ -116,6 +118,7 @@ fn key_of_keys(url: &str) -> String {
 
 impl Store for RedisStore {
     type Attempt = Attempt;
+    const ENGINE: &'static str = "redis";
     const REST: Duration = Duration::from_millis(500);
 
     fn new(function: &str, channel: &str, policy: &Policy) -> RedisStore {
@@ -359,9 +362,10 @@ impl RedisStore {
     }
 
     async fn look_after(&self, after: u64, limit: PageLimit) -> Result<(Look, Vec<Event>)> {
-        let reply = self.ask("look", |call| {
+        connect().await?;
+        let reply = timed(self.ask("look", |call| {
             call.number(after).number(limit.max_events).number(limit.max_bytes)
-        });
+        }));
         let (mut look, events) = look(reply.await?, self.has_presence, self.stands_for)
             .ok_or_else(|| damaged("channel"))?;
         look.part_expired(now_ms());

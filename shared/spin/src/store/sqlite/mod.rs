@@ -24,6 +24,7 @@ use self::rows::{
     size, tally, text, version,
 };
 use crate::clock::now_ms;
+use crate::store::health::timed;
 use crate::store::{Fault, Look, Placed, Result, Store, Stored, StoredKeys};
 
 /// One channel in the shared database.
@@ -49,6 +50,7 @@ const NO_EVENTS: u64 = 1 << 53;
 
 impl Store for SqliteStore {
     type Attempt = Transaction;
+    const ENGINE: &'static str = "sqlite";
     /// A question costs as little as a look at one channel.
     const REST: Duration = Duration::ZERO;
 
@@ -366,7 +368,7 @@ impl SqliteStore {
         let [without, with] = if self.has_presence { sql::LOOK_WITH_PRESENCE } else { sql::LOOK };
         let statement = if self.stands_for.is_some() { with } else { without };
         let values = vec![text(&self.name), number(after), number(max_events)];
-        let mut rows = execute(connection, statement, values).await?.into_iter();
+        let mut rows = timed(execute(connection, statement, values)).await?.into_iter();
         let first = rows.next().ok_or_else(|| damaged("row"))?;
         let (mut look, event) =
             rows::look(first, self.stands_for).ok_or_else(|| damaged("value"))?;
