@@ -5,7 +5,6 @@ import { encodeAwarenessUpdate } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { framed, updatesOf, varUint } from "../harness/document.ts";
 import { eventually } from "../harness/eventually.ts";
-import { between, announcedSeed, pick, randomFrom } from "../harness/random.ts";
 import { describeOwnServer, freshName, header, numbers, useOwnServer } from "../harness/suite.ts";
 import { freshKey, mint, ticketKeys, type Claims } from "../harness/ticket.ts";
 import { HttpClient, PartyClient, RawClient, sized, WebsocketClient } from "../harness/y-client.ts";
@@ -180,65 +179,6 @@ describeOwnServer("y-websocket", () => {
     const raw = await RawClient.open(`${base()}/${name}`);
     raw.send(3);
     expect((await raw.first(1)).length).toBeGreaterThan(10);
-  });
-
-  test("hundreds of mutated messages store nothing that is not valid, and disturb nobody", { ...SOCKETS, timeout: 120_000 }, async () => {
-    const random = randomFrom(announcedSeed());
-    const name = freshName();
-    const other = await new WebsocketClient(base(), name).synced();
-    other.text.insert(0, "begin ");
-    other.awareness.setLocalStateField("name", "Ann");
-    await eventually("it is stored", async () => (await fetch(`${base()}/${name}`)).status === 200);
-    const seeds = [
-      [0, 0, ...sized(Y.encodeStateVector(other.doc))],
-      [0, 1, ...sized(Y.encodeStateAsUpdate(other.doc))],
-      [0, 2, ...sized(insertion("mutant"))],
-      [1, ...sized(encodeAwarenessUpdate(other.awareness, [other.awareness.clientID]))],
-      [2, 0, 1, 97],
-      [3],
-      [102, 1, 7],
-    ];
-    /** One byte changed, inserted or removed, a cut, or a huge length. */
-    const mutate = (message: number[]) => {
-      const at = between(random, 0, Math.max(0, message.length - 1));
-      pick(random, [
-        () => (message[at] = between(random, 0, 255)),
-        () => message.splice(at, 0, between(random, 0, 255)),
-        () => message.splice(at, 1),
-        () => message.splice(at),
-        () => message.splice(at, 1, 255, 255, 255, 255, 255, 255, 255, 15),
-      ])();
-    };
-    let sent = 0;
-    let client = await RawClient.open(`${base()}/${name}`);
-    // Each run has another seed.
-    while (sent < 600) {
-      // What ends the connection ends the rest of a burst.
-      for (const _ of numbers(1, 8)) {
-        const message = [...pick(random, seeds)];
-        for (const _ of numbers(1, between(random, 1, 3))) mutate(message);
-        client.send(new Uint8Array(message));
-        sent += 1;
-      }
-      client.send(102, 1, 1);
-      await eventually("it answers or closes", () => client.closed !== undefined || client.messages.some(([type]) => type === 102));
-      client.messages.length = 0;
-      if (client.closed ?? random() < 0.05) {
-        client.socket.close();
-        client = await RawClient.open(`${base()}/${name}`);
-      }
-    }
-    other.text.insert(0, "end ");
-    const late = await new WebsocketClient(base(), name).synced();
-    await eventually("late and early clients agree", () => late.text.toString() === other.text.toString());
-    // A mutant may be an edit of its own.
-    for (const word of ["end ", "begin "]) expect(other.text.toString()).toContain(word);
-    // A trap would have cut it off.
-    expect(other.connections).toBe(1);
-    // Yjs can apply each that was stored.
-    const doc = new Y.Doc();
-    for (const update of await updates(name)) Y.applyUpdate(doc, update);
-    expect(late.nameOf(other)).toBe("Ann");
   });
 
   test("the end of a document is told, and a stock client stops", SOCKETS, async () => {

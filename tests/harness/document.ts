@@ -7,9 +7,9 @@ export function framed(...updates: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(updates.flatMap((update) => [...varUint(update.length), ...update]));
 }
 
-/** A number as lib0 writes it. */
+/** A number as lib0 writes it, also one that 32 bits do not hold. */
 export function varUint(number: number): number[] {
-  return number < 128 ? [number] : [(number & 127) | 128, ...varUint(number >> 7)];
+  return number < 128 ? [number] : [(number % 128) | 128, ...varUint(Math.floor(number / 128))];
 }
 
 /** The updates of an answer. */
