@@ -17,7 +17,7 @@ const common = {
 /** Files of lab/ that measure neither time nor memory nor the processor: they wait, and then count. The public suite waits for a TTL of 2 s, which is too short beside browsers. */
 const PATIENT = [
   "conformance/durable-streams.test.ts",
-  ...["address", "calls", "expiry", "forgetting", "idle-room", "logs", "sleep", "store", "tenant", "token"].map((name) => `lab/${name}.test.ts`),
+  ...["address", "calls", "expiry", "forgetting", "idle-document", "idle-room", "logs", "sleep", "store", "tenant", "token"].map((name) => `lab/${name}.test.ts`),
 ];
 
 /** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
