@@ -52,7 +52,7 @@ export class Connection {
   }
 
   /** Sends a request. Resolves with the end of its answer. */
-  request(method: string, path: string, headers: string[] = [], body?: string): Promise<Answer> {
+  request(method: string, path: string, headers: string[] = [], body?: string | Uint8Array): Promise<Answer> {
     return this.#send("end", method, path, headers, body);
   }
 
@@ -61,11 +61,12 @@ export class Connection {
     return this.#send("head", "GET", path, headers);
   }
 
-  /** Sends a text frame of a WebSocket, masked with zeros. */
-  frame(text: string): void {
-    const data = Buffer.from(text);
+  /** Sends a frame of a WebSocket, of text or of bytes, masked with zeros. */
+  frame(content: string | Uint8Array): void {
+    const data = Buffer.from(content as string);
     if (data.length > 125) throw new Error("the benchmark sends only short frames");
-    this.#socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | data.length, 0, 0, 0, 0]), data]));
+    const kind = typeof content === "string" ? 0x81 : 0x82;
+    this.#socket.write(Buffer.concat([Buffer.from([kind, 0x80 | data.length, 0, 0, 0, 0]), data]));
   }
 
   close(): void {
@@ -73,7 +74,7 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #send(until: Waiting["until"], method: string, path: string, headers: string[], body?: string): Promise<Answer> {
+  #send(until: Waiting["until"], method: string, path: string, headers: string[], body?: string | Uint8Array): Promise<Answer> {
     const lines = [`${method} ${path} HTTP/1.1`, `Host: 127.0.0.1:${this.#port}`, ...headers];
     if (body !== undefined) lines.push(`Content-Length: ${Buffer.byteLength(body)}`);
     return new Promise((answered, failed) => {
@@ -82,7 +83,8 @@ export class Connection {
         return;
       }
       this.#waiting = { until, answered, failed };
-      this.#socket.write(`${lines.join("\r\n")}\r\n\r\n${body ?? ""}`);
+      const head = `${lines.join("\r\n")}\r\n\r\n`;
+      this.#socket.write(typeof body === "object" ? Buffer.concat([Buffer.from(head), body]) : `${head}${body ?? ""}`);
     });
   }
 }

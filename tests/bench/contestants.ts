@@ -11,6 +11,7 @@ export const TIDEWIRE = "Tidewire";
 /** That of its component on Spin. */
 export const TIDEWIRE_SPIN = "Tidewire, Spin";
 export const PLAIN = "plain JavaScript";
+export const YPARTY = "y-partyserver";
 const [NODE_MEMORY, NODE_FILES] = ["@durable-streams/server, in memory", "@durable-streams/server, in files"];
 const NATIVE = "durable-streams (crate)";
 
@@ -57,6 +58,12 @@ export const POLLS = {
   plain: peer(`${PLAIN}, awake`, plain, "long-poll", "/poll/"),
   node: peer(NODE_MEMORY, nodeServer("memory"), "long-poll", "/"),
   native: peer(NATIVE, nativeServer, "long-poll", "/"),
+};
+
+export const DOCUMENTS = {
+  ours: peer(TIDEWIRE, workerd("ours-documents", { ...OURS, objects: { COLLAB_CHANNEL: "CollabChannel" } }), "socket", "/collab/"),
+  party: peer(YPARTY, workerd("y-partyserver", { peer: "y-partyserver.mjs", objects: { Document: "Document" } }), "socket", "/parties/document/"),
+  spin: peer(TIDEWIRE_SPIN, SPIN, "sse-bytes", "/collab/", `${LIVE}&live=sse`),
 };
 
 /** Those of appends and catch-up, which have no readers that wait. */

@@ -9,8 +9,8 @@ import type { Served } from "./served.ts";
 import { quantile } from "./spread.ts";
 
 export interface Delivery extends Reading {
-  /** The path of a publish. */
-  publish: string;
+  /** The path of a publish, or another way to publish one event, which resolves when it is acknowledged. */
+  publish: string | ((readers: Readers) => Promise<void> | void);
   /** Events that are published at once. */
   together?: number;
   /** How long it measures. */
@@ -26,11 +26,12 @@ const WARM_UP = 2;
 
 /** CPU of the server for each delivery, and the time from publish to receive. */
 export async function deliver(served: Served, { publish, together = 1, ms, least = 3, pause = 0, ...reading }: Delivery): Promise<{ cost: number; p50: number; p99: number }> {
-  const publishers = await Publishers.open(served, together);
+  const publishers = await Publishers.open(served, typeof publish === "string" ? together : 0);
   const readers = await Readers.open(served, reading);
+  const publishNext = () => (typeof publish === "string" ? publishers.publishAll(publish, event) : publish(readers));
   try {
     const send = async () => {
-      await Promise.all([readers.reached(readers.delivered + readers.count * together), publishers.publishAll(publish, event)]);
+      await Promise.all([readers.reached(readers.delivered + readers.count * together), publishNext()]);
       if (pause === "quiet") await quiet(served.pids);
       else if (pause > 0) await delay(pause);
     };

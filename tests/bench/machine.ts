@@ -10,7 +10,7 @@ import { isPinned } from "./processor.ts";
 import { isInMemory } from "./state.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const PACKAGES = ["workerd", "partyserver", "hono", "@durable-streams/server"];
+const PACKAGES = ["workerd", "partyserver", "y-partyserver", "yjs", "hono", "@durable-streams/server"];
 
 /** Rows of a table: what, and its value. */
 export function facts(): [string, string][] {

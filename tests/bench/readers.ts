@@ -6,8 +6,8 @@ import { Scanner } from "./event.ts";
 import type { Served } from "./served.ts";
 import { within } from "./within.ts";
 
-/** `socket` offers no subprotocol; `tidewire.v1` does, and acknowledges. */
-export type Kind = "socket" | "tidewire.v1" | "sse" | "long-poll";
+/** `socket` offers no subprotocol; `tidewire.v1` does, and acknowledges. `sse-bytes` is a stream of events that are no text. */
+export type Kind = "socket" | "tidewire.v1" | "sse" | "sse-bytes" | "long-poll";
 
 /** How many connect at once. Spin starts an instance whenever all are busy. */
 const ARRIVING = 20;
@@ -22,6 +22,7 @@ const HEADERS: Record<Exclude<Kind, "long-poll">, string[]> = {
   socket: UPGRADE,
   "tidewire.v1": [...UPGRADE, "Sec-WebSocket-Protocol: tidewire.v1"],
   sse: ["Accept: text/event-stream"],
+  "sse-bytes": ["Accept: text/event-stream"],
 };
 
 export interface Reading {
@@ -64,6 +65,11 @@ export class Readers {
     }
   }
 
+  /** Sends a frame by the socket of a reader. */
+  send(reader: number, frame: Uint8Array): void {
+    this.#connections[reader]!.frame(frame);
+  }
+
   reset(): void {
     this.delivered = 0;
     this.latencies = [];
@@ -82,8 +88,10 @@ export class Readers {
       this.latencies.push(latencyMs);
     });
     connection.ended = () => this.#fail(new Error("the server ended the connection of a reader"));
+    const scan = (piece: Buffer) => scanner.scan(piece);
+    const read = kind === "sse-bytes" ? decoded(scan) : scan;
     connection.body = (piece) => {
-      scanner.scan(piece);
+      read(piece);
       this.#look();
     };
     if (kind === "long-poll") {
@@ -92,7 +100,7 @@ export class Readers {
     }
     if (kind === "tidewire.v1") acknowledge(connection);
     const { status } = await connection.stream(path, HEADERS[kind]);
-    if (status !== (kind === "sse" ? 200 : 101)) throw new Error(`${path} answered a reader with ${status}`);
+    if (status !== (kind.startsWith("sse") ? 200 : 101)) throw new Error(`${path} answered a reader with ${status}`);
   }
 
   async #poll(connection: Connection, path: string): Promise<void> {
@@ -117,6 +125,16 @@ export class Readers {
     this.#fault ??= error;
     this.#look();
   }
+}
+
+/** The events of a stream that holds bytes: base64, beside control events in JSON. */
+export function decoded(scan: (piece: Buffer) => void): (piece: Buffer) => void {
+  let kept = "";
+  return (piece) => {
+    const lines = `${kept}${piece.toString("latin1")}`.split("\n");
+    kept = lines.pop()!;
+    for (const line of lines) if (/^data: ?[^{]/.test(line)) scan(Buffer.from(line.slice("data:".length), "base64"));
+  };
 }
 
 function acknowledge(connection: Connection): void {

@@ -7,6 +7,7 @@ import { batch, event, Scanner } from "./event.ts";
 import { ratio, type Job, type Outcome, type Pace } from "./job.ts";
 import { JOBS } from "./jobs.ts";
 import { svg } from "./plot.ts";
+import { decoded } from "./readers.ts";
 import { drawing, heading, lines, report, rows } from "./report.ts";
 import { quantile, spread } from "./spread.ts";
 import { run } from "./turns.ts";
@@ -113,6 +114,19 @@ test("an event has its length, and is found wherever the bytes are cut", () => {
     scanner.scan(bytes.subarray(cut));
     expect(found, `cut at ${cut}`).toHaveLength(3);
     expect(Math.max(...found)).toBeLessThan(10_000);
+  }
+});
+
+test("the bytes of a stream are read wherever it is cut", () => {
+  const data = `data:${Buffer.from(event()).toString("base64")}\n`;
+  const stream = Buffer.from(`event: control\ndata:{"streamNextOffset":"1"}\n\nevent: data\n${data}\n:\n\n`);
+  for (let cut = 1; cut < stream.length; cut += 1) {
+    const found: number[] = [];
+    const scanner = new Scanner((latencyMs) => found.push(latencyMs));
+    const scan = decoded((piece) => scanner.scan(piece));
+    scan(stream.subarray(0, cut));
+    scan(stream.subarray(cut));
+    expect(found, `cut at ${cut}`).toHaveLength(1);
   }
 });
 

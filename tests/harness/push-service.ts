@@ -102,6 +102,7 @@ interface Browser {
   pair: ReturnType<typeof createECDH>;
   auth: Buffer;
   says: Says[];
+  /** `at` is by `performance.now()`. */
   received: { headers: IncomingHttpHeaders; message: Message; bytes: number; at: number }[];
 }
 
@@ -120,7 +121,7 @@ export class PushService {
       if (!browser) return response.writeHead(404).end();
       const options = { version: "aes128gcm", privateKey: browser.pair, authSecret: browser.auth.toString("base64url") };
       const message = JSON.parse(ece.decrypt(body, options).toString()) as Message;
-      browser.received.push({ headers: request.headers, message, bytes: body.length, at: Date.now() });
+      browser.received.push({ headers: request.headers, message, bytes: body.length, at: performance.now() });
       const says = browser.says.shift() ?? { status: 201 };
       if (says !== "silence") response.writeHead(says.status, says.headers).end(says.body);
     });
