@@ -21,7 +21,7 @@ const PATIENT = [
 ];
 
 /** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
-const STORMY = ["documents", "faults", "hostile", "producers", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
+const STORMY = ["documents", "faults", "hostile", "producers", "push", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
 
 /** These take longest, since each waits for something in turn. Whatever comes last runs alone, so it must be short. */
 const LONGEST = ["tickets", "pages", "chat", "gallery"].map((name) => `/browser/${name}.test.ts`);

@@ -7,6 +7,7 @@ import { freshVapid, PushService, StrictService, type Says, type Subscription } 
 import { PLATFORM } from "../harness/platform.ts";
 import { Server } from "../harness/server.ts";
 import { secret } from "../harness/secrets.ts";
+import { inStore, storeFiles, tables } from "../harness/store.ts";
 import { describeOwnServer, freshName, publish, publishAll, useServer } from "../harness/suite.ts";
 import { freshKey, mint, ticketKeys, type Claims } from "../harness/ticket.ts";
 
@@ -254,6 +255,39 @@ describeOwnServer("Web Push", () => {
     }
     await delay(QUIET_MS);
     expect(users.map(({ received }) => received.length)).toEqual([1, 1, 1]);
+  });
+
+  test("after 429 a minute passes, although Retry-After says less, and then the message comes", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+    const it = user();
+    const { subscription, received } = service.browser({ status: 429, headers: { "retry-after": "2" } });
+    await it.subscribe(subscription);
+    const begin = Date.now();
+    await it.notify(notification("in the end"));
+    await eventually("the failure is listed", async () => (await it.list()).subscriptions[0]!.failure === "later");
+    const end = Date.now();
+    await server.end("SIGTERM");
+    // No test waits for a minute: it is over by the store.
+    const path = new URL(subscription.endpoint).pathname;
+    const due = storeFiles(server).flatMap((file) =>
+      inStore(
+        file,
+        (database) => {
+          if (!tables(database).includes("push")) return [];
+          const found = database.prepare("SELECT due_ms FROM push WHERE instr(data, ?) > 0").all(path);
+          database.prepare("UPDATE push SET due_ms = due_ms - 60000 WHERE instr(data, ?) > 0").run(path);
+          return found.map(({ due_ms }) => Number(due_ms));
+        },
+        "write",
+      ),
+    );
+    expect(due).toHaveLength(1);
+    expect(due[0]).toBeGreaterThanOrEqual(begin + 60_000);
+    expect(due[0]).toBeLessThanOrEqual(end + 60_000);
+    await server.restart();
+    await fetch(it.push, { method: "POST", headers: { authorization: `Bearer ${it.backend}` } });
+    await eventually("it came", () => received.length === 2);
+    expect(received.map(({ message }) => message.notification.title)).toEqual(["in the end", "in the end"]);
+    await eventually("the success is listed", async () => (await it.list()).subscriptions[0]!.failure === null);
   });
 
   test("a refused key is told to the operator", { tags: ["sqlite"] }, async () => {
