@@ -11,6 +11,8 @@ export interface Counters {
   open_requests: number;
   sqlite: { open: number; execute_read: number; execute_write: number; execute_other: number };
   redis: { open: number; commands: number };
+  /** Bytes of linear memory of the instance that had most. */
+  memory_bytes: number;
   traps: number;
 }
 

@@ -6,7 +6,7 @@ import { expect, onTestFailed, onTestFinished, test, vi } from "vitest";
 import * as Y from "yjs";
 import { docOf, framed } from "../harness/document.ts";
 import { eventually } from "../harness/eventually.ts";
-import { recycle } from "../harness/host.ts";
+import { counters, recycle, residentBytes } from "../harness/host.ts";
 import { offers, PLATFORM } from "../harness/platform.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { announcedSeed, between, pick, randomFrom, type Random } from "../harness/random.ts";
@@ -176,16 +176,29 @@ describeOwnServer("documents", () => {
   });
 });
 
+/** What an object has on Workers. */
+const MEMORY = 128 * 2 ** 20;
+
+/** What the runtime has on Workers now. An instance of Spin begins with nothing. */
+const memoryBefore = (server: ReturnType<typeof useOwnServer>) => (PLATFORM === "workers" ? residentBytes(server) : 0);
+
+/** What the runtime has taken since, or an instance at most; the real Spin does not say it. */
+async function memorySince(server: ReturnType<typeof useOwnServer>, before: number): Promise<number> {
+  if (PLATFORM === "workers") return residentBytes(server) - before;
+  return offers("host-counters") ? (await counters(server)).memory_bytes : 0;
+}
+
 describeOwnServer("a document of a megabyte", () => {
   const UPDATES = 100_000;
   const BATCH = 100;
   const EVERY = 500;
   const server = useOwnServer("large-document", { SNAPSHOT_EVENTS: String(EVERY) });
 
-  test("of 100,000 updates opens with a bounded number of rows, and its snapshot is smaller than its log", { timeout: 120_000 }, async () => {
+  test("of 100,000 updates opens with a bounded number of rows and bytes, and its snapshot is smaller than its log", { timeout: 120_000 }, async () => {
     const random = seeded();
     const [base, name] = [`${server.url}/collab`, freshName()];
     await fetch(`${base}/${name}`, { method: "PUT" });
+    let before = memoryBefore(server);
     const doc = new Y.Doc();
     const text = doc.getText("text");
     let updates: Uint8Array[] = [];
@@ -200,6 +213,7 @@ describeOwnServer("a document of a megabyte", () => {
       expect((await fetch(`${base}/${name}`, { method: "POST", headers: BYTES, body: framed(...updates) })).status).toBe(204);
       updates = [];
     }
+    const writing = await memorySince(server, before);
     await server.kill9();
     const [file] = storeFiles(server);
     const count = (sql: string) => inStore(file!, (database) => Number(Object.values(database.prepare(sql).get()!)[0]));
@@ -212,11 +226,16 @@ describeOwnServer("a document of a megabyte", () => {
     expect(snapshot).toBeGreaterThan(UPDATES * 9);
     expect(snapshot).toBeLessThan(log);
     await server.restart();
+    before = memoryBefore(server);
     const start = performance.now();
     const client = PLATFORM === "workers" ? new WebsocketClient(base, name) : new HttpClient(base, name);
     await client.synced();
     const tookMs = (performance.now() - start).toFixed(0);
     expect(client.text.toString()).toBe(text.toString());
+    const opening = await memorySince(server, before);
+    expect(Math.max(writing, opening)).toBeLessThan(MEMORY);
+    const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+    console.log(`memory: ${megabytes(writing)} for writing, ${megabytes(opening)} for opening`);
     console.log(`${UPDATES} updates, log ${log} bytes, snapshot ${snapshot} in ${parts} rows, ${after} rows after it; open in ${tookMs} ms`);
   });
 });

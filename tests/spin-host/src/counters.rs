@@ -17,6 +17,11 @@ impl Count {
         self.0.fetch_sub(1, Relaxed);
     }
 
+    /// Sets it to this number, if that is larger.
+    pub fn raise(&self, to: u64) {
+        self.0.fetch_max(to, Relaxed);
+    }
+
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -38,6 +43,8 @@ pub struct Counters {
     pub open_requests: Count,
     pub sqlite: SqliteCounters,
     pub redis: RedisCounters,
+    /// Bytes of linear memory of the instance that had most.
+    pub memory_bytes: Count,
     /// Instances that ended by a trap, including traps through the control port.
     pub traps: Count,
 }

@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::clock::Clock;
 use crate::console::{Console, Sink};
 use crate::counters::Counters;
+use crate::memory::Memory;
 use crate::outbound::{Grant, Incoming, Outbound};
 use crate::variables::Values;
 
@@ -34,6 +35,7 @@ pub struct Guest {
     pub connections: usize,
     /// Number of Redis connections that the instance holds open.
     pub redis_connections: usize,
+    pub memory: Memory,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     incoming: Incoming,
@@ -49,11 +51,13 @@ impl Guest {
             .envs(&component.environment.iter().collect::<Vec<_>>())
             .build();
         let outbound = Outbound { grants: Arc::clone(&component.grants) };
+        let memory = Memory(Arc::clone(&component.counters));
         Self {
             component,
             table: ResourceTable::new(),
             connections: 0,
             redis_connections: 0,
+            memory,
             wasi,
             http: WasiHttpCtx::new(),
             incoming: Incoming,

@@ -48,6 +48,7 @@ impl HandlerState for Component {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Policy>> {
         let registration = self.instances.admit(&self.settings.id)?;
         let mut store = Store::new(self.pre.engine(), Guest::new(Arc::clone(&self.settings)));
+        store.limiter(|guest| &mut guest.memory);
         // A busy guest yields its thread at each tick. It still delays every request of its own
         // instance.
         store.set_epoch_deadline(1);

@@ -11,6 +11,7 @@ mod guest;
 mod instance;
 mod listener;
 mod manifest;
+mod memory;
 mod outbound;
 mod redis;
 mod route;

@@ -37,6 +37,15 @@ async fn a_trap_can_be_asked_for() {
 }
 
 #[tokio::test]
+async fn the_memory_of_instances_is_counted() {
+    let host = Host::start(&manifest("", ""));
+    assert_eq!(host.counters().await["memory_bytes"], 0);
+    host.get("/guest/instance").await;
+    let bytes = host.counters().await["memory_bytes"].as_u64().expect("a number");
+    assert!(bytes > 0 && bytes.is_multiple_of(65_536), "{bytes}");
+}
+
+#[tokio::test]
 async fn the_wall_clock_of_guests_can_be_moved_both_ways() {
     let host = Host::start(&manifest("", ""));
     let now = || async { host.get("/guest/clock").await.1.parse::<i64>().expect("milliseconds") };
