@@ -1,4 +1,4 @@
-// Many readers on Spin: each instance reads the store once an interval, not once for each reader or channel.
+// Many readers on Spin: each instance reads the store once an interval, not once for each reader or channel, and one of its readers is awake for all.
 
 import http from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,6 +18,9 @@ const WINDOW_MS = 5_000;
 const EVENTS = 25;
 /** Reads that an instance may make in a second for all the channels that it watches, while they rest. */
 const READS_AT_REST = 12;
+/** Readers that leave step by step, the oldest first. */
+const LEAVING = 50;
+const STEP = 10;
 /** Events of the second round, whose every one brings all the polls back: one a second. */
 const POLLED_EVENTS = 5;
 
@@ -138,6 +141,31 @@ describeOwnServer("readers", () => {
     expect(rest.reads / rest.instances, "reads a second and instance at rest").toBeLessThanOrEqual(READS_AT_REST);
     // A publish reads once to decide, and its reader's instance reads the event.
     expect((busy.reads - 2 * busy.requests) / busy.instances, "reads a second and instance, beside the one channel").toBeLessThanOrEqual(READS_AT_REST);
+  });
+
+  test("whoever leaves, those that stay get every event", { timeout: 60_000 }, async () => {
+    const channel = `${server.url}/feed/${freshName()}`;
+    await publish(channel, 0);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+    const readers = numbers(0, LEAVING).map(() => ({ events: [] as number[], leaving: new AbortController() }));
+    onTestFinished(() => {
+      readers.forEach(({ leaving }) => leaving.abort());
+      agent.destroy();
+    });
+    let published = 0;
+    const stayingHaveAll = () => readers.every(({ events, leaving }) => leaving.signal.aborted || events.length > published);
+    for (const { events, leaving } of readers) {
+      followStream(channel, { agent, signal: leaving.signal }, (number) => events.push(number));
+      await eventually("it is connected", () => events.length > 0);
+    }
+    while (published < (3 * LEAVING) / STEP) {
+      // The first event shows the server who has left.
+      if (published % 3 === 0) readers.filter(({ leaving }) => !leaving.signal.aborted).slice(0, STEP).forEach(({ leaving }) => leaving.abort());
+      published += 1;
+      await publish(channel, published);
+      await eventually("those that stay have it", stayingHaveAll);
+    }
+    expect(readers.at(-1)!.events).toEqual(numbers(0, published));
   });
 
   async function costOf(what: () => Promise<unknown>): Promise<Cost> {

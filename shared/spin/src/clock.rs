@@ -14,8 +14,38 @@ pub(crate) fn elapsed() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
 }
 
-/// Sleeps to the next multiple of the interval and returns it: every stream of the instance wakes
-/// at the same ticks.
+/// A moment by both clocks: the wall clock may be set, and what ends by it must not wait for the
+/// other.
+#[derive(Clone, Copy)]
+pub(crate) struct Time {
+    elapsed: Duration,
+    now_ms: u64,
+}
+
+impl Time {
+    pub(crate) fn now() -> Time {
+        Time { elapsed: elapsed(), now_ms: now_ms() }
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn now_ms(self) -> u64 {
+        self.now_ms
+    }
+
+    pub(crate) fn after_ms(self, wait_ms: u64) -> Time {
+        Time {
+            elapsed: self.elapsed.saturating_add(Duration::from_millis(wait_ms)),
+            now_ms: self.now_ms.saturating_add(wait_ms),
+        }
+    }
+
+    /// Whether it is this time by either clock.
+    pub(crate) fn has_come(self, now: Time) -> bool {
+        self.elapsed <= now.elapsed || self.now_ms <= now.now_ms
+    }
+}
+
+/// Sleeps to the next multiple of the interval and returns it.
 pub(crate) async fn next_tick(interval: Duration) -> Duration {
     let interval = interval_ns(interval);
     let tick = (monotonic_clock::now() / interval + 1) * interval;

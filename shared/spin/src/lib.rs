@@ -1,13 +1,14 @@
 //! Tidewire on Spin.
 //!
-//! No instance learns what another instance stored, and within an instance one request must never
-//! wake another: that would trap both. So the log in SQLite is the only truth, and every reader is
-//! "read after a position". All streams of an instance sleep until a common tick; the first to wake
-//! reads the store for all of them. Empty on other targets than WASI.
+//! No instance learns what another instance stored. So the log in the store is the only truth, and
+//! every reader is "read after a position". All readers of an instance sleep but one: at each tick it
+//! asks the store for news of every channel with readers here, and wakes those who have some. Empty on
+//! other targets than WASI.
 #![cfg(target_os = "wasi")]
 
 mod access;
 mod activity;
+mod bell;
 mod body;
 mod change;
 mod clock;

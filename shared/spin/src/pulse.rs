@@ -20,79 +20,58 @@ thread_local! {
 struct Heard {
     /// When the newest question began that was answered or failed.
     asked: Option<Duration>,
-    is_asking: bool,
     has_failed: bool,
     pulses: HashMap<String, Option<String>>,
     changed: Duration,
 }
 
-/// What is known of a channel at a tick.
-pub(crate) enum Pulse {
-    /// Look: the channel changed.
-    Unknown,
-    /// Another reader asks: wait.
-    Asking,
-    /// As it was at the last look.
-    Same,
-}
-
-/// Notes that this instance has written, so that nothing rests.
+/// Notes that there is something new, so that nothing rests.
 pub(crate) fn stir() {
     HEARD.with_borrow_mut(|heard| heard.changed = elapsed());
 }
 
-/// Whether the channel `name` has the pulse `known` at this tick. `all` are the channels to ask
-/// about, if somebody must ask.
-pub(crate) async fn pulse_at(
-    tick: Duration,
-    name: &str,
-    known: Option<&str>,
-    all: impl FnOnce() -> Vec<String>,
-) -> Pulse {
-    let is_answered = HEARD.with_borrow(|heard| heard.is_answered(tick, name));
-    if !is_answered {
-        let was_asking =
-            HEARD.with_borrow_mut(|heard| std::mem::replace(&mut heard.is_asking, true));
-        if was_asking {
-            return Pulse::Asking;
-        }
-        // If a reader leaves during its question, the next reader must ask.
-        let _asking = Asking;
-        let began = elapsed();
-        let names = all();
-        let answer = ChannelStore::pulses(&names).await;
-        HEARD.with_borrow_mut(|heard| {
-            heard.asked = Some(began);
-            heard.has_failed = answer.is_err();
-            match answer {
-                Ok(Some(pulses)) => heard.take(names, pulses, began),
-                Ok(None) => {}
-                Err(cause) => {
-                    complain(
-                        None,
-                        format!("asking for news failed, a later tick retries: {cause}"),
-                    );
-                }
-            }
-        });
+/// Whether nothing was new for a while, at a tick.
+pub(crate) fn is_calm(tick: Duration) -> bool {
+    HEARD.with_borrow(|heard| heard.changed + RESTS_AFTER < tick)
+}
+
+/// Asks at a tick for the pulses of these channels, unless everything rests.
+pub(crate) async fn ask(tick: Duration, names: Vec<String>) {
+    if HEARD.with_borrow(|heard| heard.rests(tick, &names)) {
+        return;
     }
+    let began = elapsed();
+    let answer = ChannelStore::pulses(&names).await;
+    HEARD.with_borrow_mut(|heard| {
+        heard.asked = Some(began);
+        heard.has_failed = answer.is_err();
+        match answer {
+            Ok(Some(pulses)) => heard.take(names, pulses, began),
+            Ok(None) => {}
+            Err(cause) => {
+                complain(None, format!("asking for news failed, a later tick retries: {cause}"));
+            }
+        }
+    });
+}
+
+/// Whether a look at a channel could find nothing else than the one that found the pulse `known`.
+pub(crate) fn is_same(name: &str, known: Option<&str>) -> bool {
     HEARD.with_borrow(|heard| match heard.pulses.get(name) {
-        Some(pulse) if pulse.as_deref() == known => Pulse::Same,
-        // Another reader's question has failed: there is nothing new to know.
-        _ if heard.has_failed => Pulse::Same,
-        _ => Pulse::Unknown,
+        Some(pulse) if pulse.as_deref() == known => true,
+        // After a question that failed there is nothing new to know.
+        _ => heard.has_failed,
     })
 }
 
 impl Heard {
-    /// Whether nobody needs to ask at this tick about this channel.
-    fn is_answered(&self, tick: Duration, name: &str) -> bool {
-        let Some(asked) = self.asked.filter(|_| self.pulses.contains_key(name) || self.has_failed)
-        else {
-            return false;
-        };
-        let rests = self.has_failed || self.changed + RESTS_AFTER < tick;
-        asked >= tick || rests && tick < asked + ChannelStore::REST
+    /// Whether nobody needs to ask about these channels at this tick.
+    fn rests(&self, tick: Duration, names: &[String]) -> bool {
+        let Some(asked) = self.asked else { return false };
+        let rests = self.has_failed
+            || self.changed + RESTS_AFTER < tick
+                && names.iter().all(|name| self.pulses.contains_key(name));
+        rests && tick < asked + ChannelStore::REST
     }
 
     fn take(&mut self, names: Vec<String>, pulses: Vec<Option<String>>, began: Duration) {
@@ -101,13 +80,5 @@ impl Heard {
             self.changed = began;
         }
         self.pulses = pulses;
-    }
-}
-
-struct Asking;
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        HEARD.with_borrow_mut(|heard| heard.is_asking = false);
     }
 }

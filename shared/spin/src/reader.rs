@@ -9,7 +9,7 @@ use tidewire_core::{
 };
 
 use crate::activity::count;
-use crate::clock::{elapsed, entropy, now_ms};
+use crate::clock::{Time, elapsed, entropy, now_ms};
 use crate::complain::complain;
 use crate::store::{ChannelStore, Result, Store, Stored};
 use crate::watch::Watch;
@@ -24,7 +24,7 @@ pub(crate) enum News {
     None,
 }
 
-/// A reader at a position. No other request changes its state or wakes it.
+/// A reader at a position. No other request changes its state.
 pub(crate) struct Reader {
     store: ChannelStore,
     watch: Rc<Watch>,
@@ -96,7 +96,7 @@ impl Reader {
     pub(crate) async fn wait_for_news(&self) -> News {
         let deadline = elapsed() + Duration::from_millis(self.settings.long_poll_ms);
         loop {
-            self.watch.tick(self.interval()).await;
+            let turn = self.watch.turn();
             if !self.life.has_access(&self.watch.revocations(), now_ms()) {
                 return News::None;
             }
@@ -114,9 +114,13 @@ impl Reader {
             {
                 return News::InStore;
             }
-            if elapsed() >= deadline {
+            let left = deadline.saturating_sub(elapsed());
+            if left.is_zero() {
                 return News::None;
             }
+            let now = Time::now();
+            let for_ms = self.life.access_left_ms(now.now_ms()).min(left.as_millis() as u64);
+            self.watch.wait(turn, self.interval(), now.after_ms(for_ms)).await;
         }
     }
 
@@ -126,11 +130,12 @@ impl Reader {
             return Some(opening);
         }
         loop {
-            match self.life.next(&self.watch.revocations(), now_ms()) {
-                Turn::Listen { .. } => {}
+            let (turn, now) = (self.watch.turn(), Time::now());
+            let for_ms = match self.life.next(&self.watch.revocations(), now.now_ms()) {
+                Turn::Listen { for_ms } => for_ms,
                 Turn::Last(text) => return Some(text),
                 Turn::Over => return None,
-            }
+            };
             let news = self.news().await.unwrap_or_else(|cause| {
                 // The reader resumes where it is: after an engine that is away, on this stream.
                 if !cause.is_unavailable {
@@ -151,8 +156,16 @@ impl Reader {
             if let Some(heartbeat) = self.life.heartbeat(now_ms()) {
                 return Some(heartbeat.into());
             }
-            self.watch.tick(self.interval()).await;
+            // What it could not send now it tries again at the next tick.
+            let for_ms = if self.is_behind() { 0 } else { for_ms };
+            self.watch.wait(turn, self.interval(), now.after_ms(for_ms)).await;
         }
+    }
+
+    /// Whether there is something that it has not sent.
+    fn is_behind(&self) -> bool {
+        let is_before = |stored: Stored| self.after < stored.channel.tail;
+        self.snapshot.is_some() || self.watch.stored().is_some_and(is_before)
     }
 
     /// Whether its position is one of the channel: of its epoch, or before a fork.

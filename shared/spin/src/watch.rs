@@ -1,21 +1,27 @@
 //! One question to the store per instance and tick, and one look at each channel that has changed,
-//! shared by every reader of the instance. A new request accepts no look that began before it.
+//! shared by every reader of the instance: the watchman does both, and wakes those who have news. A
+//! new request accepts no look that began before it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::{Either, Fuse, FusedFuture, FutureExt, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tidewire_core::{
-    Channel, Framing, Lease, Member, Page, PageLimit, PagePlan, Reply, Revocation, members_at,
+    Channel, Framing, Lease, LocalFuture, Member, Page, PageLimit, PagePlan, Reply, Revocation,
+    members_at,
 };
 
-use crate::clock::{elapsed, next_tick, now_ms};
+use crate::bell::{Watchman, ring, ring_due, sleep};
+use crate::clock::{Time, elapsed, next_tick, now_ms};
 use crate::complain::complain;
-use crate::pulse::{Pulse, pulse_at};
+use crate::pulse::{ask, is_calm, is_same, stir};
 use crate::store::{ChannelStore, Look, Result, Store, Stored};
 
-/// How soon a reader checks again whether another reader's look has completed.
+/// How soon a request checks again whether the look of another has completed.
 const LANDING: Duration = Duration::from_millis(3);
 
 /// Most pages of one look. A reader that is further behind reads the store itself.
@@ -37,6 +43,8 @@ pub(crate) struct Watch {
     /// When the newest look began that has completed or failed.
     tried: Cell<Option<Duration>>,
     is_looking: Cell<bool>,
+    /// How often a look has found something new.
+    turn: Cell<u64>,
     /// The pulse of the channel at the newest completed look.
     pulse: RefCell<Option<String>>,
     known: RefCell<Known>,
@@ -127,6 +135,7 @@ impl Watch {
                     looked: Cell::default(),
                     tried: Cell::default(),
                     is_looking: Cell::default(),
+                    turn: Cell::default(),
                     pulse: RefCell::default(),
                     known: RefCell::default(),
                     presence: RefCell::default(),
@@ -180,66 +189,100 @@ impl Watch {
             .map(Rc::clone)
     }
 
-    /// Sleeps until the next tick and returns once a look that began then or later has completed,
-    /// no matter which request made it. A look that takes longer than the interval is not awaited.
-    pub(crate) async fn tick(&self, interval: Duration) {
-        let tick = next_tick(interval).await;
-        while self.tried.get().is_none_or(|tried| tried < tick) && elapsed() < tick + interval {
-            match self.pulse(tick).await {
-                Pulse::Same => return,
-                Pulse::Asking => {
-                    spin_sdk::time::sleep(LANDING).await;
-                    continue;
+    /// How often a look has found something new: what a reader knows belongs to a turn.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.get()
+    }
+
+    /// Returns once a look has found something that was not known at this turn, or at the first tick
+    /// after `until`; sometimes earlier. Meanwhile this reader may be the watchman.
+    pub(crate) fn wait(&self, turn: u64, interval: Duration, until: Time) -> LocalFuture<'_, ()> {
+        Box::pin(async move {
+            while self.turn.get() == turn {
+                if let Some(_watch) = Watchman::begin() {
+                    return self.keep_watch(turn, interval, until).await;
                 }
-                Pulse::Unknown => {}
+                sleep(self.store.name(), until).await;
+                if until.has_come(Time::now()) {
+                    return;
+                }
             }
-            if let Err(cause) = self.look().await {
-                complain(
-                    Some(&self.store.hash()),
-                    format!("reading the store failed, the next tick retries: {cause}"),
-                );
+        })
+    }
+
+    /// Wakes at each tick, for all readers of the instance.
+    async fn keep_watch(&self, turn: u64, interval: Duration, until: Time) {
+        let mut timer = pin!(next_tick(interval));
+        let mut round = pin!(Fuse::terminated());
+        loop {
+            match select(timer.as_mut(), round.as_mut()).await {
+                Either::Left((tick, _)) => {
+                    timer.set(next_tick(interval));
+                    let now = Time::now();
+                    ring_due(now);
+                    // A store that takes long must not keep it.
+                    if self.turn.get() != turn || until.has_come(now) {
+                        return;
+                    }
+                    if round.is_terminated() {
+                        round.set(look_around(tick, now).fuse());
+                    }
+                }
+                Either::Right(_) if self.turn.get() != turn => return,
+                Either::Right(_) => {}
             }
         }
     }
 
-    /// Whether a look at this tick could find anything else than the last one.
-    async fn pulse(&self, tick: Duration) -> Pulse {
-        // Of one channel a look costs such an engine no more than the question, and says it all.
-        let is_alone = WATCHES.with_borrow(|watches| watches.len() == 1);
-        if self.looked.get().is_none()
-            || self.has_ended()
-            || is_alone && ChannelStore::REST.is_zero()
-        {
-            return Pulse::Unknown;
-        }
-        let known = self.pulse.borrow().clone();
-        let all = || WATCHES.with_borrow(|watches| watches.keys().cloned().collect());
-        pulse_at(tick, self.store.name(), known.as_deref(), all).await
+    /// Looks at the channel as of a tick, unless another request has.
+    fn look_at(&self, tick: Duration) -> LocalFuture<'_, ()> {
+        Box::pin(async move {
+            while self.tried.get().is_none_or(|tried| tried < tick) {
+                if let Err(cause) = self.look().await {
+                    complain(
+                        Some(&self.store.hash()),
+                        format!("reading the store failed, the next tick retries: {cause}"),
+                    );
+                }
+            }
+        })
+    }
+
+    /// Whether a look could find anything else than the last one.
+    fn may_have_changed(&self, now: Time) -> bool {
+        self.looked.get().is_none()
+            || self.has_ended(now.now_ms())
+            || !is_same(self.store.name(), self.pulse.borrow().as_deref())
     }
 
     /// Whether something has ended by itself that another instance may have renewed.
-    fn has_ended(&self) -> bool {
-        let now_ms = now_ms();
+    fn has_ended(&self, now_ms: u64) -> bool {
         let known = self.known.borrow();
         known.stored.as_ref().is_some_and(|stored| stored.channel.is_expired(now_ms))
             || self.presence.borrow().leases.iter().any(|lease| lease.until_ms <= now_ms)
     }
 
-    /// Looks at the store, or waits a moment while another reader does.
-    async fn look(&self) -> Result<()> {
-        if self.is_looking.replace(true) {
-            spin_sdk::time::sleep(LANDING).await;
-            return Ok(());
-        }
-        // If a reader leaves during its look, the next reader must look.
-        let _looking = Looking(&self.is_looking);
-        let began = Some(elapsed());
-        let looked = self.read().await;
-        self.tried.set(began);
-        if looked.is_ok() {
-            self.looked.set(began);
-        }
-        looked
+    /// All that its readers may have to be told.
+    fn found(&self) -> Found {
+        (self.stored(), Rc::clone(&self.presence.borrow().present), self.revocations())
+    }
+
+    /// Looks at the store, or waits a moment while another request does.
+    fn look(&self) -> LocalFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if self.is_looking.replace(true) {
+                spin_sdk::time::sleep(LANDING).await;
+                return Ok(());
+            }
+            let _looking = Looking { watch: self, before: self.found() };
+            let began = Some(elapsed());
+            let looked = self.read().await;
+            self.tried.set(began);
+            if looked.is_ok() {
+                self.looked.set(began);
+            }
+            looked
+        })
     }
 
     /// The members, once a look has read them.
@@ -358,10 +401,44 @@ impl Known {
     }
 }
 
-struct Looking<'a>(&'a Cell<bool>);
+type Found = (Option<Stored>, Rc<Vec<Member>>, Rc<[Revocation]>);
+
+/// A look that goes on.
+struct Looking<'a> {
+    watch: &'a Watch,
+    before: Found,
+}
 
 impl Drop for Looking<'_> {
+    /// If its request ends during the look, another must look; what was found so far counts.
     fn drop(&mut self) {
-        self.0.set(false);
+        self.watch.is_looking.set(false);
+        let (stored, present, revocations) = self.watch.found();
+        let is_same = stored == self.before.0
+            && Rc::ptr_eq(&present, &self.before.1)
+            && Rc::ptr_eq(&revocations, &self.before.2);
+        if !is_same {
+            self.watch.turn.set(self.watch.turn.get() + 1);
+            ring(self.watch.store.name());
+            stir();
+        }
     }
+}
+
+/// Asks for news of all channels with readers here, and looks at those that have changed.
+fn look_around(tick: Duration, now: Time) -> LocalFuture<'static, ()> {
+    Box::pin(async move {
+        let mut watches: Vec<_> = WATCHES.with_borrow(|watches| {
+            watches.values().filter(|watch| Rc::strong_count(watch) > 1).cloned().collect()
+        });
+        // While events come to the one channel, a look says it all. A question costs less, but would
+        // often be followed by a look.
+        if watches.len() != 1 || !ChannelStore::REST.is_zero() || is_calm(tick) {
+            ask(tick, watches.iter().map(|watch| watch.store.name().into()).collect()).await;
+            watches.retain(|watch| watch.may_have_changed(now));
+        }
+        let looks = watches.iter().map(|watch| watch.look_at(tick));
+        let mut looks: FuturesUnordered<_> = looks.collect();
+        while looks.next().await.is_some() {}
+    })
 }

@@ -99,6 +99,11 @@ impl StreamLife {
         self.grant.check_access(revocations, now_ms).is_ok()
     }
 
+    /// Milliseconds until its client may no longer read, unless something else ends its access.
+    pub fn access_left_ms(&self, now_ms: u64) -> u64 {
+        self.grant.until_ms.unwrap_or(u64::MAX).saturating_sub(now_ms)
+    }
+
     /// Whether it has ended.
     pub fn is_over(&self) -> bool {
         self.end.is_some()
@@ -169,6 +174,7 @@ mod tests {
         let Turn::Last(last) = told.next(&revoked, NOW_MS) else { panic!("not ended") };
         assert!(last.contains("3507") && last.contains("access-denied"), "{last}");
         let mut untold = life(Framing::DurableSse, Some(NOW_MS + 5_000));
+        assert_eq!(untold.access_left_ms(NOW_MS + 1_000), 4_000);
         assert_eq!(
             (untold.next(&revoked, NOW_MS), untold.end_code()),
             (Turn::Over, CloseCode::AccessDenied)

@@ -113,8 +113,8 @@ const CUT_EVENTS: u64 = 1_000;
 /// The store of one channel. Each operation is atomic, and what it wrote is durable when it
 /// returns.
 ///
-/// A decision has two ways into the store. [`append`](Store::append) takes events that continue the
-/// head that was decided upon, and nothing else. An attempt, from [`begin`](Store::begin) to
+/// A decision has two ways into the store. [`append`](Store::append) takes events for the head that
+/// was decided upon, and nothing else. An attempt, from [`begin`](Store::begin) to
 /// [`commit`](Store::commit), takes everything that a decision carries.
 pub(crate) trait Store: Sized {
     /// A change between its look and its commit. An engine with a lock holds it, so that a commit
@@ -160,8 +160,9 @@ pub(crate) trait Store: Sized {
     async fn pulses(names: &[String]) -> Result<Option<Vec<Option<String>>>>;
 
     /// Appends the events of a commit, which carries nothing else, to a channel whose head is still
-    /// the one decided upon; `None` if it is not, or if they are too many for one write. Then
-    /// nothing was written.
+    /// the one decided upon, or has only got other events where the commit
+    /// [is placeable](Commit::is_placeable); `None` if it is not, or if they are too many for one
+    /// write. Then nothing was written.
     async fn append(&self, before: &Stored, commit: &Commit) -> Result<Option<Placed>>;
 
     /// Begins an attempt with a look at the channel.

@@ -20,8 +20,8 @@ use tidewire_core::{
 
 use self::database::{Transaction, connection_of, execute, shared};
 use self::rows::{
-    all, authored, damaged, event_of, expired, keys, lease, number, optional, part, revocation,
-    size, tally, text, version,
+    all, authored, damaged, event_of, expired, integer, keys, lease, number, optional, part,
+    revocation, size, tally, text, version,
 };
 use crate::clock::now_ms;
 use crate::store::health::timed;
@@ -96,18 +96,29 @@ impl Store for SqliteStore {
             return Ok(None);
         }
         let connection = shared().await?;
-        let mut values: Vec<Value> = Vec::with_capacity(commit.rows.len() * 4 + 2);
+        let Channel { tail, total, revision, stream_seq, .. } = &before.channel;
+        let expected = Some(*tail).filter(|_| !commit.is_placeable);
+        let mut values: Vec<Value> = Vec::with_capacity(commit.rows.len() * 4 + 4);
+        values.extend([
+            number(before.id),
+            number(*revision),
+            optional(stream_seq.as_deref(), text),
+            optional(expected, number),
+        ]);
         for row in &commit.rows {
             values.extend([
-                number(row.event.seq),
+                number(row.event.seq - tail),
                 number(row.at_ms),
-                number(row.total),
+                number(row.total - total),
                 Value::Blob(row.event.data.clone()),
             ]);
         }
-        values.extend([number(before.id), number(before.channel.tail)]);
         let written = execute(&connection, &sql::append(commit.rows.len()), values).await?;
-        Ok((written.len() == commit.rows.len()).then(|| placed(Some(before))))
+        let first = written.iter().min_by_key(|row| row.first().and_then(integer));
+        let placed = first.zip(commit.rows.first()).map(|(written, row)| {
+            placed_at(written, row.event.data.len() as u64).ok_or_else(|| damaged("position"))
+        });
+        placed.transpose()
     }
 
     async fn begin(&self) -> Result<(Transaction, Look)> {
@@ -350,6 +361,12 @@ impl Store for SqliteStore {
 }
 
 /// Behind the head that was decided upon: no other writer comes between.
+/// Where the first of the events stands that were written.
+fn placed_at(written: &[Value], bytes: u64) -> Option<Placed> {
+    let [seq, total] = written else { return None };
+    Some(Placed { tail: integer(seq)? - 1, total: integer(total)? - bytes })
+}
+
 fn placed(before: Option<&Stored>) -> Placed {
     before.map_or(Placed { tail: 0, total: 0 }, |Stored { channel, .. }| Placed {
         tail: channel.tail,

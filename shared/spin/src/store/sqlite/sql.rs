@@ -223,15 +223,20 @@ pub(super) fn tallies(count: usize) -> String {
 
 // Writing a channel.
 
-/// Appends this many events, if the channel is open and its tail is still the one expected. The
-/// primary key refuses a concurrent writer, too.
+/// Appends this many events after the tail, if the channel is open and is what it was but for its
+/// events; and if its tail is still `?4`, where one is expected. The primary key refuses a concurrent
+/// writer, too.
 pub(super) fn append(count: usize) -> String {
     let places = vec!["(?, ?, ?, ?)"; count].join(", ");
     format!(
-        "INSERT INTO events (channel, seq, at_ms, total, data)
-         SELECT c.id, v.column1, v.column2, v.column3, v.column4 FROM (VALUES {places}) v, channels c
-         WHERE c.id = ? AND c.closed = 0 AND coalesce((SELECT max(seq) FROM events WHERE channel = c.id), c.tail) = ?
-         RETURNING 1"
+        "WITH head AS MATERIALIZED (
+            SELECT c.id, coalesce(e.seq, c.tail) AS tail, coalesce(e.total, c.total) AS total
+            FROM channels c LEFT JOIN (SELECT seq, total FROM events WHERE channel = ?1 ORDER BY seq DESC LIMIT 1) e
+            WHERE c.id = ?1 AND c.closed = 0 AND c.revision = ?2 AND c.stream_seq IS ?3 AND coalesce(?4, e.seq, c.tail) = coalesce(e.seq, c.tail)
+         )
+         INSERT INTO events (channel, seq, at_ms, total, data)
+         SELECT h.id, h.tail + v.column1, v.column2, h.total + v.column3, v.column4 FROM head h, (VALUES {places}) v
+         RETURNING seq, total"
     )
 }
 

@@ -1,0 +1,89 @@
+//! How the readers of an instance wait: one of them, the watchman, looks at the clock and the store
+//! for all, and the others sleep until it rings for them.
+//!
+//! Each reader is a request of its own, and a waker that wakes another request traps both. So a
+//! sleeper reads a stream of the component model to which nobody ever writes, and rings when the
+//! other end is dropped: the host carries that from one request to the other, and who has left
+//! meanwhile is not there to be woken.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use spin_sdk::wasip3::wit_bindgen::StreamWriter;
+use spin_sdk::wasip3::wit_stream;
+
+use crate::clock::Time;
+
+thread_local! {
+    /// In the order in which they fell asleep.
+    static SLEEPERS: RefCell<BTreeMap<u64, Sleeper>> = const { RefCell::new(BTreeMap::new()) };
+    static NEXT: Cell<u64> = const { Cell::new(0) };
+    static HAS_WATCHMAN: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Sleeper {
+    channel: String,
+    until: Time,
+    /// Dropped with the sleeper, which wakes it.
+    _bell: StreamWriter<u8>,
+}
+
+/// Sleeps until [`ring`] names the channel, until [`ring_due`] finds that the time has come, or until
+/// the instance needs a watchman.
+pub(crate) async fn sleep(channel: &str, until: Time) {
+    let (bell, mut end) = wit_stream::new::<u8>();
+    let number = NEXT.replace(NEXT.get() + 1);
+    let sleeper = Sleeper { channel: channel.into(), until, _bell: bell };
+    SLEEPERS.with_borrow_mut(|sleepers| sleepers.insert(number, sleeper));
+    let _asleep = Asleep(number);
+    end.next().await;
+}
+
+/// Wakes those who sleep on a channel.
+pub(crate) fn ring(channel: &str) {
+    wake(|sleeper| sleeper.channel == channel);
+}
+
+/// Wakes those whose time has come.
+pub(crate) fn ring_due(now: Time) {
+    wake(|sleeper| sleeper.until.has_come(now));
+}
+
+fn wake(is_meant: impl Fn(&Sleeper) -> bool) {
+    SLEEPERS.with_borrow_mut(|sleepers| sleepers.retain(|_, sleeper| !is_meant(sleeper)));
+}
+
+/// Wakes who has slept longest if there is no watchman: it becomes the next.
+fn need_watchman() {
+    if !HAS_WATCHMAN.get() {
+        SLEEPERS.with_borrow_mut(BTreeMap::pop_first);
+    }
+}
+
+struct Asleep(u64);
+
+impl Drop for Asleep {
+    /// It wakes, or its client has left. It may have been woken to be the watchman, and not want to.
+    fn drop(&mut self) {
+        SLEEPERS.with_borrow_mut(|sleepers| sleepers.remove(&self.0));
+        need_watchman();
+    }
+}
+
+/// The one reader of the instance that is awake. When it ends its watch, another reader wakes for it.
+pub(crate) struct Watchman;
+
+impl Watchman {
+    /// `None` if another reader is the watchman.
+    pub(crate) fn begin() -> Option<Watchman> {
+        // Made only then: its drop ends a watch.
+        (!HAS_WATCHMAN.replace(true)).then(|| Watchman)
+    }
+}
+
+impl Drop for Watchman {
+    fn drop(&mut self) {
+        HAS_WATCHMAN.set(false);
+        need_watchman();
+    }
+}
