@@ -3,8 +3,8 @@
 //!
 //! Each reader is a request of its own, and a waker that wakes another request traps both. So a
 //! sleeper reads a stream of the component model to which nobody ever writes, and rings when the
-//! other end is dropped: the host carries that from one request to the other, and who has left
-//! meanwhile is not there to be woken.
+//! other end is dropped: the host carries that from one request to the other, and a reader that has
+//! left in the meantime is not there to be woken.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ fn wake(is_meant: impl Fn(&Sleeper) -> bool) {
     SLEEPERS.with_borrow_mut(|sleepers| sleepers.retain(|_, sleeper| !is_meant(sleeper)));
 }
 
-/// Wakes who has slept longest if there is no watchman: it becomes the next.
+/// Wakes the reader that has slept longest, if there is no watchman: it becomes the next.
 fn need_watchman() {
     if !HAS_WATCHMAN.get() {
         SLEEPERS.with_borrow_mut(BTreeMap::pop_first);

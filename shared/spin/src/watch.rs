@@ -195,7 +195,7 @@ impl Watch {
     }
 
     /// Returns once a look has found something that was not known at this turn, or at the first tick
-    /// after `until`; sometimes earlier. Meanwhile this reader may be the watchman.
+    /// after `until`; sometimes earlier. Until then this reader may be the watchman.
     pub(crate) fn wait(&self, turn: u64, interval: Duration, until: Time) -> LocalFuture<'_, ()> {
         Box::pin(async move {
             while self.turn.get() == turn {
@@ -262,7 +262,7 @@ impl Watch {
             || self.presence.borrow().leases.iter().any(|lease| lease.until_ms <= now_ms)
     }
 
-    /// All that its readers may have to be told.
+    /// All that its readers may have to hear of.
     fn found(&self) -> Found {
         (self.stored(), Rc::clone(&self.presence.borrow().present), self.revocations())
     }
@@ -403,7 +403,7 @@ impl Known {
 
 type Found = (Option<Stored>, Rc<Vec<Member>>, Rc<[Revocation]>);
 
-/// A look that goes on.
+/// A look that has begun.
 struct Looking<'a> {
     watch: &'a Watch,
     before: Found,
