@@ -194,7 +194,7 @@ describeOwnServer("a document of a megabyte", () => {
   const EVERY = 500;
   const server = useOwnServer("large-document", { SNAPSHOT_EVENTS: String(EVERY) });
 
-  test("of 100,000 updates opens with a bounded number of rows and bytes, and its snapshot is smaller than its log", { timeout: 120_000 }, async () => {
+  test("of 100,000 updates opens with a bounded number of rows and bytes, and its snapshot is smaller than its log", { timeout: 120_000, tags: ["sqlite"] }, async () => {
     const random = seeded();
     const [base, name] = [`${server.url}/collab`, freshName()];
     await fetch(`${base}/${name}`, { method: "PUT" });
