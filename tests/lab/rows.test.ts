@@ -119,11 +119,10 @@ function onSpin(): Store {
     ],
     load: [look(2 ** 53, 1)],
     page: (after) => [look(after, PAGE)],
-    append: (seq) => {
-      const [template] = source.filter((text) => text.startsWith("INSERT") && text.includes("{places}"));
-      const insert = template!.replace("{places}", row!);
-      const event = [seq, 1, seq, "x", null].slice(0, row!.split("?").length - 1);
-      return [[insert, ...event, 1, seq - 1]];
+    append: () => {
+      const [template] = source.filter((text) => text.startsWith("WITH head"));
+      // The channel, its revision, its Stream-Seq, and no tail that is expected; then the event, counted from the tail.
+      return [[template!.replace("{places}", row!), 1, 0, null, null, 1, 1, 1, "x"]];
     },
     produce: (seq) => {
       // Decided once, under the lock, on a producer's tally and the one that all anonymous publishers share.
