@@ -360,13 +360,13 @@ impl Store for SqliteStore {
     }
 }
 
-/// Behind the head that was decided upon: no other writer comes between.
-/// Where the first of the events stands that were written.
+/// Behind the head that it was placed at, by the row of its first event, of so many bytes.
 fn placed_at(written: &[Value], bytes: u64) -> Option<Placed> {
     let [seq, total] = written else { return None };
     Some(Placed { tail: integer(seq)? - 1, total: integer(total)? - bytes })
 }
 
+/// Behind the head that was decided upon: no other writer comes between.
 fn placed(before: Option<&Stored>) -> Placed {
     before.map_or(Placed { tail: 0, total: 0 }, |Stored { channel, .. }| Placed {
         tail: channel.tail,
