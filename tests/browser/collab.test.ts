@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
-import { useBrowser } from "../harness/browser.ts";
+import { moduleOf, useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { describeOwnServer, freshName, useOwnServer, useServer } from "../harness/suite.ts";
@@ -186,7 +186,7 @@ describe("the page of a shared document", () => {
     for (const writer of [ann, bo]) await writer.sees(`${FIRST(name)}mine yours`);
   });
 
-  test("a word that takes several keys is not disturbed by what others write", async () => {
+  test("a word that takes several keys is not disturbed by what others write", { timeout: 90_000 }, async () => {
     const { name, url } = freshDocument();
     const [ann, bo] = [await Writer.open(url), await Writer.open(url)];
     await ann.type("", "Control+End");
@@ -199,6 +199,26 @@ describe("the page of a shared document", () => {
     await expect.poll(() => ann.text()).toBe(`${FIRST(name)}にほ`);
     await keys.send("Input.insertText", { text: "日本" });
     for (const writer of [ann, bo]) await writer.sees(`bo ${FIRST(name)}日本`);
+  });
+
+  test("a key that has just moved the cursor counts, whatever others write before the browser tells of it", async () => {
+    const { page } = await browser.open(freshDocument().url);
+    const modules = await Promise.all(["binding", "yjs"].map((name) => moduleOf(page, `${server.url}/collab/-/${name}.js`)));
+    const caret = await page.evaluate(async ([{ Binding }, { Doc }]) => {
+      const text = new Doc().getText("text");
+      text.insert(0, "word");
+      const field = document.body.appendChild(document.createElement("textarea"));
+      new Binding(field, text, { selected() {}, composing() {} });
+      const told = new Promise((done) => document.addEventListener("selectionchange", done, { once: true }));
+      field.focus();
+      field.setSelectionRange(4, 4);
+      await told;
+      field.setSelectionRange(1, 2, "backward");
+      text.insert(4, "s");
+      text.insert(0, "key");
+      return [field.value, field.selectionStart, field.selectionEnd, field.selectionDirection];
+    }, modules as any[]);
+    expect(caret).toEqual(["keywords", 4, 5, "backward"]);
   });
 
   test("the slider shows the document as it was, and a version comes back as an edit", async () => {

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { Page, Request } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { takeScreenshots, useBrowser } from "../harness/browser.ts";
+import { moduleOf, takeScreenshots, useBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/eventually.ts";
 import { offers } from "../harness/platform.ts";
 import { Proxy } from "../harness/proxy.ts";
@@ -135,6 +135,37 @@ describe("the gallery", () => {
     await first.page.close();
     await eventually("who left is gone", async () => (await second.page.locator(cursor).count()) === 0);
     expect([...first.errors, ...second.errors]).toEqual([]);
+  });
+
+  test("a cursor never jumps back, and its last place is told last, however late the answers come", { timeout: 90_000 }, async () => {
+    const [first, second] = [await browser.open(server.url), await browser.open(server.url)];
+    const stage = '[data-template="chat"] .stage';
+    for (const { page } of [first, second]) {
+      await page.locator(stage).scrollIntoViewIfNeeded();
+      await eventually("it is live", async () => (await state(page, "chat")) === "live");
+    }
+    const { id, x } = await (await moduleOf(first.page, `${server.url}/-/cards/me.js`)).evaluate(({ me }) => me as { id: string; x: number });
+    const position = (page: Page) => page.locator(`${stage} [data-person="${id}"]`).evaluate((one) => (one as HTMLElement).style.translate);
+    // What tells of a step is held back.
+    const held: (() => void)[] = [];
+    await first.page.route("**/chat/-/presence/*", async (route) => {
+      const { state } = route.request().postDataJSON() as { state: { x: number } | null };
+      if (state && state.x < x) await new Promise<void>((done) => held.push(done));
+      await route.continue();
+    });
+    await first.page.focus(stage);
+    await first.page.keyboard.press("ArrowLeft");
+    const step = await position(first.page);
+    await eventually("the first step is on its way", () => held.length === 1);
+    for (let step = 0; step < 3; step++) await first.page.keyboard.press("ArrowLeft");
+    const last = await position(first.page);
+    held[0]!();
+    await eventually("the other sees the first step", async () => (await position(second.page)) === step);
+    await eventually("the other steps are on their way, together", () => held.length === 2);
+    expect(await position(first.page)).toBe(last);
+    held[1]!();
+    await eventually("the other sees the last step", async () => (await position(second.page)) === last);
+    expect(await position(first.page)).toBe(last);
   });
 
   test("the feed's card shows the newest sample of the machine", async () => {

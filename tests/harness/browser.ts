@@ -1,7 +1,7 @@
 // A headless Chromium, and pages whose errors are collected.
 
 import { join } from "node:path";
-import { chromium, type Browser, type Page } from "playwright-core";
+import { chromium, type Browser, type JSHandle, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { OUTPUT } from "./server.ts";
 
@@ -48,6 +48,11 @@ export function useBrowser({ notifies = false } = {}): Pages {
       return { page, errors };
     },
   };
+}
+
+/** A module of a page, as the page itself has it. By text: vitest would rewrite an `import` in a function. */
+export function moduleOf(page: Page, url: string): Promise<JSHandle> {
+  return page.evaluateHandle(`import(${JSON.stringify(url)})`);
 }
 
 /** Puts a tab into the background and freezes its scripts, as a browser does with a tab that was hidden for long. The returned function brings it back. */

@@ -26,6 +26,8 @@ export class Binding {
     this.#text = text;
     this.#listener = listener;
     this.#undo = new UndoManager(text, { trackedOrigins: new Set([TYPED]) });
+    // A key moves the cursor before the browser tells so. The field still shows the text that changes now.
+    text.doc.on("beforeTransaction", ({ origin }) => origin !== TYPED && document.activeElement === field && this.#moved());
     text.observe((_, { origin }) => origin !== TYPED && this.#show());
     field.addEventListener("input", () => this.#typed());
     field.addEventListener("beforeinput", (event) => this.#undone(event));
@@ -71,7 +73,7 @@ export class Binding {
     this.#field.value = value;
     if (this.#selection && document.activeElement === this.#field) {
       const [start, end] = [this.#selection.anchor, this.#selection.head].map((position) => createAbsolutePositionFromRelativePosition(position, this.#text.doc)?.index ?? value.length);
-      this.#field.setSelectionRange(Math.min(start, end), Math.max(start, end));
+      this.#field.setSelectionRange(Math.min(start, end), Math.max(start, end), start > end ? "backward" : "forward");
     }
     this.#listener.selected();
   }

@@ -1,7 +1,7 @@
 // @ts-check
 // Chat: who is here, and where they point.
 
-import { publish } from "../client.js";
+import { publish, request } from "../client.js";
 import { hasWebSocket } from "../platform.js";
 import { me } from "./me.js";
 import { at, element, follow, json } from "./stage.js";
@@ -12,29 +12,36 @@ const MOVE_MS = 100; // between two positions of a cursor
 /** @param {import("./stage.js").Miniature} miniature */
 function startChat(miniature) {
   const { stage, signal } = miniature;
+  /** The others: what comes back of this visitor may be older than what the page shows. */
   const people = new Map();
+  const states = new AbortController();
+  let isNews = false;
   let last = 0;
   let planned;
-  const states = new AbortController();
 
-  const tell = (state, options) => fetch(at("chat/-/presence/demo-lobby"), { ...json("POST", { id: me.id, state }), ...options }).catch(() => {});
+  const tell = (state, options) => request(at("chat/-/presence/demo-lobby"), { ...json("POST", { id: me.id, state }), ...options }).catch(() => {});
   const present = () => {
-    clearTimeout(planned);
-    planned = setTimeout(() => {
-      last = Date.now();
-      const { id, ...state } = me;
-      tell(state, { signal: states.signal });
-    }, Math.max(0, last + MOVE_MS - Date.now()));
+    isNews = true;
+    planned ??= setTimeout(say, Math.max(0, last + MOVE_MS - Date.now()));
+  };
+  // One at a time and each with the newest state: two requests at once could arrive in the wrong order.
+  const say = async () => {
+    isNews = false;
+    last = Date.now();
+    const { id, ...state } = me;
+    await tell(state, { signal: states.signal });
+    planned = undefined;
+    if (isNews && !signal.aborted) present();
   };
   const move = (x, y) => {
     Object.assign(me, { x: Math.min(1, Math.max(0, x)), y: Math.min(1, Math.max(0, y)) });
-    people.set(me.id, { ...me });
     present();
     draw();
   };
   const draw = () => {
-    for (const cursor of stage.querySelectorAll("[data-person]")) if (!people.has(/** @type {HTMLElement} */ (cursor).dataset.person)) cursor.remove();
-    for (const [id, { name, color, x, y }] of people) {
+    const all = new Map([...people, [me.id, me]]);
+    for (const cursor of stage.querySelectorAll("[data-person]")) if (!all.has(/** @type {HTMLElement} */ (cursor).dataset.person)) cursor.remove();
+    for (const [id, { name, color, x, y }] of all) {
       // Who is on the page of the chat has no cursor.
       if (!(x >= 0 && y >= 0)) continue;
       let cursor = /** @type {HTMLElement} */ (stage.querySelector(`[data-person="${CSS.escape(id)}"]`));
@@ -43,8 +50,7 @@ function startChat(miniature) {
       if (/^#[0-9a-f]{6}$/i.test(color)) cursor.style.setProperty("--color", color);
       cursor.style.translate = `${Math.min(1, x) * (stage.clientWidth - 18)}px ${Math.min(1, y) * (stage.clientHeight - 40)}px`;
     }
-    const others = people.size - Number(people.has(me.id));
-    stage.querySelector(".count").textContent = others ? `you and ${others} other${others > 1 ? "s" : ""}` : "only you: open this page in a second tab";
+    stage.querySelector(".count").textContent = people.size ? `you and ${people.size} other${people.size > 1 ? "s" : ""}` : "only you: open this page in a second tab";
   };
 
   if (!stage.childElementCount) {
@@ -81,7 +87,10 @@ function startChat(miniature) {
     },
     onPresence: ({ members, isSnapshot }) => {
       if (isSnapshot) people.clear();
-      for (const { id, state } of members) state ? people.set(id, state) : people.delete(id);
+      for (const { id, state } of members) {
+        if (id === me.id) state || present();
+        else state ? people.set(id, state) : people.delete(id);
+      }
       draw();
     },
     onEvent: ({ data }) => {
