@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import * as Y from "yjs";
 import { docOf, framed, updatesOf } from "../harness/document.ts";
 import { eventually } from "../harness/eventually.ts";
+import { Socket } from "../harness/socket.ts";
 import { describeOwnServer, freshName, header, numbers, useOwnServer } from "../harness/suite.ts";
 
 const EVERY = 10;
@@ -98,6 +99,17 @@ describeOwnServer("snapshots of the past", () => {
       expectPast(got, written);
       expect(gaps).toBe(0);
       source.close();
+    }
+  });
+
+  test("a WebSocket gets the snapshot and then every update, each with its offset and without a gap", { tags: ["websocket"] }, async () => {
+    const written = await write(WRITTEN);
+    for (const offset of ["-1", written.offsets[DROPPED - 1]!]) {
+      const socket = await Socket.open(written.url, { offset });
+      await socket.hasEvents(1 + WRITTEN - COVERED);
+      expectPast(socket.events.flatMap((data) => updatesOf(Buffer.from(data as string, "base64"))), written);
+      expect(socket.all("events").flatMap(({ events }) => events.map(({ offset }) => offset))).toEqual(written.offsets.slice(COVERED - 1));
+      expect(socket.all("gap")).toEqual([]);
     }
   });
 
