@@ -84,7 +84,7 @@ describeOwnServer("the page of a server with Web Push", () => {
       return { state: active?.state, titles: notifications.map(({ title, body, tag }) => ({ title, body, tag })) };
     });
 
-  test("a click subscribes, a push is shown, what was read closes it, and a click on it focuses the page", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+  test("a click subscribes, a push is shown, what was read closes it, and a click on it focuses the page", { timeout: 60_000 }, async () => {
     const name = freshName();
     const { subscription, received } = service.browser();
     const { page, errors } = await open(name, "granted", subscription);
@@ -124,14 +124,14 @@ describeOwnServer("the page of a server with Web Push", () => {
     expect(errors.filter((error) => !error.includes("not allowed to focus"))).toEqual([]);
   });
 
-  test("a page says what is so where notifications are blocked", { tags: ["sqlite"] }, async () => {
+  test("a page says what is so where notifications are blocked", async () => {
     const { page, errors } = await open(freshName(), "denied");
     await expect.poll(() => text(page)).toMatch(/^Notifications are blocked for this site/);
     expect(await page.isVisible('[data-role="push-switch"]')).toBe(false);
     expect(errors).toEqual([]);
   });
 
-  test("a page says what is so where the browser has no Web Push", { tags: ["sqlite"] }, async () => {
+  test("a page says what is so where the browser has no Web Push", async () => {
     const { page } = await browser.open(`${server.url}/notifications/?channel=${freshName()}`, async (page) => {
       await page.addInitScript(() => void Reflect.deleteProperty(window, "PushManager"));
     });

@@ -94,7 +94,7 @@ describeOwnServer("Web Push", () => {
   const gone = async (it: ReturnType<typeof user>, left: number) =>
     eventually(`${left} are left`, async () => (await it.list()).subscriptions.length === left);
 
-  test("a subscription is kept once, listed without its endpoint, and removed", { tags: ["sqlite"] }, async () => {
+  test("a subscription is kept once, listed without its endpoint, and removed", async () => {
     const it = user();
     const { subscription } = service.browser();
     const id = await it.subscribe(subscription, { name: "Ann's phone" });
@@ -108,7 +108,7 @@ describeOwnServer("Web Push", () => {
     expect((await it.list()).subscriptions).toEqual([]);
   });
 
-  test("only a reader of the channel may subscribe, see and remove", { tags: ["sqlite"] }, async () => {
+  test("only a reader of the channel may subscribe, see and remove", async () => {
     const it = user();
     const { subscription } = service.browser();
     for (const [headers, status] of [[{}, 401], [bearer({ ch: "user-other", rights: ["read"] }), 403], [bearer({ ch: it.name, rights: ["publish"] }), 403]] as const) {
@@ -121,7 +121,7 @@ describeOwnServer("Web Push", () => {
     expect((await it.list()).subscriptions).toEqual([]);
   });
 
-  test("hostile subscriptions are refused, and nothing is sent", { tags: ["sqlite"] }, async () => {
+  test("hostile subscriptions are refused, and nothing is sent", async () => {
     const it = user();
     const { subscription, received } = service.browser();
     const with_ = (endpoint: string) => ({ ...subscription, endpoint });
@@ -153,14 +153,14 @@ describeOwnServer("Web Push", () => {
     expect(received).toEqual([]);
   });
 
-  test("a channel has so many", { tags: ["sqlite"] }, async () => {
+  test("a channel has so many", async () => {
     const it = user();
     for (let n = 0; n < 5; n++) await it.subscribe(service.browser().subscription);
     const answer = await fetch(it.push, { method: "PUT", headers: it.mine, body: JSON.stringify(service.browser().subscription) });
     expect([answer.status, ((await answer.json()) as { type: string }).type]).toEqual([409, "urn:tidewire:subscriptions-full"]);
   });
 
-  test("a stranger's push service decrypts what a closed page gets, in order", { tags: ["sqlite"] }, async () => {
+  test("a stranger's push service decrypts what a closed page gets, in order", async () => {
     const it = user();
     await it.notify(notification("before"));
     const { subscription, hash } = await strict.subscribe(vapid.publicKey);
@@ -182,7 +182,7 @@ describeOwnServer("Web Push", () => {
     if (PLATFORM === "workers") expect(await stats.json()).toMatchObject({ pushes: { sent: 2 } });
   });
 
-  test("the request has what push services ask for", { tags: ["sqlite"] }, async () => {
+  test("the request has what push services ask for", async () => {
     const it = user();
     const { subscription, received } = service.browser();
     await it.subscribe(subscription);
@@ -193,7 +193,7 @@ describeOwnServer("Web Push", () => {
     expect(Number(received[0]!.headers.ttl)).toBeGreaterThan(86_000);
   });
 
-  test("what an open page shows is not pushed", { tags: ["sqlite"] }, async () => {
+  test("what an open page shows is not pushed", async () => {
     const it = user();
     const { subscription, received } = service.browser();
     await it.subscribe(subscription);
@@ -212,7 +212,7 @@ describeOwnServer("Web Push", () => {
     expect(received[0]!.message.notification.title).toBe("unseen");
   });
 
-  test("many are one message", { tags: ["sqlite"] }, async () => {
+  test("many are one message", async () => {
     const it = user();
     const { subscription, received } = service.browser();
     await it.subscribe(subscription);
@@ -222,7 +222,7 @@ describeOwnServer("Web Push", () => {
     expect(received.map(({ message }) => message.notification)).toEqual([{ title: "of 9", body: "and 9 more" }]);
   });
 
-  test("a device whose subscription has ended is removed, and the others are served", { tags: ["sqlite"] }, async () => {
+  test("a device whose subscription has ended is removed, and the others are served", async () => {
     const it = user();
     const { subscription, hash } = await strict.subscribe(vapid.publicKey);
     await strict.expire(hash);
@@ -235,7 +235,7 @@ describeOwnServer("Web Push", () => {
     expect([...ended, other].map(({ received }) => received.length)).toEqual([1, 1, 1, 1]);
   });
 
-  test("what a service finds too large is sent shorter", { tags: ["sqlite"] }, async () => {
+  test("what a service finds too large is sent shorter", async () => {
     const it = user();
     const { subscription, received } = service.browser({ status: 413 });
     await it.subscribe(subscription);
@@ -245,7 +245,7 @@ describeOwnServer("Web Push", () => {
     expect(received[1]!.message.notification).toEqual({ title: "long", body: "" });
   });
 
-  test("a service in trouble is left alone for a while, and the user sees it", { tags: ["sqlite"], timeout: 30_000 }, async () => {
+  test("a service in trouble is left alone for a while, and the user sees it", { timeout: 30_000 }, async () => {
     const trouble: Says[] = [{ status: 500 }, { status: 429, headers: { "retry-after": "120" } }, "silence"];
     const users = trouble.map((says) => ({ it: user(), ...service.browser(says) }));
     for (const { it, subscription } of users) await it.subscribe(subscription);
@@ -290,7 +290,7 @@ describeOwnServer("Web Push", () => {
     await eventually("the success is listed", async () => (await it.list()).subscriptions[0]!.failure === null);
   });
 
-  test("a refused key is told to the operator", { tags: ["sqlite"] }, async () => {
+  test("a refused key is told to the operator", async () => {
     const it = user();
     const refusal: Says = { status: 403, body: '{"reason":"BadJwtToken"}' };
     const { subscription, received } = service.browser(refusal, refusal);
@@ -302,7 +302,7 @@ describeOwnServer("Web Push", () => {
     expect(server.log()).toContain("BadJwtToken");
   });
 
-  test("a revoked reader, a deleted channel and an erased tenant leave no subscription", { tags: ["sqlite"] }, async () => {
+  test("a revoked reader, a deleted channel and an erased tenant leave no subscription", async () => {
     // Nobody manages channels under `demo-`.
     const tenant = freshName().replace("demo-", "");
     const [revoked, deleted, erased] = [user(), user(), user(`${tenant}:a`)];
@@ -328,7 +328,7 @@ describeOwnServer("Web Push", () => {
     expect(browsers[0]!.received).toEqual([]);
   });
 
-  test("killed between acknowledgement and push, the message comes after the restart", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+  test("killed between acknowledgement and push, the message comes after the restart", { timeout: 60_000 }, async () => {
     const it = user();
     const { subscription, received } = service.browser();
     await it.subscribe(subscription);
@@ -345,7 +345,7 @@ describeOwnServer("Web Push", () => {
     expect(received.map(({ message }) => message.notification.title)).toEqual(["survives"]);
   });
 
-  test("cron sends what a crash left", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+  test("cron sends what a crash left", { timeout: 60_000 }, async () => {
     const it = user();
     const { subscription, received } = service.browser();
     await it.subscribe(subscription);
@@ -363,7 +363,7 @@ describeOwnServer("Web Push", () => {
     expect(received.map(({ message }) => message.notification.title)).toEqual(["left"]);
   });
 
-  test("after a rotation a subscription keeps its key, a new one gets the new key, and one whose key is gone is removed", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+  test("after a rotation a subscription keeps its key, a new one gets the new key, and one whose key is gone is removed", { timeout: 60_000 }, async () => {
     const it = user();
     const [old, young] = [service.browser(), service.browser()];
     const next = freshVapid("k2");

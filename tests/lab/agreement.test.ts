@@ -1,4 +1,4 @@
-// Two Spin hosts on one Redis agree on people and limits: members, revocations, tenants and rates.
+// Two Spin hosts on one Redis agree on people and limits: members, revocations, tenants, rates and pushes.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { announce, Listener, members, message } from "../harness/chat.ts";
 import { eventually } from "../harness/eventually.ts";
 import { Pair } from "../harness/pair.ts";
+import { freshVapid, PushService } from "../harness/push-service.ts";
 import { ABSENT, describeOwnServer, freshName, head, header, numbers } from "../harness/suite.ts";
 import { freshKey, mint, ticketKeys, type Claims } from "../harness/ticket.ts";
 
@@ -25,12 +26,18 @@ const REVOKED = { code: 3507, reason: "access-denied" };
 
 describeOwnServer("two hosts agree", () => {
   let pair: Pair;
+  let service: PushService;
 
   beforeAll(async () => {
-    pair = await Pair.start("agreement", VARS);
+    service = await PushService.start();
+    const push = { VAPID_KEYS: freshVapid().setting, VAPID_SUBJECT: "mailto:admin@example.com", PUSH_SERVICES: service.origin, PUSH_ORIGIN: "http://127.0.0.1:*", PUSH_DELAY_MS: "200" };
+    pair = await Pair.start("agreement", { ...VARS, ...push });
   });
 
-  afterAll(() => pair?.stop());
+  afterAll(async () => {
+    service?.stop();
+    await pair?.stop();
+  });
 
   const bearer = (ticket: string) => ({ authorization: `Bearer ${ticket}` });
 
@@ -214,5 +221,30 @@ describeOwnServer("two hosts agree", () => {
     console.log(`two hosts took ${accepted} of ${2 * DEMO_EVENTS} events of visitors in ${Math.round(performance.now() - began)} ms`);
     expect(accepted).toBeGreaterThanOrEqual(DEMO_EVENTS);
     expect(accepted).toBeLessThanOrEqual(DEMO_EVENTS + more + 10);
+  });
+
+  test("on pushes: each device gets a message once, whichever host has its subscription and whichever publishes", NEEDS, async () => {
+    const users = numbers(1, 10).map((number) => ({ number, name: freshName(), devices: pair.urls.map((url) => ({ url, ...service.browser() })) }));
+    for (const { name, devices } of users) {
+      for (const { url, subscription } of devices) {
+        expect((await fetch(`${url}/notifications/-/push/${name}`, { method: "PUT", body: JSON.stringify(subscription) })).status).toBe(200);
+      }
+    }
+    const titleOf = (number: number) => `For ${number}`;
+    await Promise.all(
+      users.map(async ({ number, name }) => {
+        const body = JSON.stringify({ type: "notification", id: "n", title: titleOf(number), body: "", at: 1 });
+        const answer = await fetch(`${pair.urls[number % 2]}/notifications/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body });
+        expect(answer.status, await answer.text()).toBe(204);
+        // The other host looks for what is due as well.
+        expect((await fetch(`${pair.urls[(number + 1) % 2]}/notifications/-/push/${name}`)).status).toBe(200);
+      }),
+    );
+    await eventually("all have it", () => users.every(({ devices }) => devices.every(({ received }) => received.length > 0)));
+    // Nothing of it comes twice.
+    await delay(SLACK_MS);
+    for (const { number, devices } of users) {
+      expect(devices.map(({ received }) => received.map(({ message }) => message.notification.title))).toEqual([[titleOf(number)], [titleOf(number)]]);
+    }
   });
 });

@@ -23,7 +23,7 @@ async function each<T>(all: T[], work: (one: T) => Promise<unknown>): Promise<vo
 }
 
 describeOwnServer("push for many", () => {
-  test(`${USERS} users with a push that is due get it, each once`, { timeout: 120_000, tags: ["sqlite"] }, async () => {
+  test(`${USERS} users with a push that is due get it, each once`, { timeout: 120_000 }, async () => {
     const service = await PushService.start();
     onTestFinished(() => service.stop());
     const vars = { VAPID_KEYS: freshVapid().setting, VAPID_SUBJECT: "mailto:admin@example.com", PUSH_SERVICES: service.origin, PUSH_ORIGIN: "http://127.0.0.1:*", PUSH_DELAY_MS: "1000" };

@@ -15,7 +15,7 @@ use crate::change::{carry_out, members};
 use crate::clock::now_ms;
 use crate::compact::{version, versions};
 use crate::document::DocumentCode;
-use crate::push::{Pusher, unsupported};
+use crate::push::{Pusher, absent};
 use crate::read::{kept, read_channel};
 use crate::respond::{Outgoing, respond};
 use crate::store::{ChannelStore, Look, Store};
@@ -97,7 +97,7 @@ impl<'a> Operating<'a> {
                         Some((pusher, push)) => {
                             (pusher.answer)(store, push, asked, &bytes, grant).await?
                         }
-                        None => unsupported(asked)?,
+                        None => return Err(absent()),
                     }
                 }
                 Operation::Stats { is_text } => self.stats(*is_text).await?,

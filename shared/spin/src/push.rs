@@ -11,7 +11,7 @@ use spin_sdk::wasip3::spawn;
 use tidewire_core::{
     Error, ErrorKind, Grant, LocalFuture, PUSH_ANSWER_BYTES, PUSH_RANDOM_BYTES, PUSH_TIMEOUT_MS,
     PushAnswer, PushAt, PushOperation, PushPage, PushPost, PushRow, PushStore, Pushing, Reply,
-    Result, Revocation, json,
+    Result, Revocation,
 };
 
 use crate::activity::count;
@@ -73,15 +73,9 @@ impl Pusher {
     };
 }
 
-/// What the engine of this build lets a page know of Web Push, if it keeps no subscriptions.
-pub(crate) fn unsupported(asked: &PushOperation) -> Result<Reply> {
-    match asked {
-        PushOperation::List => Ok(json(r#"{"key":null,"subscriptions":[]}"#)),
-        _ => Err(Error::new(
-            ErrorKind::NotSupported,
-            "Web Push needs the store in SQLite: this build keeps its channels in Redis",
-        )),
-    }
+/// The function has no Web Push.
+pub(crate) fn absent() -> Error {
+    Error::new(ErrorKind::RouteNotFound, "channels of this function have no Web Push")
 }
 
 /// The subscriptions of one channel.

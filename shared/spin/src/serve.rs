@@ -21,7 +21,7 @@ use crate::push::Pusher;
 use crate::respond::{Answer, Outgoing, refuse, respond, send};
 use crate::route::RouteChannel;
 use crate::settings::settings;
-use crate::store::{ChannelStore, PushTable, Store};
+use crate::store::{ChannelStore, Store};
 use crate::tenant::erase;
 
 /// Serves a function below its route in `spin.toml`, or below the variable `base_path`.
@@ -88,10 +88,7 @@ async fn answer<F: Function>(
     ));
     let identity = || identity(F::NAME, &head, &settings);
     let channel_of = |name: &ChannelName| {
-        let mut policy = policy_of::<F>(Some(name), &settings);
-        if !ChannelStore::HAS_PUSH {
-            policy.push = None;
-        }
+        let policy = policy_of::<F>(Some(name), &settings);
         (ChannelStore::new(F::NAME, name.as_str(), &policy), policy)
     };
     match route::<F>(&head, &settings)? {
@@ -99,8 +96,7 @@ async fn answer<F: Function>(
         Target::Channel(asked) => {
             let asked = asked.authorize::<F>(&identity().await?, &settings)?;
             let (store, policy) = channel_of(&asked.channel);
-            let has_push = F::WEB_PUSH && ChannelStore::HAS_PUSH;
-            let pusher = if has_push { Some(Pusher::NEW) } else { None };
+            let pusher = if F::WEB_PUSH { Some(Pusher::NEW) } else { None };
             let has_documents = matches!(F::CHANNEL_NAMES, NameShape::Document);
             let document_code = if has_documents { Some(DocumentCode::NEW) } else { None };
             let function = F::NAME;

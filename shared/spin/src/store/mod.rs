@@ -269,9 +269,6 @@ pub(crate) trait Store: Sized {
 
 /// The subscriptions of Web Push of one channel.
 pub(crate) trait PushTable: Sized {
-    /// Whether the engine keeps subscriptions at all.
-    const HAS_PUSH: bool;
-
     async fn push_rows(&self) -> Result<Vec<PushRow>>;
 
     /// Those that are due, each to one caller until then or until it is settled. Removes those that

@@ -1,7 +1,5 @@
 -- Writing what was decided.
 
-local WRITTEN, REFUSED, UNKNOWN = 1, 0, 2
-
 local function put_tallies()
   for _ = 1, tonumber(arg()) do
     local id, state, busy_until_ms = arg(), arg(), arg()
@@ -175,6 +173,7 @@ function operations.commit()
     ttl_s = optional(), expires_at_ms = optional(), touched_at_ms = optional(),
   }
   local erased, data, drops_snapshots = optional(), arg(), arg() == '1'
+  local push_due = optional()
   if erased then
     local has_others = before.snapshot ~= '' and before.snapshot ~= newest_snapshot()
     if has_others or tonumber(erased) < tonumber(call('HGET', HEAD, 'first')) then
@@ -200,6 +199,9 @@ function operations.commit()
   local tail, total = put_events()
   if erased then
     erase(erased, data, drops_snapshots)
+  end
+  if push_due and call('EXISTS', SUBSCRIPTIONS) == 1 then
+    owe(tonumber(push_due))
   end
   call('HSET', HEAD, 'token', TOKEN, 'token_tail', tail, 'token_total', total)
   beat()

@@ -23,6 +23,7 @@ use crate::store::{Fault, Result};
 const SCRIPT: &str = concat!(
     include_str!("keys.lua"),
     include_str!("read.lua"),
+    include_str!("push.lua"),
     include_str!("commit.lua"),
     include_str!("change.lua"),
     include_str!("people.lua"),

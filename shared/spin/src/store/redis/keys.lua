@@ -1,9 +1,10 @@
--- The script of the store: this file, then one for each kind of operation, then the call. KEYS are those of one channel and
--- the three that all channels share; `mod.rs` names them in this order. ARGV has the operation, the channel's name, the time
+-- The script of the store: this file, then one for each kind of operation, then the call. KEYS are those of one channel, the
+-- three that all channels share, and one of its function; `mod.rs` names them in this order. ARGV has the operation, the channel's name, the time
 -- in milliseconds, a text that no other call has, and what the operation reads with `arg`.
 
-local HEAD, EVENTS, TALLIES, BUSY, MEMBERS, REVOCATIONS, PULSE, SNAPSHOTS, NAMES, ENDS, EPOCH = unpack(KEYS)
+local HEAD, EVENTS, TALLIES, BUSY, MEMBERS, REVOCATIONS, PULSE, SNAPSHOTS, SUBSCRIPTIONS, NAMES, ENDS, EPOCH, OWED = unpack(KEYS)
 local OPERATION, NAME, NOW, TOKEN = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local WRITTEN, REFUSED, UNKNOWN = 1, 0, 2
 local DAY = 86400000
 -- An event in the list: when it was appended, the bytes of the channel up to it, the length of the producer's id; then the id
 -- and the data.
@@ -44,15 +45,16 @@ local function keep_epoch(epoch)
   end
 end
 
--- The whole channel and its members, but neither its revocations nor its epoch.
+-- The whole channel, its members and its subscriptions, but neither its revocations nor its epoch.
 local function remove()
   local epoch = call('HGET', HEAD, 'epoch')
   if epoch then
     keep_epoch(epoch)
   end
-  call('UNLINK', HEAD, EVENTS, TALLIES, BUSY, MEMBERS, PULSE, SNAPSHOTS)
-  call('ZREM', NAMES, NAME)
-  call('ZREM', ENDS, NAME)
+  call('UNLINK', HEAD, EVENTS, TALLIES, BUSY, MEMBERS, PULSE, SNAPSHOTS, SUBSCRIPTIONS)
+  for _, of_all in ipairs({ NAMES, ENDS, OWED }) do
+    call('ZREM', of_all, NAME)
+  end
 end
 
 local function is(id)

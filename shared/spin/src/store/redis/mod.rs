@@ -32,7 +32,7 @@ use crate::store::{Fault, Look, Placed, Result, Store, Stored, StoredKeys};
 const PREFIX: &str = "tw:{0}:";
 
 /// After the name of a channel, in the order of the script.
-const KEYS: [&str; 8] = ["m", "l", "p", "i", "o", "r", "v", "s"];
+const KEYS: [&str; 9] = ["m", "l", "p", "i", "o", "r", "v", "s", "w"];
 
 /// Of all channels: their names, when they end, the newest epoch of a removed channel.
 const SHARED_KEYS: [&str; 3] = ["names", "ends", "epoch"];
@@ -100,10 +100,17 @@ fn token() -> String {
     format!("{:08x}{:08x}{:08x}", entropy(), entropy(), entropy())
 }
 
-/// The keys of a name, and those that all share.
+/// The keys of a name, those that all share, and that of its function.
 fn keys_of(name: &str) -> Vec<String> {
     let own = KEYS.iter().map(|key| format!("{PREFIX}{name}:{key}"));
-    own.chain(SHARED_KEYS.iter().map(|key| format!("{PREFIX}{key}"))).collect()
+    let shared = SHARED_KEYS.iter().map(|key| format!("{PREFIX}{key}"));
+    let function = name.split('/').next().unwrap_or_default();
+    own.chain(shared).chain([key_of_owed(function)]).collect()
+}
+
+/// A function's channels to whose subscriptions something is owed.
+fn key_of_owed(function: &str) -> String {
+    format!("{PREFIX}owed:{function}")
 }
 
 /// Runs an operation on a name. It may run twice.
@@ -448,6 +455,7 @@ fn put_commit(call: Call, id: u64, commit: &Commit) -> Call {
         .optional(commit.erased.as_ref().map(|event| event.seq))
         .text(commit.erased.as_ref().map(|event| event.data.clone()).unwrap_or_default())
         .flag(commit.drops_snapshots())
+        .optional(commit.push_due_ms)
         .number(tallies.len() as u64);
     for (id, state) in tallies {
         call = call.text(id.as_str()).text(tally_text(state)).number(state.busy_until_ms);

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use spin_sdk::redis::RedisResult;
 use tidewire_access::KeyCache;
 use tidewire_core::{
-    Authored, Channel, ContentType, Event, Expiry, Fork, Lease, Member, ProducerState, Revocation,
-    RowSize, SnapshotHead, SnapshotUse, Version,
+    Authored, Channel, ContentType, Event, Expiry, Fork, Lease, Member, ProducerState, PushEvent,
+    PushPage, PushRow, Revocation, RowSize, SnapshotHead, SnapshotUse, Version,
 };
 
 use crate::store::{Fault, Look, Result, Stored, StoredKeys};
@@ -178,6 +178,34 @@ pub(super) fn revocations(reply: Vec<RedisResult>) -> Result<Vec<Revocation>> {
         revocations.push(revocation.ok_or_else(|| damaged("revocation"))?);
     }
     Ok(revocations)
+}
+
+/// The subscriptions of Web Push: four texts of each.
+pub(super) fn push_rows(reply: Vec<RedisResult>) -> Result<Vec<PushRow>> {
+    let mut values = texts(reply);
+    let mut rows = Vec::new();
+    while let Some(id) = values.next() {
+        let mut next = || values.next().flatten();
+        let row = (id, next(), next(), next());
+        let (Some(id), Some(due_ms), Some(until_ms), Some(data)) = row else {
+            return Err(damaged("subscription"));
+        };
+        rows.push(PushRow { id, due_ms: number(&due_ms), until_ms: number(&until_ms), data });
+    }
+    Ok(rows)
+}
+
+pub(super) fn push_page(reply: Vec<RedisResult>) -> Option<PushPage> {
+    let mut values = reply.into_iter();
+    let mut next = || number(&text(values.next()?)?);
+    let (epoch, tail, first) = (next()?, next()?, next()?);
+    let event = |(seq, value): (u64, RedisResult)| {
+        let RedisResult::Binary(bytes) = &value else { return None };
+        let at_ms = u64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
+        Some(PushEvent { seq, at_ms, data: authored(value)?.data })
+    };
+    let events = (first..).zip(values).map(event).collect::<Option<_>>()?;
+    Some(PushPage { epoch, tail, events })
 }
 
 pub(super) fn keys(reply: Vec<RedisResult>) -> StoredKeys {

@@ -12,9 +12,9 @@ function operations.sweep()
   local ends = exists and ends_at(ttl_s, expires_at_ms, touched_at_ms)
   if ends and ends > NOW then
     call('ZADD', ENDS, ends, NAME)
-  elseif ends or not exists and call('EXISTS', MEMBERS) == 0 then
+  elseif ends or not exists and call('EXISTS', MEMBERS, SUBSCRIPTIONS) == 0 then
     remove()
-  elseif exists then
+  elseif exists or call('EXISTS', MEMBERS) == 0 then
     call('ZREM', ENDS, NAME)
   else
     call('ZADD', ENDS, NOW + DAY, NAME)

@@ -9,8 +9,6 @@ use super::{SqliteStore, sql};
 use crate::store::{PushTable, Result};
 
 impl PushTable for SqliteStore {
-    const HAS_PUSH: bool = true;
-
     async fn push_rows(&self) -> Result<Vec<PushRow>> {
         let connection = shared().await?;
         let rows = execute(&connection, sql::PUSH_ROWS, vec![text(&self.name)]).await?;
