@@ -24,6 +24,7 @@ mod respond;
 mod route;
 mod serve;
 mod settings;
+mod sockets;
 mod store;
 mod through_channel;
 mod web_crypto;
