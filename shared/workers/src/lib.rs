@@ -11,6 +11,7 @@ mod bridge;
 mod clock;
 mod close;
 mod handover;
+mod head;
 mod long_poll;
 mod object;
 mod outgoing;
