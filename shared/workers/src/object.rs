@@ -30,7 +30,7 @@ use self::push::Pusher;
 use crate::clock::{entropy, now_ms};
 use crate::close::{answer_close, is_closing};
 use crate::handover::{NEXT_PAGE, binding, offers_subprotocol, operation, task};
-use crate::readers::Readers;
+use crate::readers::{Reader, Readers};
 use crate::refusal::refuse_upgrade;
 use crate::respond::{internal, refuse, respond};
 use crate::settings::settings;
@@ -336,9 +336,14 @@ impl ChannelObject {
 
     fn forget(&self, socket: &WebSocket, code: u16) {
         self.inner.readers.remove(socket);
-        self.inner.leave(socket);
-        self.inner.count_overflow(socket, code);
-        self.inner.log_end(socket, code);
+        let Some(reader) = Readers::get(socket) else { return };
+        if reader.member.is_some() {
+            self.inner.leave(socket);
+        }
+        self.inner.count_overflow(&reader, code);
+        if reader.trace.is_some() {
+            self.inner.log_end(socket, code);
+        }
     }
 }
 
@@ -406,9 +411,8 @@ impl Inner {
 
     /// A Worker says so when a stream's queue was full. Of a client's own socket the object
     /// decides, and has counted it.
-    fn count_overflow(&self, socket: &WebSocket, code: u16) {
-        let is_held = code == CloseCode::Slow.number()
-            && Readers::get(socket).is_some_and(|reader| !reader.framing.is_socket());
+    fn count_overflow(&self, reader: &Reader, code: u16) {
+        let is_held = code == CloseCode::Slow.number() && !reader.framing.is_socket();
         self.activity.borrow_mut().drops += u64::from(is_held);
     }
 

@@ -50,6 +50,23 @@ impl Held {
     }
 }
 
+// The SDK looks at the value in four calls, and makes a text to keep in two.
+#[wasm_bindgen(inline_js = "
+export function attachment(socket) {
+    try {
+        const value = socket.deserializeAttachment();
+        return typeof value === 'string' ? value : undefined;
+    } catch {}
+}
+export function attach(socket, text) {
+    socket.serializeAttachment(text);
+}")]
+extern "C" {
+    fn attachment(socket: &web_sys::WebSocket) -> Option<String>;
+    #[wasm_bindgen(catch)]
+    fn attach(socket: &web_sys::WebSocket, text: &str) -> Result<(), JsValue>;
+}
+
 #[wasm_bindgen]
 extern "C" {
     type AutoResponses;
@@ -148,13 +165,12 @@ impl Readers {
 
     /// The attachment of a socket.
     pub(crate) fn get(socket: &WebSocket) -> Option<Reader> {
-        let text: String = socket.deserialize_attachment().ok().flatten()?;
-        serde_json::from_str(&text).ok()
+        serde_json::from_str(&attachment(socket.as_ref())?).ok()
     }
 
     /// Stores the attachment of a socket: as one text, which crosses to JavaScript at once.
     pub(crate) fn attach(socket: &WebSocket, reader: &Reader) -> Result<()> {
-        socket.serialize_attachment(serde_json::to_string(reader)?)
+        Ok(attach(socket.as_ref(), &serde_json::to_string(reader)?)?)
     }
 
     /// Records a reader's phase, in its attachment and in the sets.
@@ -164,7 +180,9 @@ impl Readers {
             self.catching_up.insert(socket);
         } else {
             self.catching_up.remove(socket);
-            self.window.join(socket.as_ref());
+            if reader.is_windowed {
+                self.window.join(socket.as_ref());
+            }
             self.insert_live(reader.framing, socket);
         }
         Ok(())
