@@ -8,14 +8,14 @@ use std::rc::Rc;
 
 use tidewire_access::{cors, identify};
 use tidewire_core::{
-    Error, ErrorKind, Function, Identity, LocalFuture, RequestHead, Routed, Settings, Target,
-    Tenant, Trace, route,
+    Error, Function, Identity, LocalFuture, RequestHead, Routed, Settings, Target, Tenant, Trace,
+    route,
 };
-use web_sys::Url;
 use worker::{Env, Request, Response};
 
 use crate::clock::{entropy, now_ms};
 use crate::handover::{Handover, Task, tenant_object};
+use crate::head::Head;
 use crate::provider_keys::Provider;
 use crate::request_rate::check_request_rate;
 use crate::respond::{internal, respond};
@@ -47,6 +47,7 @@ pub(crate) type OwnRoute = Box<
 /// `headers` and `trace`.
 pub(crate) async fn answer<F: Function>(
     request: &mut Request,
+    head: &Head,
     served: Served<'_>,
     headers: &mut Vec<(&'static str, String)>,
     trace: &mut Option<Trace>,
@@ -55,22 +56,9 @@ pub(crate) async fn answer<F: Function>(
     let Served { env, binding, base, offers_subprotocol } = served;
     let settings = settings(env, base)?;
     let handover = Handover { env, binding, settings: &settings, offers_subprotocol };
-    // The SDK's own method parses in the module, with tables of 60 KB gzipped.
-    let url = Url::new(&request.inner().url()).map_err(|cause| {
-        let cause = worker::Error::from(cause);
-        Error::new(ErrorKind::RouteNotFound, format!("the address does not parse: {cause}"))
-    })?;
-    let (address, path, query) = (url.href(), url.pathname(), url.search());
-    // The SDK's own method turns every unknown method into GET.
-    let method = request.inner().method();
-    let header = |name: &str| request.headers().get(name).ok().flatten();
-    let head = RequestHead {
-        method: &method,
-        url: &address,
-        path: &path,
-        query: query.strip_prefix('?').unwrap_or_default(),
-        headers: &header,
-    };
+    let header = |name: &str| head.header(name).map(str::to_owned);
+    let content_length = head.content_length();
+    let head = head.borrow(&header);
     *headers = cors(&head, &settings);
     *trace = Some(Trace::new::<F>(&head, &settings, request_id(&head), now_ms()));
     let admitted = || admitted(F::NAME, env, &head, &settings);
@@ -78,7 +66,7 @@ pub(crate) async fn answer<F: Function>(
         Target::Reply(reply) => respond(reply).map_err(|cause| internal(&cause)),
         Target::Channel(asked) => {
             let asked = asked.authorize::<F>(&admitted().await?, &settings)?;
-            through_channel(request, asked, trace.as_ref(), &handover).await
+            through_channel(request, content_length, asked, trace.as_ref(), &handover).await
         }
         Target::EraseTenant(tenant) => {
             let tenant = tenant.authorize::<F>(&admitted().await?, &settings)?;

@@ -1,10 +1,8 @@
 //! Time and chance on Workers.
 
-use worker::Date;
-
 /// Wall time in milliseconds since 1970. It stands still within a turn.
 pub(crate) fn now_ms() -> u64 {
-    Date::now().as_millis()
+    js_sys::Date::now() as u64
 }
 
 /// A random number for values that must only differ: cache keys and reconnection times.

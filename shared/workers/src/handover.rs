@@ -4,17 +4,17 @@
 //! no header of the client arrives there.
 
 use serde::{Deserialize, Serialize};
-use tidewire_core::{ChannelRequest, ContentType, Grant, Offset, Operation, Settings, Trace};
+use tidewire_core::{
+    ChannelRequest, ContentType, Grant, Offset, Operation, Settings, Trace, Transport,
+};
 use worker::{Env, Error, Headers, Response, Result};
 
-use crate::outgoing;
-use crate::placement;
+use crate::placement::{self, Body};
+use crate::respond::{internal, make_headers};
 
 /// Status of an answer that carries a socket.
 pub(crate) const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// An object reads only the headers of a request; the address is never resolved.
-const ADDRESS: &str = "https://channel.invalid/";
 const REQUEST: &str = "tidewire-request";
 const CONTENT_TYPE: &str = "tidewire-content-type";
 const OFFSET: &str = "tidewire-offset";
@@ -40,48 +40,43 @@ pub(crate) struct Handover<'a> {
 impl Handover<'_> {
     /// Passes a request to its channel and returns the object's answer; with `trace` the object
     /// logs refusals and the end of the connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`placement::call`].
     pub(crate) async fn send(
         &self,
         request: &ChannelRequest,
-        body: Vec<u8>,
+        body: Body<'_>,
         trace: Option<&Trace>,
-    ) -> Result<Response> {
-        let headers = Headers::new();
-        headers.set(
-            REQUEST,
-            &ascii(&serde_json::to_string(&(&request.operation, &request.grant, trace))?),
-        )?;
-        headers.set(BINDING, self.binding)?;
-        if matches!(&request.operation, Operation::Read(read) if read.transport != tidewire_core::Transport::Poll)
+    ) -> Result<Response, tidewire_core::Error> {
+        let asked = serde_json::to_string(&(&request.operation, &request.grant, trace))
+            .map_err(|cause| internal(&cause.into()))?;
+        let asked = ascii(&asked);
+        let mut headers = vec![(REQUEST, asked.as_str()), (BINDING, self.binding)];
+        if matches!(&request.operation, Operation::Read(read) if read.transport != Transport::Poll)
         {
-            headers.set("upgrade", "websocket")?;
+            headers.push(("upgrade", "websocket"));
         }
         if self.offers_subprotocol {
-            headers.set(SUBPROTOCOL, tidewire_core::SUBPROTOCOL)?;
+            headers.push((SUBPROTOCOL, tidewire_core::SUBPROTOCOL));
         }
-        let body = Some(body.as_slice()).filter(|body| !body.is_empty());
-        let request_to_object = outgoing::request(ADDRESS, &headers, body)?;
-        self.stub(request.channel.as_str())?.fetch_with_request(request_to_object).await
+        let name = request.channel.as_str();
+        placement::call(self.env, self.binding, self.settings, name, &headers, body).await
     }
 
     /// Gives an object of the namespace a task and returns the status of its answer.
     pub(crate) async fn task(&self, object: &str, task: &Task) -> Result<u16> {
-        let headers = Headers::new();
-        headers.set(TASK, &serde_json::to_string(task)?)?;
-        headers.set(BINDING, self.binding)?;
-        let status = self
-            .stub(object)?
-            .fetch_with_request(outgoing::request(ADDRESS, &headers, None)?)
-            .await?
-            .status_code();
+        let task = serde_json::to_string(task)?;
+        let headers = [(TASK, task.as_str()), (BINDING, self.binding)];
+        let body = Body::Bytes(&[]);
+        let answer =
+            placement::call(self.env, self.binding, self.settings, object, &headers, body).await;
+        let status = answer.map_err(|error| Error::RustError(error.to_string()))?.status_code();
         if status >= 300 {
             return Err(Error::RustError(format!("{object} answered a task with {status}")));
         }
         Ok(status)
-    }
-
-    fn stub(&self, object: &str) -> Result<worker::Stub> {
-        placement::object(self.env, self.binding, self.settings, object)
     }
 }
 
@@ -119,9 +114,19 @@ pub(crate) fn tenant_object(beginning: &str) -> String {
     format!("-tenant:{beginning}")
 }
 
-/// The task, if this request is internal.
-pub(crate) fn task(headers: &Headers) -> Result<Option<Task>> {
-    headers.get(TASK)?.map(|text| serde_json::from_str(&text).map_err(Error::from)).transpose()
+/// The task of a request that has no operation.
+pub(crate) fn task(headers: &Headers) -> Result<Task> {
+    let text = headers.get(TASK)?.ok_or_else(|| {
+        Error::RustError(
+            "a request without an operation: this object is called by its Worker only".into(),
+        )
+    })?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Whether the client offers our subprotocol.
+pub(crate) fn offers_subprotocol(headers: &Headers) -> Result<bool> {
+    Ok(headers.get(SUBPROTOCOL)?.is_some())
 }
 
 /// Name of the binding by which the object is called, so that it can call others.
@@ -129,14 +134,10 @@ pub(crate) fn binding(headers: &Headers) -> Result<String> {
     Ok(headers.get(BINDING)?.unwrap_or_default())
 }
 
-/// The operation from the Worker, the grant of its client, and the facts for the log.
-pub(crate) fn operation(headers: &Headers) -> Result<(Operation, Grant, Option<Trace>)> {
-    let text = headers.get(REQUEST)?.ok_or_else(|| {
-        Error::RustError(
-            "a request without an operation: this object is called by its Worker only".into(),
-        )
-    })?;
-    Ok(serde_json::from_str(&text)?)
+/// The operation from the Worker, the grant of its client, and the facts for the log; `None` if the
+/// request is a task.
+pub(crate) fn operation(headers: &Headers) -> Result<Option<(Operation, Grant, Option<Trace>)>> {
+    headers.get(REQUEST)?.map(|text| serde_json::from_str(&text).map_err(Error::from)).transpose()
 }
 
 /// The facts that the Worker needs about a reader that the object keeps.
@@ -147,12 +148,12 @@ pub(crate) struct Subscribed {
 }
 
 impl Subscribed {
-    pub(crate) fn write(&self) -> Result<Headers> {
-        let headers = Headers::new();
-        headers.set(CONTENT_TYPE, self.content_type.as_str())?;
-        headers.set(OFFSET, &self.offset.to_string())?;
-        headers.set(CURSOR, &self.cursor.to_string())?;
-        Ok(headers)
+    pub(crate) fn write(&self) -> Headers {
+        make_headers(&[
+            (CONTENT_TYPE, self.content_type.as_str()),
+            (OFFSET, &self.offset.to_string()),
+            (CURSOR, &self.cursor.to_string()),
+        ])
     }
 
     pub(crate) fn read(headers: &Headers) -> Result<Subscribed> {

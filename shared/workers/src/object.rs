@@ -29,9 +29,9 @@ use self::document::DocumentCode;
 use self::push::Pusher;
 use crate::clock::{entropy, now_ms};
 use crate::close::{answer_close, is_closing};
-use crate::handover::{NEXT_PAGE, binding, operation, task};
-use crate::readers::Readers;
-use crate::refusal::{offers_subprotocol, refuse_upgrade};
+use crate::handover::{NEXT_PAGE, binding, offers_subprotocol, operation, task};
+use crate::readers::{Reader, Readers};
+use crate::refusal::refuse_upgrade;
 use crate::respond::{internal, refuse, respond};
 use crate::settings::settings;
 use crate::store::Store;
@@ -229,15 +229,17 @@ impl ChannelObject {
     }
 
     async fn answer(&self, mut request: Request) -> Result<Response> {
-        if let Some(task) = task(request.headers())? {
-            return self.inner.carry_out(task, &binding(request.headers())?).await;
-        }
-        let (operation, grant, trace) = operation(request.headers())?;
-        let offers_subprotocol = offers_subprotocol(request.headers())?;
+        let Some((operation, grant, trace)) = operation(request.headers())? else {
+            let (task, binding) = (task(request.headers())?, binding(request.headers())?);
+            return self.inner.carry_out(task, &binding).await;
+        };
+        // Each header that is read costs a call.
+        let offers_subprotocol = matches!(&operation, Operation::Read(read) if read.transport.is_socket())
+            && offers_subprotocol(request.headers())?;
         let body = if operation.has_body() { request.bytes().await? } else { Vec::new() };
         self.inner.set_alarm_for_expired().await?;
         // The last wait before the decision: after it nothing can come between.
-        self.inner.register(&operation, &grant, &binding(request.headers())?).await?;
+        self.inner.register(&operation, &grant, request.headers()).await?;
         let answer = match self.inner.touched_by(&operation, &grant) {
             Err(error) => Err(error),
             Ok(channel) => match &operation {
@@ -334,9 +336,14 @@ impl ChannelObject {
 
     fn forget(&self, socket: &WebSocket, code: u16) {
         self.inner.readers.remove(socket);
-        self.inner.leave(socket);
-        self.inner.count_overflow(socket, code);
-        self.inner.log_end(socket, code);
+        let Some(reader) = Readers::get(socket) else { return };
+        if reader.member.is_some() {
+            self.inner.leave(socket);
+        }
+        self.inner.count_overflow(&reader, code);
+        if reader.trace.is_some() {
+            self.inner.log_end(socket, code);
+        }
     }
 }
 
@@ -404,9 +411,8 @@ impl Inner {
 
     /// A Worker says so when a stream's queue was full. Of a client's own socket the object
     /// decides, and has counted it.
-    fn count_overflow(&self, socket: &WebSocket, code: u16) {
-        let is_held = code == CloseCode::Slow.number()
-            && Readers::get(socket).is_some_and(|reader| !reader.framing.is_socket());
+    fn count_overflow(&self, reader: &Reader, code: u16) {
+        let is_held = code == CloseCode::Slow.number() && !reader.framing.is_socket();
         self.activity.borrow_mut().drops += u64::from(is_held);
     }
 

@@ -4,12 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
-use js_sys::{Date, Object, Set, Uint8Array};
+use js_sys::{Date, Object};
 use serde::{Deserialize, Serialize};
 use tidewire_core::{CloseCode, Framing, Grant, Lease, Member, Offset, Trace, is_renewal};
 use wasm_bindgen::prelude::*;
 use worker::{Result, State, WebSocket};
 
+use crate::sockets::Sockets;
 use crate::window::{self, Window};
 
 /// The state that survives sleep with a socket. Written on connect and on a change of phase, never
@@ -49,20 +50,21 @@ impl Held {
     }
 }
 
+// The SDK looks at the value in four calls, and makes a text to keep in two.
 #[wasm_bindgen(inline_js = "
-export function send_to_all(sockets, text) {
-    // A socket that is gone throws; its close event follows.
-    for (const socket of sockets) { try { socket.send(text); } catch {} }
+export function attachment(socket) {
+    try {
+        const value = socket.deserializeAttachment();
+        return typeof value === 'string' ? value : undefined;
+    } catch {}
 }
-export function close_all(sockets, code, reason) {
-    for (const socket of sockets) { try { socket.close(code, reason); } catch {} }
-    sockets.clear();
+export function attach(socket, text) {
+    socket.serializeAttachment(text);
 }")]
 extern "C" {
-    fn send_to_all(sockets: &Set, text: &str);
-    #[wasm_bindgen(js_name = send_to_all)]
-    fn send_bytes_to_all(sockets: &Set, bytes: &Uint8Array);
-    fn close_all(sockets: &Set, code: u16, reason: &str);
+    fn attachment(socket: &web_sys::WebSocket) -> Option<String>;
+    #[wasm_bindgen(catch)]
+    fn attach(socket: &web_sys::WebSocket, text: &str) -> Result<(), JsValue>;
 }
 
 #[wasm_bindgen]
@@ -80,11 +82,10 @@ fn last_ping_ms(state: &State, socket: &WebSocket) -> Option<u64> {
     Some(at.get_time() as u64)
 }
 
-/// Live readers by framing. The sets stay on the JavaScript side: a fan-out crosses once for each
-/// framing, not once for each socket.
+/// Live readers by framing.
 pub(crate) struct Readers {
-    live: HashMap<Framing, Set>,
-    catching_up: Set,
+    live: HashMap<Framing, Sockets>,
+    catching_up: Sockets,
     /// The member of each socket.
     members: RefCell<BTreeMap<String, WebSocket>>,
     /// When the right of a client's socket ends next, in milliseconds since 1970; `u64::MAX`
@@ -101,11 +102,11 @@ impl Readers {
     /// Rebuilds the sets from the sockets that survived sleep, and returns those that were catching
     /// up.
     pub(crate) fn restore(state: &State) -> (Readers, Vec<(WebSocket, Reader)>) {
-        let live = Framing::ALL.map(|framing| (framing, Set::default())).into_iter().collect();
+        let live = Framing::ALL.map(|framing| (framing, Sockets::default())).into_iter().collect();
         let next_end_ms = Cell::new(u64::MAX);
         let readers = Readers {
             live,
-            catching_up: Set::default(),
+            catching_up: Sockets::default(),
             members: RefCell::default(),
             next_end_ms,
             window: Window::new(),
@@ -124,7 +125,7 @@ impl Readers {
             if reader.after.is_none() {
                 readers.insert_live(reader.framing, &socket);
             } else {
-                readers.catching_up.add(socket.as_ref());
+                readers.catching_up.insert(&socket);
                 behind.push((socket, reader));
             }
         }
@@ -164,23 +165,24 @@ impl Readers {
 
     /// The attachment of a socket.
     pub(crate) fn get(socket: &WebSocket) -> Option<Reader> {
-        let text: String = socket.deserialize_attachment().ok().flatten()?;
-        serde_json::from_str(&text).ok()
+        serde_json::from_str(&attachment(socket.as_ref())?).ok()
     }
 
     /// Stores the attachment of a socket: as one text, which crosses to JavaScript at once.
     pub(crate) fn attach(socket: &WebSocket, reader: &Reader) -> Result<()> {
-        socket.serialize_attachment(serde_json::to_string(reader)?)
+        Ok(attach(socket.as_ref(), &serde_json::to_string(reader)?)?)
     }
 
     /// Records a reader's phase, in its attachment and in the sets.
     pub(crate) fn set(&self, socket: &WebSocket, reader: &Reader) -> Result<()> {
         Readers::attach(socket, reader)?;
         if reader.after.is_some() {
-            self.catching_up.add(socket.as_ref());
+            self.catching_up.insert(socket);
         } else {
-            self.catching_up.delete(socket.as_ref());
-            self.window.join(socket.as_ref());
+            self.catching_up.remove(socket);
+            if reader.is_windowed {
+                self.window.join(socket.as_ref());
+            }
             self.insert_live(reader.framing, socket);
         }
         Ok(())
@@ -188,19 +190,19 @@ impl Readers {
 
     /// Forgets a socket.
     pub(crate) fn remove(&self, socket: &WebSocket) {
-        self.catching_up.delete(socket.as_ref());
+        self.catching_up.remove(socket);
         for sockets in self.live.values() {
-            sockets.delete(socket.as_ref());
+            sockets.remove(socket);
         }
     }
 
     pub(crate) fn count(&self) -> u32 {
-        self.catching_up.size() + self.count_live()
+        self.catching_up.count() + self.count_live()
     }
 
     /// The number of readers that get an event at once.
     pub(crate) fn count_live(&self) -> u32 {
-        self.live.values().map(Set::size).sum()
+        self.live.values().map(Sockets::count).sum()
     }
 
     /// The number of readers of each framing. Checks each reader that is catching up.
@@ -208,62 +210,40 @@ impl Readers {
         let mut counts: HashMap<_, _> = self
             .live
             .iter()
-            .map(|(framing, sockets)| (*framing, u64::from(sockets.size())))
+            .map(|(framing, sockets)| (*framing, u64::from(sockets.count())))
             .collect();
-        for reader in self.catching_up().filter_map(|socket| Readers::get(&socket)) {
+        for reader in self.catching_up.iter().filter_map(|socket| Readers::get(&socket)) {
             *counts.entry(reader.framing).or_default() += 1;
         }
         counts
     }
 
-    fn catching_up(&self) -> impl Iterator<Item = WebSocket> + use<> {
-        self.catching_up
-            .values()
-            .into_iter()
-            .flatten()
-            .map(|socket| WebSocket::from(socket.unchecked_into::<web_sys::WebSocket>()))
-    }
-
     /// Live readers of one framing; `None` without any, so that nothing is encoded for them.
-    pub(crate) fn live(&self, framing: Framing) -> Option<&Set> {
-        self.live.get(&framing).filter(|sockets| sockets.size() > 0)
-    }
-
-    pub(crate) fn send(sockets: &Set, text: &str) {
-        send_to_all(sockets, text);
-    }
-
-    /// Sends bytes, each socket a copy of its own.
-    pub(crate) fn send_bytes(sockets: &Set, bytes: &[u8]) {
-        // Out of the memory of wasm, which changes while the platform holds the bytes back.
-        send_bytes_to_all(sockets, &Uint8Array::from(bytes));
+    pub(crate) fn live(&self, framing: Framing) -> Option<&Sockets> {
+        self.live.get(&framing).filter(|sockets| !sockets.is_empty())
     }
 
     /// Sends a batch that ends with event `seq`. Readers with more than `limit` unacknowledged
     /// characters do not get it and are returned.
     pub(crate) fn send_in_window(
         &self,
-        sockets: &Set,
+        sockets: &Sockets,
         text: &str,
         seq: u64,
         limit: u64,
     ) -> impl Iterator<Item = WebSocket> + use<> {
         self.window
-            .send(sockets, text, seq as f64, limit as f64)
+            .send(sockets.as_set(), text, seq as f64, limit as f64)
             .into_iter()
             .flat_map(window::sockets)
-    }
-
-    pub(crate) fn close(sockets: &Set, framing: Framing, code: CloseCode, reason: &str) {
-        close_all(sockets, framing.close_number(code), reason);
     }
 
     /// Ends every reader.
     pub(crate) fn close_everyone(&self, code: CloseCode, reason: &str) {
         for (framing, sockets) in &self.live {
-            Readers::close(sockets, *framing, code, reason);
+            sockets.close(framing.close_number(code), reason);
         }
-        close_all(&self.catching_up, code.number(), reason);
+        self.catching_up.close(code.number(), reason);
         self.members.borrow_mut().clear();
     }
 
@@ -271,15 +251,15 @@ impl Readers {
     /// offset is not in the log.
     pub(crate) fn send_to_everyone(&self, framing: Framing, text: &str) {
         if let Some(sockets) = self.live(framing) {
-            send_to_all(sockets, text);
+            sockets.send(text);
         }
-        let behind = Set::default();
-        for socket in self.catching_up() {
+        let behind = Sockets::default();
+        for socket in self.catching_up.iter() {
             if Readers::get(&socket).is_some_and(|reader| reader.framing == framing) {
-                behind.add(socket.as_ref());
+                behind.insert(&socket);
             }
         }
-        send_to_all(&behind, text);
+        behind.send(text);
     }
 
     /// The member of a socket.
@@ -348,7 +328,7 @@ impl Readers {
 
     fn insert_live(&self, framing: Framing, socket: &WebSocket) {
         if let Some(sockets) = self.live.get(&framing) {
-            sockets.add(socket.as_ref());
+            sockets.insert(socket);
         }
     }
 }

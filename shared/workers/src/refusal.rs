@@ -1,6 +1,5 @@
 //! The refusal of an upgrade.
 
-use tidewire_core::fields::list;
 use tidewire_core::{Error, Framing, MessageOutcome, SUBPROTOCOL, error_frame};
 use worker::{Headers, Response, Result, WebSocketPair};
 
@@ -36,10 +35,4 @@ pub(crate) fn upgraded(
         headers.set("sec-websocket-protocol", SUBPROTOCOL)?;
     }
     Ok(Response::from_websocket(client)?.with_headers(headers))
-}
-
-/// Whether the client offers our subprotocol.
-pub(crate) fn offers_subprotocol(headers: &Headers) -> Result<bool> {
-    let offered = headers.get("sec-websocket-protocol")?;
-    Ok(offered.is_some_and(|offered| list(&offered).any(|name| name == SUBPROTOCOL)))
 }

@@ -1,17 +1,43 @@
 //! Converts the core's answers to the platform's.
 
 use tidewire_core::{Error, Reply, fault, header_joins, into_parts, problem};
+use wasm_bindgen::prelude::*;
 use worker::{Headers, Response, ResponseBody, Result};
 
 use crate::handover::SWITCHING_PROTOCOLS;
+
+#[wasm_bindgen(inline_js = "
+export function headers_of(head) {
+    const headers = new Headers();
+    const lines = head.split('\\n');
+    // Without one that the platform refuses.
+    for (let at = 1; at < lines.length; at += 2) { try { headers.append(lines[at - 1], lines[at]); } catch {} }
+    return headers;
+}")]
+extern "C" {
+    fn headers_of(head: &str) -> web_sys::Headers;
+}
+
+/// Headers in one text, which crosses in one call: a value contains no line break.
+pub(crate) fn joined(headers: &[(impl AsRef<str>, impl AsRef<str>)]) -> String {
+    let mut head = String::new();
+    for (name, value) in headers {
+        let separator = if head.is_empty() { "" } else { "\n" };
+        head.extend([separator, name.as_ref(), "\n", value.as_ref()]);
+    }
+    head
+}
+
+/// The platform's headers.
+pub(crate) fn make_headers(headers: &[(impl AsRef<str>, impl AsRef<str>)]) -> Headers {
+    Headers(headers_of(&joined(headers)))
+}
 
 /// An answer of the core.
 pub(crate) fn respond(reply: Reply) -> Result<Response> {
     let (status, headers, body) = into_parts(reply);
     let body = if body.is_empty() { ResponseBody::Empty } else { ResponseBody::Body(body) };
-    Ok(Response::from_body(body)?
-        .with_status(status)
-        .with_headers(headers.into_iter().collect::<Headers>()))
+    Ok(Response::from_body(body)?.with_status(status).with_headers(make_headers(&headers)))
 }
 
 /// An error as problem details.

@@ -16,6 +16,7 @@ use worker::{Env, Request, Response};
 
 use crate::clock::now_ms;
 use crate::handover::Handover;
+use crate::placement::Body;
 use crate::respond::{internal, respond};
 
 #[wasm_bindgen(module = "cloudflare:workers")]
@@ -57,8 +58,8 @@ impl Platform for RouteChannel {
             };
             let (channel, operation) = (self.channel.clone(), Operation::Change(change));
             let request = ChannelRequest { channel, operation, grant };
-            let reply = async { reply(handover.send(&request, body, None).await?).await };
-            reply.await.map_err(|cause| internal(&cause))
+            let response = handover.send(&request, Body::Bytes(&body), None).await?;
+            reply(response).await.map_err(|cause| internal(&cause))
         })
     }
 

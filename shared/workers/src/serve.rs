@@ -9,7 +9,8 @@ use worker::{Env, Request, Response, Result};
 
 use crate::answer::{OwnRoute, Served, answer};
 use crate::clock::now_ms;
-use crate::refusal::{offers_subprotocol, refuse_upgrade};
+use crate::head::Head;
+use crate::refusal::refuse_upgrade;
 use crate::respond::{refuse, respond, with_headers};
 use crate::route::{call, to_the_end};
 
@@ -63,12 +64,20 @@ async fn serve_with<F: Function>(
     base: Option<&str>,
     own: OwnRoute,
 ) -> Result<Response> {
-    let offers_subprotocol = offers_subprotocol(request.headers())?;
-    let is_upgrade = Transport::is_upgrade(request.headers().get("upgrade")?.as_deref());
+    let head = match Head::read(&request) {
+        Ok(head) => head,
+        Err(error) => {
+            worker::console_log!("{}", fault(None, &error));
+            return refuse(&error);
+        }
+    };
+    let offers_subprotocol = head.offers_subprotocol();
+    let is_upgrade = Transport::is_upgrade(head.header("upgrade"));
     let is_document = F::CHANNEL_NAMES == NameShape::Document;
     let (mut headers, mut trace) = (Vec::new(), None);
     let answered = answer::<F>(
         &mut request,
+        &head,
         Served { env, binding, base, offers_subprotocol },
         &mut headers,
         &mut trace,

@@ -7,6 +7,7 @@ use tidewire_core::{
 use worker::{Request, Response, Result};
 
 use crate::handover::{Handover, SWITCHING_PROTOCOLS, Subscribed};
+use crate::placement::Body;
 use crate::respond::internal;
 use crate::{bridge, long_poll};
 
@@ -14,48 +15,50 @@ use crate::{bridge, long_poll};
 /// would be in memory twice.
 const MAX_AT_ONCE: u64 = 64 * 1024;
 
-/// The body of a publish, read at most up to its limit.
+/// The body of a publish, if it must be read here: at most up to its limit. `None` hands it over as
+/// it is.
 async fn body(
     request: &mut Request,
+    content_length: Option<u64>,
     asked: &ChannelRequest,
     settings: &Settings,
-) -> Result<Vec<u8>, Error> {
-    if !asked.operation.has_body() || request.inner().body().is_none() {
-        return Ok(Vec::new());
+) -> Result<Option<Vec<u8>>, Error> {
+    if !asked.operation.has_body() {
+        return Ok(Some(Vec::new()));
     }
     let max_bytes = settings.max_body_bytes;
-    // HTTP holds a body to its announced length.
-    let announced = request.headers().get("content-length").ok().flatten();
-    if announced
-        .and_then(|length| length.parse().ok())
-        .is_some_and(|length: u64| length <= max_bytes.min(MAX_AT_ONCE))
-    {
-        return request.bytes().await.map_err(Error::body_incomplete);
+    if content_length.is_some_and(|length| length <= max_bytes.min(MAX_AT_ONCE)) {
+        return Ok(None);
+    }
+    if request.inner().body().is_none() {
+        return Ok(Some(Vec::new()));
     }
     let mut chunks = request.stream().map_err(Error::body_incomplete)?;
-    read_body(max_bytes, async || chunks.next().await).await
+    read_body(max_bytes, async || chunks.next().await).await.map(Some)
 }
 
-/// Reads the body of a request to a channel, and hands both over to the channel.
+/// Hands a request to a channel over with its body, and holds the stream or the long poll that
+/// follows.
 pub(crate) fn through_channel<'a>(
     request: &'a mut Request,
+    content_length: Option<u64>,
     asked: ChannelRequest,
     trace: Option<&'a Trace>,
     handover: &'a Handover<'_>,
 ) -> LocalFuture<'a, Result<Response, Error>> {
     Box::pin(async move {
-        let body = body(request, &asked, handover.settings).await?;
-        answer_of_channel(asked, body, trace, handover).await.map_err(|cause| internal(&cause))
+        let body = body(request, content_length, &asked, handover.settings).await?;
+        let body = body.as_deref().map_or(Body::Of(request), Body::Bytes);
+        let response = handover.send(&asked, body, trace).await?;
+        answer_of_channel(asked, response, handover).await.map_err(|cause| internal(&cause))
     })
 }
 
 async fn answer_of_channel(
     asked: ChannelRequest,
-    body: Vec<u8>,
-    trace: Option<&Trace>,
+    response: Response,
     handover: &Handover<'_>,
 ) -> Result<Response> {
-    let response = handover.send(&asked, body, trace).await?;
     // Without a socket it is a complete answer: history, an error, the end.
     let (SWITCHING_PROTOCOLS, Operation::Read(read)) = (response.status_code(), asked.operation)
     else {

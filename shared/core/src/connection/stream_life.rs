@@ -80,6 +80,11 @@ impl StreamLife {
         self.sent_ms = now_ms;
     }
 
+    /// How many more frames it may send.
+    pub fn frames_left(&self) -> u64 {
+        self.frames_left
+    }
+
     /// The heartbeat to send now, if nothing was sent for `HEARTBEAT_MS`. It does not count as a
     /// frame.
     pub fn heartbeat(&mut self, now_ms: u64) -> Option<&'static str> {
@@ -156,6 +161,22 @@ mod tests {
         let mut life = life(Framing::EventSource, None);
         assert_eq!(life.next(&[], NOW_MS), Turn::Listen { for_ms: 15_000 });
         assert_eq!((life.is_over(), life.end_code()), (false, CloseCode::ReaderLeft));
+    }
+
+    #[test]
+    fn a_stream_ends_after_its_frames() {
+        let mut life = life(Framing::EventSource, None);
+        for left in [2, 1] {
+            assert_eq!(life.frames_left(), left);
+            assert!(matches!(life.next(&[], NOW_MS), Turn::Listen { .. }));
+            life.sent(NOW_MS);
+        }
+        assert_eq!(life.frames_left(), 0);
+        assert!(matches!(life.next(&[], NOW_MS), Turn::Last(_)));
+        assert_eq!(
+            (life.next(&[], NOW_MS), life.end_code()),
+            (Turn::Over, CloseCode::StreamRenewed)
+        );
     }
 
     #[test]

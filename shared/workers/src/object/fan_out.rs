@@ -8,7 +8,6 @@ use worker::Delay;
 
 use super::Inner;
 use crate::clock::now_ms;
-use crate::readers::Readers;
 
 impl Inner {
     /// Sends new events now, or soon together with those that follow.
@@ -72,18 +71,18 @@ impl Inner {
                     self.close_slow(&slow);
                 }
             } else if !batch.is_empty() {
-                Readers::send(sockets, &batch);
+                sockets.send(&batch);
             }
             if framing == Framing::Yjs {
                 for message in page.events.iter().flat_map(|event| update_messages(&event.data)) {
-                    Readers::send_bytes(sockets, &message);
+                    sockets.send_bytes(&message);
                 }
             }
             if let Then::End(end) = then {
                 if !end.frame.is_empty() {
-                    Readers::send(sockets, &end.frame);
+                    sockets.send(&end.frame);
                 }
-                Readers::close(sockets, framing, end.code, end.reason);
+                sockets.close(framing.close_number(end.code), end.reason);
             }
         }
         // A long poll has its answer.

@@ -112,7 +112,7 @@ impl Inner {
         if let Some(sockets) = self.readers.live(Framing::Yjs)
             && let Some(message) = awareness_message(changes)
         {
-            Readers::send_bytes(sockets, &message);
+            sockets.send_bytes(&message);
         }
     }
 }

@@ -96,7 +96,7 @@ impl Inner {
                 offset: channel.offset(subscribe.begins_after()),
                 cursor,
             }
-            .write()?,
+            .write(),
         };
         upgraded(pair.client, offers_subprotocol, headers)
     }

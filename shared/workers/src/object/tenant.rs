@@ -6,10 +6,10 @@
 
 use futures_util::future::try_join_all;
 use tidewire_core::{Grant, Operation};
-use worker::{Response, Result};
+use worker::{Headers, Response, Result};
 
 use super::Inner;
-use crate::handover::{Handover, Task, tenant_object};
+use crate::handover::{Handover, Task, binding, tenant_object};
 
 /// Most channels that one request erases: an invocation on the Free plan may make 50 requests.
 const CHANNELS: u64 = 40;
@@ -24,7 +24,7 @@ impl Inner {
         &self,
         operation: &Operation,
         grant: &Grant,
-        binding: &str,
+        headers: &Headers,
     ) -> Result<()> {
         let tenant = self
             .name
@@ -35,10 +35,11 @@ impl Inner {
         let Some((name, tenant)) = tenant.filter(|_| matches!(self.channel(), Ok(None))) else {
             return Ok(());
         };
+        let binding = binding(headers)?;
         loop {
             let vanished = self.vanished.get();
             let task = Task::Register(name.as_str().into());
-            self.handover(binding).task(&tenant_object(&format!("{tenant}:")), &task).await?;
+            self.handover(&binding).task(&tenant_object(&format!("{tenant}:")), &task).await?;
             // If it was erased in the meantime, the tenant has forgotten it.
             if vanished == self.vanished.get() {
                 return Ok(());

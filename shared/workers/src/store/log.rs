@@ -3,10 +3,30 @@
 use tidewire_core::{
     Authored, Channel, Commit, Expiry, Page, PageLimit, ProducerState, Retention, RowSize,
 };
+use wasm_bindgen::prelude::*;
 use worker::{Result, SqlStorageValue};
 
 use super::rows::{bytes, integer, number, optional, optional_text};
 use super::{Store, page, sql};
+
+#[wasm_bindgen(inline_js = "
+export function insert_event(sql, statement, seq, at_ms, total, data, producer) {
+    // A copy of the data: the memory of the module may move.
+    sql.exec(statement, seq, at_ms, total, data.slice(), producer ?? null);
+}")]
+extern "C" {
+    /// One call an event: the SDK makes several for each value.
+    #[wasm_bindgen(catch)]
+    fn insert_event(
+        sql: &JsValue,
+        statement: &str,
+        seq: f64,
+        at_ms: f64,
+        total: f64,
+        data: &[u8],
+        producer: Option<&str>,
+    ) -> Result<(), JsValue>;
+}
 
 impl Store {
     /// Writes a commit, whole or not at all.
@@ -27,20 +47,16 @@ impl Store {
             if (commit.is_new || commit.drops_snapshots()) && self.has_snapshots.get() {
                 self.sql.exec(sql::DELETE_SNAPSHOTS, None)?;
             }
-            let producer = commit
-                .producer
-                .as_ref()
-                .map_or(SqlStorageValue::Null, |producer| producer.id.as_str().into());
             for row in &commit.rows {
-                let data = SqlStorageValue::Blob(row.event.data.clone());
-                let values = vec![
-                    number(row.event.seq),
-                    number(row.at_ms),
-                    number(row.total),
-                    data,
-                    producer.clone(),
-                ];
-                self.sql.exec(sql::INSERT_EVENT, values)?;
+                insert_event(
+                    self.sql.as_ref(),
+                    sql::INSERT_EVENT,
+                    row.event.seq as f64,
+                    row.at_ms as f64,
+                    row.total as f64,
+                    &row.event.data,
+                    commit.producer.as_ref().map(|producer| producer.id.as_str()),
+                )?;
             }
             if let Some(event) = &commit.erased {
                 self.sql.exec(
