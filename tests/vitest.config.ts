@@ -21,16 +21,23 @@ const PATIENT = [
 ];
 
 /** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
-const STORMY = ["documents", "faults", "hostile", "producers", "push", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
+const STORMY = ["connections", "documents", "faults", "hostile", "producers", "push", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
 
 /** These take longest, since each waits for something in turn. Whatever comes last runs alone, so it must be short. */
-const LONGEST = ["tickets", "pages", "chat", "gallery"].map((name) => `/browser/${name}.test.ts`);
+const LONGEST = [
+  ...["browser/tickets", "browser/pages", "browser/chat", "browser/gallery", "browser/screenshots", "client/order", "conformance/exchanges"],
+  ...["lab/idle-document", "lab/sleep", "lab/idle-room", "conformance/durable-streams", "lab/tenant", "lab/token"],
+  ...["lab/connections", "lab/faults", "lab/documents"],
+].map((name) => `/${name}.test.ts`);
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification) => LONGEST.some((name) => moduleId.endsWith(name));
-    const sorted = await super.sort(files);
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return found < 0 ? LONGEST.length : found;
+    };
+    // A stable sort: the others keep their order.
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
   }
 }
 

@@ -1,9 +1,13 @@
 // A headless Chromium, and pages whose errors are collected.
 
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { chromium, type Browser, type JSHandle, type Page } from "playwright-core";
+import type { Browser, JSHandle, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { OUTPUT } from "./server.ts";
+
+// As in serve.mjs: `import` would read all of it for names first.
+const { chromium } = createRequire(import.meta.url)("playwright-core") as typeof import("playwright-core");
 
 /** The browser of a test file. */
 export interface Pages {

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::copy::tree;
-use crate::node::Packages;
+use crate::node::{self, Packages};
 use crate::optimizer;
 use crate::project::Project;
 use crate::tool::{WASM_BINDGEN, WORKER_BUILD};
@@ -112,6 +112,7 @@ fn command(project: &Project, program: impl AsRef<OsStr>) -> Result<Command> {
     let packages = Packages::of(project);
     let mut command = Command::new(program);
     command
+        .envs([node::compile_cache(project)])
         .env("PATH", path(project)?)
         .env("WASM_BINDGEN_BIN", tool(project, WASM_BINDGEN.binary))
         .env("WASM_OPT_BIN", optimizer::program(project))

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::group::Group;
-use crate::node::Packages;
+use crate::node::{Packages, compile_cache};
 use crate::platform::{Platform, Served, Store};
 use crate::project::Project;
 use crate::report::{Row, Skipped};
@@ -82,6 +82,7 @@ pub fn run(
         .args(suites)
         .current_dir(project.tests())
         .stdin(Stdio::null())
+        .envs([compile_cache(project)])
         .env("PATH", workers::path(project)?)
         .env("TIDEWIRE_OUTPUT", project.output())
         .env("TIDEWIRE_PLATFORM", platform.to_string())
