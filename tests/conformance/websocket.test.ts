@@ -273,7 +273,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
 });
 
 describe("catch-up", () => {
-  test.each(TRANSPORTS)("by %s reads 5,000 events in pages while others publish, and loses and doubles none", { timeout: 90_000 }, async (transport) => {
+  test.each(TRANSPORTS)("by %s reads 5,000 events in pages while others publish, and loses and doubles none", async (transport) => {
     const channel = freshChannel();
     for (const page of numbers(0, 4)) await publishAll(channel, numbers(page * 1000 + 1, page * 1000 + 1000));
     const reader = read(transport, channel);
