@@ -6,8 +6,9 @@ const requirements = Object.keys(REQUIREMENTS) as Requirement[];
 
 const common = {
   tags: requirements.map((name) => ({ name, description: REQUIREMENTS[name], skip: !offers(name) })),
-  // Generous: a timeout means that something hung, never that the machine is slow.
-  testTimeout: 40_000,
+  // Generous: a timeout means that something hung, never that the machine is slow. A test waits for several conditions, each at most 60 s, so that it is
+  // the condition that fails and says what was awaited.
+  testTimeout: 120_000,
   hookTimeout: 40_000,
   teardownTimeout: 10_000,
   // A page paints a frame after the event that a test has waited for, or later on a busy machine.

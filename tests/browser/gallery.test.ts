@@ -113,7 +113,7 @@ describe("the gallery", () => {
     expect([...first.errors, ...errors]).toEqual([]);
   });
 
-  test("a cursor moves by pointer and by keyboard, for the other visitor too", { timeout: 60_000 }, async () => {
+  test("a cursor moves by pointer and by keyboard, for the other visitor too", async () => {
     const [first, second] = [await browser.open(server.url), await browser.open(server.url)];
     const stage = '[data-template="chat"] .stage';
     for (const { page } of [first, second]) {
@@ -137,7 +137,7 @@ describe("the gallery", () => {
     expect([...first.errors, ...second.errors]).toEqual([]);
   });
 
-  test("a cursor never jumps back, and its last place is told last, however late the answers come", { timeout: 90_000 }, async () => {
+  test("a cursor never jumps back, and its last place is told last, however late the answers come", async () => {
     const [first, second] = [await browser.open(server.url), await browser.open(server.url)];
     const stage = '[data-template="chat"] .stage';
     for (const { page } of [first, second]) {
@@ -166,6 +166,78 @@ describe("the gallery", () => {
     held[1]!();
     await eventually("the other sees the last step", async () => (await position(second.page)) === last);
     expect(await position(first.page)).toBe(last);
+  });
+
+  test("the text of the shared document waits for the document", async () => {
+    let answer: (() => void) | undefined;
+    const { page, errors } = await browser.open(server.url, async (page) => {
+      await page.route("**/collab/-/version/**", async (route) => {
+        await new Promise<void>((done) => (answer = done));
+        await route.fallback();
+      });
+    });
+    const card = page.locator('[data-template="collab"]');
+    await card.scrollIntoViewIfNeeded();
+    await card.hover();
+    await eventually("the document is on its way", () => answer !== undefined);
+    const isEditable = () => card.locator("textarea").isEditable();
+    expect(await isEditable()).toBe(false);
+    answer!();
+    await eventually("it can be written", isEditable);
+    expect(errors).toEqual([]);
+  });
+
+  test("a card that was paused while its sample was on its way publishes no other", async () => {
+    const { page } = await browser.open(server.url, (page) => page.clock.install());
+    let samples = 0;
+    let send: (() => void) | undefined;
+    await page.route("**/feed/demo-machine", async (route) => {
+      samples += 1;
+      await new Promise<void>((done) => (send = done));
+      await route.fulfill({ status: 204, headers: { "stream-next-offset": "000000000001_00000000000001" } });
+    });
+    await page.hover('[data-template="feed"] h3');
+    await eventually("it is live", async () => (await state(page, "feed")) === "live");
+    await page.clock.fastForward(4_000);
+    await eventually("a sample is on its way", () => send !== undefined);
+    await hide(page, true);
+    await eventually("it is paused", async () => (await state(page, "feed")) === "paused");
+    await Promise.all([page.waitForResponse("**/feed/demo-machine"), send!()]);
+    for (let second = 0; second < 5; second++) {
+      await page.clock.fastForward(1_000);
+      await page.evaluate(() => new Promise((done) => setTimeout(done, 50)));
+    }
+    expect(samples).toBe(1);
+  });
+
+  test("an answer of the status that was on its way when somebody set it is not the last", async () => {
+    const { page } = await browser.open(server.url, async (page) => {
+      await page.addInitScript(() => {
+        const later = window.setTimeout;
+        // The next poll by the clock never comes.
+        window.setTimeout = ((then: () => void, ms: number, ...given: []) => (ms >= 4_000 ? 0 : later(then, ms, ...given))) as typeof setTimeout;
+      });
+    });
+    const card = page.locator('[data-template="status"]');
+    await card.scrollIntoViewIfNeeded();
+    await eventually("it is live", async () => (await state(page, "status")) === "live");
+    let show: (() => void) | undefined;
+    await page.route("**/status/demo-status", async (route) => {
+      if (show || route.request().method() !== "GET") return route.fallback();
+      const response = await route.fetch();
+      await new Promise<void>((done) => (show = done));
+      await route.fulfill({ response });
+    });
+    await card.locator(".act").click();
+    await eventually("an answer is on its way", () => show !== undefined);
+    await publish(`${server.url}/status/demo-status`, { Website: { state: "down" } });
+    await card.evaluate((card) => {
+      const set = new Promise((done) => card.querySelector(".stage")!.addEventListener("set", done, { once: true }));
+      card.querySelector<HTMLElement>(".act")!.click();
+      return set;
+    });
+    show!();
+    await eventually("it shows what was set since", async () => (await card.locator('[data-is="down"]').count()) === 1);
   });
 
   test("the feed's card shows the newest sample of the machine", async () => {
@@ -199,11 +271,21 @@ describe("the gallery", () => {
       await seesNoLoss(page);
     }
 
+    // In the page, since the stall ends by itself.
+    const whileStalled = page.evaluate(
+      () =>
+        new Promise<Plug>((done) => {
+          const { tidewirePlug: plug } = window as unknown as { tidewirePlug: Plug };
+          let last: Plug | undefined;
+          const timer = setInterval(() => {
+            if (plug.pulled === "stall") last = { ...plug, lanes: plug.lanes };
+            else if (last) done((clearInterval(timer), last));
+          }, 20);
+        }),
+    );
     await press(page, "stall");
-    await sends(page, 10);
-    const stalled = await plugOf(page);
+    const stalled = await whileStalled;
     for (const lane of stalled.lanes) expect(lane.received).toBeLessThan(stalled.sent);
-    await eventually("the readers read", async () => !(await plugOf(page)).pulled);
     await sends(page, 5);
     await seesNoLoss(page);
     // Nothing is lost by waiting.
@@ -212,7 +294,9 @@ describe("the gallery", () => {
     await page.evaluate(() => scrollTo(0, 0));
     await takeScreenshots(page, "gallery-plug");
     // It pauses by itself where a screenshot moves it out of sight.
-    if ((await plugOf(page)).isRunning) await press(page, "start");
+    await page.evaluate(() => {
+      if ((window as unknown as { tidewirePlug: Plug }).tidewirePlug.isRunning) document.querySelector<HTMLElement>('[data-role="start"]')!.click();
+    });
     await eventually("all streams are closed", async () => streams.open.size === 0 && (await plugOf(page)).lanes.every(({ state }) => state === "closed"));
     expect(streams.most).toBeLessThanOrEqual(3);
     const { sent } = await plugOf(page);
@@ -254,7 +338,26 @@ describe("the gallery", () => {
     await expect.poll(() => seen()).toEqual({ requests: 2, cancelled: 1 });
   });
 
-  test("a second tab that finds no stream free says so, and gets them when the first pauses", { timeout: 60_000 }, async () => {
+  test("a naive stream that is stopped before its answer gets through stays closed", async () => {
+    const { page } = await browser.open(server.url);
+    const modules = await Promise.all(["lanes", "line"].map((name) => moduleOf(page, `${server.url}/-/${name}.js`)));
+    const states = await page.evaluate(async ([{ NaiveSseLane }, line]) => {
+      line.stall();
+      const lane = new NaiveSseLane("-/naive/demo-stalled");
+      const states: string[] = [];
+      lane.changed = () => states.push(lane.state);
+      const over = lane.start();
+      const { bytes } = lane.meter;
+      while (lane.meter.bytes === bytes) await new Promise((done) => setTimeout(done, 10));
+      lane.stop();
+      line.release();
+      await over;
+      return states;
+    }, modules as any[]);
+    expect(states).toEqual(["connecting", "closed"]);
+  });
+
+  test("a second tab that finds no stream free says so, and gets them when the first pauses", async () => {
     const { page, errors } = await browser.open(server.url);
     await start(page);
     const second = await page.context().newPage();
@@ -263,9 +366,31 @@ describe("the gallery", () => {
     await eventually("it says so", async () => /other tabs/i.test(await second.innerText('[data-role="said"]')));
     await press(page, "start");
     await eventually("the streams are free", async () => (await plugOf(page)).lanes.every(({ state }) => state === "closed"));
+    await eventually("the other tab can have them", async () => (await page.evaluate(async () => (await navigator.locks.query()).held!.length)) <= 2);
     await start(second);
     await seesNoLoss(second);
     expect(errors).toEqual([]);
+  });
+
+  test("an event that is refused after a pause does not end the next run", async () => {
+    const { page } = await browser.open(server.url, (page) => page.clock.install());
+    await start(page);
+    let refuse: (() => void) | undefined;
+    await page.route("**/feed/demo-plug-*", async (route) => {
+      if (refuse || route.request().method() !== "POST") return route.fallback();
+      await new Promise<void>((done) => (refuse = done));
+      const body = JSON.stringify({ type: "urn:tidewire:event-refused", title: "", status: 422, detail: "not this event" });
+      await route.fulfill({ status: 422, contentType: "application/problem+json", body });
+    });
+    await eventually("an event is on its way", () => refuse !== undefined);
+    await press(page, "start");
+    refuse!();
+    await eventually("it is refused", async () => /not this event/.test(await page.innerText('[data-role="said"]')));
+    await press(page, "start");
+    await eventually("it goes on", async () => (await plugOf(page)).isRunning);
+    await page.clock.fastForward(3_000);
+    await sends(page, 3);
+    expect((await plugOf(page)).lanes.filter(({ state }) => state === "closed")).toEqual([]);
   });
 
   test("is worked by keyboard alone", async () => {
@@ -273,15 +398,18 @@ describe("the gallery", () => {
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await sends(page, 3);
+    await expect.poll(() => page.isEnabled('[data-role="cut"]')).toBe(true);
+    // In the page, since the cut ends by itself.
+    const isCut = page.waitForFunction(() => (window as unknown as { tidewirePlug: Plug }).tidewirePlug.pulled === "cut", undefined, { polling: 50 });
     for (const key of ["Tab", "Enter"]) await page.keyboard.press(key);
-    await eventually("the network is cut", async () => (await plugOf(page)).pulled === "cut");
+    await isCut;
   });
 });
 
 describeOwnServer("the gallery on a server of its own", () => {
   const server = useOwnServer("browser-gallery-own", { RETRY_MS: "200", OPEN_ACCESS: "false" });
 
-  test("a job is deleted before the next under its name, and not before there is one", { timeout: 60_000 }, async () => {
+  test("a job is deleted before the next under its name, and not before there is one", async () => {
     const { page, errors } = await browser.open(server.url);
     const asked: string[] = [];
     page.on("request", (request) => request.url().endsWith("/progress/demo-gallery") && asked.push(request.method()));
@@ -296,6 +424,27 @@ describeOwnServer("the gallery on a server of its own", () => {
     await eventually("the next has begun", async () => asked.filter((method) => method === "PUT").length === 2);
     expect(asked.filter((method) => method === "PUT" || method === "DELETE")).toEqual(["PUT", "DELETE", "PUT"]);
     expect(errors).toEqual([]);
+  });
+
+  test("who works on a job begins no other beside it, though an older job ends late", async () => {
+    const { page } = await browser.open(server.url);
+    const channel = `${server.url}/progress/demo-gallery`;
+    await fetch(channel, { method: "DELETE" });
+    const card = page.locator('[data-template="progress"]');
+    await card.scrollIntoViewIfNeeded();
+    await card.hover();
+    await eventually("it is live", async () => (await state(page, "progress")) === "live");
+    let isBegun = false;
+    // Its request never arrives.
+    await page.route("**/progress/demo-gallery", (route) => (route.request().method() === "PUT" ? void (isBegun = true) : route.fallback()));
+    await card.locator(".act").click();
+    await eventually("it has begun", () => isBegun);
+    const ended = { type: "done", label: "An older job", value: 1, max: 1, unit: "frames", at: Date.now() };
+    const made = await fetch(channel, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(ended) });
+    expect(made.status, await made.text()).toBe(201);
+    await eventually("the older job is done", async () => /older/.test(await card.innerText()));
+    // Resolves when its work is done: at once, or never.
+    await (await moduleOf(page, `${server.url}/-/cards/progress.js`)).evaluate(({ card }) => card.press());
   });
 
   test("a network that is really cut and a server that is killed cost the channel nothing", { timeout: 180_000 }, async () => {
@@ -316,7 +465,7 @@ describeOwnServer("the gallery on a server of its own", () => {
     await seesNoLoss(page);
   });
 
-  test("a page that was hidden for long continues", { timeout: 60_000 }, async () => {
+  test("a page that was hidden for long continues", async () => {
     const { page, errors } = await browser.open(server.url);
     await start(page);
     await hide(page, true);

@@ -37,7 +37,7 @@ describe("what is stored", () => {
   });
 
   test("is neither a script nor a style nor a worker of a page", async () => {
-    const script = await stored("text/javascript", "globalThis.ran = true; self.onfetch = () => {}");
+    const script = await stored("text/javascript", "globalThis.ran = true; self.onfetch = () => {}; self.postMessage('ran')");
     const style = await stored("text/css", "html { color: rgb(1, 2, 3) }");
     const { page } = await pages.open(`${server.url}/feed/-/inspector`);
     const ran = await page.evaluate(
@@ -51,7 +51,7 @@ describe("what is stored", () => {
         const works = (worker: Worker) =>
           new Promise<boolean>((done) => {
             worker.onerror = () => done(false);
-            setTimeout(() => done(true), 2_000);
+            worker.onmessage = () => done(true);
           });
         return {
           script: await loads(Object.assign(document.createElement("script"), { src: script })),

@@ -24,11 +24,15 @@ const hasCounted = (page: Page) => eventually("some of it is counted", async () 
 
 const FILE = { name: "Ferien am Meer & mehr.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(8_000_000, "wave") };
 
-/** Chooses the file; it goes up at this many bytes a second, so that there is something to see. */
-async function upload(page: Page, bytesPerSecond: number): Promise<void> {
+/** Chooses the file. It goes up slowly, for 40 s, so that there is something to see; the function that is returned lets the rest of it go as fast as it can. */
+async function upload(page: Page): Promise<() => Promise<void>> {
   const session = await page.context().newCDPSession(page);
-  await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond });
+  const limit = async (bytesPerSecond: number) => {
+    await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond });
+  };
+  await limit(200_000);
   await page.setInputFiles('[data-role="file"]', FILE);
+  return () => limit(-1);
 }
 
 /** Another page, which has only the link. */
@@ -49,10 +53,10 @@ async function hide(page: Page, isHidden: boolean): Promise<void> {
 describe("the progress page", () => {
   const server = useServer();
 
-  test("uploads a file, and a second page sees the same bar to the end", { timeout: 90_000 }, async () => {
+  test("uploads a file, and a second page sees the same bar to the end", async () => {
     const first = await pages.open(`${server.url}/progress/`);
     await takeScreenshots(first.page, "progress-start");
-    await upload(first.page, 1_500_000);
+    const hurry = await upload(first.page);
     const second = await watch(first.page, server.url);
     await hasCounted(second.page);
     await eventually("both show speed and time left", async () => {
@@ -63,6 +67,7 @@ describe("the progress page", () => {
     await expect.poll(() => text(second.page, "amount")).toMatch(/^[\d.]+ MB of 8 MB$/);
     expect(await second.page.isVisible('[data-role="cancel"]')).toBe(false);
     await takeScreenshots(first.page, "progress-live");
+    await hurry();
     for (const { page } of [first, second]) {
       await is(page, "done");
       await expect.poll(() => text(page, "percent")).toBe("100 %");
@@ -75,9 +80,9 @@ describe("the progress page", () => {
     expect([...first.errors, ...second.errors, ...late.errors]).toEqual([]);
   });
 
-  test("a cancelled upload is cancelled for all", { timeout: 60_000 }, async () => {
+  test("a cancelled upload is cancelled for all", async () => {
     const first = await pages.open(`${server.url}/progress/`);
-    await upload(first.page, 500_000);
+    await upload(first.page);
     const second = await watch(first.page, server.url);
     await hasCounted(second.page);
     await first.page.click('[data-role="cancel"]');
@@ -89,7 +94,24 @@ describe("the progress page", () => {
     await takeScreenshots(second.page, "progress-failed");
   });
 
-  test("a job is started by keyboard alone, and watched", { timeout: 90_000 }, async () => {
+  test("a job that is cancelled before the server has made its channel ends as cancelled, and nothing was refused", async () => {
+    const { page, errors } = await pages.open(`${server.url}/progress/`);
+    let make: (() => void) | undefined;
+    await page.route(/demo-job-/, async (route) => {
+      if (route.request().method() === "PUT") await new Promise<void>((done) => (make = done));
+      await route.fallback();
+    });
+    await page.click('[data-role="simulate"]');
+    await eventually("it is on its way", () => make !== undefined);
+    await page.click('[data-role="cancel"]');
+    make!();
+    await is(page, "failed");
+    expect((await progressOf(page)).job?.reason).toBe("cancelled");
+    await expect.poll(() => page.isVisible('[data-role="notice"]')).toBe(false);
+    expect(errors.filter((error) => !error.includes("404"))).toEqual([]);
+  });
+
+  test("a job is started by keyboard alone, and watched", async () => {
     const { page, errors } = await pages.open(`${server.url}/progress/`);
     for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key);
     const second = await watch(page, server.url);
@@ -128,7 +150,7 @@ describe("the progress page", () => {
     await eventually("it is quoted", async () => (await text(page, "notice")) === "all hands are full");
   });
 
-  test("shows what anybody publishes as text, and a channel that ends without a word", { timeout: 60_000 }, async () => {
+  test("shows what anybody publishes as text, and a channel that ends without a word", async () => {
     const name = freshName();
     const channel = `${server.url}/progress/${name}`;
     const { page, errors } = await pages.open(`${server.url}/progress/?channel=${name}`);
@@ -152,7 +174,7 @@ describeOwnServer("the progress page on a server of its own", () => {
     const proxy = await Proxy.start(server.port);
     onTestFinished(() => proxy.stop());
     const cut = await pages.open(`${proxy.url}/progress/`);
-    await upload(cut.page, 500_000);
+    await upload(cut.page);
     const watcher = await watch(cut.page, server.url);
     await hasCounted(watcher.page);
     proxy.cut();
@@ -162,7 +184,7 @@ describeOwnServer("the progress page on a server of its own", () => {
     }
 
     const orphan = await pages.open(`${server.url}/progress/`);
-    await upload(orphan.page, 500_000);
+    await upload(orphan.page);
     const second = await watch(orphan.page, server.url);
     await hasCounted(second.page);
     await server.kill9();

@@ -10,7 +10,7 @@ import { useServer } from "../harness/suite.ts";
 const browser = useBrowser();
 const server = useServer();
 
-test.each(TEMPLATES)("%s looks as its pictures show", { timeout: 120_000 }, async (template) => {
+test.each(TEMPLATES)("%s looks as its pictures show", async (template) => {
   const job = await jobOf(template);
   const name = `demo-${template}-${randomUUID().slice(0, 4)}`;
   const opened = [await browser.open(`${server.url}/${job.path(name)}`), await browser.open(`${server.url}/${job.path(name)}`)];

@@ -308,7 +308,7 @@ describeOwnServer("a provider that is down from the beginning", () => {
   const server = useOwnServer("access-down", vars);
   afterAll(() => provider.down());
 
-  test("is fetched again, and the tokens that it vouches for have access", { timeout: 30_000 }, async () => {
+  test("is fetched again, and the tokens that it vouches for have access", async () => {
     const answer = await send(server.url, bearer(provider.token(EC)));
     expect(told(answer)).toBe("503 keys-unavailable");
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);

@@ -55,7 +55,7 @@ function folderWithLoop(): string {
 describeOwnServer("the loop of the README", () => {
   const server = useOwnServer("devices", { LONG_POLL_MS: "1000" });
 
-  test("does each command once and in order, over a power failure and a killed server", { timeout: 90_000 }, async () => {
+  test("does each command once and in order, over a power failure and a killed server", async () => {
     const channel = `${server.url}/devices/${freshName()}`;
     const folder = folderWithLoop();
     // The first command shows that the device listens: it begins at the tail.

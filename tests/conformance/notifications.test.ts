@@ -96,7 +96,7 @@ test("what is sent again is shown once, and what is later replaces and is unread
   await tab.sees(["end", "room", "other"]);
 });
 
-test("the oldest are dropped, and nothing becomes unread by it", { timeout: 60_000 }, async () => {
+test("the oldest are dropped, and nothing becomes unread by it", async () => {
   const user = `${server.url}/notifications/${freshName()}`;
   const first = Array.from({ length: 300 }, () => notification());
   const upTo = await publishAll(user, first);
@@ -144,7 +144,7 @@ test("the loop of the README notifies a group over a server that fails now and t
 describeOwnServer("notifications on a server of their own", () => {
   const own = useOwnServer("notifications-own");
 
-  test("outlive their server, and so do the marks", { timeout: 60_000 }, async () => {
+  test("outlive their server, and so do the marks", async () => {
     const user = `${own.url}/notifications/${freshName()}`;
     const tab = new Tab(user);
     const offset = await publish(user, notification("a"));

@@ -35,7 +35,7 @@ function manifestBelowLive(): string {
 describeOwnServer("below a path of a site that has others", () => {
   const server = useOwnServer("prefix", PLATFORM === "workers" ? { BASE_PATH: "/live/" } : {}, PLATFORM === "spin" ? manifestBelowLive() : undefined);
 
-  test.each(FUNCTIONS)("%s passes its own test", { timeout: 60_000 }, (name) =>
+  test.each(FUNCTIONS)("%s passes its own test", (name) =>
     // The path of the log is the protocol's, below whatever comes before it.
     passesItsTest(name, `${server.url}/live${name === "streams" ? "" : `/${name}`}`),
   );

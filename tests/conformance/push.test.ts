@@ -245,7 +245,7 @@ describeOwnServer("Web Push", () => {
     expect(received[1]!.message.notification).toEqual({ title: "long", body: "" });
   });
 
-  test("a service in trouble is left alone for a while, and the user sees it", { timeout: 30_000 }, async () => {
+  test("a service in trouble is left alone for a while, and the user sees it", async () => {
     const trouble: Says[] = [{ status: 500 }, { status: 429, headers: { "retry-after": "120" } }, "silence"];
     const users = trouble.map((says) => ({ it: user(), ...service.browser(says) }));
     for (const { it, subscription } of users) await it.subscribe(subscription);
@@ -257,7 +257,7 @@ describeOwnServer("Web Push", () => {
     expect(users.map(({ received }) => received.length)).toEqual([1, 1, 1]);
   });
 
-  test("after 429 a minute passes, although Retry-After says less, and then the message comes", { tags: ["sqlite"], timeout: 60_000 }, async () => {
+  test("after 429 a minute passes, although Retry-After says less, and then the message comes", { tags: ["sqlite"] }, async () => {
     const it = user();
     const { subscription, received } = service.browser({ status: 429, headers: { "retry-after": "2" } });
     await it.subscribe(subscription);
@@ -328,7 +328,7 @@ describeOwnServer("Web Push", () => {
     expect(browsers[0]!.received).toEqual([]);
   });
 
-  test("killed between acknowledgement and push, the message comes after the restart", { timeout: 60_000 }, async () => {
+  test("killed between acknowledgement and push, the message comes after the restart", async () => {
     const it = user();
     const { subscription, received } = service.browser();
     await it.subscribe(subscription);
@@ -345,7 +345,7 @@ describeOwnServer("Web Push", () => {
     expect(received.map(({ message }) => message.notification.title)).toEqual(["survives"]);
   });
 
-  test("cron sends what a crash left", { timeout: 60_000 }, async () => {
+  test("cron sends what a crash left", async () => {
     const it = user();
     const { subscription, received } = service.browser();
     await it.subscribe(subscription);
@@ -363,7 +363,7 @@ describeOwnServer("Web Push", () => {
     expect(received.map(({ message }) => message.notification.title)).toEqual(["left"]);
   });
 
-  test("after a rotation a subscription keeps its key, a new one gets the new key, and one whose key is gone is removed", { timeout: 60_000 }, async () => {
+  test("after a rotation a subscription keeps its key, a new one gets the new key, and one whose key is gone is removed", async () => {
     const it = user();
     const [old, young] = [service.browser(), service.browser()];
     const next = freshVapid("k2");

@@ -118,7 +118,7 @@ describeOwnServer("stats", () => {
     });
   });
 
-  test("count the readers of each transport, and no longer than they stay", { timeout: 60_000 }, async () => {
+  test("count the readers of each transport, and no longer than they stay", async () => {
     await publish([1]);
     const leave = [hold("", "text/event-stream"), hold("", "text/event-stream"), hold("&live=sse"), hold("&live=long-poll")];
     const socket = offers("websocket") ? await Socket.open(channel, { ticket: manager }) : undefined;

@@ -12,6 +12,9 @@ import { ABSENT, freshName, numbers, publish, publishAll, useServer } from "../h
 const server = useServer();
 const freshChannel = () => `${server.url}/feed/${freshName()}`;
 
+/** A close that nobody answers takes ten seconds. */
+const AT_ONCE_MS = 5_000;
+
 /** The answer to an upgrade, seen without a WebSocket client. */
 async function handshake(channel: string, headers: Record<string, string>): Promise<IncomingMessage> {
   const upgrade = request(channel, {
@@ -79,7 +82,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
       const before = performance.now();
       socket.raw.close(asked);
       expect(await socket.closed(), url).toBe(seen);
-      expect(performance.now() - before, url).toBeLessThan(1_000);
+      expect(performance.now() - before, url).toBeLessThan(AT_ONCE_MS);
     }
   });
 
@@ -96,7 +99,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
     const before = performance.now();
     expect((await fetch(channel, { method: "DELETE" })).status).toBe(204);
     expect(await socket.closed()).toBe(3010);
-    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(performance.now() - before).toBeLessThan(AT_ONCE_MS);
   });
 
   test("carries out nothing that follows a bad frame", async () => {
@@ -108,7 +111,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
     socket.send("no frame");
     for (const id of ["1", "2", "3"]) socket.send({ type: "publish", id, data: "after" });
     expect(await socket.closed()).toBe(3501);
-    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(performance.now() - before).toBeLessThan(AT_ONCE_MS);
     expect(socket.all("ack")).toEqual([]);
     // The channel has had its turn with them by now.
     await publish(channel, "of another");
@@ -273,7 +276,7 @@ describe("tidewire.v1", { tags: ["websocket"] }, () => {
 });
 
 describe("catch-up", () => {
-  test.each(TRANSPORTS)("by %s reads 5,000 events in pages while others publish, and loses and doubles none", { timeout: 90_000 }, async (transport) => {
+  test.each(TRANSPORTS)("by %s reads 5,000 events in pages while others publish, and loses and doubles none", async (transport) => {
     const channel = freshChannel();
     for (const page of numbers(0, 4)) await publishAll(channel, numbers(page * 1000 + 1, page * 1000 + 1000));
     const reader = read(transport, channel);

@@ -221,7 +221,7 @@ describeOwnServer("two hosts on one Redis", () => {
     expect(await (await fetch(channel)).json()).toEqual([0, 1]);
   });
 
-  test(`${READERS} readers of as many channels cost one question a tick and instance, and two a second at rest`, { ...NEEDS, timeout: 60_000 }, async () => {
+  test(`${READERS} readers of as many channels cost one question a tick and instance, and two a second at rest`, NEEDS, async () => {
     const names = numbers(1, READERS).map(() => freshName());
     const leaving = new AbortController();
     onTestFinished(() => leaving.abort());

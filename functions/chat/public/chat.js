@@ -47,6 +47,8 @@ function outboxed(entry) {
 
 function changed(entry) {
   const row = written.get(entry.message.id);
+  // So much was read before the acknowledgement came that it is no longer shown.
+  if (!row) return;
   if (entry.failure) mark(row, "failed", `Not sent: ${entry.failure}`);
   // Acknowledged, or read before the acknowledgement came.
   else if (!outbox.entries.includes(entry) || row.dataset.offset) row.dataset.state !== "deleted" && mark(row, "sent");

@@ -23,6 +23,8 @@ export class Room {
   /** One at a time and each with the newest state: two requests at once could arrive in the wrong order. */
   #turn = Promise.resolve();
   #states = new AbortController();
+  /** How often the reader has heard who is here. */
+  #heard = 0;
 
   /** `page` has a function for each thing that can happen: `event`, `gap`, `members`, `state`. */
   constructor(url, member, page) {
@@ -36,7 +38,10 @@ export class Room {
       backoff: { capMs: MAX_BACKOFF_MS },
       onEvent: ({ data, offset }) => page.event(data, offset),
       onGap: () => page.gap(),
-      onPresence: ({ members, isSnapshot }) => this.#members(members, isSnapshot),
+      onPresence: ({ members, isSnapshot }) => {
+        this.#heard += 1;
+        this.#members(members, isSnapshot);
+      },
       onError: ({ detail }) => (failure = detail),
       onState: (state, transport) => {
         const wasLive = this.#isLive;
@@ -73,8 +78,11 @@ export class Room {
   /** Joins, changes the state or renews the lease; what the answer says of who is here is asked for only now and then. */
   #post(isRenewal = false) {
     this.#turn = this.#turn.then(async () => {
+      const heard = this.#heard;
       const answer = await this.#tell(this.#state, { signal: this.#states.signal });
-      if (isRenewal) this.#members((await answer.json()).members ?? [], true);
+      const { members = [] } = isRenewal ? await answer.json() : {};
+      // An answer that a change has overtaken would take that change back.
+      if (isRenewal && heard === this.#heard) this.#members(members, true);
     });
     // What fails, or is the page of a proxy in between, is renewed in a moment, over whatever transport there is then.
     this.#turn = this.#turn.catch(() => {});

@@ -12,17 +12,22 @@ const moment = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", h
 export function offerHistory(shared, restore) {
   /** The oldest first. @type {{ offset: string, at: number, bytes: number }[]} */
   let versions = [];
-  /** Number of the request for a version; an answer that was overtaken shows nothing. */
+  /** Number of the newest request; an answer that was overtaken shows nothing. */
   let asked = 0;
 
   async function open() {
+    const number = ++asked;
     role("version-text").textContent = "";
+    // Else what stood there last time could still be brought back, as the empty text that now stands in its place.
+    role("restore").disabled = true;
     // What a person chooses before the list is there would be lost.
     role("slider").disabled = true;
     try {
-      versions = await (await request(shared.beside("versions"), { cache: "no-store" }, access)).json();
+      const listed = await (await request(shared.beside("versions"), { cache: "no-store" }, access)).json();
+      if (number !== asked) return;
+      versions = listed;
     } catch (error) {
-      return say(error.detail || error.code);
+      return number === asked && say(error.detail || error.code || String(error));
     }
     role("slider").max = String(Math.max(0, versions.length - 1));
     role("slider").value = role("slider").max;

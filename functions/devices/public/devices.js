@@ -33,6 +33,8 @@ async function send(text) {
     await publish(commandsUrl, `${id} ${text}`, { ...access, contentType: "text/plain", attempts: 1, signal: AbortSignal.timeout(ANSWER_MS) });
   } catch (error) {
     // Without an answer it may have arrived all the same: sent again it could be done twice, so the device's word or the time decides.
+    // The device's word counts, also against a proxy that gave the server up.
+    if (command.is !== "pending") return;
     if (isAnswer(error)) command.is = "not sent";
     notify(isAnswer(error) ? error.detail || error.code : "The server does not answer. Whether the command arrived will show.");
     paint();

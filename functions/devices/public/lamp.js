@@ -22,6 +22,8 @@ const abilities = {
 };
 
 let power;
+/** The commands that were taken, one after the other, also when the lamp was off and on again in between: each would disturb the other. */
+let done = Promise.resolve();
 
 /**
  * Switches the device on or off. It begins with what comes from now on: a lamp that was off does not catch up, and one that is busy leaves out what
@@ -34,7 +36,6 @@ export function turn(validMs) {
   power = undefined;
   show(isOn ? "connecting" : "off");
   if (!isOn) return;
-  let done = Promise.resolve();
   const mine = subscribe(commandsUrl, {
     ...access,
     ...LONG_POLLS,
@@ -43,7 +44,7 @@ export function turn(validMs) {
     onError: ({ retryable, detail, code }) => retryable || notify(detail || code),
     onEvent({ data }) {
       const until = Date.now() + validMs;
-      // One after the other. Whoever sent one that waited for too long has been told that it timed out.
+      // Whoever sent one that waited for too long has been told that it timed out.
       done = done.then(() => (power === mine && Date.now() < until ? obey(String(data)) : undefined));
     },
   });

@@ -69,6 +69,8 @@ async function catchUp(transport, signal) {
     for (let isBehind = true; isBehind; ) {
       const answer = await request(latestUrl(), { cache: "no-store", signal }, access);
       const events = await answer.json();
+      // Another transport or view was chosen in the meantime.
+      signal.throwIfAborted();
       const offset = answer.headers.get("Stream-Next-Offset");
       if (!offset) throw new TypeError("the answer is not a channel's");
       feed.offset = offset;
@@ -122,6 +124,8 @@ function follow(transport, signal) {
       else if (isLive && isLatest && transport !== "poll" && state !== "closed") {
         feed.offset = subscription.offset;
         stop.abort();
+        // What is read from here on is beyond its offset.
+        subscription = undefined;
         goAgain(transport, signal, failure?.retryAfterMs);
       } else if (state === "waiting" || (state === "connecting" && isLive)) page.show("reconnecting");
     },

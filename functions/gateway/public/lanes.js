@@ -119,6 +119,8 @@ export class NaiveSseLane extends Lane {
       this.enter("connecting");
       try {
         const answer = await fetch(this.#url, { signal });
+        // Stopped while the line was stalled: what comes now is nobody's.
+        signal.throwIfAborted();
         if (!answer.ok) throw new Error(`status ${answer.status}`);
         this.enter("live");
         await this.#read(answer.body.pipeThrough(new TextDecoderStream()).getReader());

@@ -44,19 +44,22 @@ const send = publisher(channelUrl, { attempts: Infinity, backoff: { capMs: 1_000
 let waiting = 0;
 let ticking;
 let left = 0;
+let isSeen = true;
 
 function publish() {
   if (waiting >= MOST_WAITING) return;
-  if (left-- === 0 || document.hidden) return pause();
+  if (left-- === 0 || document.hidden || !isSeen) return pause();
   plug.sent += 1;
   /** @type {import("./lanes.js").PlugEvent} */
   const event = { n: plug.sent, at: Date.now() };
   waiting += 1;
   // What fails for a while is tried again until it is stored; the rest is a refusal.
-  send(event).then(() => (waiting -= 1), ({ message }) => {
-    pause();
-    say(message);
-  });
+  send(event)
+    .catch(({ message }) => {
+      pause();
+      say(message);
+    })
+    .finally(() => (waiting -= 1));
   // As everyone writes it first: sent once, to whoever is there.
   fetch(roomUrl, { method: "POST", body: JSON.stringify(event) }).catch(() => {});
   repaint();
@@ -103,6 +106,8 @@ async function open() {
 }
 
 function pause() {
+  // A second pause would leave the first one's timer behind, which closes the lanes of the next run.
+  if (!ticking) return;
   clearInterval(ticking);
   ticking = undefined;
   plug.isRunning = false;
@@ -182,7 +187,11 @@ role("cut").onclick = () => pull("cut", line.cut, line.mend, "The readers' conne
 role("stall").onclick = () => pull("stall", line.stall, line.release, "The readers do not read.");
 role("change").onclick = change;
 // Who reads the cards below wants to see those live.
-new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || !ticking || pause()).observe(role("plug"));
+new IntersectionObserver((changes) => {
+  // Of several changes at once the last is how it is now.
+  isSeen = changes.at(-1).isIntersecting;
+  if (!isSeen) pause();
+}).observe(role("plug"));
 addEventListener("resize", repaint);
 matchMedia("(prefers-color-scheme: dark)").onchange = repaint;
 repaint();

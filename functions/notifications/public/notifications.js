@@ -23,6 +23,8 @@ let inbox = new Inbox();
 const push = new Push(new URL(`./-/push/${encodeURIComponent(channel)}`, document.baseURI));
 let subscription;
 let frame = 0;
+/** Offset up to which the page shows what came. */
+let shownUpTo = "-1";
 
 function follow() {
   let wasLive = false;
@@ -61,6 +63,7 @@ function repaint() {
 function paintNow() {
   cancelAnimationFrame(frame);
   frame = 0;
+  shownUpTo = subscription?.offset ?? shownUpTo;
   paint(inbox, channel, (offset) => mark({ type: "read", offset }));
   const isRead = (/** @type {string} */ offset) => inbox.notifications.some((one) => one.offset === offset && one.isRead);
   void push.clear(isRead, inbox.unread);
@@ -142,9 +145,9 @@ role("bell").onclick = () => {
   role("panel").hidden = !role("panel").hidden;
   role("bell").ariaExpanded = String(!role("panel").hidden);
 };
-// What came while the finger was on its way is not among them.
+// What came while the finger was on its way is not among them, be it that it is not painted yet.
 role("read-all").onclick = () => {
-  mark({ type: "read-all", upTo: subscription.offset });
+  mark({ type: "read-all", upTo: shownUpTo });
   role("bell").focus();
 };
 role("form").onsubmit = (event) => {

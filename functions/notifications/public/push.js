@@ -23,6 +23,7 @@ export class Push {
   #subscription = null;
   #key = "";
   #id = "";
+  #isToggling = false;
 
   /** @param {URL} address of the channel's subscriptions */
   constructor(address) {
@@ -57,6 +58,9 @@ export class Push {
 
   /** Subscribing comes first, or Safari has forgotten the click. */
   async #toggle() {
+    // A second click, while the first is under way, does not mean the opposite.
+    if (this.#isToggling) return;
+    this.#isToggling = true;
     try {
       if (this.#subscription) await this.#remove(this.#id);
       else {
@@ -66,6 +70,8 @@ export class Push {
     } catch (cause) {
       role("push-text").textContent = unable() ?? `It failed: ${/** @type {any} */ (cause).detail ?? cause}`;
       return;
+    } finally {
+      this.#isToggling = false;
     }
     this.#paint();
   }

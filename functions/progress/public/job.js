@@ -29,6 +29,7 @@ export class Job {
   #isNew = false;
   #isOver = false;
   #publishing;
+  #started;
 
   /**
    * @param {string | URL} url the channel, which nobody used before
@@ -45,7 +46,7 @@ export class Job {
 
   /** Makes the channel. */
   start() {
-    return this.#send("PUT");
+    return (this.#started = this.#send("PUT"));
   }
 
   /** How far it is. Returns at once; of all that is said within a quarter of a second the newest is published. */
@@ -78,6 +79,10 @@ export class Job {
   /** Tried until it is stored: nobody else can tell. */
   async #end(last) {
     this.#isOver = true;
+    // An end that overtook the beginning would end the channel, and the beginning would be refused.
+    await this.#started?.catch((error) => {
+      if (error.retryable === false) throw error;
+    });
     await this.#publishing;
     Object.assign(this.#state, last);
     for (let waitMs = INTERVAL_MS; ; waitMs = Math.min(MAX_WAIT_MS, 2 * waitMs)) {

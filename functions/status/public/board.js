@@ -100,9 +100,12 @@ async function ask(signal, cache) {
 
 let settled = Promise.resolve();
 
-/** Changes one component; `notify` is told why it was not. One change after the other, since each is made to what the one before it left. */
+/**
+ * Changes one component; `notify` is told why it was not. One change after the other, since each is made to what the one before it left. Resolves once it is
+ * done, or was given up.
+ */
 export function set(component, change, notify) {
-  settled = settled.then(() => trySet(component, change, notify));
+  return (settled = settled.then(() => trySet(component, change, notify)));
 }
 
 async function trySet(component, change, notify) {

@@ -21,7 +21,13 @@ function addRow(name) {
   row.querySelector(".states").ariaLabel = `State of ${name}`;
   note.ariaLabel = `Note on ${name}`;
   // With Enter, and with leaving the field.
-  note.onchange = () => note.value !== (status.board[name]?.note ?? "") && set(name, { note: note.value }, notify);
+  note.onchange = async () => {
+    const text = note.value;
+    if (text === noteOf(name, row)) return;
+    row.coming = text;
+    await set(name, { note: text }, notify);
+    if (row.coming === text) delete row.coming;
+  };
   note.onkeydown = (key) => {
     if (key.key !== "Enter" || key.isComposing) return;
     key.preventDefault();
@@ -32,8 +38,14 @@ function addRow(name) {
   rows.set(name, row);
 }
 
+/** The note as this page has set it, though the board does not have it yet. */
+function noteOf(name, row) {
+  const { note } = Object(status.board[name]);
+  return row.coming ?? (typeof note === "string" ? note : "");
+}
+
 function paintRow(name, row) {
-  const { state, note, since } = Object(status.board[name]);
+  const { state, since } = Object(status.board[name]);
   const isKnown = Object.hasOwn(STATES, state);
   row.dataset.is = isKnown ? state : "";
   row.querySelector("output").textContent = isKnown ? STATES[state] : "Not set";
@@ -44,7 +56,7 @@ function paintRow(name, row) {
   const field = row.querySelector("textarea");
   field.disabled = !isRead;
   // Not under the hands of who is writing.
-  if (field !== document.activeElement) field.value = typeof note === "string" ? note : "";
+  if (field !== document.activeElement) field.value = noteOf(name, row);
   const time = row.querySelector("time");
   const isDated = since > 0 && since < 8.64e15;
   time.textContent = isDated ? `since ${moment.format(since)}` : "";

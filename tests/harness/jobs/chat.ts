@@ -49,7 +49,11 @@ export const job: Job = {
     await say(ann, "y".repeat(2_001));
     await eventually("it is refused", async () => (await ann.locator('li[data-state="failed"]').count()) === 1);
     await ann.fill('[data-role="text"]', "Tha");
-    await eventually("Ann types", async () => (await bo.innerText('[data-role="typing"]')) !== "");
+    // It is seen for three seconds after a key.
+    await eventually("Ann types", async () => {
+      await ann.dispatchEvent('[data-role="text"]', "input");
+      return (await bo.innerText('[data-role="typing"]')) !== "";
+    });
     return { "": bo, own: ann };
   },
 };

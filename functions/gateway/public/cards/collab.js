@@ -18,7 +18,12 @@ async function startEditor({ stage, signal, enter }) {
   const [mirror, field] = [document.createElement("div"), document.createElement("textarea")];
   field.ariaLabel = "A text that all visitors write";
   field.spellcheck = false;
+  // What is typed before the document is there would stand beside its text, not in it.
+  field.readOnly = true;
+  const isFocused = stage.contains(document.activeElement);
   stage.replaceChildren(mirror, field);
+  // Who has just gone there, which made the card live, is not thrown out.
+  if (isFocused) field.focus();
 
   const url = at("collab/demo-gallery");
   const shared = new SharedDocument(url, {

@@ -17,6 +17,8 @@ function startFeed(miniature) {
   let quiet;
   const awaitQuiet = () => {
     clearTimeout(quiet);
+    // A sample was on its way when the card was paused.
+    if (signal.aborted) return;
     // Of several pages the first is enough: its sample keeps the others quiet.
     quiet = setTimeout(() => measure().then(awaitQuiet), QUIET_MS * (1 + Math.random() / 10));
   };

@@ -9,6 +9,7 @@ const FRAME_MS = 300; // the server takes four a second
 const NEXT_JOB_MS = 1_500;
 const ABANDONED_MS = 3_000; // who ran it may have closed the page
 let heardAt = 0;
+let isWorking = false;
 
 /** @param {import("./stage.js").Miniature} miniature */
 async function startProgress(miniature) {
@@ -35,10 +36,14 @@ function drawJob(stage, { type, label, value, max }) {
   stage.querySelector("output").textContent = type === "progress" ? `${Number(value)} of ${Number(max)} frames` : type;
 }
 
-/** Who presses is who works. */
+/** Who presses is who works, on one job at a time: it is not over because the end of the job before it came late, or the server is slow. */
 async function work() {
-  if (Date.now() - heardAt < ABANDONED_MS) return;
-  heardAt = Date.now();
+  if (isWorking || Date.now() - heardAt < ABANDONED_MS) return;
+  isWorking = true;
+  await runJob().finally(() => (isWorking = false));
+}
+
+async function runJob() {
   const say = async (method, type, value, headers = {}) => {
     const answer = await fetch(at(JOB), json(method, { type, label: "Render a film", value, max: FRAMES, unit: "frames", at: Date.now() }, headers));
     if (!answer.ok && answer.status !== 429) throw new Error(`status ${answer.status}`);
@@ -51,6 +56,7 @@ async function work() {
     await new Promise((done) => setTimeout(done, FRAME_MS));
     await say("POST", "progress", frame);
   }
+  isWorking = false;
   await say("POST", "done", FRAMES, { "Stream-Closed": "true" });
 }
 

@@ -12,8 +12,17 @@ let boardOffset = "-1";
 
 /** @param {import("./stage.js").Miniature} miniature */
 async function startStatus({ stage, signal, enter }) {
+  let isOld = false;
+  let wake = () => {};
+  // An answer that was on its way in the meantime may be of the time before.
+  stage.addEventListener("set", () => {
+    isOld = true;
+    wake();
+  }, { signal });
+  signal.addEventListener("abort", () => wake());
   while (!signal.aborted) {
     let waitS = STATUS_S;
+    isOld = false;
     try {
       const answer = await fetch(at("status/demo-status"), { signal });
       const value = (await answer.json()).at(-1);
@@ -25,9 +34,10 @@ async function startStatus({ stage, signal, enter }) {
     } catch {
       enter(signal.aborted ? "closed" : "waiting");
     }
+    if (isOld || signal.aborted) continue;
     await new Promise((done) => {
       const timer = setTimeout(done, waitS * 1_000);
-      for (const event of ["abort", "set"]) (event === "set" ? stage : signal).addEventListener(event, () => done(clearTimeout(timer)), { once: true });
+      wake = () => done(clearTimeout(timer));
     });
   }
 }
