@@ -41,7 +41,7 @@ pub struct Activity {
     pub refusals: u64,
     /// Results of Web Push, each with its number.
     pub pushes: BTreeMap<&'static str, u64>,
-    /// The store, where the channel has none of its own.
+    /// The store, where several channels share it.
     pub store: Option<StoreHealth>,
 }
 
@@ -57,8 +57,8 @@ pub struct StoreHealth {
 }
 
 impl Activity {
-    /// Counts a request that was refused, a change or none: an append as a refusal, a reader whose
-    /// offset is gone as a gap.
+    /// Counts a request that was refused, with its change, if any: an append as a refusal, a reader
+    /// whose offset is gone as a gap.
     pub fn count_refused(&mut self, change: Option<&Change>, error: &Error) {
         self.refusals += u64::from(matches!(change, Some(Change::Append(_))));
         self.gaps += u64::from(error.kind() == ErrorKind::OffsetGone);

@@ -1,5 +1,5 @@
 //! The delivery of what is due to the subscriptions of one channel: in order for each device, side
-//! by side for push services, so that a slow service delays no other.
+//! by side for push services, so that a slow service delays no other service.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::token::Tokens;
 use crate::topic::Topic;
 use crate::vapid::{Vapid, VapidKey};
 
-/// How long other subscriptions at a service that does not answer wait, in milliseconds.
+/// After a service did not answer, how long its other subscriptions wait, in milliseconds.
 const SILENT_MS: u64 = 30_000;
 
 thread_local! {
@@ -51,7 +51,7 @@ pub(crate) async fn deliver(
 ) -> Result<()> {
     let mut origins: BTreeMap<String, Vec<Due<'_>>> = BTreeMap::new();
     for row in rows {
-        // Nothing can ever be sent to it: its key was taken from the settings, or its service.
+        // Nothing can ever be sent to it: the settings no longer have its key, or its service.
         let due = Subscriber::of(&row).and_then(|subscriber| {
             let (key, to) = (vapid.get(&subscriber.key)?, subscriber.to(services).ok()?);
             Some((subscriber, to, key))
@@ -132,7 +132,7 @@ impl Due<'_> {
                     return Ok(None);
                 }
             }
-            // Sending again after a crash costs more than a write.
+            // Without this write, a crash would send the message again.
             if !next.is_last {
                 self.row.data = self.subscriber.data();
                 at.store.save(self.row.clone()).await?;

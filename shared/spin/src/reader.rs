@@ -164,7 +164,7 @@ impl Reader {
             if let Some(heartbeat) = self.life.heartbeat(now_ms()) {
                 return Some(heartbeat.into());
             }
-            // What it could not send now it tries again at the next tick.
+            // A frame that it could not send now, it tries again at the next tick.
             let for_ms = if self.is_behind() { 0 } else { for_ms };
             self.watch.wait(turn, self.interval(), now.after_ms(for_ms)).await;
         }
@@ -176,7 +176,7 @@ impl Reader {
         self.snapshot.is_some() || self.watch.stored().is_some_and(is_before)
     }
 
-    /// Whether its position is one of the channel: of its epoch, or before a fork.
+    /// Whether the channel has its position: of its epoch, or before a fork.
     fn is_in(&self, channel: &Channel) -> bool {
         let position = Offset { epoch: self.epoch, seq: self.after };
         self.epoch == 0 || channel.present(position).epoch == channel.epoch
@@ -229,7 +229,7 @@ impl Reader {
         }
     }
 
-    /// A page of history from the store; empty without any, and the next tick follows.
+    /// A page of history from the store; empty without events, and the next tick follows.
     async fn catch_up(&mut self) -> Result<String> {
         let snapshot = self.snapshot;
         let (look, mut page) =

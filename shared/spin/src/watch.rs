@@ -113,8 +113,8 @@ impl Watch {
         self.known.borrow().stored.clone()
     }
 
-    /// Records that the life of the channel was extended, so that others that share this look do
-    /// not write it again.
+    /// Records that the life of the channel was extended, so that other readers that share this
+    /// look do not write it again.
     pub(crate) fn slid(&self, channel: &Channel) {
         if let Some(stored) = &mut self.known.borrow_mut().stored {
             stored.channel.expiry = channel.expiry;
@@ -167,7 +167,7 @@ impl Watch {
                     timer.set(next_tick(interval));
                     let now = Time::now();
                     ring_due(now);
-                    // A store that takes long must not keep it.
+                    // A store that takes long must not keep this reader.
                     if self.turn.get() != turn || until.has_come(now) {
                         return;
                     }
@@ -195,7 +195,7 @@ impl Watch {
         })
     }
 
-    /// Whether a look could find anything else than the last one.
+    /// Whether a look could find something new.
     fn may_have_changed(&self, now: Time) -> bool {
         self.looked.get().is_none()
             || self.has_ended(now.now_ms())
@@ -209,7 +209,7 @@ impl Watch {
             || self.presence.borrow().leases.iter().any(|lease| lease.until_ms <= now_ms)
     }
 
-    /// All that its readers may have to get.
+    /// The state of the channel that its readers get.
     fn found(&self) -> Found {
         (self.stored(), Rc::clone(&self.presence.borrow().present), self.revocations())
     }
@@ -371,13 +371,13 @@ impl Drop for Looking<'_> {
     }
 }
 
-/// Asks for news of all channels with readers here, and looks at those that have changed.
+/// Asks for news of all channels with readers here, and looks at the channels that have changed.
 fn look_around(tick: Duration, now: Time) -> LocalFuture<'static, ()> {
     Box::pin(async move {
         let mut watches: Vec<_> = WATCHES.with_borrow(|watches| {
             watches.values().filter(|watch| Rc::strong_count(watch) > 1).cloned().collect()
         });
-        // While events come to the one channel, a look says it all. A question costs less, but would
+        // While events come to the only channel, a look suffices. A question costs less, but would
         // often be followed by a look.
         if watches.len() != 1 || !ChannelStore::REST.is_zero() || is_calm(tick) {
             ask(tick, watches.iter().map(|watch| watch.store.name().into()).collect()).await;

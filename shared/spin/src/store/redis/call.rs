@@ -33,7 +33,7 @@ impl Call {
     }
 }
 
-/// The channel as it was decided upon. Without snapshots, nothing of them is compared.
+/// The channel of the decision. Without snapshots, no snapshot is compared.
 pub(super) fn put_before(
     call: Call,
     before: Option<&Stored>,
@@ -51,14 +51,14 @@ pub(super) fn put_before(
         .optional(expired.map(|expired| expired.id))
 }
 
-/// What was read of publishers.
+/// The tallies that the decision has read.
 pub(super) fn put_known(call: Call, tallies: &[(String, String)]) -> Call {
     tallies.iter().fold(call.number(tallies.len() as u64), |call, (id, state)| {
         call.text(id.as_str()).text(state.as_str())
     })
 }
 
-/// What is written.
+/// The rows and the state to write.
 pub(super) fn put_commit(call: Call, id: u64, commit: &Commit) -> Call {
     let Commit { channel, rows, tallies, .. } = commit;
     let [ttl_s, expires_at_ms, touched_at_ms] = Expiry::columns(channel.expiry);

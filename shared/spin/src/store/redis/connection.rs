@@ -113,11 +113,11 @@ async fn operate_on(
     }
 }
 
-/// Runs an operation as [`operate`] does, and returns when the replicas that must have it have it.
+/// Runs an operation as [`operate`] does, and returns when enough replicas have it.
 ///
 /// # Errors
 ///
-/// Also if too few have it in time. It stands all the same.
+/// Also if too few replicas have it in time. The server keeps the write nevertheless.
 pub(super) async fn operate_safely(
     keys: &[String],
     arguments: impl Fn(bool) -> Arguments,

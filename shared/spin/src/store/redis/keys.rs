@@ -27,7 +27,7 @@ pub(super) fn key_of_owed(function: &str) -> String {
     format!("{PREFIX}owed:{function}")
 }
 
-/// The key of what is known of the keys at an address.
+/// The key of a provider's JWKS, by its address.
 pub(super) fn key_of_keys(url: &str) -> String {
     format!("{PREFIX}keys:{url}")
 }

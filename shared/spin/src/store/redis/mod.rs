@@ -1,9 +1,9 @@
 //! Channels in Redis, or a server that speaks like it: the engine for any number of hosts.
 //!
-//! One script does what must be atomic. It compares and writes, and decides nothing: where the
-//! channel is not as it was decided upon, nothing is written. Only an append that carries nothing
-//! but events may stand behind those of a faster writer. All keys have one hash tag, so that they
-//! lie in one slot of a cluster.
+//! One script carries out everything that must be atomic. It compares and writes, and decides
+//! nothing: where the channel has changed since the decision, it writes nothing. Only an append
+//! that carries nothing but events may follow the events of a faster writer. All keys have one hash
+//! tag, so that they lie in one slot of a cluster.
 
 mod address;
 mod call;
@@ -38,7 +38,7 @@ const TENANT_CHANNELS: u64 = 100;
 /// After every event: a look at the channel alone.
 const NO_EVENTS: u64 = 1 << 53;
 
-/// What the script answers when it has written, and when an earlier try may have.
+/// The answers of the script when it has written, and when an earlier try may have written.
 const WRITTEN: u64 = 1;
 const UNKNOWN: u64 = 2;
 
@@ -49,11 +49,11 @@ pub(crate) struct RedisStore {
     name: String,
     /// Whether a look includes the members' version.
     has_presence: bool,
-    /// What the snapshots of the function stand for; without them no look includes any.
+    /// What the snapshots of the function stand for; without it no look includes a snapshot.
     stands_for: Option<SnapshotUse>,
 }
 
-/// What a decision has read of publishers: the commit compares it.
+/// The tallies that a decision has read: the commit compares them.
 #[derive(Default)]
 pub(crate) struct Attempt {
     tallies: RefCell<Vec<(String, String)>>,
@@ -265,7 +265,7 @@ impl Store for RedisStore {
         Ok(names(1).await?.is_empty())
     }
 
-    /// The server removes a whole channel at once, and its bytes behind all others.
+    /// The server removes a whole channel at once, and frees its bytes later.
     async fn remove_expired(channels: u64, _: u64) -> Result<()> {
         let (key, now, most) =
             (format!("{PREFIX}ends"), now_ms().to_string(), channels.to_string());
