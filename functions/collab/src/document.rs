@@ -12,19 +12,20 @@ use tidewire_yjs::{Frames, Limits, Update, Updates, awareness as states, put_fra
 
 /// Most bytes of a document: of its snapshot and the updates after it.
 pub(crate) const MAX_BYTES: u64 = 8 * 1024 * 1024;
-/// What one update may hold.
+/// The size of one update.
 const UPDATE: Limits = Limits { bytes: MAX_BYTES as usize, structs: 20_000, depth: 64 };
-/// What is folded at once. A struct takes about 130 bytes, so this is a third of an object's 128 MB.
+/// The size of all updates that are folded at once. A struct takes about 130 bytes, so this is a
+/// third of an object's 128 MB.
 pub(crate) const DOCUMENT: Limits = Limits { bytes: 2 * UPDATE.bytes, structs: 300_000, ..UPDATE };
-/// What one message of awareness may hold.
+/// The size of one message of awareness.
 const AWARENESS: Limits = Limits {
     bytes: MAX_CLIENT_STATES * (MAX_CLIENT_STATE_BYTES + 32),
     structs: MAX_CLIENT_STATES,
     depth: 16,
 };
 
-/// Refuses what Yjs could not read: it would stand in the log and make the whole document
-/// unreadable. An event that brings nothing is not stored.
+/// Refuses an update that Yjs cannot read: in the log it would make the whole document unreadable.
+/// An event that brings nothing is not stored.
 pub(crate) fn check(event: &[u8]) -> Result<Cow<'_, [u8]>> {
     let mut brings = false;
     for frame in Frames::of(event) {
@@ -43,8 +44,8 @@ fn refused(at: usize, mut error: tidewire_yjs::Error) -> Error {
     Error::new(ErrorKind::EventRefused, why)
 }
 
-/// A snapshot: the data of one event, which stands for the last snapshot and the events after it. What
-/// was deleted is gone from it, as Yjs collects garbage.
+/// A snapshot: the data of one event, which stands for the last snapshot and the events after it.
+/// Deleted contents are left out, as when Yjs collects garbage.
 pub(crate) fn compact(last: Option<&[u8]>, events: &[Event]) -> Result<Vec<u8>> {
     let mut updates = all(last, events)?;
     let update = updates.compact();

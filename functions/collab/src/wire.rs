@@ -5,7 +5,8 @@ use tidewire_yjs::{Frames, Limits, Message, StateVector, Summary, Update, awaren
 
 use crate::document::{DOCUMENT, all};
 
-/// What a client may send of the awareness of others: stock clients send back all that they hear.
+/// The size of a message of awareness, which may hold the states of others: stock clients send back
+/// every state that they receive.
 const STATES: Limits = Limits { bytes: 4 * 1024 * 1024, structs: 10_000, depth: 16 };
 
 /// An event that brings nothing.
@@ -41,7 +42,7 @@ pub(crate) fn message(bytes: &[u8]) -> Result<DocumentMessage<'_>> {
     })
 }
 
-/// What a document has.
+/// The units that a document has.
 #[derive(Default)]
 struct Known(Summary);
 
@@ -90,7 +91,7 @@ pub(crate) fn summarize(
     Ok(Box::new(known))
 }
 
-/// What a peer with this state vector lacks.
+/// The update that a peer with this state vector lacks.
 pub(crate) fn lacks(last: Option<&[u8]>, events: &[Event], vector: &[u8]) -> Result<Vec<u8>> {
     let vector = StateVector::decode(vector, &DOCUMENT).map_err(invalid)?;
     Ok(all(last, events)?.diff(&vector))

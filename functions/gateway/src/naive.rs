@@ -1,5 +1,5 @@
-//! What everyone writes first: a broadcast, and an SSE loop. **Do not copy this**: "pull the plug"
-//! on the gallery's page compares it with a channel.
+//! The code that everyone writes first: a broadcast, and an SSE loop. **Do not copy this**: "pull
+//! the plug" on the gallery's page compares it with a channel.
 //!
 //! There is no log and no offset, so a reader that is away when an event is sent never gets it.
 //! There is no access control; the rooms hold nothing that needs it.

@@ -38,8 +38,8 @@ impl Algorithm {
     }
 }
 
-/// What is read of the header of a JWT. It is not trusted: it names a key, and the key determines
-/// the algorithm.
+/// The fields of a JWT's header that are read. They are not trusted: they name a key, and the key
+/// determines the algorithm.
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     /// `kid`.

@@ -10,7 +10,7 @@ const KEPT_MS: u64 = 24 * 3_600_000;
 /// Least time between two fetches, in milliseconds. Tokens with an unknown `kid` cause at most one
 /// fetch in this time.
 const FLOOR_MS: u64 = 30_000;
-/// The same while there are no keys at all, without which no token works. It is longer than
+/// Least time between two fetches while there are no keys, and no token works. It is longer than
 /// [`ASK_MS`]: otherwise a request whose fetch had no answer, and each request that waited for it,
 /// would begin the next fetch instead of being refused.
 const FLOOR_WITHOUT_KEYS_MS: u64 = 2 * ASK_MS;

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 256 * 1024;
 pub(crate) type Digest = [u8; 32];
 
 /// The claims of verified tokens, in the order in which they came. It belongs to its keys: new
-/// keys have verified none.
+/// keys begin with an empty list.
 #[derive(Default)]
 pub(crate) struct Verified(RefCell<Tokens>);
 

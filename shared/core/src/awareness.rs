@@ -1,11 +1,11 @@
-//! Awareness of a shared document: who is there and where, as Yjs has it (`awareness.js` of
-//! `y-protocols` 1).
+//! Awareness of a shared document: its clients with their names and cursors, as Yjs has it
+//! (`awareness.js` of `y-protocols` 1).
 //!
 //! It is the [presence](crate::Presence) of the document's channel: each client of Yjs is a member,
 //! whose state holds its clock. So it is never an event, and a client that vanishes loses it with
 //! its lease. A client that leaves says so with the state `null`, under its last clock, and stays a
-//! member until its lease ends: readers take a state only under a clock that is not lower than the
-//! one that they know.
+//! member until its lease ends: readers accept a state only under a clock that is not lower than
+//! the last clock of this client.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,8 +19,7 @@ pub(crate) const DEFAULT: &str = "default";
 /// Longest state of one client, in bytes of JSON: a name, a colour and a cursor take a tenth of it,
 /// and the attachment of a socket holds it.
 pub const MAX_CLIENT_STATE_BYTES: usize = 4_096;
-/// Most clients in one message. A page sends its own state, and those of its neighbours in other
-/// tabs.
+/// Most clients in one message. A page sends its own state, and the states of pages in other tabs.
 pub const MAX_CLIENT_STATES: usize = 20;
 
 /// The state of one client of Yjs.
@@ -83,11 +82,11 @@ impl ClientState {
     }
 }
 
-/// What a socket says of itself with these states, if it is news: `held` is the member that it is so
-/// far, `present` gives those of the channel.
+/// The new state of a socket's own client among these states, if it is news. `held` is the member
+/// that the socket has been so far, `present` returns the members of the channel.
 ///
-/// A socket is one client, the first that it names. Stock clients send every state that they hear
-/// back to the server, and say of others that they left: a socket speaks for itself alone.
+/// A socket speaks for one client, the first that it names: stock clients send every state that
+/// they receive back to the server, and announce that others have left.
 pub(crate) fn own(
     said: &[ClientState],
     held: Option<&Member>,
@@ -117,8 +116,8 @@ pub(crate) fn too_large(bytes: usize) -> Error {
     Error::new(ErrorKind::EventTooLarge, why)
 }
 
-/// Whether a member of a document says with this that it is still there, and nothing else. Clients
-/// that do so fall silent when they vanish; others, such as those of `y-partyserver`, always are.
+/// Whether a member of a document only renews its state. When such a client vanishes, it falls
+/// silent; other clients, such as those of `y-partyserver`, are silent anyway.
 pub fn is_renewal(before: &Member, said: &Member) -> bool {
     match (ClientState::of(before, DEFAULT), ClientState::of(said, DEFAULT)) {
         (Some(before), Some(said)) => {

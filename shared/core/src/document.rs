@@ -1,5 +1,6 @@
-//! What a function of shared documents ([`NameShape::Document`](crate::NameShape::Document)) knows
-//! of their bytes. The core knows the frames, the function the updates in them.
+//! The code by which a function of shared documents
+//! ([`NameShape::Document`](crate::NameShape::Document)) reads their bytes. The core reads the
+//! frames, the function reads the updates in them.
 
 use crate::awareness::ClientState;
 use crate::channel::{Channel, Event};
@@ -11,8 +12,9 @@ pub type Bare = fn(&[u8]) -> Result<Vec<u8>>;
 /// Summarizes a document: its snapshot, if any, and the events after it.
 pub type Summarize = fn(Option<&[u8]>, &[Event]) -> Result<Box<dyn Summary>>;
 
-/// What a peer with a state vector lacks of a document, as one update without a length before it. The
-/// arguments are those of [`Summarize`], then the vector; [`ErrorKind::FrameInvalid`] refuses it.
+/// The update that a peer with a state vector lacks of a document, without a length before it. The
+/// arguments are the snapshot and the events, as for [`Summarize`], then the vector, which
+/// [`ErrorKind::FrameInvalid`] refuses.
 pub type Lacks = fn(Option<&[u8]>, &[Event], &[u8]) -> Result<Vec<u8>>;
 
 /// The bytes of a function's documents.
@@ -26,9 +28,9 @@ pub struct Documents {
     pub bare: Bare,
     /// A message of y-websocket, which a client sent. Refuses it with [`ErrorKind::FrameInvalid`].
     pub message: for<'a> fn(&'a [u8]) -> Result<DocumentMessage<'a>>,
-    /// What a document has.
+    /// Says what a document has.
     pub summarize: Summarize,
-    /// What a peer lacks.
+    /// Says what a peer lacks.
     pub lacks: Lacks,
     /// Most bytes of a document: its snapshot and the events after it. An event beyond it is refused
     /// with [`ErrorKind::DocumentFull`].
@@ -38,13 +40,13 @@ pub struct Documents {
 /// A message of a client over y-websocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DocumentMessage<'a> {
-    /// The client has what this state vector says, and asks for what it lacks.
+    /// The client has the units of this state vector, and asks for the others.
     Asks(&'a [u8]),
     /// The data of an event: an edit, or all that the server lacks.
     Brings(Vec<u8>),
     /// States of clients, of any length.
     Awareness(Vec<ClientState>),
-    /// The client asks who is there.
+    /// The client asks for the states of all clients.
     AsksAwareness,
     /// The client asks for its counter back when all that it sent is durable.
     Saved(&'a [u8]),
@@ -52,8 +54,8 @@ pub enum DocumentMessage<'a> {
     Nothing,
 }
 
-/// Which parts of a document there are, without their contents: enough to say what an event brings.
-/// Memory for a few dozen bytes for each run of characters.
+/// The parts of a document, without their contents: enough to say what an event brings. It takes a
+/// few dozen bytes of memory for each run of characters.
 pub trait Summary {
     /// Adds an event that was stored.
     fn add(&mut self, event: &[u8]);
@@ -62,15 +64,15 @@ pub trait Summary {
     /// event that is not valid stays: [`Policy::check`](crate::Policy::check) refuses it.
     fn news<'a>(&self, event: &'a [u8]) -> &'a [u8];
 
-    /// The state vector, which asks a peer for what is lacking.
+    /// The state vector, which asks a peer for the units that are lacking.
     fn state_vector(&self) -> Vec<u8>;
 
-    /// What a peer with this state vector lacks, if that is deletions at most; `None` if it takes
-    /// the contents of the document, see [`Documents::lacks`].
+    /// The update that a peer with this state vector lacks, if the peer lacks at most deletions;
+    /// `None` if the update needs the contents of the document, see [`Documents::lacks`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::FrameInvalid`] for bytes that are no state vector.
+    /// [`ErrorKind::FrameInvalid`] for bytes that are not a state vector.
     fn lacks(&self, vector: &[u8]) -> Result<Option<Vec<u8>>>;
 
     /// Number of ranges that it keeps.

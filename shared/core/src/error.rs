@@ -96,7 +96,7 @@ kinds! {
     EventNotFound = "event-not-found", NOT_FOUND, "The event does not exist";
     /// The document has no awareness stream of this name.
     AwarenessNotFound = "awareness-not-found", NOT_FOUND, "The awareness stream does not exist";
-    /// The document has no snapshot of this name, or none any more.
+    /// The document does not have a snapshot of this name, or no longer has it.
     SnapshotNotFound = "snapshot-not-found", NOT_FOUND, "The snapshot does not exist";
     /// The function has nothing at this address.
     RouteNotFound = "route-not-found", NOT_FOUND, "Nothing is at this address";

@@ -40,9 +40,9 @@ pub(crate) const DEMO_RATE: Rate = Rate { events: 200, per_ms: 10_000 };
 ///
 /// The grant says who publishes; `now_ms` is the server's time in milliseconds since 1970. The
 /// check refuses the event with [`ErrorKind::EventRefused`], or returns the bytes to store, send
-/// and count: `event.into()` for the event as it is, other bytes, or none for an event that brings
-/// nothing: it is acknowledged and not stored. Other bytes must match the channel's content type and
-/// keep the limits of an event: [`ErrorKind::EventTooLarge`], [`ErrorKind::JsonTooDeep`].
+/// and count: `event.into()` for the event as it is, other bytes, or empty bytes for an event that
+/// brings nothing: it is acknowledged and not stored. Other bytes must match the channel's content
+/// type and keep the limits of an event: [`ErrorKind::EventTooLarge`], [`ErrorKind::JsonTooDeep`].
 ///
 /// Its result must depend on its arguments alone: a publish that is decided twice is checked twice.
 /// A publish that a producer repeats is not checked.
@@ -225,8 +225,8 @@ impl Policy {
         })
     }
 
-    /// What readers get of a member that has left. Of a client of a document it is its last clock with
-    /// the state `null`.
+    /// The update that readers get when a member has left. For a client of a document it has the
+    /// last clock and the state `null`.
     pub fn farewell(&self, member: &Member) -> Member {
         let left = self.documents.and_then(|_| awareness::left(member));
         left.unwrap_or_else(|| member.gone())

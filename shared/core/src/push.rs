@@ -2,8 +2,8 @@
 //! store keeps.
 //!
 //! The log is the outbox: no message is stored twice. A subscription says up to which event it was
-//! served, and when it is due. The crate `tidewire-push` decides everything else; a function without
-//! [`Policy::push`](crate::Policy::push) has none of its code.
+//! served, and when it is due. The crate `tidewire-push` decides everything else; a function
+//! without [`Policy::push`](crate::Policy::push) does not contain its code.
 
 use std::fmt;
 use std::rc::Rc;
@@ -88,7 +88,7 @@ impl Pushing {
         !self.settings.vapid_keys.expose().trim().is_empty()
     }
 
-    /// The same for a channel that strangers use: few subscriptions, and none for long.
+    /// With the limits of a channel that strangers use: few subscriptions, each for a short time.
     pub(crate) fn demo(self, life_ms: u64) -> Pushing {
         let settings = PushSettings {
             max_subscriptions: self.settings.max_subscriptions.min(DEMO_SUBSCRIPTIONS),
@@ -105,11 +105,11 @@ pub struct PushRow {
     /// Its id in the channel.
     pub id: String,
     /// When to look whether something is owed to it, in milliseconds since 1970; `None` if nothing
-    /// is.
+    /// is owed.
     pub due_ms: Option<u64>,
     /// When it is removed, in milliseconds since 1970, if that is known.
     pub until_ms: Option<u64>,
-    /// What only [`Push`] reads.
+    /// The rest, which only [`Push`] reads.
     pub data: String,
 }
 
@@ -148,7 +148,7 @@ pub struct PushPost {
     pub body: Vec<u8>,
 }
 
-/// What a push service answers.
+/// The answer of a push service.
 pub struct PushAnswer {
     /// The status.
     pub status: u16,
@@ -164,13 +164,14 @@ pub const PUSH_TIMEOUT_MS: u64 = 10_000;
 /// Longest answer that is read, in bytes.
 pub const PUSH_ANSWER_BYTES: usize = 1_024;
 
-/// What an adapter does for [`Push`], for one channel.
+/// The part of [`Push`] that an adapter carries out, for one channel.
 pub trait PushStore {
     /// All subscriptions.
     fn rows(&self) -> LocalFuture<'_, Result<Vec<PushRow>>>;
 
-    /// The subscriptions that are due. Where several could deliver at once, the adapter gives each
-    /// to one of them, until it is [settled](PushStore::settle) or a minute has passed.
+    /// The subscriptions that are due. Where several requests could deliver at once, the adapter
+    /// gives each subscription to one of them, until it is [settled](PushStore::settle) or a minute
+    /// has passed.
     fn due(&self) -> LocalFuture<'_, Result<Vec<PushRow>>>;
 
     /// Adds a subscription, or replaces it.

@@ -41,7 +41,7 @@ pub struct Activity {
     pub refusals: u64,
     /// Results of Web Push, each with its number.
     pub pushes: BTreeMap<&'static str, u64>,
-    /// The store, where the channel has none of its own.
+    /// The store, where several channels share it.
     pub store: Option<StoreHealth>,
 }
 
@@ -57,8 +57,8 @@ pub struct StoreHealth {
 }
 
 impl Activity {
-    /// Counts a request that was refused, a change or none: an append as a refusal, a reader whose
-    /// offset is gone as a gap.
+    /// Counts a request that was refused, with its change, if any: an append as a refusal, a reader
+    /// whose offset is gone as a gap.
     pub fn count_refused(&mut self, change: Option<&Change>, error: &Error) {
         self.refusals += u64::from(matches!(change, Some(Change::Append(_))));
         self.gaps += u64::from(error.kind() == ErrorKind::OffsetGone);
@@ -92,47 +92,52 @@ impl Stats {
             Scope::Channel => ("channel", None),
             Scope::Instance(name) => ("instance", Some(format!("{name:08x}"))),
         };
-        let readers = Framing::ALL.map(|framing| {
-            (
-                framing.transport().name(),
-                activity.readers.get(&framing).copied().unwrap_or_default(),
-            )
-        });
         if !self.is_text {
-            let readers: Map<String, Value> =
-                readers.into_iter().map(|(name, count)| (name.into(), count.into())).collect();
-            let Activity { drops, gaps, refusals, .. } = activity;
-            let mut stats = serde_json::json!({
-                "scope": scope, "readers": readers, "offset": self.offset.to_string(), "events": self.events, "storedBytes": self.stored_bytes,
-                "sinceWake": {"drops": drops, "gaps": gaps, "refusals": refusals},
-            });
-            if let Some(stats) = stats.as_object_mut() {
-                if let Some(instance) = instance {
-                    stats.insert("instance".into(), instance.into());
-                }
-                // Only where there is something to tell: most functions have no Web Push.
-                if !activity.pushes.is_empty() {
-                    let pushes = activity.pushes.iter();
-                    let pushes: Map<String, Value> =
-                        pushes.map(|(name, count)| ((*name).into(), (*count).into())).collect();
-                    stats.insert("pushes".into(), pushes.into());
-                }
-                if let Some(StoreHealth { engine, look, reconnects }) = activity.store {
-                    let look_ms = look.as_micros() as f64 / 1_000.0;
-                    let store = serde_json::json!({"engine": engine, "lookMs": look_ms, "reconnects": reconnects});
-                    stats.insert("store".into(), store);
-                }
-            }
-            return json(stats.to_string());
+            return json(self.json(scope, instance, activity).to_string());
         }
         // Names hold no character that needs escaping.
         let instance = instance.map(|name| format!(r#",instance_id="{name}""#)).unwrap_or_default();
         let labels =
             format!(r#"function="{function}",channel="{channel}",scope="{scope}"{instance}"#);
+        let mut reply = json(self.text(&labels, activity));
+        set(&mut reply, header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+        reply
+    }
+
+    fn json(&self, scope: &str, instance: Option<String>, activity: &Activity) -> Value {
+        let readers: Map<String, Value> =
+            readers(activity).map(|(name, count)| (name.into(), count.into())).collect();
+        let Activity { drops, gaps, refusals, .. } = activity;
+        let mut stats = serde_json::json!({
+            "scope": scope, "readers": readers, "offset": self.offset.to_string(), "events": self.events, "storedBytes": self.stored_bytes,
+            "sinceWake": {"drops": drops, "gaps": gaps, "refusals": refusals},
+        });
+        if let Some(stats) = stats.as_object_mut() {
+            if let Some(instance) = instance {
+                stats.insert("instance".into(), instance.into());
+            }
+            // Most functions have no Web Push.
+            if !activity.pushes.is_empty() {
+                let pushes = activity.pushes.iter();
+                let pushes: Map<String, Value> =
+                    pushes.map(|(name, count)| ((*name).into(), (*count).into())).collect();
+                stats.insert("pushes".into(), pushes.into());
+            }
+            if let Some(StoreHealth { engine, look, reconnects }) = activity.store {
+                let look_ms = look.as_micros() as f64 / 1_000.0;
+                let store = serde_json::json!({"engine": engine, "lookMs": look_ms, "reconnects": reconnects});
+                stats.insert("store".into(), store);
+            }
+        }
+        stats
+    }
+
+    /// For Prometheus.
+    fn text(&self, labels: &str, activity: &Activity) -> String {
         let mut text = String::from(
             "# HELP tidewire_readers Readers connected now.\n# TYPE tidewire_readers gauge\n",
         );
-        for (name, count) in readers {
+        for (name, count) in readers(activity) {
             let _ = writeln!(text, r#"tidewire_readers{{{labels},transport="{name}"}} {count}"#);
         }
         for (name, kind, help, value) in [
@@ -185,10 +190,16 @@ impl Stats {
                  tidewire_store_reconnects_total{{{labels},engine=\"{engine}\"}} {reconnects}"
             );
         }
-        let mut reply = json(text);
-        set(&mut reply, header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
-        reply
+        text
     }
+}
+
+/// How many readers there are of each transport.
+fn readers(activity: &Activity) -> impl Iterator<Item = (&'static str, u64)> {
+    Framing::ALL.into_iter().map(|framing| {
+        let count = activity.readers.get(&framing).copied().unwrap_or_default();
+        (framing.transport().name(), count)
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use tidewire_core::{
 };
 
 use crate::deliver::deliver;
-use crate::error::Error as PushError;
 use crate::notice::Meaning;
 use crate::services::PushServices;
 use crate::subscriber::Subscriber;
@@ -40,8 +39,8 @@ impl WebPush {
         let key = vapid.first().ok().map(VapidKey::public);
         let rows = at.store.rows().await?;
         let mut shown: Vec<_> = rows.iter().filter_map(of).collect();
-        shown.sort_by_key(|(_, one)| one.created_ms);
-        let shown: Vec<_> = shown.iter().map(|(id, one)| one.shown(id)).collect();
+        shown.sort_by_key(|(_, subscriber)| subscriber.created_ms);
+        let shown: Vec<_> = shown.iter().map(|(id, subscriber)| subscriber.shown(id)).collect();
         Ok(reply(json!({"key": key, "subscriptions": shown}).to_string()))
     }
 
@@ -138,8 +137,8 @@ impl Push for WebPush {
     ) -> LocalFuture<'a, Result<()>> {
         Box::pin(async move {
             let now_ms = at.store.now_ms();
-            for (id, one) in at.store.rows().await?.iter().filter_map(of) {
-                if one.is_revoked(revocation, now_ms) {
+            for (id, subscriber) in at.store.rows().await?.iter().filter_map(of) {
+                if subscriber.is_revoked(revocation, now_ms) {
                     at.store.remove(id.into()).await?;
                 }
             }
@@ -161,7 +160,7 @@ fn of(row: &PushRow) -> Option<(&str, Subscriber)> {
 /// The subscription that has failed longest, for a new one to take its place.
 fn failing(rows: &[PushRow], at: PushAt<'_>) -> Result<String> {
     let failing = rows.iter().filter_map(of);
-    let failing = failing.filter_map(|(id, one)| Some((one.fails_since_ms()?, id)));
+    let failing = failing.filter_map(|(id, subscriber)| Some((subscriber.fails_since_ms()?, id)));
     failing.min().map(|(_, id)| id.into()).ok_or_else(|| {
         let why = format!(
             "the channel has {} subscriptions, the most that it allows: remove one",
@@ -175,10 +174,5 @@ fn failing(rows: &[PushRow], at: PushAt<'_>) -> Result<String> {
 fn settings(at: PushAt<'_>) -> Result<(Vapid, PushServices)> {
     let vapid = Vapid::parse(at.settings.vapid_keys.expose(), &at.settings.vapid_subject);
     let services = PushServices::parse(&at.settings.services);
-    Ok((vapid.map_err(|error| fault(&error))?, services.map_err(|error| fault(&error))?))
-}
-
-/// The operator's fault. It names a setting, and never its value.
-pub(crate) fn fault(error: &PushError) -> Error {
-    Error::new(ErrorKind::Internal, error.to_string())
+    Ok((vapid.map_err(|error| error.fault())?, services.map_err(|error| error.fault())?))
 }

@@ -6,12 +6,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
-
-/// Length of the salt in bytes.
-pub(crate) const SALT_BYTES: usize = 16;
-
-/// Bytes that encryption adds to a record: the delimiter and the tag.
-pub(crate) const RECORD_OVERHEAD_BYTES: usize = 1 + 16;
+use crate::limits::SALT_BYTES;
 
 /// The header (section 2.1): salt, record size, id of the key.
 pub(crate) fn header(salt: &[u8; SALT_BYTES], record_bytes: u32, key_id: &[u8]) -> Vec<u8> {

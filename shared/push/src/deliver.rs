@@ -1,5 +1,5 @@
 //! The delivery of what is due to the subscriptions of one channel: in order for each device, side
-//! by side for push services, so that a slow service delays no other.
+//! by side for push services, so that a slow service delays no other service.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,9 +8,8 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use tidewire_core::{Offset, PushAt, PushPost, PushRow, Result};
 
-use crate::channel::fault;
-use crate::encrypt::RANDOM_BYTES;
 use crate::error::Error;
+use crate::limits::RANDOM_BYTES;
 use crate::message::Message;
 use crate::notice::Meaning;
 use crate::outcome::Outcome;
@@ -24,7 +23,7 @@ use crate::token::Tokens;
 use crate::topic::Topic;
 use crate::vapid::{Vapid, VapidKey};
 
-/// How long other subscriptions at a service that does not answer wait, in milliseconds.
+/// After a service did not answer, how long its other subscriptions wait, in milliseconds.
 const SILENT_MS: u64 = 30_000;
 
 thread_local! {
@@ -34,7 +33,7 @@ thread_local! {
 /// A subscription to which something may be owed.
 struct Due<'a> {
     row: PushRow,
-    one: Subscriber,
+    subscriber: Subscriber,
     to: Subscription,
     key: &'a VapidKey,
 }
@@ -52,18 +51,18 @@ pub(crate) async fn deliver(
 ) -> Result<()> {
     let mut origins: BTreeMap<String, Vec<Due<'_>>> = BTreeMap::new();
     for row in rows {
-        // Nothing can ever be sent to it: its key was taken from the settings, or its service.
-        let due = Subscriber::of(&row).and_then(|one| {
-            let (key, to) = (vapid.get(&one.key)?, one.to(services).ok()?);
-            Some((one, to, key))
+        // Nothing can ever be sent to it: the settings no longer have its key, or its service.
+        let due = Subscriber::of(&row).and_then(|subscriber| {
+            let (key, to) = (vapid.get(&subscriber.key)?, subscriber.to(services).ok()?);
+            Some((subscriber, to, key))
         });
-        let Some((one, to, key)) = due else {
+        let Some((subscriber, to, key)) = due else {
             log(at, &row.id, "removed", "unusable", "");
             at.store.count("removed-unusable");
             at.store.remove(row.id).await?;
             continue;
         };
-        origins.entry(to.origin().into()).or_default().push(Due { row, one, to, key });
+        origins.entry(to.origin().into()).or_default().push(Due { row, subscriber, to, key });
     }
     let groups = origins.into_values().map(|due| async move {
         let mut hold = None;
@@ -82,35 +81,36 @@ impl Due<'_> {
     /// Sends what is owed to the subscription, one message after the other.
     async fn drain(&mut self, read: fn(&[u8]) -> Meaning, at: PushAt<'_>) -> Result<Hold> {
         loop {
-            let page = at.store.events(self.one.pushed).await?;
+            let page = at.store.events(self.subscriber.pushed).await?;
             let now_ms = at.store.now_ms();
-            let next = match Plan::of(&page, self.one.pushed, read, at.settings.delay_ms, now_ms) {
-                Plan::Look { served } => {
-                    self.one.pushed = served;
-                    continue;
-                }
-                Plan::Wait { served, due_ms } => {
-                    self.one.pushed = served;
-                    self.settle(due_ms, at).await?;
-                    return Ok(None);
-                }
-                Plan::Send(next) => next,
-            };
-            if self.one.trying != next.seq {
-                (self.one.trying, self.one.attempts) = (next.seq, 0);
+            let next =
+                match Plan::of(&page, self.subscriber.pushed, read, at.settings.delay_ms, now_ms) {
+                    Plan::Look { served } => {
+                        self.subscriber.pushed = served;
+                        continue;
+                    }
+                    Plan::Wait { served, due_ms } => {
+                        self.subscriber.pushed = served;
+                        self.settle(due_ms, at).await?;
+                        return Ok(None);
+                    }
+                    Plan::Send(next) => next,
+                };
+            if self.subscriber.trying != next.seq {
+                (self.subscriber.trying, self.subscriber.attempts) = (next.seq, 0);
             }
             let (outcome, step) = self.send(&next, page.epoch, at).await?;
             let now_ms = at.store.now_ms();
             match step {
                 Step::Done => {
-                    self.one.pushed = next.seq;
-                    (self.one.attempts, self.one.refused) = (0, 0);
-                    (self.one.sent_ms, self.one.failed_ms) = (Some(now_ms), None);
-                    self.one.failure = None;
+                    self.subscriber.pushed = next.seq;
+                    (self.subscriber.attempts, self.subscriber.refused) = (0, 0);
+                    (self.subscriber.sent_ms, self.subscriber.failed_ms) = (Some(now_ms), None);
+                    self.subscriber.failure = None;
                     at.store.count("sent");
                 }
                 Step::Retry { at_ms, whole_service, .. } => {
-                    self.one.attempts += 1;
+                    self.subscriber.attempts += 1;
                     self.failed("later", now_ms);
                     at.store.count("later");
                     self.settle(Some(at_ms), at).await?;
@@ -119,8 +119,8 @@ impl Due<'_> {
                     return Ok(whole_service.then_some(at_ms).or(silent_ms));
                 }
                 Step::Drop { reason, refused } => {
-                    self.one.pushed = next.seq;
-                    (self.one.attempts, self.one.refused) = (0, refused);
+                    self.subscriber.pushed = next.seq;
+                    (self.subscriber.attempts, self.subscriber.refused) = (0, refused);
                     self.failed(reason.code(), now_ms);
                     at.store.count(dropped(reason));
                     log(at, &self.to.label(), "dropped", reason.code(), "");
@@ -132,9 +132,9 @@ impl Due<'_> {
                     return Ok(None);
                 }
             }
-            // Sending again after a crash costs more than a write.
+            // Without this write, a crash would send the message again.
             if !next.is_last {
-                self.row.data = self.one.data();
+                self.row.data = self.subscriber.data();
                 at.store.save(self.row.clone()).await?;
             }
         }
@@ -147,12 +147,12 @@ impl Due<'_> {
         loop {
             let now_ms = at.store.now_ms();
             if now_ms >= ends_ms {
-                let refused = self.one.refused;
+                let refused = self.subscriber.refused;
                 let step = Step::Drop { reason: Reason::Expired, refused };
                 return Ok((Outcome::Sent, step));
             }
             let offset = Offset { epoch, seq: next.seq }.to_string();
-            let text = text(next, self.one.page.as_deref(), &offset, is_short);
+            let text = text(next, self.subscriber.page.as_deref(), &offset, is_short);
             let message = Message {
                 text: &text,
                 ttl_s: (ends_ms - now_ms) / 1_000,
@@ -164,8 +164,8 @@ impl Due<'_> {
                 log(at, &self.to.label(), "refused", fault.advice(), reason);
             }
             // A token is renewed once, with the first attempt.
-            let before = self.one.attempts.max(u32::from(is_fresh));
-            let attempt = Attempt { before, refused: self.one.refused, ends_ms };
+            let before = self.subscriber.attempts.max(u32::from(is_fresh));
+            let attempt = Attempt { before, refused: self.subscriber.refused, ends_ms };
             match outcome.step(attempt, at.store.now_ms(), entropy(&at.store.random())) {
                 Step::Retry { fresh_token: true, .. } => {
                     let origin = self.to.origin();
@@ -182,12 +182,12 @@ impl Due<'_> {
         let now_ms = at.store.now_ms();
         let token = TOKENS
             .with_borrow_mut(|tokens| tokens.get(self.key, self.to.origin(), now_ms))
-            .map_err(|error| fault(&error))?;
+            .map_err(|error| error.fault())?;
         let request = loop {
             let random: [u8; RANDOM_BYTES] = at.store.random();
             match message.request(&self.to, &token, &random) {
                 Err(Error::DrawAgain) => {}
-                made => break made.map_err(|error| fault(&error))?,
+                made => break made.map_err(|error| error.fault())?,
             }
         };
         let post = PushPost { url: request.url, headers: request.headers, body: request.body };
@@ -200,13 +200,13 @@ impl Due<'_> {
     }
 
     fn failed(&mut self, why: &str, now_ms: u64) {
-        (self.one.failed_ms, self.one.failure) = (Some(now_ms), Some(why.into()));
+        (self.subscriber.failed_ms, self.subscriber.failure) = (Some(now_ms), Some(why.into()));
     }
 
     async fn settle(&mut self, due_ms: Option<u64>, at: PushAt<'_>) -> Result<()> {
         self.row.due_ms = due_ms;
-        self.row.data = self.one.data();
-        at.store.settle(self.row.clone(), self.one.pushed).await
+        self.row.data = self.subscriber.data();
+        at.store.settle(self.row.clone(), self.subscriber.pushed).await
     }
 }
 

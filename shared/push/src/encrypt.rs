@@ -6,23 +6,10 @@ use p256::ecdh::diffie_hellman;
 use p256::elliptic_curve::sec1::ToEncodedPoint;
 use sha2::Sha256;
 
-use crate::coding::{self, Coding, RECORD_OVERHEAD_BYTES, SALT_BYTES};
+use crate::coding::{self, Coding};
 use crate::error::{Error, Result};
-use crate::subscription::{KEY_BYTES, Subscription};
-
-/// Longest body in bytes, which every push service must accept (RFC 8030, section 7.2). Also the
-/// size of the only record.
-const MAX_BODY_BYTES: u16 = 4096;
-
-/// Longest text in bytes (RFC 8291, section 4); a longer text is [`Error::TextTooLong`].
-///
-/// Firefox on Android gets at most about 2,600 bytes, since its message passes through another
-/// service as base64: keep a text below that, and shorten the words of the notification.
-pub const MAX_TEXT_BYTES: usize =
-    MAX_BODY_BYTES as usize - (SALT_BYTES + 4 + 1 + KEY_BYTES) - RECORD_OVERHEAD_BYTES;
-
-/// Random bytes that each message needs: 16 of salt, then 32 of a private key.
-pub const RANDOM_BYTES: usize = SALT_BYTES + 32;
+use crate::limits::{MAX_BODY_BYTES, MAX_TEXT_BYTES, RANDOM_BYTES, SALT_BYTES};
+use crate::subscription::Subscription;
 
 /// Encrypts a text for a subscription, and returns the body of the request. It is 103 bytes longer
 /// than the text.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::encrypt::MAX_TEXT_BYTES;
-use crate::subscription::MAX_ENDPOINT_BYTES;
+use tidewire_core::{Error as CoreError, ErrorKind};
+
+use crate::limits::{MAX_ENDPOINT_BYTES, MAX_TEXT_BYTES};
 
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -52,6 +53,13 @@ pub enum Refusal {
     KeyInvalid,
     /// `auth` is not 16 bytes.
     SecretInvalid,
+}
+
+impl Error {
+    /// As the operator's fault. It names a setting, and never its value.
+    pub(crate) fn fault(&self) -> CoreError {
+        CoreError::new(ErrorKind::Internal, self.to_string())
+    }
 }
 
 impl fmt::Display for Error {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::encrypt::{RANDOM_BYTES, encrypt};
+use crate::encrypt::encrypt;
 use crate::error::Result;
+use crate::limits::RANDOM_BYTES;
 use crate::subscription::Subscription;
 use crate::token::Token;
 use crate::topic::Topic;

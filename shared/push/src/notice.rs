@@ -7,8 +7,8 @@ use crate::message::Urgency;
 /// A notification, as its page shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// A later notice with the same id and a later `at` replaces this one; with the same `at` it is
-    /// a repetition.
+    /// A later notice with this id and a later `at` replaces the earlier notice; with an equal `at`
+    /// it is a repetition.
     pub id: String,
     /// First line.
     pub title: String,

@@ -1,4 +1,5 @@
-//! What the answer of a push service means (RFC 8030, sections 5 and 8.4, and what services do).
+//! The meaning of a push service's answer (RFC 8030, sections 5 and 8.4, and the habits of
+//! services).
 
 use crate::retry_after::retry_after_ms;
 
@@ -11,7 +12,7 @@ const MAX_WORD: usize = 40;
 /// The shortest wait after "too many requests", in milliseconds.
 const BUSY_MS: u64 = 60_000;
 
-/// What became of a message.
+/// The result of an attempt to send a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The service has the message. It promises no delivery.
@@ -20,9 +21,9 @@ pub enum Outcome {
     Gone,
     /// The service cannot take it now.
     Later {
-        /// The wait that the service wants, in milliseconds; `None` if it names none.
+        /// The wait that the service wants, in milliseconds; `None` if it names no time.
         retry_after_ms: Option<u64>,
-        /// It refuses all messages for now, those for other subscriptions too (429).
+        /// It refuses all messages for now, also for other subscriptions (429).
         whole_service: bool,
     },
     /// The message is too large for the service.
@@ -31,17 +32,17 @@ pub enum Outcome {
     OurFault {
         /// What is wrong.
         fault: Fault,
-        /// What the service says, at most 80 characters, without keys and addresses.
+        /// The service's words, at most 80 characters, without keys and addresses.
         reason: String,
     },
 }
 
-/// What a service refuses.
+/// The part of a request that a service refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The token: of the key, the subject or the clock, so of every message to the service.
+    /// The token: the key, the subject or the clock is wrong, for every message to the service.
     Token,
-    /// The key: the subscription was made with another one.
+    /// The key: the subscription was made with another key.
     OtherKey,
     /// The request.
     Request,
@@ -100,7 +101,7 @@ impl Fault {
     }
 }
 
-/// What the service says, on one line and without what must not be in a log.
+/// The service's words on one line, without keys and addresses.
 fn reason(said: &str) -> String {
     let words = said.split(|character: char| character.is_whitespace() || character.is_control());
     let words: Vec<_> = words

@@ -1,6 +1,6 @@
 //! The text of a message: the JSON that a service worker shows.
 //!
-//! It is in the form of Declarative Web Push where the page is known, which Safari shows without
+//! Where the page is known, it has the form of Declarative Web Push, which Safari shows without
 //! waking the service worker.
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::plan::Next;
 /// Longest text in bytes, so that it fits the smallest messages (Firefox on Android).
 const MAX_BYTES: usize = 2_600;
 
-/// Longest body of a notice in characters, and of one that a service found too large.
+/// Longest body of a notice in characters, and after a service found the message too large.
 const MAX_BODY_CHARS: usize = 500;
 const SHORT_TITLE_CHARS: usize = 60;
 

@@ -1,10 +1,11 @@
-//! What is owed to a subscription: a fold over the events after the last one that it was served.
+//! The next message for a subscription: a fold over the events after the last event that it was
+//! served.
 
 use tidewire_core::PushPage;
 
 use crate::notice::{Meaning, Notice};
 
-/// Most notices that are sent one by one; more are one message, of the newest.
+/// Most notices that are sent one by one; more notices become one message, of the newest.
 const MAX_SINGLE: usize = 3;
 
 /// The next message of a subscription.

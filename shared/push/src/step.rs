@@ -2,8 +2,8 @@
 
 use crate::outcome::{Fault, Outcome};
 
-/// Age at which a message is given up, in milliseconds: a day. A device that is online and did not
-/// get it by then is not helped by it.
+/// Age at which a message is given up, in milliseconds: a day. After that it does
+/// not help a device that was online and did not get it.
 pub const MAX_AGE_MS: u64 = 86_400_000;
 
 /// How often a message is tried; the waits between add up to about an hour.

@@ -7,9 +7,8 @@ const SETTING: &str = "VAPID_SUBJECT";
 
 /// Checks the setting `VAPID_SUBJECT`: `mailto:` with an address, or a URL with `https:`.
 ///
-/// The standard makes it optional. Apple demands one that looks reachable, and answers every
-/// message with 403 `BadJwtToken` without a word on the reason, so it is checked when the setting is
-/// read.
+/// The standard makes it optional. Apple demands an address that looks reachable, and answers every
+/// message with 403 `BadJwtToken` without a reason, so the setting is checked when it is read.
 pub(crate) fn check(subject: &str) -> Result<()> {
     let wrong = |why: &str| {
         Err(Error::Setting {

@@ -22,7 +22,7 @@ pub(crate) struct Subscriber {
     pub(crate) auth: String,
     /// Name of the key with which it was made.
     pub(crate) key: String,
-    /// What its user calls the device; may be empty.
+    /// The user's name for the device; may be empty.
     #[serde(default)]
     pub(crate) name: String,
     /// Address of the page that made it, for clicks.
@@ -53,7 +53,7 @@ pub(crate) struct Subscriber {
     pub(crate) failure: Option<String>,
 }
 
-/// What a page sends beside the subscription.
+/// The members that a page sends beside the subscription.
 #[derive(Default, Deserialize)]
 struct Beside {
     #[serde(default)]
@@ -104,7 +104,7 @@ impl Subscriber {
         serde_json::from_str(&row.data).ok()
     }
 
-    /// The same in the store.
+    /// As the store keeps it.
     pub(crate) fn data(&self) -> String {
         // A struct of texts and numbers: serializing it cannot fail.
         serde_json::to_string(self).unwrap_or_default()
@@ -129,7 +129,7 @@ impl Subscriber {
         self.failed_ms.map(|failed_ms| self.sent_ms.unwrap_or(self.created_ms).min(failed_ms))
     }
 
-    /// What its user may know of it.
+    /// As its user may see it.
     pub(crate) fn shown(&self, id: &str) -> Value {
         let host = self.endpoint.split('/').nth(2).unwrap_or_default();
         json!({

@@ -10,13 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::base64url;
 use crate::error::{Error, Refusal, Result};
+use crate::limits::{KEY_BYTES, MAX_ENDPOINT_BYTES};
 use crate::services::PushServices;
-
-/// Longest endpoint in bytes; a longer one is refused. Real ones have 150 to 900.
-pub const MAX_ENDPOINT_BYTES: usize = 2048;
-
-/// Length of a public key in bytes: an uncompressed point of P-256.
-pub(crate) const KEY_BYTES: usize = 65;
 
 /// A subscription that a user sent, checked. Check it again when it is read from a store: the list
 /// of services may have changed.

@@ -1,4 +1,4 @@
-//! What proves to a push service who sends: a JWT for its origin (RFC 8292, section 2).
+//! The proof of the sender for a push service: a JWT for its origin (RFC 8292, section 2).
 
 use std::fmt;
 
@@ -18,7 +18,8 @@ const VALID_S: u64 = 12 * 3_600;
 /// does not matter.
 const RENEW_MS: u64 = VALID_S * 1_000 / 2;
 
-/// Tokens that are kept; above it all are made again. A channel's subscriptions have few origins.
+/// Most tokens that are kept; above this number all are made again. A channel's subscriptions have
+/// few origins.
 const MAX_KEPT: usize = 64;
 
 /// The value of `Authorization` for every message to one origin. Not in `Debug`: it lets everyone

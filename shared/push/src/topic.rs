@@ -1,4 +1,4 @@
-//! The name under which a newer message replaces one that is not yet delivered.
+//! The name under which a newer message replaces a message that is not yet delivered.
 
 use sha2::{Digest, Sha256};
 
@@ -6,7 +6,8 @@ use crate::base64url;
 
 /// A `Topic` (RFC 8030, section 5.4): 32 characters of base64url.
 ///
-/// The standard allows fewer, but Apple decodes it and refuses lengths that base64 cannot have.
+/// The standard allows fewer characters, but Apple decodes them and refuses lengths that base64
+/// cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic(String);
 

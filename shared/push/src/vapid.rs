@@ -11,9 +11,8 @@ use crate::subject;
 /// Name of the setting.
 const SETTING: &str = "VAPID_KEYS";
 
-/// The keys by their names: the first is given to new subscriptions, and each subscription keeps
-/// being signed for with its own, so that a key can be replaced. A push service refuses a message
-/// that another key signed.
+/// The keys by their names. New subscriptions get the first key, and each subscription keeps its
+/// own, so that a key can be replaced: a push service refuses a message that another key signed.
 pub struct Vapid(Vec<VapidKey>);
 
 /// A key pair for ES256, and the subject of the tokens that it signs.
@@ -28,7 +27,7 @@ pub struct VapidKey {
 impl Vapid {
     /// Reads the settings `VAPID_KEYS`, `kid:base64url` with several separated by commas, and
     /// `VAPID_SUBJECT`. A key is the 32 bytes of the private key, from which the public key
-    /// follows. Without keys there is no Web Push, and the subject is not looked at.
+    /// follows. Without keys there is no Web Push, and the subject is ignored.
     ///
     /// # Errors
     ///

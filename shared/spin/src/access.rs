@@ -1,5 +1,5 @@
-//! What comes before a decision: whether the client still has access, and that the channel's
-//! sliding TTL begins again.
+//! Before a decision: whether the client still has access, and the channel's sliding TTL, which
+//! begins again.
 
 use tidewire_core::{Error, Grant};
 
@@ -10,8 +10,7 @@ use crate::watch::Watch;
 /// A change that is being decided.
 pub(crate) type Attempt = <ChannelStore as Store>::Attempt;
 
-/// Refuses who had access by its credential and has it no more. The revocations are read only where
-/// there are any.
+/// Refuses a client whose access has ended. The revocations are read only where there are any.
 pub(crate) async fn check_access(
     store: &ChannelStore,
     attempt: Option<&Attempt>,
@@ -23,8 +22,8 @@ pub(crate) async fn check_access(
     grant.check_access(&revocations, now_ms())
 }
 
-/// Begins a sliding TTL again before anything is decided, so that what is decided upon has not
-/// expired.
+/// Begins a sliding TTL again before anything is decided, so that the channel has not expired when
+/// the decision is carried out.
 pub(crate) async fn slide(
     store: &ChannelStore,
     attempt: Option<&Attempt>,

@@ -1,10 +1,10 @@
-//! How the readers of an instance wait: one of them, the watchman, looks at the clock and the store
+//! How the readers of an instance wait: one reader, the watchman, looks at the clock and the store
 //! for all, and the others sleep until it rings for them.
 //!
 //! Each reader is a request of its own, and a waker that wakes another request traps both. So a
-//! sleeper reads a stream of the component model to which nobody ever writes, and rings when the
-//! other end is dropped: the host carries that from one request to the other, and a reader that has
-//! left in the meantime is not there to be woken.
+//! sleeper reads a stream of the component model to which nobody ever writes. To drop the other end
+//! is to ring: the host carries the end of the stream from one request to the other, and cannot
+//! wake a reader that has left in the meantime.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -39,12 +39,12 @@ pub(crate) async fn sleep(channel: &str, until: Time) {
     end.next().await;
 }
 
-/// Wakes those who sleep on a channel.
+/// Wakes the readers that sleep on a channel.
 pub(crate) fn ring(channel: &str) {
     wake(|sleeper| sleeper.channel == channel);
 }
 
-/// Wakes those whose time has come.
+/// Wakes the readers whose time has come.
 pub(crate) fn ring_due(now: Time) {
     wake(|sleeper| sleeper.until.has_come(now));
 }
@@ -63,7 +63,8 @@ fn need_watchman() {
 struct Asleep(u64);
 
 impl Drop for Asleep {
-    /// It wakes, or its client has left. It may have been woken to be the watchman, and not want to.
+    /// The reader wakes, or its client has left. If it was woken to be the watchman, it may not
+    /// become one: then the next reader must.
     fn drop(&mut self) {
         SLEEPERS.with_borrow_mut(|sleepers| sleepers.remove(&self.0));
         need_watchman();

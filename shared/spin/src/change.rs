@@ -1,5 +1,5 @@
-//! A change of a channel: an append, its making, its end, the erasure of an event. And what members
-//! say of themselves.
+//! A change of a channel: an append, its creation, its end, the erasure of an event. Also the
+//! updates of members.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -130,7 +130,7 @@ async fn write_locked(
             _ => store.end(attempt).await.map(|()| true)?,
         };
         if !is_written {
-            // All that lost at the same time would meet again.
+            // Writers that lost at the same moment must not meet again.
             let most_ms = 1 << round.min(6);
             sleep(Duration::from_millis(u64::from(entropy()) % most_ms)).await;
             continue;
@@ -169,8 +169,8 @@ async fn decide(
     decide_change(change, grant, body, look.channel(), &tallies, policy, moment(look))
 }
 
-/// Takes what a member says of itself, if it says anything, and answers with those present. Two
-/// that join at the same moment may pass the limit by one.
+/// Applies the update of a member, if there is one, and answers with the members. Two members that
+/// join at the same moment may pass the limit by one.
 pub(crate) async fn members(
     store: &ChannelStore,
     presence: Presence,
@@ -183,8 +183,8 @@ pub(crate) async fn members(
     Ok(presence_reply(&members))
 }
 
-/// What follows a commit now and then. A channel that it has made has an id that is not known here,
-/// and nothing to drop.
+/// The work that follows a commit now and then. The id of a channel that the commit has created is
+/// not known here, and the channel has nothing to drop.
 async fn tidy(store: &ChannelStore, commit: &Commit, id: Option<u64>, policy: &Policy) {
     compact(store, commit, policy).await;
     if let Some(id) = id {

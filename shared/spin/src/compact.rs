@@ -10,8 +10,8 @@ use crate::complain::complain;
 use crate::respond::internal;
 use crate::store::{ChannelStore, Look, Store, Stored};
 
-/// Makes the next snapshot after a commit that makes it due. The append is stored whatever becomes of
-/// it: a failure is logged and changes nothing.
+/// Makes the next snapshot after a commit that makes it due. The append is stored in any case: a
+/// failure of the snapshot is logged and changes nothing.
 pub(crate) async fn compact(store: &ChannelStore, commit: &Commit, policy: &Policy) {
     let Some(plan) = decide_compaction(commit, policy) else { return };
     if let Err(error) = compacted(store, plan, commit.channel.epoch).await {
@@ -20,7 +20,7 @@ pub(crate) async fn compact(store: &ChannelStore, commit: &Commit, policy: &Poli
 }
 
 /// Reads and folds without a lock: other writers continue in the meantime. Where one of them made a
-/// snapshot or erased an event, that stays.
+/// snapshot or erased an event, its result stays.
 fn compacted(
     store: &ChannelStore,
     plan: CompactPlan,

@@ -1,4 +1,4 @@
-//! What the documents of an instance have, so that an update that brings nothing is not stored.
+//! The summaries of an instance's documents, so that an update that brings nothing is not stored.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,7 @@ const MAX_SUMMARIES: usize = 4;
 /// Most ranges of a summary that is kept, about 5 MB. A larger one is made again with each update.
 const MAX_RANGES: usize = 100_000;
 
-/// What a document has, up to an event. The next update reads the events after it.
+/// The summary of a document up to an event. The next update reads the events after it.
 struct Summarized {
     name: String,
     id: u64,
@@ -64,8 +64,8 @@ impl DocumentCode {
     };
 }
 
-/// The body of a change, or a body that brings nothing if it is an update of which the document has
-/// all. Reads without a lock: an update that two clients send at the same moment is stored twice.
+/// The body of a change, or a body that brings nothing if the document has all of the update. Reads
+/// without a lock: an update that two clients send at the same moment is stored twice.
 async fn news<'a>(
     store: &ChannelStore,
     change: &Change,

@@ -2,12 +2,13 @@
 //!
 //! No instance learns what another instance stored. So the log in the store is the only truth, and
 //! every reader is "read after a position". All readers of an instance sleep but one: at each tick it
-//! asks the store for news of every channel with readers here, and wakes those who have some. Empty on
-//! other targets than WASI.
+//! asks the store for news of every channel with readers here, and wakes the readers with news. Empty
+//! on other targets than WASI.
 #![cfg(target_os = "wasi")]
 
 mod access;
 mod activity;
+mod batch;
 mod bell;
 mod body;
 mod change;

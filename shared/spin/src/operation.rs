@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use tidewire_core::{
-    ChannelRequest, Error, ErrorKind, LocalFuture, Offset, Operation, Policy, Read, Reply, Result,
-    Scope, Settings, SnapshotDecision, SnapshotRead, Trace, decide_announce, decide_head,
-    decide_revoke, decide_stats, decide_versions,
+    Change, ChannelRequest, Error, ErrorKind, LocalFuture, Offset, Operation, Policy,
+    PushOperation, Pushing, Read, Reply, Result, Scope, Settings, SnapshotDecision, SnapshotRead,
+    Trace, decide_announce, decide_head, decide_revoke, decide_stats, decide_versions,
 };
 
 use crate::access::check_access;
@@ -17,6 +17,7 @@ use crate::compact::{version, versions};
 use crate::document::DocumentCode;
 use crate::push::{Pusher, absent};
 use crate::read::{kept, read_channel};
+use crate::reader::Reading;
 use crate::respond::{Outgoing, respond};
 use crate::store::{ChannelStore, Look, Store};
 
@@ -50,14 +51,9 @@ impl<'a> Operating<'a> {
             let reply = match &self.asked.operation {
                 Operation::Read(read) => return self.read(read).await,
                 Operation::Change(change) => {
-                    let (store, grant) = (&self.store, &self.asked.grant);
-                    let body = match self.document_code {
-                        Some(code) => (code.news)(store, change, &bytes, &self.policy).await?,
-                        None => &bytes,
-                    };
-                    let reply = carry_out(store, change, grant, body, &self.policy).await?;
+                    let reply = self.change(change, &bytes).await?;
                     if let Some((pusher, push)) = push.filter(|(_, push)| push.is_on()) {
-                        (pusher.deliver_later)(store, push);
+                        (pusher.deliver_later)(&self.store, push);
                     }
                     reply
                 }
@@ -90,20 +86,35 @@ impl<'a> Operating<'a> {
                     }
                     reply
                 }
-                Operation::Push(asked) => {
-                    self.admitted().await?;
-                    let (store, grant) = (&self.store, &self.asked.grant);
-                    match push {
-                        Some((pusher, push)) => {
-                            (pusher.answer)(store, push, asked, &bytes, grant).await?
-                        }
-                        None => return Err(absent()),
-                    }
-                }
+                Operation::Push(asked) => self.push(asked, &bytes, push).await?,
                 Operation::Stats { is_text } => self.stats(*is_text).await?,
             };
             Ok(respond(reply))
         })
+    }
+
+    async fn change(&self, change: &Change, body: &[u8]) -> Result<Reply> {
+        let Operating { asked, policy, store, .. } = self;
+        let news = match self.document_code {
+            Some(code) => (code.news)(store, change, body, policy).await?,
+            None => body,
+        };
+        carry_out(store, change, &asked.grant, news, policy).await
+    }
+
+    async fn push(
+        &self,
+        asked: &PushOperation,
+        body: &[u8],
+        push: Option<(Pusher, &Pushing)>,
+    ) -> Result<Reply> {
+        self.admitted().await?;
+        match push {
+            Some((pusher, push)) => {
+                (pusher.answer)(&self.store, push, asked, body, &self.asked.grant).await
+            }
+            None => Err(absent()),
+        }
     }
 
     async fn read(&self, read: &Read) -> Result<Outgoing> {
@@ -114,7 +125,8 @@ impl<'a> Operating<'a> {
             ));
         }
         let Operating { asked, policy, store, settings, trace, .. } = self;
-        read_channel(store.clone(), read, &asked.grant, trace, policy, Rc::clone(settings))
+        let reading = Reading { store, grant: &asked.grant, trace, policy, settings };
+        read_channel(read, &reading)
             .await
             .inspect_err(|error| count(store, |activity| activity.count_refused(None, error)))
     }

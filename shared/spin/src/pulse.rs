@@ -1,5 +1,5 @@
-//! What the engine says about all channels that have readers here: one question each tick, and
-//! while everything rests as seldom as the engine wants it.
+//! The pulses of all channels with readers at this instance: one question to the store each tick,
+//! and while everything rests as seldom as the engine wants it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -55,7 +55,7 @@ pub(crate) async fn ask(tick: Duration, names: Vec<String>) {
     });
 }
 
-/// Whether a look at a channel could find nothing else than the one that found the pulse `known`.
+/// Whether the channel is as the look found it that found the pulse `known`.
 pub(crate) fn is_same(name: &str, known: Option<&str>) -> bool {
     HEARD.with_borrow(|heard| match heard.pulses.get(name) {
         Some(pulse) if pulse.as_deref() == known => true,

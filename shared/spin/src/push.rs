@@ -1,5 +1,5 @@
-//! Web Push: the request that publishes sends after its answer. What a crash or a pause leaves over,
-//! the sweep of any later request sends.
+//! Web Push: the request that publishes sends the messages after its answer. The sweep of a later
+//! request sends the messages that a crash or a pause leaves over.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -107,7 +107,7 @@ fn deliver_later(store: &ChannelStore, push: &Pushing) {
     spawn(async move {
         loop {
             let name = store.name();
-            // What is published from here on has a task of its own, or this one.
+            // A later publish starts another task, or is sent by this one.
             WAITING.with_borrow_mut(|waiting| waiting.remove(name));
             let next_ms = store.next_push_ms().await;
             let wait_ms = match next_ms {

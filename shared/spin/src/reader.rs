@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewire_core::{
-    Channel, CloseCode, Framing, Grant, Member, Offset, Page, PagePlan, Reply, Settings, Start,
-    StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening,
+    Channel, CloseCode, Framing, Grant, Member, Offset, Page, PagePlan, Policy, Reply, Settings,
+    Start, StreamLife, Subscribe, Then, Trace, Turn, next_cursor, opening,
 };
 
 use crate::activity::count;
@@ -13,6 +13,15 @@ use crate::clock::{Time, elapsed, entropy, now_ms};
 use crate::complain::complain;
 use crate::store::{ChannelStore, Result, Store, Stored};
 use crate::watch::Watch;
+
+/// A read of a client that has access.
+pub(crate) struct Reading<'a> {
+    pub(crate) store: &'a ChannelStore,
+    pub(crate) grant: &'a Grant,
+    pub(crate) trace: &'a Trace,
+    pub(crate) policy: &'a Policy,
+    pub(crate) settings: &'a Rc<Settings>,
+}
 
 /// How a long poll ended its wait.
 pub(crate) enum News {
@@ -53,14 +62,13 @@ impl Reader {
     /// A reader of the channel as it was `stored` at the watch's last read; `absent` stands for a
     /// channel that did not exist.
     pub(crate) fn new(
-        store: ChannelStore,
+        reading: &Reading<'_>,
         watch: Rc<Watch>,
-        settings: Rc<Settings>,
         subscribe: Subscribe,
-        (grant, trace): (Grant, Trace),
         stored: Option<Stored>,
         absent: Channel,
     ) -> Reader {
+        let Reading { store, grant, trace, settings, .. } = *reading;
         let Subscribe { framing, after, gap, snapshot, cursor } = subscribe;
         let channel = stored.as_ref().map_or(&absent, |stored| &stored.channel);
         // A reader is admitted after a look, which has read the members.
@@ -68,17 +76,17 @@ impl Reader {
         let members = told.as_ref().map(|members| members.as_slice());
         let opening =
             opening(&subscribe, channel, members, settings.retry_ms, entropy(), None).concat();
-        count(&store, |activity| {
+        count(store, |activity| {
             *activity.readers.entry(framing).or_default() += 1;
             activity.gaps += u64::from(gap.is_some());
         });
         Reader {
             epoch: channel.epoch,
             watch,
-            store,
+            store: store.clone(),
             framing,
-            life: StreamLife::new(framing, grant, &settings, now_ms()),
-            trace,
+            life: StreamLife::new(framing, grant.clone(), settings, now_ms()),
+            trace: trace.clone(),
             began: channel.offset(after),
             absent,
             after,
@@ -87,7 +95,7 @@ impl Reader {
             opening: Some(opening).filter(|opening| !opening.is_empty()),
             has_reported: false,
             told,
-            settings,
+            settings: Rc::clone(settings),
         }
     }
 
@@ -156,7 +164,7 @@ impl Reader {
             if let Some(heartbeat) = self.life.heartbeat(now_ms()) {
                 return Some(heartbeat.into());
             }
-            // What it could not send now it tries again at the next tick.
+            // A frame that it could not send now, it tries again at the next tick.
             let for_ms = if self.is_behind() { 0 } else { for_ms };
             self.watch.wait(turn, self.interval(), now.after_ms(for_ms)).await;
         }
@@ -168,7 +176,7 @@ impl Reader {
         self.snapshot.is_some() || self.watch.stored().is_some_and(is_before)
     }
 
-    /// Whether its position is one of the channel: of its epoch, or before a fork.
+    /// Whether the channel has its position: of its epoch, or before a fork.
     fn is_in(&self, channel: &Channel) -> bool {
         let position = Offset { epoch: self.epoch, seq: self.after };
         self.epoch == 0 || channel.present(position).epoch == channel.epoch
@@ -221,7 +229,7 @@ impl Reader {
         }
     }
 
-    /// A page of history from the store; empty without any, and the next tick follows.
+    /// A page of history from the store; empty without events, and the next tick follows.
     async fn catch_up(&mut self) -> Result<String> {
         let snapshot = self.snapshot;
         let (look, mut page) =

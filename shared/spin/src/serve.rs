@@ -1,8 +1,8 @@
 //! The way of a request on Spin.
 //!
-//! What is generic here is compiled with the function. An `async fn` that it awaits is compiled
-//! there once more, with all that it awaits itself, so the steps below are plain functions with a
-//! boxed future: a component has each of them once.
+//! Generic code here is compiled with the function. An `async fn` that it awaits would be compiled
+//! there once more, with everything that it awaits itself. So the steps below are plain functions
+//! with a boxed future, and a component has each of them once.
 
 use http::HeaderMap;
 use spin_sdk::http::Request;
@@ -32,7 +32,7 @@ pub async fn serve<F: Function>(request: Request) -> Answer {
     .await
 }
 
-/// The same for a function with [`Function::ROUTES`]: `own` carries out a request at one of them
+/// Serves a function with [`Function::ROUTES`]: `own` carries out a request at one of these routes
 /// and answers.
 pub async fn serve_routes<F: Function>(
     request: Request,

@@ -1,7 +1,7 @@
 //! Removal of expired channels that no request touches any more.
 //!
 //! Spin has no timers, so an append to any channel starts a sweep occasionally. A sweep removes few
-//! rows at once: while it writes, nobody else can.
+//! rows at once: while it writes, no other request can.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! One question to the store per instance and tick, and one look at each channel that has changed,
-//! shared by every reader of the instance: the watchman does both, and wakes those who have news. A
+//! shared by every reader of the instance: the watchman does both, and wakes the readers with news. A
 //! new request accepts no look that began before it.
 
 use std::cell::{Cell, RefCell};
@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use futures_util::future::{Either, Fuse, FusedFuture, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tidewire_core::{
-    Channel, Framing, Lease, LocalFuture, Member, Page, PageLimit, PagePlan, Reply, Revocation,
-    members_at,
-};
+use tidewire_core::{Channel, Lease, LocalFuture, Member, Page, PageLimit, Revocation, members_at};
 
+use crate::batch::Batch;
 use crate::bell::{Watchman, ring, ring_due, sleep};
 use crate::clock::{Time, elapsed, next_tick, now_ms};
 use crate::complain::complain;
@@ -71,57 +69,6 @@ struct Known {
     recent: VecDeque<Rc<Batch>>,
 }
 
-/// The events of one read, encoded once for each framing that asked.
-pub(crate) struct Batch {
-    pub(crate) page: Page,
-    /// The newest batch of each framing.
-    encoded: RefCell<HashMap<Framing, Encoded>>,
-}
-
-/// A batch in a framing, with the facts about the channel that it states.
-struct Encoded {
-    tail: u64,
-    is_closed: bool,
-    text: Rc<str>,
-}
-
-impl Batch {
-    /// The events after a position within the batch, with the channel's current state. Encoded once
-    /// for all readers at its beginning, which live readers are.
-    pub(crate) fn encoded(
-        &self,
-        channel: &Channel,
-        framing: Framing,
-        after: u64,
-        cursor: u64,
-    ) -> Rc<str> {
-        if after == self.page.after
-            && let Some(encoded) = self.encoded.borrow().get(&framing)
-            && (encoded.tail, encoded.is_closed) == (channel.tail, channel.closed)
-        {
-            return Rc::clone(&encoded.text);
-        }
-        let text: Rc<str> = framing.batch(channel, after, self.page.after(after), cursor).into();
-        if after == self.page.after {
-            self.encoded.borrow_mut().insert(
-                framing,
-                Encoded { tail: channel.tail, is_closed: channel.closed, text: Rc::clone(&text) },
-            );
-        }
-        text
-    }
-
-    /// The answer to a long poll at a position within the batch, with the channel's current state.
-    pub(crate) fn reply(&self, channel: &Channel, plan: &PagePlan) -> Reply {
-        let page = Page { after: plan.after, events: self.page.after(plan.after).to_vec() };
-        plan.reply(channel, &page)
-    }
-
-    fn bytes(&self) -> usize {
-        self.page.events.iter().map(|event| event.data.len()).sum()
-    }
-}
-
 impl Watch {
     /// The instance's watch of a channel.
     pub(crate) fn of(store: &ChannelStore, limit: PageLimit) -> Rc<Watch> {
@@ -166,8 +113,8 @@ impl Watch {
         self.known.borrow().stored.clone()
     }
 
-    /// Records that the life of the channel was extended, so that others that share this look do
-    /// not write it again.
+    /// Records that the life of the channel was extended, so that other readers that share this
+    /// look do not write it again.
     pub(crate) fn slid(&self, channel: &Channel) {
         if let Some(stored) = &mut self.known.borrow_mut().stored {
             stored.channel.expiry = channel.expiry;
@@ -220,7 +167,7 @@ impl Watch {
                     timer.set(next_tick(interval));
                     let now = Time::now();
                     ring_due(now);
-                    // A store that takes long must not keep it.
+                    // A store that takes long must not keep this reader.
                     if self.turn.get() != turn || until.has_come(now) {
                         return;
                     }
@@ -248,7 +195,7 @@ impl Watch {
         })
     }
 
-    /// Whether a look could find anything else than the last one.
+    /// Whether a look could find something new.
     fn may_have_changed(&self, now: Time) -> bool {
         self.looked.get().is_none()
             || self.has_ended(now.now_ms())
@@ -262,7 +209,7 @@ impl Watch {
             || self.presence.borrow().leases.iter().any(|lease| lease.until_ms <= now_ms)
     }
 
-    /// All that its readers may have to hear of.
+    /// The state of the channel that its readers get.
     fn found(&self) -> Found {
         (self.stored(), Rc::clone(&self.presence.borrow().present), self.revocations())
     }
@@ -360,8 +307,7 @@ impl Watch {
             before.id == stored.id && before.channel.epoch == stored.channel.epoch
         });
         let Some(page) = page.filter(|page| is_same && page.follows(&stored.channel)) else {
-            // Created again, forked, or cut by retention: each reader finds out by itself what that means
-            // for it.
+            // Created again, forked, or cut by retention: each reader compares it with its position.
             *known = Known::at_tail_of(Some(stored));
             return Ok(true);
         };
@@ -377,7 +323,7 @@ impl Watch {
         known.seen = page.end();
         known.stored = Some(stored);
         if !page.events.is_empty() {
-            known.recent.push_back(Rc::new(Batch { page, encoded: RefCell::default() }));
+            known.recent.push_back(Rc::new(Batch::new(page)));
             known.forget_old();
         }
         Ok(is_up_to_date)
@@ -425,13 +371,13 @@ impl Drop for Looking<'_> {
     }
 }
 
-/// Asks for news of all channels with readers here, and looks at those that have changed.
+/// Asks for news of all channels with readers here, and looks at the channels that have changed.
 fn look_around(tick: Duration, now: Time) -> LocalFuture<'static, ()> {
     Box::pin(async move {
         let mut watches: Vec<_> = WATCHES.with_borrow(|watches| {
             watches.values().filter(|watch| Rc::strong_count(watch) > 1).cloned().collect()
         });
-        // While events come to the one channel, a look says it all. A question costs less, but would
+        // While events come to the only channel, a look suffices. A question costs less, but would
         // often be followed by a look.
         if watches.len() != 1 || !ChannelStore::REST.is_zero() || is_calm(tick) {
             ask(tick, watches.iter().map(|watch| watch.store.name().into()).collect()).await;

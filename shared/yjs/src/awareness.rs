@@ -11,9 +11,9 @@ pub const LEFT: &str = "null";
 
 /// The state of one client.
 ///
-/// A peer takes it when the clock is higher than the one that it knows, or when it is equal and the
-/// state is [`LEFT`]. So a server that says for a client that it left sends the last clock seen: a
-/// higher one would hide the next states of the same client.
+/// A peer accepts a state whose clock is higher than the last clock of the client, or equal with
+/// the state [`LEFT`]. So a server that announces that a client has left sends the client's last
+/// clock: a higher clock would hide the next states of this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientState<'a> {
     /// The client.

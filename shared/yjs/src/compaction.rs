@@ -1,4 +1,5 @@
-//! From the structs of one client, in order of their clocks, to the fewest that mean the same.
+//! Turns the structs of one client, in order of their clocks, into the fewest structs of this
+//! meaning.
 
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ use crate::run::Run;
 use crate::steps::step;
 use crate::text;
 
-/// What stands for half a character (`ContentString.splice` of Yjs).
+/// Stands for half a character (`ContentString.splice` of Yjs).
 const HALF: &str = "\u{fffd}";
 
 pub(crate) struct Compaction<'a, I: Iterator<Item = Range<u64>>> {
@@ -104,7 +105,7 @@ impl<'a, I: Iterator<Item = Range<u64>>> Compaction<'a, I> {
         while at < end {
             let (until, mut is_deleted) = self.cover.stretch(&(at..end));
             let (mut bytes, mut units) = text::beginning(text, until - at);
-            // It ends within a character. That one stays whole: Yjs cuts it where it deletes.
+            // It ends within a character, which stays whole: Yjs cuts it where it deletes.
             if units < until - at && (!is_deleted || units == 0) {
                 (bytes, units) = text::beginning(text, until - at + 1);
                 is_deleted = false;

@@ -1,4 +1,4 @@
-//! What an item holds (`structs/Content*.js` of Yjs 13).
+//! The content of an item (`structs/Content*.js` of Yjs 13).
 
 use crate::error::{ErrorKind, Result};
 use crate::json::is_json;

@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::reader::Reader;
 use crate::writer::put_buffer;
 
-/// The contents of the frames of a body, in order; an empty body has none. A fault is the last item.
+/// The contents of the frames of a body, in order; an empty body has no frame. A fault is the last
+/// item.
 #[derive(Clone)]
 pub struct Frames<'a> {
     reader: Reader<'a>,

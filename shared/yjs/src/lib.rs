@@ -1,4 +1,5 @@
-//! Updates of Yjs as bytes: what a server needs of shared documents, without a document.
+//! Updates of Yjs as bytes: all that a server needs for shared documents, without building a
+//! document.
 //!
 //! A document is the list of its updates. This crate reads them as slices of structs and writes one
 //! update of many, so no shared type is ever built:
@@ -40,10 +41,10 @@
 //! # }
 //! ```
 //!
-//! Only format 1 is read, the one that every provider sends. Sources: `yjs` 13.6 (`src/structs`,
+//! The crate reads only format 1, which every provider sends. Sources: `yjs` 13.6 (`src/structs`,
 //! `src/utils/updates.js`, `encoding.js`, `DeleteSet.js`), `lib0` 0.2 (`decoding.js`),
-//! `y-protocols` 1.0. What Yjs could not read, or would read in part, is refused: it would stand in
-//! the log and make the whole document unreadable for every client.
+//! `y-protocols` 1.0. An update that Yjs could not read, or would read in part, is refused: in the
+//! log it would make the whole document unreadable for every client.
 //!
 //! Pure: no I/O, no clock, no randomness, no recursion; no input panics. Time is linear in the
 //! input, and so is memory, within [`Limits`]: nothing is reserved by a length that an input states.

@@ -1,10 +1,10 @@
 //! How much is read.
 
-/// How much is read: what exceeds a limit is refused whole, nothing is cut off.
+/// How much is read: an input that exceeds a limit is refused as a whole, and never cut.
 ///
 /// Memory grows with `bytes` and `structs` alone, whatever the bytes say. At its peak it is about
 /// 130 bytes a struct on a machine of 64 bits, beside the input and the output, and 320 where each
-/// struct is of a client of its own: 100,000 structs take at most 32 MB.
+/// struct has another client: 100,000 structs take at most 32 MB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest input, in bytes: of one update for [`Update::scan`](crate::Update::scan), of all

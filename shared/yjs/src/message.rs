@@ -12,8 +12,8 @@ use crate::writer::{put_buffer, put_uint};
 /// [`awareness::read`](crate::awareness::read).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// Sync step 1: the sender's state vector, which asks for what it lacks. Both sides send one
-    /// when they connect.
+    /// Sync step 1: the sender's state vector, which asks for all other units. Both sides send
+    /// their vector when they connect.
     Step1(&'a [u8]),
     /// Sync step 2: the answer, an update. The stock provider is `synced` with the first of them.
     Step2(&'a [u8]),
@@ -21,12 +21,12 @@ pub enum Message<'a> {
     Update(&'a [u8]),
     /// States of clients: an awareness update.
     Awareness(&'a [u8]),
-    /// The server refuses what the client sent, and says why. The stock provider warns on the
+    /// The server refuses a message of the client, and says why. The stock provider warns on the
     /// console and sends more.
     Denied(&'a str),
     /// Asks for the states of all clients; the stock provider answers it.
     QueryAwareness,
-    /// The client's counter: the server sends it back when all that came before is durable. The
+    /// The client's counter: the server sends it back when all earlier messages are durable. The
     /// stock provider neither sends nor knows it.
     Saved(&'a [u8]),
 }

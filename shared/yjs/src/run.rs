@@ -1,4 +1,4 @@
-//! Items that become one: a word typed letter by letter, a list pushed value by value.
+//! Items that become one item: a word typed letter by letter, a list pushed value by value.
 
 use crate::block::Block;
 use crate::content::Kind;
@@ -28,8 +28,8 @@ impl<'a> Run<'a> {
         Self { links, kind, clock, end: clock, bytes: Vec::new(), stretches: Vec::new() }
     }
 
-    /// Whether an item is what its client inserted right behind this, as one thing: nobody can tell
-    /// it from one item.
+    /// Whether the client of an item inserted it right behind this run, so that both are equal to
+    /// one item.
     ///
     /// The values of a key of a map follow each other in the same way, and the flag for them may
     /// have got lost. Deletions tell them from a list: of one key all values but the last are
@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
     pub(crate) fn write(&self, block: &mut Block<'a>, blanks: bool) {
         let mut rest = self.bytes.as_slice();
         let mut at = self.clock;
-        // What is kept and not yet written.
+        // The part that is kept and not yet written.
         let (mut units, mut bytes) = (0, 0);
         for (index, stretch) in self.stretches.iter().enumerate() {
             if blanks && stretch.is_deleted && self.saves(block.client(), index, stretch) {
@@ -106,8 +106,8 @@ impl<'a> Run<'a> {
         rest
     }
 
-    /// Whether it saves bytes to leave a stretch out: what stands behind it, and itself behind what
-    /// stands before it, takes links of its own.
+    /// Whether it saves bytes to leave a stretch out: the contents behind the stretch then need
+    /// links of their own, and so does the stretch itself.
     fn saves(&self, client: u64, index: usize, stretch: &Stretch) -> bool {
         let before = usize::from(index > 0);
         let behind = usize::from(index + 1 < self.stretches.len());

@@ -1,4 +1,4 @@
-//! What a peer has: of each client, how many units from the first on.
+//! The units that a peer has: of each client, how many from the first on.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What updates bring, without their contents.
+//! The units of updates, without their contents.
 
 use crate::id_set::IdSet;
 use crate::state_vector::StateVector;
@@ -7,8 +7,8 @@ use crate::update::Update;
 /// Which units a document holds and which it has deleted: enough to say what an update brings and
 /// what a peer lacks.
 ///
-/// It has no limit of its own: [`IdSet::len`] of both sets says how many ranges it has, and a server
-/// that keeps one asks for it.
+/// It has no limit of its own: [`IdSet::len`] of both sets says how many ranges it has, which a
+/// server that keeps summaries must limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     held: IdSet,
@@ -16,7 +16,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Adds what an update brings.
+    /// Adds the units of an update.
     pub fn add(&mut self, update: &Update<'_>) {
         for (client, found) in &update.structs {
             self.held.insert(*client, found.clocks());
@@ -36,8 +36,9 @@ impl Summary {
                 .all(|(client, clocks)| self.deleted.contains(*client, clocks))
     }
 
-    /// What a peer with this state vector lacks, where that is deletions at most, as an update: a
-    /// state vector says nothing of them, so they are all in it. `None` where it lacks units.
+    /// The update that a peer with this state vector lacks, if the peer lacks at most deletions. A
+    /// state vector says nothing of deletions, so the update has all of them. `None` if the peer
+    /// lacks units.
     #[must_use]
     pub fn deletions(&self, vector: &StateVector) -> Option<Vec<u8>> {
         let has_all =

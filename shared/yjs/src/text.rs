@@ -1,4 +1,4 @@
-//! Text in the units of Yjs: those of UTF-16. A character beyond U+FFFF has two.
+//! Text in the units of Yjs, which are the units of UTF-16. A character beyond U+FFFF has two.
 
 use crate::steps::step;
 
@@ -23,8 +23,8 @@ pub(crate) fn beginning(text: &str, most: u64) -> (usize, u64) {
     (bytes, units)
 }
 
-/// What is left after so many units, and whether it begins in the middle of a character: that one
-/// is still in it.
+/// The rest after so many units, and whether it begins in the middle of a character, which the rest
+/// then has as a whole.
 pub(crate) fn after(text: &str, passed: u64) -> (&str, bool) {
     let (bytes, units) = beginning(text, passed);
     (text.get(bytes..).unwrap_or_default(), units < passed)

@@ -9,8 +9,8 @@ use crate::reader::Reader;
 
 /// An update of format 1 that is well formed: every client of Yjs can read it.
 ///
-/// It borrows the bytes. Whether the document has all that its items refer to is not looked at: Yjs
-/// keeps an item that comes too early until the others are there.
+/// It borrows the bytes. It may refer to items that the document does not have: Yjs keeps an item
+/// that comes too early until the others are there.
 #[derive(Clone, Debug)]
 pub struct Update<'a> {
     /// Its structs with their clients, gaps left out.

@@ -1,4 +1,4 @@
-//! Many updates, to be written as one.
+//! Many updates, to be written as one update.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::summary::Summary;
 use crate::update::Update;
 use crate::writer::put_uint;
 
-/// The updates of a document, in the order of its log: what may be written of them as one update.
+/// The updates of a document, in the order of its log, to be written as one update.
 ///
 /// It holds no document: structs are slices of the updates, and contents are copied as bytes, so no
 /// value changes. The order of the updates matters only where two of them have the same unit in
 /// different forms: one client has collected as garbage what another one still has. Then the struct
-/// counts that begins first, and of two that begin together the earlier one.
+/// that begins first counts, and of two that begin together the struct of the earlier update.
 ///
 /// Time is linear in the bytes where each client's updates come in order, as in a log, and takes a
 /// logarithm more where they do not.
@@ -59,7 +59,7 @@ impl<'a> Updates<'a> {
         Ok(())
     }
 
-    /// What all updates together bring.
+    /// The units of all updates together.
     #[must_use]
     pub fn summary(&self) -> &Summary {
         &self.summary
@@ -73,14 +73,14 @@ impl<'a> Updates<'a> {
     }
 
     /// All as one update, without the contents of deleted items where that saves bytes, as Yjs
-    /// collects garbage. Short deleted texts may stay: this is no way to erase.
+    /// collects garbage. Short deleted texts may stay, so this does not erase.
     #[must_use]
     pub fn compact(&mut self) -> Vec<u8> {
         self.write(&StateVector::default(), true)
     }
 
-    /// What a peer with this state vector lacks, compacted: the units from its clocks on, and all
-    /// deletions, of which a state vector says nothing (`diffUpdate` of Yjs).
+    /// The update that a peer with this state vector lacks, compacted: the units from its clocks
+    /// on, and all deletions, of which a state vector says nothing (`diffUpdate` of Yjs).
     #[must_use]
     pub fn diff(&mut self, vector: &StateVector) -> Vec<u8> {
         self.write(vector, true)

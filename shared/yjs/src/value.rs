@@ -1,4 +1,4 @@
-//! The values of lib0 (`writeAny` of `encoding.js`): what arrays and maps hold.
+//! The values of lib0 (`writeAny` of `encoding.js`), which arrays and maps hold.
 
 use crate::error::{ErrorKind, Result};
 use crate::reader::Reader;

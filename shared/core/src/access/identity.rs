@@ -73,7 +73,7 @@ impl Identity {
         }
     }
 
-    /// The rights that a ticket grants in a channel; none for any other identity.
+    /// The rights that a ticket grants in a channel; any other identity has no rights.
     pub fn granted(&self, channel: &ChannelName) -> Rights {
         match self {
             Identity::Ticket(ticket) => ticket.granted(channel),
@@ -83,7 +83,7 @@ impl Identity {
 }
 
 impl Ticket {
-    /// What it grants in a channel; nothing in one that it does not cover.
+    /// The rights that it grants in a channel; no right in a channel that it does not cover.
     pub fn granted(&self, channel: &ChannelName) -> Rights {
         if self.covers(channel) { self.rights } else { Rights::NONE }
     }

@@ -45,7 +45,7 @@ pub struct Channel {
 pub struct Fork {
     /// The earlier epoch.
     pub epoch: u64,
-    /// Number of the last event that both have. What the earlier epoch had after it is lost.
+    /// Number of the last event that both epochs have. Later events of the earlier epoch are lost.
     pub tail: u64,
 }
 

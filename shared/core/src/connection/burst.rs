@@ -5,12 +5,12 @@ use crate::channel::Page;
 /// Publishes that are closer than this belong together, in milliseconds.
 pub const BURST_MS: u64 = 2;
 
-/// Longest wait of an event for those that follow it, in milliseconds, beside the time that a frame
-/// to all readers takes.
+/// Longest wait of an event for later events, in milliseconds, beside the time that a frame to all
+/// readers takes.
 const LONGEST_MS: u64 = 10;
 
-/// Readers that a frame reaches in a millisecond, at least: with a thousand of them the next publish
-/// waits 25 ms for its turn, and still belongs to the one before it.
+/// Readers that a frame reaches in a millisecond, at least: with a thousand of them the next
+/// publish waits 25 ms for its turn, and still belongs to the publish before it.
 const READERS_IN_A_MS: u64 = 40;
 
 /// Most bytes of data that wait.
@@ -18,11 +18,11 @@ const MAX_BYTES: usize = 65_536;
 
 /// The newest events of a channel that its live readers do not have yet.
 ///
-/// An event that follows no other one is sent at once. Those that follow it closely wait until
-/// none has come for [`BURST_MS`], at most 10 ms and as long as a frame to all readers takes: a
+/// An event that follows no other event is sent at once. Events that follow it closely wait until
+/// no event has come for [`BURST_MS`], at most 10 ms and as long as a frame to all readers takes: a
 /// frame to a thousand readers costs as much with fifty events as with one. The time in which a
-/// frame is sent does not count as a pause, since no publish can come in it. Only the readers wait.
-/// The publishers have their acknowledgements.
+/// frame is sent does not count as a pause, since no publish can arrive then. Only the readers
+/// wait. The publishers have their acknowledgements.
 #[derive(Debug, Default)]
 pub struct Burst {
     /// When the newest event came, in milliseconds since 1970.
@@ -38,7 +38,7 @@ pub struct Burst {
     is_timed: bool,
 }
 
-/// What happens to events.
+/// What the adapter must do with events.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// The readers get these events now.

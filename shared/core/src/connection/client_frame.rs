@@ -27,14 +27,14 @@ pub trait Connection {
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// The errors of the store.
     fn channel(&mut self) -> Result<Option<Channel>>;
 
     /// The tallies, each with the state that the channel has of it.
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// The errors of the store.
     fn known(&mut self, tallies: Vec<Tally>) -> Result<Vec<Tally>>;
 
     /// The time. Read after [`channel`](Connection::channel), which may find that the channel has
@@ -45,7 +45,7 @@ pub trait Connection {
     ///
     /// # Errors
     ///
-    /// Those of the store; nothing was written then.
+    /// The errors of the store; nothing was written then.
     fn commit(&mut self, commit: Commit) -> Result<()>;
 
     /// Applies the client's presence, which lasts as long as its connection, and notifies the
@@ -53,7 +53,7 @@ pub trait Connection {
     ///
     /// # Errors
     ///
-    /// As [`Presence::update`], and those of the store.
+    /// As [`Presence::update`], and the errors of the store.
     fn announce(&mut self, presence: Presence, said: Member) -> Result<()>;
 }
 

@@ -21,14 +21,14 @@ pub trait DocumentConnection: Connection {
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// The errors of the store.
     fn news(&mut self, channel: &Channel, event: Vec<u8>) -> Result<Vec<u8>>;
 
-    /// What a client with this state vector lacks, as an update.
+    /// The update that a client with this state vector lacks.
     ///
     /// # Errors
     ///
-    /// Those of the store and of [`Documents::lacks`].
+    /// The errors of the store and of [`Documents::lacks`].
     fn lacks(&mut self, vector: &[u8]) -> Result<Vec<u8>>;
 
     /// The member that the connection is, if it is one.
@@ -38,7 +38,7 @@ pub trait DocumentConnection: Connection {
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// The errors of the store.
     fn members(&mut self) -> Result<Vec<Member>>;
 }
 
@@ -50,8 +50,8 @@ pub struct MessageOutcome {
     /// Whether an edit was refused, to be counted.
     pub is_refusal: bool,
     /// Close code, to be sent as its [document number](CloseCode::document_number), and reason with
-    /// which the connection ends. Later messages of the client are not carried out: an edit after
-    /// one that was refused would depend on it.
+    /// which the connection ends. The adapter ignores later messages of the client: an edit after
+    /// a refused edit would depend on it.
     pub end: Option<(CloseCode, &'static str)>,
 }
 
@@ -86,7 +86,8 @@ pub fn asks(grant: &Grant) -> bool {
     grant.rights.allow(Right::Publish)
 }
 
-/// Messages for a new client: the state vector of the document, if it [`asks`], and who is there.
+/// Messages for a new client: the state vector of the document, if it [`asks`], and the states of
+/// its clients.
 pub fn document_opening(vector: Option<&[u8]>, present: &[Member]) -> Vec<Vec<u8>> {
     vector.map(step_1).into_iter().chain(awareness_message(present)).collect()
 }

@@ -8,9 +8,9 @@ use crate::wire::{End, Framing};
 /// Frames for a new reader, before its first page: the greeting, a gap if the requested events are
 /// gone, then all members.
 ///
-/// `present` are the members, sorted by id; `None` if the function has no presence. `retry_ms`,
-/// `entropy` and `ack_bytes` are those of [`Framing::greeting`]. Empty for a framing that has none
-/// of them.
+/// `present` are the members, sorted by id; `None` if the function has no presence.
+/// [`Framing::greeting`] explains `retry_ms`, `entropy` and `ack_bytes`. Empty for a framing
+/// without such frames.
 pub fn opening(
     subscribe: &Subscribe,
     channel: &Channel,
@@ -34,7 +34,7 @@ pub struct Delivery {
     pub gap: Option<String>,
     /// The page; empty if the framing has no form for it.
     pub batch: String,
-    /// What follows.
+    /// What follows the page.
     pub then: Then,
 }
 

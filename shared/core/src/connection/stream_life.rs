@@ -54,8 +54,8 @@ impl StreamLife {
         }
     }
 
-    /// What to do now. `revocations` are those that the adapter knows; where others end a revoked
-    /// reader, it passes none.
+    /// What to do now. `revocations` are all that the adapter knows; where another part of the
+    /// adapter ends revoked readers, it passes an empty list.
     ///
     /// The last chunk says why the client lost its access, or that it may reconnect at once; a
     /// stream whose framing has no such frame just ends.

@@ -9,8 +9,8 @@ use super::moment::Moment;
 use crate::access::Grant;
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Reply;
 use crate::http::headers::{self, reply, set};
+use crate::http::{ContentType, Reply};
 use crate::policy::Policy;
 use crate::publish::producer::Turn;
 use crate::publish::{Producer, ProducerState, Tally, batch};
@@ -65,50 +65,12 @@ pub(crate) fn append(
         }
         Begin::Closed(channel) => return Err(Error::closed(channel.tail_offset())),
     };
-    let events = if body.is_empty() {
-        // What the stock client of a document sends when it disconnects.
-        if policy.documents.is_some() {
-            return Ok(Write::Nothing(appended(&channel, None, StatusCode::NO_CONTENT)));
-        }
-        if !append.closed {
-            return Err(Error::new(
-                ErrorKind::BodyEmpty,
-                "the body is empty: send an event or, to close the channel, `Stream-Closed: true`",
-            ));
-        }
-        Vec::new()
-    } else {
-        let given = append.content_type.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::ContentTypeMissing,
-                "Content-Type is missing: send that of the body",
-            )
-        })?;
-        if *given != channel.content_type {
-            let why = format!(
-                "Content-Type must be that of the channel, {}, not {}",
-                channel.content_type.as_str(),
-                given.as_str()
-            );
-            return Err(Error::new(ErrorKind::ContentTypeMismatch, why));
-        }
-        let events = batch::split(body, &channel.content_type)?;
-        if events.is_empty() {
-            return Err(Error::new(
-                ErrorKind::BodyEmpty,
-                "the array is empty: send at least one event",
-            ));
-        }
-        events
-    };
-    if let (Some(given), Some(last)) = (&append.stream_seq, &channel.stream_seq)
-        && given <= last
-    {
-        return Err(Error::new(
-            ErrorKind::SequenceNotRising,
-            format!("Stream-Seq must be greater than {last:?}, compared as text, got {given:?}"),
-        ));
+    // The stock client of a document sends an empty body when it disconnects.
+    if body.is_empty() && policy.documents.is_some() {
+        return Ok(Write::Nothing(appended(&channel, None, StatusCode::NO_CONTENT)));
     }
+    let events = new_events(append, body, &channel.content_type)?;
+    check_sequence(append, &channel)?;
     // The append that finishes the channel is its last: the rate must not refuse the result.
     let counted = if append.closed { 0 } else { events.len() as u64 };
     let tallies = Tally::check_rate(tallies, append.producer.as_ref(), counted, moment.now_ms)?;
@@ -145,6 +107,52 @@ pub(crate) fn append(
         status,
     );
     if is_nothing { Ok(Write::Nothing(reply)) } else { Ok(Write::Commit(Box::new(commit), reply)) }
+}
+
+/// The events of a body: none for an append that only finishes the channel.
+fn new_events(append: &Append, body: &[u8], content_type: &ContentType) -> Result<Vec<Vec<u8>>> {
+    if body.is_empty() {
+        return if append.closed {
+            Ok(Vec::new())
+        } else {
+            Err(Error::new(
+                ErrorKind::BodyEmpty,
+                "the body is empty: send an event or, to close the channel, `Stream-Closed: true`",
+            ))
+        };
+    }
+    let given = append.content_type.as_ref().ok_or_else(|| {
+        Error::new(ErrorKind::ContentTypeMissing, "Content-Type is missing: send that of the body")
+    })?;
+    if given != content_type {
+        let why = format!(
+            "Content-Type must be that of the channel, {}, not {}",
+            content_type.as_str(),
+            given.as_str()
+        );
+        return Err(Error::new(ErrorKind::ContentTypeMismatch, why));
+    }
+    let events = batch::split(body, content_type)?;
+    if events.is_empty() {
+        return Err(Error::new(
+            ErrorKind::BodyEmpty,
+            "the array is empty: send at least one event",
+        ));
+    }
+    Ok(events)
+}
+
+/// Refuses a `Stream-Seq` that does not rise.
+fn check_sequence(append: &Append, channel: &Channel) -> Result<()> {
+    if let (Some(given), Some(last)) = (&append.stream_seq, &channel.stream_seq)
+        && given <= last
+    {
+        return Err(Error::new(
+            ErrorKind::SequenceNotRising,
+            format!("Stream-Seq must be greater than {last:?}, compared as text, got {given:?}"),
+        ));
+    }
+    Ok(())
 }
 
 fn appended(channel: &Channel, producer: Option<ProducerState>, status: StatusCode) -> Reply {

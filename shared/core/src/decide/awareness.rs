@@ -12,7 +12,7 @@ use crate::policy::Policy;
 use crate::presence::Member;
 use crate::request::{Awareness, AwarenessAction};
 
-/// What members say of themselves with the request, to be applied one after another with
+/// The new states of members in the request, which the adapter must apply one after another with
 /// [`Presence::update`](crate::Presence::update), and the answer after that. `present` are the
 /// members of the channel.
 ///

@@ -142,18 +142,7 @@ pub(crate) fn write(
     let push =
         push.filter(|push| push.is_on() && events.iter().any(|event| push.service.is_owed(event)));
     let push_due_ms = push.map(|push| moment.now_ms + push.settings.delay_ms);
-    let rows = events
-        .into_iter()
-        .map(|data| {
-            channel.tail += 1;
-            channel.total += data.len() as u64;
-            Row {
-                event: Event { seq: channel.tail, data },
-                at_ms: moment.now_ms,
-                total: channel.total,
-            }
-        })
-        .collect();
+    let rows = add(&mut channel, events, moment.now_ms);
     if let Some(documents) = policy.documents {
         documents.check_room(&channel)?;
     }
@@ -169,6 +158,16 @@ pub(crate) fn write(
         erased: None,
         is_placeable: false,
     })
+}
+
+/// Moves the tail over new events, and returns their rows.
+fn add(channel: &mut Channel, events: Vec<Vec<u8>>, at_ms: u64) -> Vec<Row> {
+    let numbered = events.into_iter().map(|data| {
+        channel.tail += 1;
+        channel.total += data.len() as u64;
+        Row { event: Event { seq: channel.tail, data }, at_ms, total: channel.total }
+    });
+    numbered.collect()
 }
 
 /// Refuses events that are too long, and JSON that is too deep.

@@ -12,9 +12,9 @@ use crate::policy::{Policy, Snapshots};
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A compaction that is due. The adapter reads the [last](CompactPlan::last) snapshot, then a page
-/// of events [after](CompactPlan::after) it within the [limit](CompactPlan::limit), and stores what
-/// [`CompactPlan::compact`] returns, if the channel's snapshot and its revision are still those that
-/// were read. Where anything fails it logs that, and the channel stays as it was.
+/// of events [after](CompactPlan::after) it within the [limit](CompactPlan::limit), and stores the
+/// result of [`CompactPlan::compact`], unless the channel has another snapshot or revision by then.
+/// Where anything fails it logs the failure, and the channel stays as it was.
 #[derive(Clone, Copy, Debug)]
 pub struct CompactPlan {
     /// Number of the last snapshot, whose data to read.
@@ -34,7 +34,7 @@ pub fn decide_compaction(commit: &Commit, policy: &Policy) -> Option<CompactPlan
     let channel = &commit.channel;
     let (seq, total, bytes) =
         channel.snapshot.map_or((0, 0, 0), |last| (last.seq, last.total, last.bytes));
-    // What retention has dropped of the log cannot be read: only snapshots for `view=latest` miss it.
+    // Events that retention has dropped cannot be read: only snapshots for `view=latest` lack them.
     let (seq, total) = (seq.max(channel.first - 1), total.max(channel.dropped));
     let is_crossed =
         |now: u64, added: u64, every: u64| now / every != now.saturating_sub(added) / every;

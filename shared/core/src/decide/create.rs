@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 use super::commit::{Write, write};
 use super::moment::Moment;
 use crate::access::{Grant, Right};
-use crate::channel::Channel;
+use crate::channel::{Channel, Expiry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::headers::{reply, set};
 use crate::http::{ContentType, Reply};
@@ -35,33 +35,9 @@ pub(crate) fn create(
     }
     let closed = *closed;
     let expiry = policy.expiry(*expiry, moment.now_ms)?;
-    let content_type = match (content_type.as_ref(), policy.implicit_type()) {
-        (Some(given), Some(fixed)) if given != fixed => {
-            let why = format!(
-                "Content-Type must be {}, as in every channel of this function",
-                fixed.as_str()
-            );
-            return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
-        }
-        (Some(given), _) => given.clone(),
-        (None, Some(fixed)) => fixed.clone(),
-        (None, None) => ContentType::octet_stream(),
-    };
+    let content_type = type_of_new(content_type.as_ref(), policy)?;
     if let Some(channel) = channel {
-        if channel.content_type != content_type || channel.closed != closed {
-            let state = if channel.closed { "closed" } else { "open" };
-            let why = format!(
-                "the channel exists with Content-Type {} and is {state}: send the same, or delete it first",
-                channel.content_type.as_str()
-            );
-            return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
-        }
-        if channel.expiry.map(|expiry| expiry.begun(0)) != expiry {
-            return Err(Error::new(
-                ErrorKind::ConfigurationMismatch,
-                "the channel exists with another Stream-TTL or Stream-Expires-At: send the same, or delete it first",
-            ));
-        }
+        check_configuration(channel, &content_type, closed, expiry)?;
         return Ok(Write::Nothing(created(StatusCode::OK, channel, location)));
     }
     let events = if body.is_empty() { Vec::new() } else { batch::split(body, &content_type)? };
@@ -79,6 +55,45 @@ pub(crate) fn create(
     commit.channel.expiry = expiry.map(|expiry| expiry.begun(moment.now_ms));
     let reply = created(StatusCode::CREATED, &commit.channel, location);
     Ok(Write::Commit(Box::new(commit), reply))
+}
+
+fn type_of_new(given: Option<&ContentType>, policy: &Policy) -> Result<ContentType> {
+    match (given, policy.implicit_type()) {
+        (Some(given), Some(fixed)) if given != fixed => {
+            let why = format!(
+                "Content-Type must be {}, as in every channel of this function",
+                fixed.as_str()
+            );
+            Err(Error::new(ErrorKind::ConfigurationMismatch, why))
+        }
+        (Some(given), _) => Ok(given.clone()),
+        (None, Some(fixed)) => Ok(fixed.clone()),
+        (None, None) => Ok(ContentType::octet_stream()),
+    }
+}
+
+/// Refuses a `PUT` of a channel that exists with another configuration.
+fn check_configuration(
+    channel: &Channel,
+    content_type: &ContentType,
+    closed: bool,
+    expiry: Option<Expiry>,
+) -> Result<()> {
+    if channel.content_type != *content_type || channel.closed != closed {
+        let state = if channel.closed { "closed" } else { "open" };
+        let why = format!(
+            "the channel exists with Content-Type {} and is {state}: send the same, or delete it first",
+            channel.content_type.as_str()
+        );
+        return Err(Error::new(ErrorKind::ConfigurationMismatch, why));
+    }
+    if channel.expiry.map(|expiry| expiry.begun(0)) != expiry {
+        return Err(Error::new(
+            ErrorKind::ConfigurationMismatch,
+            "the channel exists with another Stream-TTL or Stream-Expires-At: send the same, or delete it first",
+        ));
+    }
+    Ok(())
 }
 
 fn created(status: StatusCode, channel: &Channel, location: &str) -> Reply {

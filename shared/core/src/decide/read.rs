@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 use super::existing::existing;
 use super::moment::Moment;
 use crate::channel::latest::Latest;
-use crate::channel::{Channel, Gap, Offset, Start};
+use crate::channel::{Channel, Gap, Offset, Position, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Reply;
 use crate::http::headers::{self, reply, set};
@@ -85,23 +85,7 @@ pub fn decide_read(
                 "this function does not support `view=latest`: read without it",
             ));
         }
-        Transport::Poll => ReadDecision::Page(PagePlan {
-            snapshot: if read.latest {
-                channel.snapshot.map(|head| head.seq).filter(|seq| *seq > position.after)
-            } else {
-                position.snapshot
-            },
-            after: position.after,
-            is_at_tail: at_tail,
-            if_none_match: read.if_none_match.clone(),
-            cursor: None,
-            is_cacheable: read.start != Start::Tail,
-            polling: Some(policy.polling),
-            latest: policy
-                .latest
-                .filter(|_| read.latest)
-                .map(|keys| Latest { keys, limit: policy.page }),
-        }),
+        Transport::Poll => ReadDecision::Page(polled_page(read, &channel, position, policy)),
         Transport::LongPoll if finished => {
             let mut reply = timed_out(channel.tail_offset(), cursor);
             set(&mut reply, headers::CLOSED, "true");
@@ -125,6 +109,27 @@ pub fn decide_read(
         Transport::Awareness => subscribe(Framing::Awareness),
         Transport::Yjs => subscribe(Framing::Yjs),
     })
+}
+
+/// The page of a plain read.
+fn polled_page(read: &Read, channel: &Channel, position: Position, policy: &Policy) -> PagePlan {
+    PagePlan {
+        snapshot: if read.latest {
+            channel.snapshot.map(|head| head.seq).filter(|seq| *seq > position.after)
+        } else {
+            position.snapshot
+        },
+        after: position.after,
+        is_at_tail: position.after == channel.tail,
+        if_none_match: read.if_none_match.clone(),
+        cursor: None,
+        is_cacheable: read.start != Start::Tail,
+        polling: Some(policy.polling),
+        latest: policy
+            .latest
+            .filter(|_| read.latest)
+            .map(|keys| Latest { keys, limit: policy.page }),
+    }
 }
 
 /// The answer to a long poll at its deadline without news.

@@ -55,7 +55,7 @@ impl Call {
         if self.received > max_bytes {
             return Err(Error::body_too_large(max_bytes));
         }
-        // Not every server in front distinguishes a client that left from one that is done.
+        // Not every server in front distinguishes a client that left from a client that finished.
         if chunk.is_none() && self.routed.length.is_some_and(|length| self.received < length) {
             return Err(Error::body_incomplete("it is shorter than its Content-Length"));
         }

@@ -156,16 +156,20 @@ fn route_to(own: &Addresses, head: &RequestHead<'_>, settings: &Settings) -> Res
     if !list(&methods).any(|method| method == head.method) {
         return Err(Error::method_not_allowed(head.method, &methods));
     }
-    let is_safe = matches!(head.method, "GET" | "HEAD");
     // Only pages of a channel have an ETag. Ignoring a condition would lose the update that it
     // guards.
-    if !is_safe && !matches!(address, Address::Channel(_)) {
+    if !is_safe(head.method) && !matches!(address, Address::Channel(_)) {
         Precondition::refuse(head)?;
     }
     if matches!(head.method, "POST" | "PUT") {
         refuse_encoded(head)?;
     }
-    let name = |name| ChannelName::from_path(name, own.names);
+    target(address, head, own.names)
+}
+
+/// The target of a request whose method its address allows.
+fn target(address: Address<'_>, head: &RequestHead<'_>, names: NameShape) -> Result<Target> {
+    let name = |name| ChannelName::from_path(name, names);
     let (channel, operation) = match address {
         Address::Route(route, channel) => {
             let length = head.header("content-length").and_then(|length| digits(&length));
@@ -182,15 +186,14 @@ fn route_to(own: &Addresses, head: &RequestHead<'_>, settings: &Settings) -> Res
         Address::Tenant(tenant) => {
             return Tenant::parse(tenant, head.method).map(Target::EraseTenant);
         }
-        Address::Presence(channel) => {
-            (channel, Ok(if is_safe { Operation::Members } else { Operation::Announce }))
-        }
+        Address::Presence(channel) if is_safe(head.method) => (channel, Ok(Operation::Members)),
+        Address::Presence(channel) => (channel, Ok(Operation::Announce)),
         Address::Revocations(channel) => (channel, Ok(Operation::Revoke)),
         Address::Stats(channel) => (channel, Ok(Operation::parse_stats(head))),
         Address::Push(channel) => (channel, Operation::parse_push(head)),
         Address::Versions(channel) => (channel, Ok(Operation::Versions)),
         Address::Version(channel) => (channel, Operation::parse_version(head)),
-        Address::Channel(channel) if own.names == NameShape::Document => {
+        Address::Channel(channel) if names == NameShape::Document => {
             (channel, Operation::parse_document(head))
         }
         Address::Channel(channel) => (channel, Operation::parse(head)),
@@ -206,6 +209,11 @@ fn route_to(own: &Addresses, head: &RequestHead<'_>, settings: &Settings) -> Res
         ));
     }
     Ok(Target::Channel(UnauthorizedRequest { channel: name(channel)?, operation }))
+}
+
+/// Whether the method only reads.
+fn is_safe(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD")
 }
 
 /// Whether a browser would run the answer (Fetch Metadata; Service Workers, section 4.1): with the

@@ -28,7 +28,7 @@ pub(crate) fn step_2(update: &[u8]) -> Vec<u8> {
     message(&STEP_2, update)
 }
 
-/// What the client sent is not carried out. Stock clients log the reason and continue.
+/// The server did not carry out a message of the client. Stock clients log the reason and continue.
 pub(crate) fn denied(reason: &str) -> Vec<u8> {
     message(&DENIED, reason.as_bytes())
 }

@@ -74,7 +74,7 @@ impl Framing {
     /// direction by `entropy`. It names the reader's position, so that a reader disconnected before
     /// its first event resumes where it was. Before a [`gap`](Framing::gap) the frame for an
     /// `EventSource` has no position: a reader disconnected between the two would never get the
-    /// gap, whose own `id:` names the position. `ack_bytes` tells a reader over WebSocket to
+    /// gap, whose own `id:` names the position. `ack_bytes` asks a reader over WebSocket to
     /// acknowledge after about that many characters.
     pub fn greeting(
         self,
@@ -119,8 +119,8 @@ impl Framing {
         Some(out)
     }
 
-    /// What a reader gets that was `told` of these members when others are `present`. `None` for a
-    /// framing without presence.
+    /// The change that a reader gets whose last list had the members `told`, when the list is
+    /// `present` now. `None` for a framing without presence.
     pub fn presence_news(self, told: &[Member], present: &[Member]) -> Option<String> {
         // A client of Yjs takes only a state, and under the clock that it knows.
         let farewell = |member: &Member| match self {
@@ -130,8 +130,8 @@ impl Framing {
         self.presence(&presence_changes(told, present, farewell), false)
     }
 
-    /// The members for a reader: all of them, or those that changed. `None` for a framing without
-    /// presence.
+    /// The members for a reader: all members, or the members that changed. `None` for a framing
+    /// without presence.
     pub fn presence(self, members: &[Member], is_snapshot: bool) -> Option<String> {
         let snapshot = if is_snapshot { r#""snapshot":true,"# } else { "" };
         if self == Framing::Awareness {

@@ -56,7 +56,7 @@ impl PagePlan {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) for data that is no snapshot.
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) for data that is not a snapshot.
     pub fn with_snapshot(
         &self,
         seq: u64,

@@ -1,6 +1,6 @@
 //! The document: the operations written down here, the errors taken from the core's table.
 //!
-//! A new operation is an entry of [`document`]'s paths and its name in [`operations_of`]; a new
+//! A new operation is an entry of [`document`]'s paths and its name in [`EVERY`]; a new
 //! header is a line of [`HEADERS`] or [`parameters`].
 
 use std::collections::BTreeMap;
@@ -10,15 +10,19 @@ use tidewire_core::{ErrorKind, SUBPROTOCOL};
 
 /// Headers of answers: name, type, meaning.
 const HEADERS: &[(&str, &str, &str)] = &[
-    ("Accept-Encoding", "string", "`identity`: a body comes as it is."),
-    ("Allow", "string", "The methods that this address takes."),
+    ("Accept-Encoding", "string", "`identity`: send the body without an encoding."),
+    ("Allow", "string", "The methods that this address allows."),
     ("Cache-Control", "string", "What a cache may do with the answer."),
     ("ETag", "string", "Tag of the answer, for `If-None-Match`, and `If-Match` of a change."),
     ("Location", "string", "Address of the channel."),
-    ("Producer-Epoch", "integer", "Epoch of the producer that the channel knows."),
-    ("Producer-Expected-Seq", "integer", "Number of the append that is next."),
-    ("Producer-Received-Seq", "integer", "Number of the append that came."),
-    ("Producer-Seq", "integer", "Highest number that was taken from the producer in its epoch."),
+    ("Producer-Epoch", "integer", "Epoch of the producer, as the channel has it."),
+    ("Producer-Expected-Seq", "integer", "Number that the next append must have."),
+    ("Producer-Received-Seq", "integer", "Number of the append that was refused."),
+    (
+        "Producer-Seq",
+        "integer",
+        "Highest number that the channel accepted from the producer in its epoch.",
+    ),
     ("Retry-After", "integer", "Seconds to wait before the next request."),
     ("Sec-WebSocket-Protocol", "string", "The subprotocol, when it was offered."),
     ("Stream-Closed", "string", "`true` at the end of a finished channel."),
@@ -27,7 +31,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     (
         "Stream-Next-Offset",
         "string",
-        "The offset to go on from. Opaque, below 128 bytes, sorts as text in channel order.",
+        "The offset to resume from. Opaque, below 128 bytes, sorts as text in channel order.",
     ),
     (
         "Stream-Snapshot",
@@ -57,29 +61,29 @@ fn parameters() -> Value {
         query(
             "offset",
             offset(),
-            "Where to read on: after this offset; `-1` is the beginning, `now` the tail. Needed with `live`, unless `Last-Event-ID` or `last_event_id` says it.",
+            "Reading begins after this offset; `-1` is the beginning, `now` the tail. Required with `live`, unless `Last-Event-ID` or `last_event_id` is sent.",
         ),
         query(
             "at",
             offset(),
-            "The offset whose state is wanted, from the list of versions or of any event that is kept. Without it: the present.",
+            "The offset whose state to return, from the list of versions or of any event that is kept. Without it: the present state.",
         ),
         query(
             "last_event_id",
             offset(),
-            "As `offset`, and beats it. `lastEventId` is the same, as polyfills of `EventSource` send it; empty is none.",
+            "Replaces `offset`. Polyfills of `EventSource` send it as `lastEventId`. An empty value is ignored.",
         ),
         query(
             "live",
             json!({"type": "string", "enum": ["sse", "long-poll"]}),
-            "Transport of what comes later. Without it: an `EventSource` by `Accept: text/event-stream`, else one page.",
+            "Transport of later events. Without it: an `EventSource` by `Accept: text/event-stream`, else one page.",
         ),
-        query("id", text(), "Of a subscription of Web Push, as GET lists it."),
+        query("id", text(), "Id of a subscription of Web Push, as GET lists it."),
         query("cursor", text(), "The last `Stream-Cursor`."),
         query(
             "view",
             json!({"type": "string", "enum": ["latest"]}),
-            "`latest`, of a plain read: leaves out events whose keys all come again later. 501 where events have no keys.",
+            "`latest`, of a plain read: leaves out each event whose keys all occur again in later events. 501 where events have no keys.",
         ),
         header(
             "If-Match",
@@ -89,46 +93,50 @@ fn parameters() -> Value {
         header(
             "If-None-Match",
             text(),
-            "Of a read: the `ETag` of an earlier answer. Of a change: what the channel must not be any more, `*` for one that must not exist; 412 otherwise.",
+            "Of a read: the `ETag` of an earlier answer. Of a change: an `ETag` that the channel must not have any more, or `*` for a channel that must not exist; 412 otherwise.",
         ),
         header(
             "Last-Event-ID",
             offset(),
-            "As `offset`, and beats it and `last_event_id`: what an `EventSource` sends when it comes back. Empty is none.",
+            "Replaces `offset` and `last_event_id`: an `EventSource` sends it when it reconnects. An empty value is ignored.",
         ),
         header(
             "Producer-Epoch",
             number(),
-            "Epoch of the idempotent producer; a later one fences off the earlier. The three `Producer-` headers come together.",
+            "Epoch of the idempotent producer; a later one fences off the earlier. Send all three `Producer-` headers, or leave all three out.",
         ),
         header("Producer-Id", id(), "Name of the idempotent producer, unique within the channel."),
         header(
             "Producer-Seq",
             number(),
-            "Number of the append, from 0 within an epoch: what was stored before is acknowledged again and not stored again.",
+            "Number of the append, from 0 within an epoch: an append that was stored before is acknowledged again and not stored again.",
         ),
         header("Sec-WebSocket-Protocol", text(), &format!("`{SUBPROTOCOL}` to have it echoed.")),
         header(
             "Stream-Closed",
             text(),
-            "`true` finishes the channel: nothing can be appended afterwards. Any other value is as none.",
+            "`true` finishes the channel: nothing can be appended afterwards. Any other value is ignored.",
         ),
         header(
             "Stream-Expires-At",
             json!({"type": "string", "format": "date-time"}),
-            "When the channel ends. Not together with `Stream-TTL`.",
+            "When the channel ends. Refused together with `Stream-TTL`.",
         ),
         header(
             "Stream-TTL",
             number(),
             "Seconds after the last read or append at which the channel ends.",
         ),
-        header("Stream-Seq", id(), "Must rise as text from append to append."),
+        header(
+            "Stream-Seq",
+            id(),
+            "Must be greater than that of the append before, compared as text.",
+        ),
         header(
             "Upgrade",
             text(),
             &format!(
-                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`; a document without this subprotocol speaks y-websocket. Any other value is as none."
+                "`websocket` reads and publishes over a WebSocket, in frames of `{SUBPROTOCOL}`; a document without this subprotocol speaks y-websocket. Any other value is ignored."
             ),
         ),
     ];
@@ -157,13 +165,14 @@ const PUSH_HEAD: &str = "pushSubscriptionsHead";
 const PUSH_PUT: &str = "subscribePush";
 const PUSH_DELETE: &str = "unsubscribePush";
 const PUSH_SWEEP: &str = "sweepPush";
+/// The preflight first, for [`BEHIND_ACCESS`].
 const EVERY: &[&str] = &[
+    OPTIONS,
     PUT,
     POST,
     GET,
     HEAD,
     DELETE,
-    OPTIONS,
     PRESENT,
     PRESENT_HEAD,
     ANNOUNCE,
@@ -178,6 +187,8 @@ const EVERY: &[&str] = &[
     PUSH_DELETE,
     PUSH_SWEEP,
 ];
+/// Operations on a channel, for which a client needs access; a preflight comes without a credential.
+const BEHIND_ACCESS: &[&str] = EVERY.split_at(1).1;
 /// Answers to them have no body.
 const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD, PUSH_HEAD];
 
@@ -185,7 +196,7 @@ const HEADS: &[&str] = &[HEAD, PRESENT_HEAD, STATS_HEAD, PUSH_HEAD];
 fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
     use ErrorKind::*;
     match kind {
-        // Told by an `error` frame alone.
+        // Only a frame `error` has it.
         FrameInvalid => &[],
         SubscriptionInvalid => &[PUSH_PUT, PUSH_DELETE],
         SubscriptionsFull => &[PUSH_PUT],
@@ -211,26 +222,7 @@ fn operations_of(kind: ErrorKind) -> &'static [&'static str] {
         RevocationInvalid => &[REVOKE],
         ChannelNotFound => &[POST, GET, HEAD, DELETE, STATS, STATS_HEAD, VERSIONS, VERSION],
         ChannelNameInvalid | AccessDenied | CredentialMissing | CredentialInvalid
-        | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => &[
-            PUT,
-            POST,
-            GET,
-            HEAD,
-            DELETE,
-            PRESENT,
-            PRESENT_HEAD,
-            ANNOUNCE,
-            REVOKE,
-            STATS,
-            STATS_HEAD,
-            VERSIONS,
-            VERSION,
-            PUSH_LIST,
-            PUSH_HEAD,
-            PUSH_PUT,
-            PUSH_DELETE,
-            PUSH_SWEEP,
-        ],
+        | CredentialExpired | OriginDenied | KeysUnavailable | RateExceeded => BEHIND_ACCESS,
         // The page at a function's base takes GET and HEAD only.
         MethodNotAllowed => {
             &[PUT, POST, DELETE, ANNOUNCE, REVOKE, PUSH_PUT, PUSH_DELETE, PUSH_SWEEP]
@@ -277,32 +269,32 @@ pub(crate) fn document() -> Value {
         "security": [{}, {"token": []}],
         "paths": {"/-/presence/{channel}": {
             "parameters": [reference("parameters", "channel")],
-            "get": operation(PRESENT, "Tells who is in the channel, where the function tells presence", &[], None, [members()]),
-            "head": operation(PRESENT_HEAD, "As GET, without the body", &[], None, [response(200, "There are some, or none.", &["Cache-Control"], &[])]),
+            "get": operation(PRESENT, "Lists the members of the channel, in a function with presence", &[], None, [members()]),
+            "head": operation(PRESENT_HEAD, "As GET, without the body", &[], None, [response(200, "The function has presence.", &["Cache-Control"], &[])]),
             "post": operation(ANNOUNCE, "Joins, changes the state, renews the lease, or leaves", &[],
                 Some("The member, as JSON of any content type: its id of 1 to 64 bytes, and its state, an object of at most 1,024 bytes; `null` leaves."), [members()]),
         }, "/-/push/{channel}": {
             "parameters": [reference("parameters", "channel")],
-            "get": operation(PUSH_LIST, "Tells the key for subscriptions of Web Push, and lists those of the channel", &[], None, [subscriptions()]),
+            "get": operation(PUSH_LIST, "Returns the key for subscriptions of Web Push, and lists the subscriptions of the channel", &[], None, [subscriptions()]),
             "head": operation(PUSH_HEAD, "As GET, without the body", &[], None, [response(200, "The function may have Web Push.", &["Cache-Control"], &[])]),
-            "put": operation(PUSH_PUT, "Adds a subscription of Web Push, or replaces the one with its endpoint", &[],
-                Some("`subscription.toJSON()` of a browser, as JSON of any content type; `name` of the device and `page` may stand beside it."), [
-                response(200, "It is kept.", &["Cache-Control"], &[("application/json", json!({"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}))]),
+            "put": operation(PUSH_PUT, "Adds a subscription of Web Push, or replaces the subscription with its endpoint", &[],
+                Some("`subscription.toJSON()` of a browser, as JSON of any content type; `name` of the device and `page` are optional members."), [
+                response(200, "The subscription is stored.", &["Cache-Control"], &[("application/json", json!({"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}))]),
             ]),
-            "delete": operation(PUSH_DELETE, "Removes a subscription", &["id"], None, [response(200, "There is none with this id.", &["Cache-Control"], &[])]),
-            "post": operation(PUSH_SWEEP, "Sends what is due and was left over", &[], None, [response(200, "It was tried.", &["Cache-Control"], &[])]),
+            "delete": operation(PUSH_DELETE, "Removes a subscription", &["id"], None, [response(200, "No subscription has this id.", &["Cache-Control"], &[])]),
+            "post": operation(PUSH_SWEEP, "Sends the messages that are due and were not sent", &[], None, [response(200, "Each message that was due was tried.", &["Cache-Control"], &[])]),
         }, "/-/revoke/{channel}": {
             "parameters": [reference("parameters", "channel")],
             "post": operation(REVOKE, "Ends a ticket, or all access of a subject, for an hour", &[],
-                Some("Whose access ends, as JSON of any content type: `{\"ticket\":\"its jti\"}` or `{\"subject\":\"its sub\"}`."),
-                [response(204, "Kept; open connections of it end.", &[], &[])]),
+                Some("The ticket or the subject whose access ends, as JSON of any content type: `{\"ticket\":\"its jti\"}` or `{\"subject\":\"its sub\"}`."),
+                [response(204, "The revocation is stored, and open connections with this access end.", &[], &[])]),
         }, "/-/stats/{channel}": {
             "parameters": [reference("parameters", "channel")],
-            "get": operation(STATS, "Tells who operates a channel its readers, its size, and what happened since it woke", &[], None, [stats()]),
+            "get": operation(STATS, "Returns the readers of the channel, its size, and what happened since it woke, for its operator", &[], None, [stats()]),
             "head": operation(STATS_HEAD, "As GET, without the body", &[], None, [response(200, "The channel exists.", &["Cache-Control"], &[])]),
         }, "/-/version/{channel}": {
             "parameters": [reference("parameters", "channel")],
-            "get": operation(VERSION, "Tells the state at an offset, where a snapshot stands for the past", &["at"], None, [
+            "get": operation(VERSION, "Returns the state at an offset, where a snapshot stands for the past", &["at"], None, [
                 response(200, "The state, as the data of one event.", &["Stream-Next-Offset"], &[("*/*", json!({}))]),
             ]),
         }, "/-/versions/{channel}": {
@@ -310,39 +302,39 @@ pub(crate) fn document() -> Value {
             "get": operation(VERSIONS, "Lists the offsets whose state can be read, where a snapshot stands for the past", &[], None, [versions()]),
         }, "/{channel}": {
             "parameters": [reference("parameters", "channel")],
-            "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At", "If-Match", "If-None-Match"], Some("First content; none for an empty channel. JSON arrays are batches, one level deep."), [
-                response(201, "Made.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
-                response(200, "It was there, with the same configuration.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
+            "put": operation(PUT, "Creates a channel", &["Stream-Closed", "Stream-TTL", "Stream-Expires-At", "If-Match", "If-None-Match"], Some("The first events; an empty body makes an empty channel. JSON arrays are batches, one level deep."), [
+                response(201, "The channel was created.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
+                response(200, "The channel exists already, with this configuration.", &["Location", "Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At"], &[]),
             ]),
             "post": operation(POST, "Appends events", &["Stream-Seq", "Stream-Closed", "Producer-Id", "Producer-Epoch", "Producer-Seq", "If-Match", "If-None-Match"],
                 Some("The events, in the channel's content type. JSON arrays are batches, one level deep; anything else is one event. Empty only with `Stream-Closed: true`."), [
-                response(204, "Durable; of a producer: it was stored before.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
-                response(200, "Durable, and the first time that this producer's append came.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
+                response(204, "The events are durable. With a producer: they were stored before.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
+                response(200, "The events are durable, and this append of the producer was not stored before.", &["Stream-Next-Offset", "Stream-Closed", "Producer-Epoch", "Producer-Seq"], &[]),
             ]),
             "get": operation(GET, "Reads events, on any transport", &["offset", "last_event_id", "live", "cursor", "view", "Last-Event-ID", "If-None-Match", "Upgrade", "Sec-WebSocket-Protocol"], None, [
-                response(101, &format!("A WebSocket with frames of `{SUBPROTOCOL}`. What is refused is told by a frame `error` and a close code."), &["Sec-WebSocket-Protocol"], &[]),
+                response(101, &format!("A WebSocket with frames of `{SUBPROTOCOL}`. A refusal is a frame `error` and a close code."), &["Sec-WebSocket-Protocol"], &[]),
                 response(200, "Events: one page of them, or a stream.", &["Stream-Next-Offset", "Stream-Snapshot", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "Stream-SSE-Data-Encoding", "ETag", "Cache-Control", "Retry-After"], &[
                     ("application/json", json!({"type": "array", "description": "A page of a JSON channel."})),
                     ("text/event-stream", json!({"type": "string", "description": "Live, by `live=sse` or `Accept`: ends after a while, and the client resumes."})),
                     ("*/*", json!({"description": "A page of any other channel: its bytes, joined."})),
                 ]),
-                response(204, "A long poll whose time is up, or the end of a finished channel.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "ETag", "Cache-Control"], &[]),
-                response(304, "The page is the one of `If-None-Match`.", &["Stream-Next-Offset", "Stream-Snapshot", "Stream-Up-To-Date", "Stream-Closed", "ETag", "Cache-Control", "Retry-After"], &[]),
+                response(204, "A long poll that ended without an event, or the end of a finished channel.", &["Stream-Next-Offset", "Stream-Up-To-Date", "Stream-Closed", "Stream-Cursor", "ETag", "Cache-Control"], &[]),
+                response(304, "The page still has the `ETag` of `If-None-Match`.", &["Stream-Next-Offset", "Stream-Snapshot", "Stream-Up-To-Date", "Stream-Closed", "ETag", "Cache-Control", "Retry-After"], &[]),
                 response(426, "The platform's own answer to an upgrade that RFC 6455 does not allow.", &[], &[("text/plain", json!({"type": "string"}))]),
             ]),
-            "head": operation(HEAD, "Tells the tail", &[], None, [
-                response(200, "It exists, or will by the first publish.", &["Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At", "Cache-Control"], &[]),
+            "head": operation(HEAD, "Returns the tail", &[], None, [
+                response(200, "The channel exists, or the first publish creates it.", &["Stream-Next-Offset", "Stream-Closed", "Stream-TTL", "Stream-Expires-At", "Cache-Control"], &[]),
             ]),
             "delete": operation(DELETE, "Deletes the channel and ends its readers; with `offset`, erases one event instead", &["offset", "Producer-Id", "If-Match", "If-None-Match"], None, [
-                response(204, "Gone. Of one event: a tombstone stands in its place.", &["Stream-Next-Offset"], &[]),
+                response(204, "The channel is deleted. With `offset`: a tombstone has replaced the event.", &["Stream-Next-Offset"], &[]),
             ]),
-            "options": operation(OPTIONS, "Answers a CORS preflight, to anyone", &[], None, [response(204, "What another origin may send.", &["Allow"], &[])]),
+            "options": operation(OPTIONS, "Answers a CORS preflight, without a credential", &[], None, [response(204, "The methods and headers that another origin may send.", &["Allow"], &[])]),
         }},
         "components": {
             "headers": HEADERS.iter().map(|(name, kind, about)| (name.to_string(), json!({"schema": {"type": kind}, "description": about}))).collect::<Map<_, _>>(),
             "parameters": parameters(),
             "schemas": {"Problem": problem()},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "What it gives is the function's `authorize` to say."}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "The function's `authorize` says what the token allows."}},
         },
     })
 }
@@ -355,7 +347,7 @@ fn references(names: &[&str]) -> Map<String, Value> {
     names.iter().map(|name| (name.to_string(), reference("headers", name))).collect()
 }
 
-/// An answer that is no problem of ours: status, meaning, headers, and the content by media type.
+/// An answer without problem details: status, meaning, headers, and the content by media type.
 fn response(status: u16, about: &str, headers: &[&str], content: &[(&str, Value)]) -> (u16, Value) {
     let mut response = json!({"description": about, "headers": references(headers)});
     if !content.is_empty() {
@@ -371,7 +363,12 @@ fn response(status: u16, about: &str, headers: &[&str], content: &[(&str, Value)
 fn members() -> (u16, Value) {
     let member = json!({"type": "object", "required": ["id", "state"], "properties": {"id": {"type": "string"}, "state": {"type": "object"}}});
     let schema = json!({"type": "object", "required": ["members"], "properties": {"members": {"type": "array", "items": member}}});
-    response(200, "Those present, by id.", &["Cache-Control"], &[("application/json", schema)])
+    response(
+        200,
+        "The members who are present, by id.",
+        &["Cache-Control"],
+        &[("application/json", schema)],
+    )
 }
 
 fn versions() -> (u16, Value) {
@@ -414,15 +411,15 @@ fn stats() -> (u16, Value) {
         "properties": {
             "scope": {"enum": ["channel", "instance"], "description": "Whose readers and counters these are: the channel's, or those of the instance that answers."},
             "readers": counts(&["websocket", "event-source", "durable-sse", "long-poll", "awareness", "y-websocket"]),
-            "instance": {"type": "string", "description": "Name of the instance, where the scope is one."},
+            "instance": {"type": "string", "description": "Name of the instance, where the scope is `instance`."},
             "offset": {"type": "string"},
-            "events": {"type": "integer", "description": "How many are kept."},
+            "events": {"type": "integer", "description": "How many events are kept."},
             "storedBytes": {"type": "integer"},
             "sinceWake": counts(&["drops", "gaps", "refusals"]),
-            "pushes": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Results of Web Push, where there are some."},
+            "pushes": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Results of Web Push, if there are any."},
             "store": {
                 "type": "object",
-                "description": "The store, where the scope is an instance.",
+                "description": "The store, where the scope is `instance`.",
                 "required": ["engine", "lookMs", "reconnects"],
                 "properties": {
                     "engine": {"enum": ["sqlite", "redis"]},
@@ -491,10 +488,10 @@ fn problem() -> Value {
         "required": ["type", "title", "status", "detail"],
         "properties": {
             "type": {"type": "string", "enum": types, "description": "The code to match on is its last part."},
-            "title": {"type": "string", "description": "The same for every problem of the code."},
+            "title": {"type": "string", "description": "Each code has one title."},
             "status": {"type": "integer"},
-            "detail": {"type": "string", "description": "What was wrong and what would be right, for people."},
-            "earliest": {"type": "string", "description": "The offset to go on from, of `offset-gone`."},
+            "detail": {"type": "string", "description": "What was wrong and what to send, for people."},
+            "earliest": {"type": "string", "description": "The offset to resume from, of `offset-gone`."},
         },
     })
 }

@@ -1,5 +1,5 @@
 //! `openapi.json` says what the core says. `UPDATE_EXPECT=1 cargo test -p tidewire-core` writes it
-//! anew.
+//! again.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 

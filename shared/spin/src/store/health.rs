@@ -1,4 +1,4 @@
-//! How the store is, as this instance has seen it.
+//! The health of the store, as this instance sees it.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -28,7 +28,7 @@ pub(super) fn count_reconnect() {
     RECONNECTS.set(RECONNECTS.get() + 1);
 }
 
-/// What stats tell of the store.
+/// The figures of the store for stats.
 pub(crate) fn health() -> StoreHealth {
     StoreHealth { engine: ChannelStore::ENGINE, look: LOOK.get(), reconnects: RECONNECTS.get() }
 }

@@ -1,4 +1,4 @@
-//! What an engine that stores channels must do: one trait, one room for each engine.
+//! The store of channels: one trait, one folder for each engine.
 //!
 //! The core decides, and an engine stores what it is given. No file outside of an engine's room
 //! knows which engine it is: to add one, implement [`Store`] in a room beside `sqlite`, and name it
@@ -29,7 +29,7 @@ pub(crate) type ChannelStore = sqlite::SqliteStore;
 /// A channel in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// A channel that is deleted and created again has another.
+    /// A channel that is deleted and created again has another id.
     pub(crate) id: u64,
     pub(crate) channel: Channel,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Look {
     pub(crate) presence_version: u64,
     /// Changes with each revocation; 0 without any.
     pub(crate) revocations_version: u64,
-    /// The pulse of the channel, as [`Store::pulses`] tells it.
+    /// The pulse of the channel, as [`Store::pulses`] returns it.
     pub(crate) pulse: Option<String>,
 }
 
@@ -122,7 +122,7 @@ pub(crate) trait Store: Sized {
     /// without an end, an attempt has written nothing.
     type Attempt;
 
-    /// The name of the engine, as stats tell it.
+    /// The name of the engine in stats.
     const ENGINE: &'static str;
 
     /// Time between two questions for pulses while everything rests. Zero asks at every tick, where a
@@ -130,13 +130,13 @@ pub(crate) trait Store: Sized {
     const REST: Duration;
 
     /// The channel of a function. Without presence, a look has no version of the members; without
-    /// snapshots, none of those.
+    /// snapshots, it has no snapshots.
     fn new(function: &str, channel: &str, policy: &Policy) -> Self;
 
     /// Function and channel, with a slash between them.
     fn name(&self) -> &str;
 
-    /// The same for what needs neither.
+    /// The channel, for operations without members and snapshots.
     fn named(function: &str, channel: &str) -> Self;
 
     fn has_presence(&self) -> bool;
@@ -159,10 +159,10 @@ pub(crate) trait Store: Sized {
     /// nothing in the store has changed since.
     async fn pulses(names: &[String]) -> Result<Option<Vec<Option<String>>>>;
 
-    /// Appends the events of a commit, which carries nothing else, to a channel whose head is still
-    /// the one decided upon, or has only got other events where the commit
-    /// [is placeable](Commit::is_placeable); `None` if it is not, or if they are too many for one
-    /// write. Then nothing was written.
+    /// Appends the events of a commit, which carries nothing else, to a channel whose head has not
+    /// changed since the decision, or has only got other events where the commit [is
+    /// placeable](Commit::is_placeable). `None` if the head has changed otherwise, or if one write
+    /// cannot take so many events: nothing was written.
     async fn append(&self, before: &Stored, commit: &Commit) -> Result<Option<Placed>>;
 
     /// Begins an attempt with a look at the channel.
@@ -181,10 +181,10 @@ pub(crate) trait Store: Sized {
     /// channel. `false` if another writer was faster.
     async fn delete(&self, attempt: Self::Attempt, stored: &Stored) -> Result<bool>;
 
-    /// Ends an attempt without a commit. What was touched in it stays.
+    /// Ends an attempt without a commit. A new time of the last read or write stays.
     async fn end(&self, attempt: Self::Attempt) -> Result<()>;
 
-    /// What the channel remembers of publishers, for these tallies.
+    /// The state that the channel has of each of these tallies.
     async fn known(
         &self,
         attempt: Option<&Self::Attempt>,
@@ -246,8 +246,8 @@ pub(crate) trait Store: Sized {
     /// The snapshots kept, oldest first.
     async fn versions(&self, stored: &Stored) -> Result<Vec<Version>>;
 
-    /// Stores a snapshot and removes the oldest above the number that is kept. `false` if the channel
-    /// has another newest snapshot or revision by now: nothing was written.
+    /// Stores a snapshot and removes the oldest above the number that is kept. `false` if the
+    /// channel has another newest snapshot or another revision by now: nothing was written.
     async fn put_snapshot(&self, stored: &Stored, snapshot: &Snapshot) -> Result<bool>;
 
     /// Removes whole channels of a function's tenant, a bounded number; `false` if more are left.
@@ -271,11 +271,11 @@ pub(crate) trait Store: Sized {
 pub(crate) trait PushTable: Sized {
     async fn push_rows(&self) -> Result<Vec<PushRow>>;
 
-    /// Those that are due, each to one caller until then or until it is settled. Removes those that
-    /// have ended.
+    /// The subscriptions that are due, each to one caller until then or until it is settled.
+    /// Removes subscriptions that have ended.
     async fn claim_push(&self, now_ms: u64, until_ms: u64) -> Result<Vec<PushRow>>;
 
-    /// Adds or replaces one.
+    /// Adds or replaces a subscription.
     async fn put_push(&self, row: PushRow) -> Result<()>;
 
     /// Stores how far a delivery is, if the subscription still exists.
@@ -289,7 +289,7 @@ pub(crate) trait PushTable: Sized {
     /// Events after a position.
     async fn push_page(&self, after: u64) -> Result<PushPage>;
 
-    /// When one is due next, in milliseconds since 1970.
+    /// When a subscription is due next, in milliseconds since 1970.
     async fn next_push_ms(&self) -> Result<Option<u64>>;
 
     /// Channels of a function that are due, without the function's name.

@@ -16,6 +16,8 @@ use spin_sdk::time::sleep;
 use spin_sdk::variables;
 
 use super::address::Address;
+use super::keys::PREFIX;
+use super::reply::{first_number, texts};
 use crate::store::health::count_reconnect;
 use crate::store::{Fault, Result};
 
@@ -111,11 +113,11 @@ async fn operate_on(
     }
 }
 
-/// Runs an operation as [`operate`] does, and returns when the replicas that must have it have it.
+/// Runs an operation as [`operate`] does, and returns when enough replicas have it.
 ///
 /// # Errors
 ///
-/// Also if too few have it in time. It stands all the same.
+/// Also if too few replicas have it in time. The server keeps the write nevertheless.
 pub(super) async fn operate_safely(
     keys: &[String],
     arguments: impl Fn(bool) -> Arguments,
@@ -123,7 +125,7 @@ pub(super) async fn operate_safely(
     let (reply, link) = operate_on(keys, arguments).await?;
     if link.replicas > 0 {
         let wait = vec![link.replicas.to_string().into(), REPLICATION_MS.into()];
-        let have = super::reply::first_number(&link.run("WAIT", wait).await?).unwrap_or(0);
+        let have = first_number(&link.run("WAIT", wait).await?).unwrap_or(0);
         if have < link.replicas {
             let replicas = link.replicas;
             return Err(Fault::unavailable(format!("{have} of {replicas} replicas have a write")));
@@ -195,15 +197,11 @@ impl Link {
 
     /// Refuses a store of a newer version, and a server that may remove any key.
     async fn check(&self) -> Result<()> {
-        let key = format!("{}schema", super::PREFIX);
+        let key = format!("{}schema", PREFIX);
         let value = SCHEMA_VERSION.to_string();
         self.run("SETNX", vec![key.clone().into(), value.into()]).await?;
         let version = self.run("GET", vec![key.into()]).await?;
-        match super::reply::texts(version)
-            .next()
-            .flatten()
-            .and_then(|text| text.parse::<u64>().ok())
-        {
+        match texts(version).next().flatten().and_then(|text| text.parse::<u64>().ok()) {
             Some(version) if version <= SCHEMA_VERSION => {}
             version => {
                 return Err(Fault::new(format!(
@@ -213,7 +211,7 @@ impl Link {
         }
         // A service that hides its memory has a policy of its own.
         let memory = self.run("INFO", vec![b"memory".into()]).await.ok();
-        let memory = memory.and_then(|memory| super::reply::texts(memory).next().flatten());
+        let memory = memory.and_then(|memory| texts(memory).next().flatten());
         if memory.is_some_and(|memory| memory.contains("maxmemory_policy:allkeys")) {
             return Err(Fault::new(
                 "the maxmemory-policy of Redis removes keys of channels: set it to noeviction",

@@ -1,12 +1,14 @@
 //! Channels in Redis, or a server that speaks like it: the engine for any number of hosts.
 //!
-//! One script does what must be atomic. It compares and writes, and decides nothing: where the
-//! channel is not as it was decided upon, nothing is written. Only an append that carries nothing
-//! but events may stand behind those of a faster writer. All keys have one hash tag, so that they
-//! lie in one slot of a cluster.
+//! One script carries out everything that must be atomic. It compares and writes, and decides
+//! nothing: where the channel has changed since the decision, it writes nothing. Only an append
+//! that carries nothing but events may follow the events of a faster writer. All keys have one hash
+//! tag, so that they lie in one slot of a cluster.
 
 mod address;
+mod call;
 mod connection;
+mod keys;
 mod push;
 mod reply;
 
@@ -19,28 +21,16 @@ use tidewire_core::{
     RowSize, Snapshot, SnapshotUse, Tally, Tenant, Version,
 };
 
+use self::call::{Call, put_before, put_commit, put_known};
 use self::connection::{Arguments, connect, operate, operate_safely, run};
+use self::keys::{MEMBERS, PREFIX, PULSE, REVOCATIONS, key_of_keys, keys_of};
 use self::reply::{
-    authored, bytes, damaged, first_number, keys, leases, look, revocations, sizes, tally,
-    tally_text, texts, versions,
+    authored, bytes, damaged, first_number, keys, leases, look, revocations, sizes, tally, texts,
+    versions,
 };
 use crate::clock::{entropy, now_ms};
 use crate::store::health::timed;
 use crate::store::{Fault, Look, Placed, Result, Store, Stored, StoredKeys};
-
-/// Before every key: one hash tag for all.
-const PREFIX: &str = "tw:{0}:";
-
-/// After the name of a channel, in the order of the script.
-const KEYS: [&str; 9] = ["m", "l", "p", "i", "o", "r", "v", "s", "w"];
-
-/// Of all channels: their names, when they end, the newest epoch of a removed channel.
-const SHARED_KEYS: [&str; 3] = ["names", "ends", "epoch"];
-
-/// The place of the pulse in [`KEYS`], of the members and of the revocations.
-const PULSE: &str = "v";
-const MEMBERS: &str = "o";
-const REVOCATIONS: &str = "r";
 
 /// Most channels of one erasure of a tenant.
 const TENANT_CHANNELS: u64 = 100;
@@ -48,7 +38,7 @@ const TENANT_CHANNELS: u64 = 100;
 /// After every event: a look at the channel alone.
 const NO_EVENTS: u64 = 1 << 53;
 
-/// What the script answers when it has written, and when an earlier try may have.
+/// The answers of the script when it has written, and when an earlier try may have written.
 const WRITTEN: u64 = 1;
 const UNKNOWN: u64 = 2;
 
@@ -59,40 +49,14 @@ pub(crate) struct RedisStore {
     name: String,
     /// Whether a look includes the members' version.
     has_presence: bool,
-    /// What the snapshots of the function stand for; without them no look includes any.
+    /// What the snapshots of the function stand for; without it no look includes a snapshot.
     stands_for: Option<SnapshotUse>,
 }
 
-/// What a decision has read of publishers: the commit compares it.
+/// The tallies that a decision has read: the commit compares them.
 #[derive(Default)]
 pub(crate) struct Attempt {
     tallies: RefCell<Vec<(String, String)>>,
-}
-
-/// The arguments of one operation.
-struct Call(Arguments);
-
-impl Call {
-    fn new(operation: &str, name: &str, token: &str) -> Call {
-        Call(vec![operation.into(), name.into(), now_ms().to_string().into(), token.into()])
-    }
-
-    fn text(mut self, text: impl Into<Vec<u8>>) -> Call {
-        self.0.push(text.into());
-        self
-    }
-
-    fn number(self, number: u64) -> Call {
-        self.text(number.to_string())
-    }
-
-    fn flag(self, flag: bool) -> Call {
-        self.text(if flag { "1" } else { "0" })
-    }
-
-    fn optional(self, number: Option<u64>) -> Call {
-        self.text(number.map(|number| number.to_string()).unwrap_or_default())
-    }
 }
 
 /// A text that no other call has.
@@ -100,27 +64,10 @@ fn token() -> String {
     format!("{:08x}{:08x}{:08x}", entropy(), entropy(), entropy())
 }
 
-/// The keys of a name, those that all share, and that of its function.
-fn keys_of(name: &str) -> Vec<String> {
-    let own = KEYS.iter().map(|key| format!("{PREFIX}{name}:{key}"));
-    let shared = SHARED_KEYS.iter().map(|key| format!("{PREFIX}{key}"));
-    let function = name.split('/').next().unwrap_or_default();
-    own.chain(shared).chain([key_of_owed(function)]).collect()
-}
-
-/// A function's channels to whose subscriptions something is owed.
-fn key_of_owed(function: &str) -> String {
-    format!("{PREFIX}owed:{function}")
-}
-
 /// Runs an operation on a name. It may run twice.
 async fn on(name: &str, operation: &str, add: impl Fn(Call) -> Call) -> Result<Vec<RedisResult>> {
     let token = token();
     operate(&keys_of(name), |_| add(Call::new(operation, name, &token)).0).await
-}
-
-fn key_of_keys(url: &str) -> String {
-    format!("{PREFIX}keys:{url}")
 }
 
 impl Store for RedisStore {
@@ -318,7 +265,7 @@ impl Store for RedisStore {
         Ok(names(1).await?.is_empty())
     }
 
-    /// The server removes a whole channel at once, and its bytes behind all others.
+    /// The server removes a whole channel at once, and frees its bytes later.
     async fn remove_expired(channels: u64, _: u64) -> Result<()> {
         let (key, now, most) =
             (format!("{PREFIX}ends"), now_ms().to_string(), channels.to_string());
@@ -410,66 +357,4 @@ impl RedisStore {
             _ => Ok(None),
         }
     }
-}
-
-/// The channel as it was decided upon. Without snapshots, nothing of them is compared.
-fn put_before(
-    call: Call,
-    before: Option<&Stored>,
-    expired: Option<&Stored>,
-    has_snapshots: bool,
-) -> Call {
-    let channel = before.map(|before| &before.channel);
-    let snapshot = channel.and_then(|channel| channel.snapshot).map_or(0, |last| last.seq);
-    call.optional(before.map(|before| before.id))
-        .optional(channel.map(|channel| channel.tail))
-        .flag(channel.is_some_and(|channel| channel.closed))
-        .text(channel.and_then(|channel| channel.stream_seq.clone()).unwrap_or_default())
-        .optional(channel.map(|channel| channel.revision))
-        .optional(has_snapshots.then_some(snapshot))
-        .optional(expired.map(|expired| expired.id))
-}
-
-/// What was read of publishers.
-fn put_known(call: Call, tallies: &[(String, String)]) -> Call {
-    tallies.iter().fold(call.number(tallies.len() as u64), |call, (id, state)| {
-        call.text(id.as_str()).text(state.as_str())
-    })
-}
-
-/// What is written.
-fn put_commit(call: Call, id: u64, commit: &Commit) -> Call {
-    let Commit { channel, rows, tallies, .. } = commit;
-    let [ttl_s, expires_at_ms, touched_at_ms] = Expiry::columns(channel.expiry);
-    let mut call = call
-        .flag(commit.is_channel_changed)
-        .number(id)
-        .number(channel.epoch)
-        .text(channel.content_type.as_str())
-        .flag(channel.closed)
-        .text(channel.stream_seq.clone().unwrap_or_default())
-        .number(channel.revision)
-        .optional(ttl_s)
-        .optional(expires_at_ms)
-        .optional(touched_at_ms)
-        .optional(commit.erased.as_ref().map(|event| event.seq))
-        .text(commit.erased.as_ref().map(|event| event.data.clone()).unwrap_or_default())
-        .flag(commit.drops_snapshots())
-        .optional(commit.push_due_ms)
-        .number(tallies.len() as u64);
-    for (id, state) in tallies {
-        call = call.text(id.as_str()).text(tally_text(state)).number(state.busy_until_ms);
-    }
-    call = match &commit.forgetting {
-        Some(forgetting) => call
-            .number(forgetting.idle_before_ms)
-            .number(forgetting.crowded_before_ms)
-            .number(forgetting.most),
-        None => call.text(""),
-    };
-    call = call
-        .number(rows.len() as u64)
-        .number(rows.first().map_or(0, |row| row.at_ms))
-        .text(commit.producer.as_ref().map(|producer| producer.id.clone()).unwrap_or_default());
-    rows.iter().fold(call, |call, row| call.text(row.event.data.as_slice()))
 }

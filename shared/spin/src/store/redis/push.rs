@@ -3,9 +3,11 @@
 use spin_sdk::redis::RedisResult;
 use tidewire_core::{PUSH_PAGE_EVENTS, PushPage, PushRow};
 
+use super::RedisStore;
+use super::call::Call;
 use super::connection::run;
+use super::keys::key_of_owed;
 use super::reply::{damaged, push_page, push_rows, texts};
-use super::{RedisStore, key_of_owed};
 use crate::store::{PushTable, Result};
 
 impl PushTable for RedisStore {
@@ -47,7 +49,7 @@ impl PushTable for RedisStore {
     }
 
     async fn push_page(&self, after: u64) -> Result<PushPage> {
-        let asked = |call: super::Call| call.number(after).number(PUSH_PAGE_EVENTS);
+        let asked = |call: Call| call.number(after).number(PUSH_PAGE_EVENTS);
         push_page(self.ask("push_page", asked).await?).ok_or_else(|| damaged("event"))
     }
 

@@ -1,4 +1,4 @@
-//! What the server's replies hold.
+//! Reads the replies of the server.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! Channels in SQLite, all of an application in one database: the engine that needs nothing else.
 //!
-//! A head that is still the one decided upon is a condition of one statement; an attempt is a
-//! transaction that holds the write lock. Every statement is in `sql.rs`.
+//! An append is one statement, with the condition that the head has not changed since the decision;
+//! an attempt is a transaction that holds the write lock. Every statement is in `sql.rs`.
 
 mod commit;
 mod database;
@@ -34,7 +34,7 @@ pub(crate) struct SqliteStore {
     name: String,
     /// Whether a look includes the members' version.
     has_presence: bool,
-    /// What the snapshots of the function stand for; without them no look includes any.
+    /// What the snapshots of the function stand for; without it no look includes a snapshot.
     stands_for: Option<SnapshotUse>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct SqliteStore {
 /// take the lock.
 const STATEMENT_EVENTS: usize = 1_000;
 
-/// Most channels of one erasure of a tenant: while it writes, nobody else can.
+/// Most channels of one erasure of a tenant: while it writes, no other request can.
 const TENANT_CHANNELS: u64 = 100;
 
 /// After every event: a look at the channel alone.
@@ -360,13 +360,14 @@ impl Store for SqliteStore {
     }
 }
 
-/// Behind the head that it was placed at, by the row of its first event, of so many bytes.
+/// The place after the head at which the statement put it, by the row of its first event, of so
+/// many bytes.
 fn placed_at(written: &[Value], bytes: u64) -> Option<Placed> {
     let [seq, total] = written else { return None };
     Some(Placed { tail: integer(seq)? - 1, total: integer(total)? - bytes })
 }
 
-/// Behind the head that was decided upon: no other writer comes between.
+/// The place after the head that was decided upon: no other writer comes between.
 fn placed(before: Option<&Stored>) -> Placed {
     before.map_or(Placed { tail: 0, total: 0 }, |Stored { channel, .. }| Placed {
         tail: channel.tail,

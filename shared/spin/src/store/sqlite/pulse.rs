@@ -11,7 +11,7 @@ thread_local! {
     static SEEN: RefCell<Seen> = RefCell::default();
 }
 
-/// What the last question was about, and the version of the store then.
+/// The names of the last question, and the version of the store then.
 #[derive(Default)]
 struct Seen {
     names: Vec<String>,

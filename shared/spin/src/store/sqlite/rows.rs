@@ -81,19 +81,15 @@ pub(super) fn look(row: Row, stands_for: Option<SnapshotUse>) -> Option<(Look, O
     let (last_epoch, presence_version) =
         (integer(&last_epoch)?, integer(&presence_version).unwrap_or(0));
     let revocations_version = integer(&revocations_version).unwrap_or(0);
-    let Some(id) = integer(&id) else {
-        return Some((
-            Look {
-                stored: None,
-                expired: None,
-                last_epoch,
-                presence_version,
-                revocations_version,
-                pulse: None,
-            },
-            None,
-        ));
+    let look = Look {
+        stored: None,
+        expired: None,
+        last_epoch,
+        presence_version,
+        revocations_version,
+        pulse: None,
     };
+    let Some(id) = integer(&id) else { return Some((look, None)) };
     let Value::Text(content_type) = content_type else { return None };
     let mut channel = Channel::new(integer(&epoch)?, ContentType::parse(&content_type)?);
     channel.closed = integer(&closed)? != 0;
@@ -114,17 +110,7 @@ pub(super) fn look(row: Row, stands_for: Option<SnapshotUse>) -> Option<(Look, O
         (Some(seq), Value::Blob(data)) => Some(Event { seq, data }),
         _ => None,
     };
-    Some((
-        Look {
-            stored: Some(Stored { id, channel }),
-            expired: None,
-            last_epoch,
-            presence_version,
-            revocations_version,
-            pulse: None,
-        },
-        event,
-    ))
+    Some((Look { stored: Some(Stored { id, channel }), ..look }, event))
 }
 
 /// Any later row of a look.
