@@ -139,7 +139,7 @@ describeOwnServer("the page of", () => {
       expect(opened.flatMap(({ errors }) => errors)).toEqual([]);
     });
 
-    test("outlasts a cut network, a killed server, and the time in a tab that is hidden and frozen", { timeout: 180_000 }, async () => {
+    test("outlasts a cut network, a killed server, and the time in a tab that is hidden and frozen", { timeout: 300_000 }, async () => {
       const job = await jobOf(template);
       const proxy = await Proxy.start(server.port);
       onTestFinished(() => proxy.stop());

@@ -170,7 +170,7 @@ describe("the progress page", () => {
 describeOwnServer("the progress page on a server of its own", () => {
   const server = useOwnServer("browser-progress-own");
 
-  test("an upload that is cut off fails for all, and one whose server dies as soon as it is back", { timeout: 180_000 }, async () => {
+  test("an upload that is cut off fails for all, and one whose server dies as soon as it is back", { timeout: 300_000 }, async () => {
     const proxy = await Proxy.start(server.port);
     onTestFinished(() => proxy.stop());
     const cut = await pages.open(`${proxy.url}/progress/`);
@@ -196,7 +196,7 @@ describeOwnServer("the progress page on a server of its own", () => {
     }
   });
 
-  test("a job rides out a cut connection and a killed server", { timeout: 180_000 }, async () => {
+  test("a job rides out a cut connection and a killed server", { timeout: 300_000 }, async () => {
     const proxy = await Proxy.start(server.port);
     onTestFinished(() => proxy.stop());
     const { page } = await pages.open(`${proxy.url}/progress/`);

@@ -43,6 +43,8 @@ export function useBrowser({ notifies = false } = {}): Pages {
     async open(url, prepare) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
       onTestFinished(() => context.close());
+      // As long as any other wait of a test.
+      context.setDefaultTimeout(60_000);
       const page = await context.newPage();
       const errors: string[] = [];
       page.on("pageerror", (error) => errors.push(error.message));

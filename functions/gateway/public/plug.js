@@ -32,6 +32,10 @@ const plug = {
   isRunning: false,
   /** What was pulled: nothing, `cut` or `stall`. */
   pulled: "",
+  /** Whether so many events wait for the server that no more are sent. */
+  get isFull() {
+    return waiting >= MOST_WAITING;
+  },
   get lanes() {
     return lanes.map(({ id, state, transport, received, lost, doubled }) => ({ id, state, transport, received, lost, doubled }));
   },
@@ -47,7 +51,7 @@ let left = 0;
 let isSeen = true;
 
 function publish() {
-  if (waiting >= MOST_WAITING) return;
+  if (plug.isFull) return;
   if (left-- === 0 || document.hidden || !isSeen) return pause();
   plug.sent += 1;
   /** @type {import("./lanes.js").PlugEvent} */
