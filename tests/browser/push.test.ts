@@ -40,8 +40,9 @@ describeOwnServer("the page of a server with Web Push", () => {
   });
 
   /** A browser without a push service of its own gets this subscription. */
-  async function open(name: string, permission: "granted" | "denied", subscription?: Subscription) {
+  async function open(name: string, permission: "granted" | "denied", subscription?: Subscription, prepare?: (page: Page) => Promise<void>) {
     const opened = await browser.open(`${server.url}/notifications/?channel=${name}`, async (page) => {
+      await prepare?.(page);
       if (permission === "granted") await page.context().grantPermissions(["notifications"], { origin: server.url });
       await page.addInitScript(
         ({ subscription, permission }) => {
@@ -124,6 +125,24 @@ describeOwnServer("the page of a server with Web Push", () => {
     await page.click('[data-role="push-switch"]');
     await expect.poll(() => page.locator('[data-role="devices"] li').count()).toBe(0);
     expect(errors.filter((error) => !error.includes("not allowed to focus"))).toEqual([]);
+  });
+
+  test("a click is not offered before there is a worker", async () => {
+    const { subscription } = service.browser();
+    const { page } = await open(freshName(), "granted", subscription, async (page) => {
+      await page.addInitScript(() => {
+        const register = ServiceWorkerContainer.prototype.register;
+        ServiceWorkerContainer.prototype.register = async function (...given) {
+          await new Promise<void>((done) => Object.assign(window, { goOn: done }));
+          return register.apply(this, given);
+        };
+      });
+    });
+    await expect.poll(() => page.evaluate(() => "goOn" in window)).toBe(true);
+    expect(await page.isVisible('[data-role="push-switch"]')).toBe(false);
+    await page.evaluate(() => (window as unknown as { goOn: () => void }).goOn());
+    await page.click('[data-role="push-switch"]');
+    await expect.poll(() => text(page)).toMatch(/^This device gets/);
   });
 
   test("a second click, while the first is under way, does not take it back", async () => {

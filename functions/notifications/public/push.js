@@ -36,16 +36,18 @@ export class Push {
     role("push").hidden = false;
     const problem = unable();
     role("push-text").textContent = problem ?? NEEDS_CLICK;
-    role("push-switch").hidden = Boolean(problem);
+    // A click before there is a worker would lead nowhere.
+    role("push-switch").hidden = true;
     if (problem) return;
     navigator.serviceWorker.addEventListener("message", ({ data }) => {
       if (data.clicked) clicked(data.clicked);
       if (data.isSubscriptionOld) void this.#renew();
     });
-    role("push-switch").onclick = () => this.#toggle();
     this.#registration = await navigator.serviceWorker.register("-/push-worker.js", { scope: "./" });
     this.#subscription = await this.#registration.pushManager.getSubscription();
     if (this.#subscription) await this.#renew();
+    role("push-switch").onclick = () => this.#toggle();
+    role("push-switch").hidden = false;
     this.#paint();
   }
 
