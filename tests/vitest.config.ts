@@ -22,13 +22,13 @@ const PATIENT = [
 ];
 
 /** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
-const STORMY = ["connections", "documents", "faults", "hostile", "producers", "push", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
+const STORMY = ["documents", "faults", "hostile", "producers", "push", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
 
 /** These take longest, since each waits for something in turn. Whatever comes last runs alone, so it must be short. */
 const LONGEST = [
   ...["browser/tickets", "browser/pages", "browser/chat", "browser/gallery", "browser/screenshots", "client/order", "conformance/exchanges"],
   ...["lab/idle-document", "lab/sleep", "lab/idle-room", "conformance/durable-streams", "lab/tenant", "lab/token"],
-  ...["lab/connections", "lab/faults", "lab/documents"],
+  ...["lab/faults", "lab/documents"],
 ].map((name) => `/${name}.test.ts`);
 
 class LongestFirst extends BaseSequencer {

@@ -1,13 +1,11 @@
 // Publishers and readers of many channels at once, and the proof that every reader got all events of its channel.
 
-import { expect, onTestFailed, onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { subscribe, type Subscription, type TidewireError } from "../../shared/client/src/index.ts";
 import { eventually } from "./eventually.ts";
-import { Proxy } from "./proxy.ts";
 import { Publisher, type Note } from "./publisher.ts";
-import { announcedSeed, pick, randomFrom, type Random } from "./random.ts";
+import { pick, type Random } from "./random.ts";
 import { LastingReader, read, TRANSPORTS, type Transport } from "./readers.ts";
-import type { Server } from "./server.ts";
 import { freshName, numbers } from "./suite.ts";
 
 const ROOMS = 10;
@@ -31,17 +29,6 @@ interface Follower {
   readonly failure?: TidewireError | undefined;
   change(): void;
   close(): void;
-}
-
-/** A storm of this test on the server, all of it through a proxy, and the numbers that decide what breaks. */
-export async function startStorm(server: Server): Promise<{ proxy: Proxy; storm: Storm; random: Random }> {
-  const seed = announcedSeed();
-  onTestFailed(() => console.log(`failed with TIDEWIRE_SEED=${seed}`));
-  const random = randomFrom(seed);
-  const proxy = await Proxy.start(server.port);
-  onTestFinished(() => proxy.stop());
-  // Of its own, so that the sequence of faults depends on nothing else.
-  return { proxy, storm: new Storm(server.url, proxy.url, randomFrom(seed + 1)), random };
 }
 
 export class Storm {
