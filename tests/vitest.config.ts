@@ -24,7 +24,7 @@ const PATIENT = [
 /** Files of lab/ that wear a server out, and measure nothing: two at a time, so that the longest runs beside the others. */
 const STORMY = ["documents", "faults", "hostile", "producers", "push", "redeploy", "restart"].map((name) => `lab/${name}.test.ts`);
 
-/** These take longest, since each waits for something in turn. Whatever comes last runs alone, so it must be short. */
+/** Of each group below the files that take longest, since each waits for something in turn. Whatever comes last runs alone, so it must be short. */
 const LONGEST = [
   ...["browser/tickets", "browser/pages", "browser/chat", "browser/gallery", "browser/screenshots", "client/order", "conformance/exchanges"],
   ...["lab/idle-document", "lab/sleep", "lab/idle-room", "conformance/durable-streams", "lab/tenant", "lab/token"],

@@ -112,7 +112,7 @@ describe("the feed page", () => {
     await expect.poll(() => feedOf(page)).toMatchObject({ view: "latest", events: 2 });
     await expect.poll(() => tile("rare_percent")).toMatch(/RARE\s+2h\s+7 %/i);
     await publish(channel, { at: Date.now(), values: { rare_percent: 8 } });
-    await eventually("the newer value", async () => /\d[sm]\s+8 %/.test(await tile("rare_percent")));
+    await eventually("the newer value", async () => /\ds\s+8 %/.test(await tile("rare_percent")));
     await page.click('[data-view="all"]');
     await eventually("all that is kept", async () => (await feedOf(page)).events === 5);
     expect(errors).toEqual([]);

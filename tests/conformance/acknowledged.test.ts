@@ -10,9 +10,9 @@ import { describeOwnServer, freshName, header, publish, publishAll, useOwnServer
 import { freshKey, mint, ticketKeys, type Claims } from "../harness/ticket.ts";
 
 /** As far apart as looks of readers that wait may be. */
-const LOOK_MS = 12_000;
+const LOOK_MS = 3_000;
 /** An event from before a request is in its answer at once, not after the next read of the store. */
-const AT_ONCE_MS = 6_000;
+const AT_ONCE_MS = 1_500;
 /** So often, for a look may fall between the two requests by chance. */
 const ROUNDS = [1, 2, 3];
 
@@ -109,7 +109,7 @@ describeOwnServer("what was acknowledged", () => {
 
 describeOwnServer("a revocation that was acknowledged", () => {
   const key = freshKey();
-  const server = useOwnServer("revoked", { STORE_POLL_MS: "3000", LONG_POLL_MS: "200", OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(key) });
+  const server = useOwnServer("revoked", { STORE_POLL_MS: String(LOOK_MS), LONG_POLL_MS: "200", OPEN_ACCESS: "false", TICKET_KEYS: ticketKeys(key) });
 
   test.each(ROUNDS)("who was revoked gets nothing more (%d)", async () => {
     const name = `room-${randomUUID()}`;

@@ -32,10 +32,6 @@ const plug = {
   isRunning: false,
   /** What was pulled: nothing, `cut` or `stall`. */
   pulled: "",
-  /** Whether so many events wait for the server that no more are sent. */
-  get isFull() {
-    return waiting >= MOST_WAITING;
-  },
   get lanes() {
     return lanes.map(({ id, state, transport, received, lost, doubled }) => ({ id, state, transport, received, lost, doubled }));
   },
@@ -51,7 +47,7 @@ let left = 0;
 let isSeen = true;
 
 function publish() {
-  if (plug.isFull) return;
+  if (waiting >= MOST_WAITING) return;
   if (left-- === 0 || document.hidden || !isSeen) return pause();
   plug.sent += 1;
   /** @type {import("./lanes.js").PlugEvent} */
