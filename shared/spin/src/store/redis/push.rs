@@ -1,6 +1,5 @@
 //! Subscriptions of Web Push. Keyed by the channel's name: there may be some before its first event.
 
-use spin_sdk::redis::RedisResult;
 use tidewire_core::{PUSH_PAGE_EVENTS, PushPage, PushRow};
 
 use super::RedisStore;
@@ -61,8 +60,7 @@ impl PushTable for RedisStore {
     async fn due_push(function: &str, now_ms: u64, most: u64) -> Result<Vec<String>> {
         let (key, now, most) = (key_of_owed(function), now_ms.to_string(), most.to_string());
         let arguments = [key.as_str(), "-inf", &now, "LIMIT", "0", &most];
-        let found: Vec<RedisResult> =
-            run("ZRANGEBYSCORE", arguments.map(|text| text.into()).into()).await?;
+        let found = run("ZRANGEBYSCORE", arguments.map(|text| text.into()).into()).await?;
         let name = |name: String| name.split_once('/').map(|(_, channel)| channel.to_owned());
         Ok(texts(found).flatten().filter_map(name).collect())
     }
