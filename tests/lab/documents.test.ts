@@ -147,6 +147,18 @@ describeOwnServer("documents", () => {
     const { kill, base, name } = await start();
     const clients = numbers(1, 8).map(() => new HttpClient(base, name));
     await Promise.all(clients.map((client) => client.synced()));
+    const post = (update: Uint8Array) => fetch(`${server.url}/collab/${name}`, { method: "POST", headers: BYTES, body: framed(update) });
+    /** One more client, which sends each of its updates once and until it is acknowledged. No other sends any of them. */
+    const acknowledged = (async () => {
+      const doc = new Y.Doc();
+      const list = doc.getArray<number>("acknowledged");
+      for (const number of numbers(1, 60)) {
+        const before = Y.encodeStateVector(doc);
+        list.push([number]);
+        while ((await post(Y.encodeStateAsUpdate(doc, before)).catch(() => undefined))?.status !== 204) await delay(50);
+      }
+      return list.toArray();
+    })();
     for (const edit of numbers(1, 400)) {
       turnOf(pick(random, clients).doc, random, WORDS);
       if (edit % 4 === 0) await delay(20);
@@ -158,11 +170,11 @@ describeOwnServer("documents", () => {
       for (const { provider } of clients) if (!provider.connected) await provider.connect();
       return clients.every(({ provider }) => provider.connected);
     });
+    // Before anything is sent again.
+    const all = await acknowledged;
+    expect((await versionOf(`${server.url}/collab`, name)).getArray("acknowledged").toArray()).toEqual(all);
     const sendAll = async () => {
-      for (const { doc } of clients) {
-        const answer = await fetch(`${server.url}/collab/${name}`, { method: "POST", headers: BYTES, body: framed(Y.encodeStateAsUpdate(doc)) });
-        expect(answer.status).toBe(204);
-      }
+      for (const { doc } of clients) expect((await post(Y.encodeStateAsUpdate(doc))).status).toBe(204);
     };
     await sendAll();
     await expectAgreement(server, name, clients);
