@@ -1,4 +1,4 @@
-// A burst of publishes: its events leave in few frames, and an event alone does not wait for another.
+// A burst of publishes: its events leave in few frames, each once and in order.
 
 import { expect, test } from "vitest";
 import { eventually } from "../harness/eventually.ts";

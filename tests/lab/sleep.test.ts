@@ -7,17 +7,19 @@ import { read, webSocketUrl } from "../harness/readers.ts";
 import { describeOwnServer, freshName, publish, useOwnServer } from "../harness/suite.ts";
 
 const READERS = 100;
+const POLLS = 20;
 const SILENCE_MS = 30_000;
 
 describeOwnServer("sleep", () => {
-  const server = useOwnServer("sleep", { HEARTBEAT_MS: "2000" });
+  const server = useOwnServer("sleep", { HEARTBEAT_MS: "2000", LONG_POLL_MS: "60000" });
 
-  test(`${READERS} SSE readers and ${READERS} WebSockets that ping let the channel sleep, and the next publish reaches all`, { timeout: 120_000, tags: ["durable-objects"] }, async () => {
+  test(`${READERS} SSE readers, ${POLLS} long polls and ${READERS} WebSockets that ping let the channel sleep, and the next publish reaches all`, { timeout: 120_000, tags: ["durable-objects"] }, async () => {
     const channel = `${server.url}/feed/${freshName()}`;
     await publish(channel, "before");
 
     const streams = Array.from({ length: READERS }, () => read("sse", channel));
-    onTestFinished(() => streams.forEach((reader) => reader.close()));
+    const polls = Array.from({ length: POLLS }, () => read("long-poll", channel));
+    onTestFinished(() => [...streams, ...polls].forEach((reader) => reader.close()));
     const sockets = Array.from({ length: READERS }, () => new WebSocket(webSocketUrl(channel), "tidewire.v1"));
     let pongs = 0;
     const received = sockets.map((): unknown[] => []);
@@ -33,7 +35,7 @@ describeOwnServer("sleep", () => {
     );
     onTestFinished(() => sockets.forEach((socket) => socket.close()));
     const everyoneHas = (count: number) =>
-      received.every((events) => events.length >= count) && streams.every(({ events }) => events.length >= count);
+      received.every((events) => events.length >= count) && [...streams, ...polls].every(({ events }) => events.length >= count);
     await eventually("everyone has the first event", () => everyoneHas(1));
     expect(server.wakes("FeedChannel")).toBe(1);
 
@@ -47,8 +49,8 @@ describeOwnServer("sleep", () => {
 
     await publish(channel, "after");
     await eventually("everyone has the second event", () => everyoneHas(2));
-    expect([...received, ...streams.map(({ events }) => events)]).toEqual(
-      Array.from({ length: 2 * READERS }, () => ["before", "after"]),
+    expect([...received, ...[...streams, ...polls].map(({ events }) => events)]).toEqual(
+      Array.from({ length: 2 * READERS + POLLS }, () => ["before", "after"]),
     );
     await eventually("the constructor ran again", () => server.wakes("FeedChannel") === 2);
     // On the connections that were there before: nobody came back.
