@@ -198,6 +198,25 @@ describeOwnServer("two hosts on one Redis", () => {
     expect(kept.filter((offset) => lost.includes(offset))).toEqual([]);
   });
 
+  test("after FLUSHALL a reader gets a gap and what is published anew, and no offset is given twice", NEEDS, async () => {
+    const redis = await Redis.start(join(folder, "flushed"));
+    const host = await Server.start({ name: "flushed", store: redis.url, vars: { ...COMMON, HEARTBEAT_MS: "1000" } });
+    onTestFinished(async () => {
+      for (const each of [host, redis]) await each.stop();
+    });
+    const channel = `${host.url}/feed/${freshName()}`;
+    const lost = [await publish(channel, 1), await publish(channel, 2)];
+    const live = read("sse", channel);
+    onTestFinished(() => live.close());
+    await eventually("it is live", () => live.events.length === 2);
+    redis.ask("FLUSHALL");
+    const kept = [await publish(channel, "new 1"), await publish(channel, "new 2")];
+    await eventually("it has what is new", () => live.events.length === 4);
+    expect([live.events, live.gaps.map(({ requested }) => requested)]).toEqual([[1, 2, "new 1", "new 2"], [lost[1]]]);
+    expect((await fetch(`${channel}?offset=${lost[1]}`)).status).toBe(410);
+    expect(kept.filter((offset) => lost.includes(offset))).toEqual([]);
+  });
+
   test("a publish that too few replicas have is 503, and counts once they have it", NEEDS, async () => {
     const [primary, replica] = [await Redis.start(join(folder, "first"), "--repl-diskless-sync-delay", "0"), await Redis.start(join(folder, "second"))];
     const between = await Proxy.start(primary.port);
